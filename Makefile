@@ -1,0 +1,62 @@
+# Archipelago. `make` lists what there is to do.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+# PORT is where `make up` serves the entry.
+PORT ?= 8080
+# ACCOUNT is the AWS account that `make synth` writes into names.
+ACCOUNT ?= 123456789012
+# PYTHON runs the emulator and cfn-lint: the one at hand where it has both, a
+# virtual environment otherwise.
+PYTHON := $(shell python3 -c 'import moto.server, cfnlint' 2>/dev/null && command -v python3 || echo $(CURDIR)/.venv/bin/python)
+export PYTHON
+
+.DEFAULT_GOAL := help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: setup ## deploy all islands into an AWS emulator on this machine and serve them
+	@go run ./cmd/up -port $(PORT)
+
+test: setup dist ## run every test
+	go vet ./...
+	go test -race ./service/... ./cmd/directory/...
+	go test . ./stacks/... ./constructs/... ./local/... ./cmd/up/...
+
+run: ## start the service alone, on an embedded store
+	@go run ./cmd/directory
+
+synth: setup ## write the CloudFormation templates to cdk.out
+	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
+
+diff: setup ## show what a deployment would change
+	@cdk diff --no-notices
+
+lint: setup dist ## check code and templates
+	gofmt -l $$(git ls-files "*.go") | (! grep .)
+	go vet ./...
+	go tool staticcheck ./...
+	go test -run 'TestTemplatesPassCfnLint' .
+
+bench: setup dist ## measure what docs/figures.md says
+	bench/figures.sh
+
+setup: node_modules/.package-lock.json $(PYTHON) ## fetch the CDK CLI, Node and the emulator
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error --allow-scripts=node 2>&1 | grep -v '^npm warn' || true
+	@touch $@
+
+$(CURDIR)/.venv/bin/python: requirements.txt
+	@python3 -m venv .venv
+	@.venv/bin/pip install --quiet --requirement requirements.txt
+
+# The service for every architecture that an instance may have. The same source
+# gives the same bytes, so an unchanged service deploys nothing.
+dist:
+	@for arch in arm64 amd64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOFLAGS= go build -trimpath -buildvcs=false \
+			-ldflags='-s -w -buildid=' -o dist/directory.linux-$$arch ./cmd/directory || exit 1; \
+	done
+
+.PHONY: help up test run synth diff lint bench setup dist

@@ -1,0 +1,396 @@
+// Package constructs_test holds the assertions on every construct: one test
+// binary, since each one that speaks to CDK takes seconds to start.
+package constructs_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/entry"
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/constructs/photos"
+	"github.com/archipelago-cdk/archipelago/constructs/tables"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// properties are those of one resource, or of part of one.
+type properties = map[string]any
+
+// flags is the context of cdk.json: without its feature flags CDK makes other
+// resources than the deployment has.
+var flags = func() *map[string]any {
+	var file struct{ Context map[string]any }
+	b, err := os.ReadFile("../cdk.json")
+	if err == nil {
+		err = json.Unmarshal(b, &file)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return &file.Context
+}()
+
+func newStack() awscdk.Stack {
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Context: flags})
+	return awscdk.NewStack(app, jsii.String("Test"), &awscdk.StackProps{
+		Env: &awscdk.Environment{Account: jsii.String("123456789012"), Region: jsii.String("eu-west-1")},
+	})
+}
+
+func newNetwork(stack awscdk.Stack, public bool) *network.Network {
+	network.DeclareZones(stack, nil, 3)
+	return network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/16", Public: public})
+}
+
+func newLoadBalancer(stack awscdk.Stack, public, protect bool) *loadbalancer.LoadBalancer {
+	return loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
+		Network: newNetwork(stack, public), Public: public, Protect: protect, Port: 8080, HealthPath: "/livez",
+	})
+}
+
+// newFleet places a fleet with small stand-ins for its binaries.
+func newFleet(t *testing.T, change func(*fleet.Props)) assertions.Template {
+	t.Helper()
+	stack := newStack()
+	net := newNetwork(stack, false)
+	binaries := map[string]string{}
+	for _, machine := range []string{"aarch64", "x86_64"} {
+		binaries[machine] = filepath.Join(t.TempDir(), "directory."+machine)
+		if err := os.WriteFile(binaries[machine], []byte(machine), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	props := fleet.Props{
+		Network: net,
+		LoadBalancer: loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
+			Network: net, Port: 8080, HealthPath: "/livez",
+		}),
+		Port:                  8080,
+		InstanceTypeParameter: "/test/fleet/instance-type",
+		Max:                   6,
+		Service:               fleet.Service{Name: "directory", Binaries: binaries, Environment: map[string]string{"B": "2", "A": "1"}},
+	}
+	if change != nil {
+		change(&props)
+	}
+	fleet.New(stack, "Fleet", props)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+func has(template assertions.Template, resourceType string, want properties) {
+	template.HasResourceProperties(&resourceType, want)
+}
+
+func count(template assertions.Template, resourceType string, want int) {
+	template.ResourceCountIs(&resourceType, jsii.Number(want))
+}
+
+func TestNetworkWithoutInternet(t *testing.T) {
+	stack := newStack()
+	newNetwork(stack, false)
+	template := assertions.Template_FromStack(stack, nil)
+	count(template, "AWS::EC2::Subnet", 6)
+	count(template, "AWS::EC2::NatGateway", 0)
+	// No subnet has a route that leaves the network, yet a gateway is attached
+	// for the accelerator.
+	count(template, "AWS::EC2::Route", 0)
+	count(template, "AWS::EC2::VPCGatewayAttachment", 1)
+}
+
+func TestPublicNetworkRoutesOnlyTheLoadBalancer(t *testing.T) {
+	stack := newStack()
+	newNetwork(stack, true)
+	template := assertions.Template_FromStack(stack, nil)
+	count(template, "AWS::EC2::Route", 3)
+	count(template, "AWS::EC2::VPCGatewayAttachment", 1)
+}
+
+func TestNetworkReachesStorageByGatewayEndpoints(t *testing.T) {
+	stack := newStack()
+	newNetwork(stack, false)
+	template := assertions.Template_FromStack(stack, nil)
+	for _, service := range []string{"s3", "dynamodb"} {
+		has(template, "AWS::EC2::VPCEndpoint", properties{
+			"VpcEndpointType": "Gateway",
+			"ServiceName":     properties{"Fn::Join": []any{"", []any{"com.amazonaws.", properties{"Ref": "AWS::Region"}, "." + service}}},
+		})
+	}
+}
+
+func TestNetworkSpansTheNamedZones(t *testing.T) {
+	stack := newStack()
+	network.DeclareZones(stack, []string{"eu-west-1a", "eu-west-1c"}, 2)
+	network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/16"})
+	template := assertions.Template_FromStack(stack, nil)
+	count(template, "AWS::EC2::Subnet", 4)
+	has(template, "AWS::EC2::Subnet", properties{"AvailabilityZone": "eu-west-1c"})
+}
+
+func TestLoadBalancer(t *testing.T) {
+	stack := newStack()
+	newLoadBalancer(stack, false, true)
+	template := assertions.Template_FromStack(stack, nil)
+	has(template, "AWS::ElasticLoadBalancingV2::LoadBalancer", properties{
+		"Scheme": "internal",
+		"LoadBalancerAttributes": assertions.Match_ArrayWith(&[]any{
+			properties{"Key": "deletion_protection.enabled", "Value": "true"},
+			properties{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
+		}),
+	})
+	has(template, "AWS::ElasticLoadBalancingV2::TargetGroup", properties{"HealthCheckPath": "/livez", "Port": 8080})
+}
+
+func TestLoadBalancerHasPublicAddressesOnlyWhenAsked(t *testing.T) {
+	stack := newStack()
+	newLoadBalancer(stack, true, false)
+	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::LoadBalancer",
+		properties{"Scheme": "internet-facing"})
+}
+
+func TestInstancesAskForMetadataTokens(t *testing.T) {
+	has(newFleet(t, nil), "AWS::EC2::LaunchTemplate", properties{
+		"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
+			"MetadataOptions": properties{"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+		}),
+	})
+}
+
+func TestLaunchTemplateHasNoInstanceType(t *testing.T) {
+	has(newFleet(t, nil), "AWS::EC2::LaunchTemplate", properties{
+		"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
+			"InstanceType": assertions.Match_Absent(),
+			"KeyName":      assertions.Match_Absent(),
+		}),
+	})
+}
+
+func TestFleetTakesItsInstanceTypeFromTheParameter(t *testing.T) {
+	template := newFleet(t, nil)
+	parameters := template.FindParameters(jsii.String("*"), properties{
+		"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/test/fleet/instance-type",
+	})
+	if len(*parameters) != 1 {
+		t.Fatalf("got %d template parameters that read the instance type, want 1", len(*parameters))
+	}
+	for id := range *parameters {
+		has(template, "AWS::AutoScaling::AutoScalingGroup", properties{
+			"MixedInstancesPolicy": assertions.Match_ObjectLike(&properties{
+				"LaunchTemplate": assertions.Match_ObjectLike(&properties{
+					"Overrides": []any{properties{"InstanceType": properties{"Ref": id}}},
+				}),
+			}),
+		})
+	}
+}
+
+func TestDeploymentNeverSetsTheDesiredCapacity(t *testing.T) {
+	has(newFleet(t, nil), "AWS::AutoScaling::AutoScalingGroup", properties{
+		"MinSize": "2", "MaxSize": "6", "DesiredCapacity": assertions.Match_Absent(),
+	})
+}
+
+func TestDeploymentLaunchesBeforeItTerminates(t *testing.T) {
+	newFleet(t, nil).HasResource(jsii.String("AWS::AutoScaling::AutoScalingGroup"), properties{
+		"UpdatePolicy": properties{"AutoScalingInstanceRefresh": properties{
+			"Strategy":    "Rolling",
+			"Preferences": properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 60},
+		}},
+	})
+}
+
+func TestFleetWaitsForItsEndpoints(t *testing.T) {
+	groups := newFleet(t, nil).FindResources(jsii.String("AWS::AutoScaling::AutoScalingGroup"), nil)
+	for _, group := range *groups {
+		endpoints := 0
+		for _, id := range (*group)["DependsOn"].([]any) {
+			if strings.HasPrefix(id.(string), "NetworkVpcS3") || strings.HasPrefix(id.(string), "NetworkVpcDynamoDB") {
+				endpoints++
+			}
+		}
+		if endpoints != 2 {
+			t.Errorf("the group depends on %v, want both gateway endpoints among them", (*group)["DependsOn"])
+		}
+	}
+}
+
+func TestFleetAdmitsOnlyTheLoadBalancer(t *testing.T) {
+	template := newFleet(t, nil)
+	count(template, "AWS::EC2::SecurityGroupIngress", 1)
+	has(template, "AWS::EC2::SecurityGroupIngress", properties{
+		"FromPort": 8080, "ToPort": 8080, "SourceSecurityGroupId": assertions.Match_AnyValue(),
+	})
+}
+
+func TestUserDataWritesTheEnvironmentInOrder(t *testing.T) {
+	has(newFleet(t, nil), "AWS::EC2::LaunchTemplate", properties{
+		"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
+			"UserData": properties{"Fn::Base64": assertions.Match_StringLikeRegexp(jsii.String(`directory\.env <<'END'\nA=1\nB=2\nEND\n`))},
+		}),
+	})
+}
+
+func TestPinnedImage(t *testing.T) {
+	template := newFleet(t, func(p *fleet.Props) { p.AMI = "ami-0123456789abcdef0" })
+	has(template, "AWS::EC2::LaunchTemplate", properties{
+		"LaunchTemplateData": assertions.Match_ObjectLike(&properties{"ImageId": "ami-0123456789abcdef0"}),
+	})
+}
+
+func TestPhotoBucketIsClosedAndVersioned(t *testing.T) {
+	stack := newStack()
+	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: "photos", LogsName: "logs", Protect: true})
+	template := assertions.Template_FromStack(stack, nil)
+	template.HasResource(jsii.String("AWS::S3::Bucket"), properties{
+		"DeletionPolicy": "Retain",
+		"Properties": assertions.Match_ObjectLike(&properties{
+			"BucketName":              "photos",
+			"VersioningConfiguration": properties{"Status": "Enabled"},
+			"PublicAccessBlockConfiguration": properties{
+				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+			},
+		}),
+	})
+	count(template, "Custom::S3AutoDeleteObjects", 0)
+}
+
+func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
+	stack := newStack()
+	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: "photos", LogsName: "logs"})
+	template := assertions.Template_FromStack(stack, nil)
+	template.AllResources(jsii.String("AWS::S3::Bucket"), properties{"DeletionPolicy": "Delete"})
+	count(template, "Custom::S3AutoDeleteObjects", 2)
+}
+
+func newMesh(buckets ...string) assertions.Template {
+	stack := newStack()
+	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: buckets[0], LogsName: "logs", Protect: true})
+	var members []photos.Member
+	for _, b := range buckets {
+		members = append(members, photos.Member{Bucket: b, Region: "region-of-" + b})
+	}
+	photos.NewMesh(stack, "Replication", members)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+func TestMeshReplicatesEachBucketIntoAllOthers(t *testing.T) {
+	template := newMesh("one", "two", "three")
+	count(template, "Custom::AWS", 3)
+	calls := *template.FindResources(jsii.String("Custom::AWS"), nil)
+	for id, call := range calls {
+		create := flatten((*call)["Properties"].(properties)["Create"])
+		if got := strings.Count(create, `"ReplicaModifications":{"Status":"Enabled"}`); got != 2 {
+			t.Errorf("%s has %d rules, want 2: %s", id, got, create)
+		}
+	}
+}
+
+func TestMeshOfOneBucketIsEmpty(t *testing.T) {
+	count(newMesh("one"), "Custom::AWS", 0)
+}
+
+// TestMeshAsksForRealActions: s3:PutBucketReplication, which is what CDK would
+// derive from the call, is not an action of IAM.
+func TestMeshAsksForRealActions(t *testing.T) {
+	has(newMesh("one", "two"), "AWS::IAM::Policy", properties{
+		"PolicyDocument": assertions.Match_ObjectLike(&properties{
+			"Statement": []any{
+				assertions.Match_ObjectLike(&properties{"Action": "s3:PutReplicationConfiguration"}),
+				assertions.Match_ObjectLike(&properties{"Action": "iam:PassRole"}),
+			},
+		}),
+	})
+}
+
+// flatten joins what a Fn::Join joins, references left out.
+func flatten(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case properties:
+		return flatten(v["Fn::Join"])
+	case []any:
+		var b strings.Builder
+		for _, part := range v {
+			b.WriteString(flatten(part))
+		}
+		return b.String()
+	default:
+		return ""
+	}
+}
+
+func TestInstanceTypeParameterIsWrittenOnce(t *testing.T) {
+	stack := newStack()
+	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{
+		Name: "/test/fleet/instance-type", StartAt: "m7g.medium", Protect: true,
+	})
+	has(assertions.Template_FromStack(stack, nil), "Custom::AWS", properties{
+		"Create": assertions.Match_SerializedJson(assertions.Match_ObjectLike(&properties{
+			"action": "putParameter",
+			"parameters": assertions.Match_ObjectLike(&properties{
+				"Value": "m7g.medium", "Overwrite": false,
+			}),
+		})),
+		"Update": assertions.Match_Absent(),
+		"Delete": assertions.Match_Absent(),
+	})
+}
+
+func TestEmployeesAreInEveryRegion(t *testing.T) {
+	stack := newStack()
+	tables.NewEmployees(stack, "Employees", tables.EmployeesProps{
+		Name: "employees", Regions: []string{"eu-west-1", "us-east-1"}, Protect: true,
+	})
+	replica := func(region string) any {
+		return assertions.Match_ObjectLike(&properties{
+			"Region":                           region,
+			"DeletionProtectionEnabled":        true,
+			"PointInTimeRecoverySpecification": properties{"PointInTimeRecoveryEnabled": true},
+		})
+	}
+	assertions.Template_FromStack(stack, nil).HasResource(jsii.String("AWS::DynamoDB::GlobalTable"), properties{
+		"DeletionPolicy": "Retain",
+		"Properties": assertions.Match_ObjectLike(&properties{
+			"TableName":   "employees",
+			"BillingMode": "PAY_PER_REQUEST",
+			"Replicas":    assertions.Match_ArrayWith(&[]any{replica("us-east-1"), replica("eu-west-1")}),
+		}),
+	})
+}
+
+func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
+	stack := newStack()
+	entry.New(stack, "Entry", entry.Props{
+		Name: "test", Port: 80, ListenerParameter: "/test/entry/listener-arn", Regions: []string{"eu-west-1", "us-east-1"},
+	})
+	template := assertions.Template_FromStack(stack, nil)
+	count(template, "Custom::AWS", 2)
+	has(template, "AWS::IAM::Policy", properties{
+		"PolicyDocument": assertions.Match_ObjectLike(&properties{
+			"Statement": []any{assertions.Match_ObjectLike(&properties{
+				"Action":   []any{"ssm:DeleteParameter", "ssm:PutParameter"},
+				"Resource": "arn:aws:ssm:us-east-1:123456789012:parameter/test/entry/listener-arn",
+			})},
+		}),
+	})
+}
+
+func TestEndpointKeepsTheClientsAddress(t *testing.T) {
+	stack := newStack()
+	entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
+		LoadBalancer: newLoadBalancer(stack, false, false), ListenerParameter: "/test/entry/listener-arn",
+	})
+	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{
+		"EndpointGroupRegion": "eu-west-1",
+		"EndpointConfigurations": []any{assertions.Match_ObjectLike(&properties{
+			"ClientIPPreservationEnabled": true,
+		})},
+	})
+}

@@ -1,0 +1,36 @@
+package entry
+
+import (
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalacceleratorendpoints"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// EndpointProps configure a region's registration with the accelerator.
+type EndpointProps struct {
+	// LoadBalancer is what the accelerator sends this region's users to. Required.
+	LoadBalancer *loadbalancer.LoadBalancer
+	// ListenerParameter is the name of the SSM parameter that Accelerator
+	// published in this region. Required.
+	ListenerParameter string
+}
+
+// NewEndpoint registers scope's region with the accelerator. Its health is that
+// of the load balancer's target groups: for a load balancer the accelerator
+// looks at nothing else.
+func NewEndpoint(scope constructs.Construct, id string, props EndpointProps) {
+	this := constructs.NewConstruct(scope, &id)
+	listener := awsssm.StringParameter_ValueForStringParameter(this, &props.ListenerParameter, nil)
+	awsglobalaccelerator.NewEndpointGroup(this, jsii.String("Group"), &awsglobalaccelerator.EndpointGroupProps{
+		Listener: awsglobalaccelerator.Listener_FromListenerArn(this, jsii.String("Listener"), listener),
+		Region:   awscdk.Stack_Of(this).Region(),
+		Endpoints: &[]awsglobalaccelerator.IEndpoint{
+			awsglobalacceleratorendpoints.NewApplicationLoadBalancerEndpoint(props.LoadBalancer.ALB,
+				&awsglobalacceleratorendpoints.ApplicationLoadBalancerEndpointOptions{PreserveClientIp: jsii.Bool(true)}),
+		},
+	})
+}

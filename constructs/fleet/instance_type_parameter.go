@@ -1,0 +1,65 @@
+package fleet
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// InstanceTypeParameterProps configure the parameter that holds a fleet's
+// instance type.
+type InstanceTypeParameterProps struct {
+	// Name is the parameter's name, with its leading slash. Required.
+	Name string
+	// StartAt is the instance type that it is created with. Required.
+	StartAt string
+	// Protect keeps the parameter when its stack is deleted. Default: false.
+	Protect bool
+}
+
+// NewInstanceTypeParameter creates the parameter once and never writes it
+// again: what it holds afterwards belongs to the fleet. A CloudFormation
+// parameter would be set back to its template's value whenever any property of
+// it changes, even a tag (github.com/aws/aws-cdk/issues/25949).
+func NewInstanceTypeParameter(scope constructs.Construct, id string, props InstanceTypeParameterProps) {
+	create := &customresources.AwsSdkCall{
+		Service: jsii.String("SSM"),
+		Action:  jsii.String("putParameter"),
+		Parameters: map[string]any{
+			"Name":        props.Name,
+			"Type":        "String",
+			"Value":       props.StartAt,
+			"Overwrite":   false,
+			"Description": "Instance type of the fleet; written once by the deployment, then by the fleet's scaling",
+		},
+		// One that was kept from an earlier deployment is right as it is.
+		IgnoreErrorCodesMatching: jsii.String("ParameterAlreadyExists"),
+		PhysicalResourceId:       customresources.PhysicalResourceId_Of(&props.Name),
+	}
+	var remove *customresources.AwsSdkCall
+	actions := []string{"ssm:PutParameter"}
+	if !props.Protect {
+		actions = append(actions, "ssm:DeleteParameter")
+		remove = &customresources.AwsSdkCall{
+			Service:                  jsii.String("SSM"),
+			Action:                   jsii.String("deleteParameter"),
+			Parameters:               map[string]any{"Name": props.Name},
+			IgnoreErrorCodesMatching: jsii.String("ParameterNotFound"),
+		}
+	}
+	customresources.NewAwsCustomResource(scope, &id, &customresources.AwsCustomResourceProps{
+		OnCreate: create,
+		OnDelete: remove,
+		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings(actions...),
+				Resources: &[]*string{awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+					Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.Name[1:]),
+				})},
+			}),
+		}),
+		InstallLatestAwsSdk: jsii.Bool(false),
+	})
+}

@@ -1,0 +1,47 @@
+#!/bin/bash
+# First boot: fetch the service's binary and run it as a unit.
+set -euo pipefail
+case "$(uname -m)" in
+@CASES@
+*) echo "no binary of @NAME@ for $(uname -m)" >&2; exit 1 ;;
+esac
+# A new role takes a while to be known everywhere.
+until aws s3 cp --region @REGION@ "$binary" /usr/local/bin/@NAME@; do sleep 2; done
+chmod 0755 /usr/local/bin/@NAME@
+mkdir -p /etc/archipelago
+cat >/etc/archipelago/@NAME@.env <<'END'
+@ENVIRONMENT@
+END
+cat >/etc/systemd/system/@NAME@.service <<'END'
+[Unit]
+Description=@NAME@
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+EnvironmentFile=/etc/archipelago/@NAME@.env
+ExecStart=/usr/local/bin/@NAME@
+Restart=always
+RestartSec=1
+TimeoutStopSec=60
+DynamicUser=true
+StateDirectory=@NAME@
+WorkingDirectory=/var/lib/@NAME@
+ProtectSystem=strict
+ProtectHome=true
+PrivateTmp=true
+PrivateDevices=true
+ProtectKernelTunables=true
+ProtectControlGroups=true
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+CapabilityBoundingSet=
+NoNewPrivileges=true
+MemoryMax=75%
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+END
+systemctl daemon-reload
+systemctl enable --now @NAME@.service

@@ -1,0 +1,114 @@
+package photos
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Member is a bucket of the mesh.
+type Member struct {
+	// Bucket is its name.
+	Bucket string
+	// Region is where it stands.
+	Region string
+}
+
+// NewMesh replicates each member into all others. The buckets must exist, with
+// versioning on, before it is deployed: two buckets that replicate to each
+// other cannot be declared with their rules at once.
+func NewMesh(scope constructs.Construct, id string, members []Member) {
+	if len(members) < 2 {
+		return
+	}
+	this := constructs.NewConstruct(scope, &id)
+	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
+		Description: jsii.String("Replicates the photos of each region into all others"),
+	})
+	policy := replicationPolicy(this, members)
+	policy.AttachToRole(role)
+	for _, source := range members {
+		call := configure(this, source, members, *role.RoleArn())
+		// S3 tries the role when the rules are put.
+		call.Node().AddDependency(policy)
+	}
+}
+
+// replicationPolicy is what S3 needs to replicate. Source: Amazon S3 User
+// Guide, "Setting up permissions for live replication".
+func replicationPolicy(scope constructs.Construct, members []Member) awsiam.Policy {
+	var buckets, objects []string
+	for _, m := range members {
+		buckets = append(buckets, arn(m.Bucket))
+		objects = append(objects, arn(m.Bucket)+"/*")
+	}
+	return awsiam.NewPolicy(scope, jsii.String("Policy"), &awsiam.PolicyProps{
+		Statements: &[]awsiam.PolicyStatement{
+			statement([]string{"s3:GetReplicationConfiguration", "s3:ListBucket"}, buckets...),
+			statement([]string{"s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
+				"s3:GetObjectVersionTagging", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"}, objects...),
+		},
+	})
+}
+
+// configure puts source's rules, by a call since the other buckets are in other
+// regions' stacks.
+func configure(scope constructs.Construct, source Member, members []Member, roleARN string) customresources.AwsCustomResource {
+	var rules []any
+	for _, destination := range members {
+		if destination == source {
+			continue
+		}
+		rules = append(rules, map[string]any{
+			"ID":                      destination.Region,
+			"Status":                  "Enabled",
+			"Priority":                len(rules) + 1,
+			"Filter":                  map[string]any{"Prefix": ""},
+			"DeleteMarkerReplication": map[string]any{"Status": "Enabled"},
+			"SourceSelectionCriteria": map[string]any{"ReplicaModifications": map[string]any{"Status": "Enabled"}},
+			// S3 Replication Time Control: 15 minutes is the only time it takes.
+			"Destination": map[string]any{
+				"Bucket":          arn(destination.Bucket),
+				"ReplicationTime": map[string]any{"Status": "Enabled", "Time": map[string]any{"Minutes": 15}},
+				"Metrics":         map[string]any{"Status": "Enabled", "EventThreshold": map[string]any{"Minutes": 15}},
+			},
+		})
+	}
+	put := &customresources.AwsSdkCall{
+		Service: jsii.String("S3"),
+		Action:  jsii.String("putBucketReplication"),
+		Region:  &source.Region,
+		Parameters: map[string]any{
+			"Bucket":                   source.Bucket,
+			"ReplicationConfiguration": map[string]any{"Role": roleARN, "Rules": rules},
+		},
+		PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String(source.Bucket + "/replication")),
+	}
+	return customresources.NewAwsCustomResource(scope, jsii.String("From"+source.Region), &customresources.AwsCustomResourceProps{
+		OnCreate: put,
+		OnUpdate: put,
+		OnDelete: &customresources.AwsSdkCall{
+			Service:    jsii.String("S3"),
+			Action:     jsii.String("deleteBucketReplication"),
+			Region:     &source.Region,
+			Parameters: map[string]any{"Bucket": source.Bucket},
+			// A bucket that is gone replicates nothing any more.
+			IgnoreErrorCodesMatching: jsii.String("NoSuchBucket"),
+		},
+		// FromSdkCalls would derive s3:PutBucketReplication, which is no IAM action.
+		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
+			statement([]string{"s3:PutReplicationConfiguration"}, arn(source.Bucket)),
+			statement([]string{"iam:PassRole"}, roleARN),
+		}),
+		InstallLatestAwsSdk: jsii.Bool(false),
+	})
+}
+
+func statement(actions []string, resources ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(actions...),
+		Resources: jsii.Strings(resources...),
+	})
+}

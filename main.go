@@ -1,0 +1,38 @@
+// Command archipelago synthesizes the CloudFormation stacks of the deployment
+// that cdk.json describes. The CDK CLI runs it.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// binaries are what cdk.json's build step makes.
+var binaries = map[string]string{
+	"aarch64": "dist/directory.linux-arm64",
+	"x86_64":  "dist/directory.linux-amd64",
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintf(os.Stderr, "archipelago: the configuration is not valid; nothing was deployed\n%v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	defer jsii.Close()
+	app := awscdk.NewApp(nil)
+	context, _ := app.Node().GetAllContext(nil).(map[string]any)
+	config, err := stacks.ParseConfig(context, os.Getenv("CDK_DEFAULT_ACCOUNT"))
+	if err != nil {
+		return err
+	}
+	stacks.Add(app, config, binaries)
+	app.Synth(nil)
+	return nil
+}

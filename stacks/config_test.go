@@ -1,0 +1,256 @@
+package stacks
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
+	"github.com/google/go-cmp/cmp"
+)
+
+const account = "123456789012"
+
+// parse reads the configuration out of a context written as in cdk.json.
+func parse(t *testing.T, context string) (Config, error) {
+	t.Helper()
+	var values map[string]any
+	if err := json.Unmarshal([]byte(context), &values); err != nil {
+		t.Fatal(err)
+	}
+	return ParseConfig(values, account)
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := parse(t, `{"archipelago": {"regions": ["eu-west-1", {"name": "us-west-1"}]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Name:    "archipelago",
+		Account: account,
+		Regions: []Region{
+			{Name: "eu-west-1", Zones: Zones{Count: 3}, CIDR: "10.24.0.0/16"},
+			{Name: "us-west-1", Zones: Zones{Count: 2}, CIDR: "10.2.0.0/16"},
+		},
+		Fleet: Fleet{
+			Min: 2, Max: 6,
+			Ladder:  []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"},
+			StartAt: "m7g.medium",
+		},
+		Entry:   EntryAccelerator,
+		Protect: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryKeyIsRead(t *testing.T) {
+	got, err := parse(t, `{"archipelago": {
+		"name": "shop", "account": "210987654321", "entry": "none", "protect": false, "allowCleartext": true,
+		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
+			{"name": "eu-west-2", "zones": 2}],
+		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge"}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Name: "shop", Account: "210987654321", Entry: EntryNone, AllowCleartext: true,
+		Regions: []Region{
+			{Name: "eu-west-1", Zones: Zones{Count: 2, Letters: []string{"a", "c"}}, CIDR: "10.7.0.0/20", AMI: "ami-0123456789abcdef0"},
+			{Name: "eu-west-2", Zones: Zones{Count: 2}, CIDR: "10.25.0.0/16"},
+		},
+		Fleet: Fleet{Min: 3, Max: 9, Ladder: []string{"c7g.large", "c7g.xlarge"}, StartAt: "c7g.xlarge"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestDottedKeysReplaceOneLeaf(t *testing.T) {
+	got, err := parse(t, `{
+		"archipelago": {"regions": ["eu-west-1", "us-east-1"], "fleet": {"min": 3}},
+		"archipelago.fleet.max": "8",
+		"archipelago.protect": "false",
+		"archipelago.fleet.ladder": "m7g.large, m7g.xlarge",
+		"archipelago.regions[1].ami": "ami-01234567",
+		"archipelago.regions.0.zones": "[\"b\",\"c\"]"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Fleet.Max != 8 || got.Fleet.Min != 3 || got.Protect {
+		t.Errorf("got max %d, min %d, protect %t; want 8, 3, false", got.Fleet.Max, got.Fleet.Min, got.Protect)
+	}
+	if want := []string{"m7g.large", "m7g.xlarge"}; !cmp.Equal(got.Fleet.Ladder, want) {
+		t.Errorf("got ladder %q, want %q", got.Fleet.Ladder, want)
+	}
+	if got.Regions[1].Name != "us-east-1" || got.Regions[1].AMI != "ami-01234567" {
+		t.Errorf("got %+v, want us-east-1 with the image", got.Regions[1])
+	}
+	if want := []string{"b", "c"}; !cmp.Equal(got.Regions[0].Zones.Letters, want) {
+		t.Errorf("got zones %q, want %q", got.Regions[0].Zones.Letters, want)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tests := map[string]struct {
+		context string
+		want    []string
+	}{
+		"nothing configured": {
+			`{}`,
+			[]string{`archipelago.regions: want at least one region, such as ["eu-west-1", "us-east-1"], got nothing`},
+		},
+		"not an object": {
+			`{"archipelago": "eu-west-1"}`,
+			[]string{`archipelago: want an object such as {"regions": ["eu-west-1"]}, got "eu-west-1"`},
+		},
+		"no regions": {
+			`{"archipelago": {"regions": []}}`,
+			[]string{`archipelago.regions: want at least one region`},
+		},
+		"a region twice": {
+			`{"archipelago": {"regions": ["eu-west-1", {"name": "eu-west-1"}]}}`,
+			[]string{`archipelago.regions[1].name: want a region once, it is regions[0] already, got "eu-west-1"`},
+		},
+		"an unknown region": {
+			`{"archipelago": {"regions": ["eu-west-1", "europe"]}}`,
+			[]string{`archipelago.regions[1].name: want an AWS region such as "eu-west-1", got "europe"`},
+		},
+		"a misspelled region": {
+			`{"archipelago": {"regions": ["us-esat-1"]}}`,
+			[]string{`(did you mean "us-east-1"?), got "us-esat-1"`},
+		},
+		"overlapping ranges": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.0/16"}, {"name": "eu-west-2", "cidr": "10.0.8.0/21"}]}}`,
+			[]string{`archipelago.regions[1].cidr: want a range apart from regions[0].cidr, 10.0.0.0/16, got "10.0.8.0/21"`},
+		},
+		"a range that is none": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.1/16"}]}}`,
+			[]string{`archipelago.regions[0].cidr: want an IPv4 range from /16 to /22, such as "10.1.0.0/16", got "10.0.0.1/16"`},
+		},
+		"one zone": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": 1}]}}`,
+			[]string{`archipelago.regions[0].zones: want 2 to 6 zones, as a number or as letters such as ["a", "b", "c"], got 1`},
+		},
+		"zones that are none": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": ["a", "eu-west-1b", "a"]}]}}`,
+			[]string{
+				`archipelago.regions[0].zones[1]: want a zone's letter, such as "a" for eu-west-1a, got "eu-west-1b"`,
+				`archipelago.regions[0].zones[2]: want each zone once, got "a"`,
+			},
+		},
+		"an image that is none": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "ami": "al2023"}]}}`,
+			[]string{`archipelago.regions[0].ami: want an image's id, such as "ami-0123456789abcdef0", got "al2023"`},
+		},
+		"min above max": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"min": 7}}}`,
+			[]string{`archipelago.fleet.max: want at least fleet.min, 7, got 6`},
+		},
+		"a fleet of one": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"min": 1}}}`,
+			[]string{`archipelago.fleet.min: want at least 2, so that one instance may fail, got 1`},
+		},
+		"two architectures": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.medium", "m7i.large"]}}}`,
+			[]string{`archipelago.fleet.ladder[1]: want one architecture, got m7i.large (x86_64) after m7g.medium (arm64)`},
+		},
+		"a type that is none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.medium", "large"]}}}`,
+			[]string{`archipelago.fleet.ladder[1]: want an instance type such as "m7g.medium", got "large"`},
+		},
+		"a start off the ladder": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"startAt": "m7g.lage"}}}`,
+			[]string{`archipelago.fleet.startAt: want a rung of fleet.ladder (did you mean "m7g.large"?), got "m7g.lage"`},
+		},
+		"misspelled keys": {
+			`{"archipelago": {"regoins": ["eu-west-1"], "regions": [{"name": "eu-west-1", "zoness": 3}], "fleet": {"mim": 2}}}`,
+			[]string{
+				`archipelago.regoins: there is no such key (did you mean "regions"?)`,
+				`archipelago.regions[0].zoness: there is no such key (did you mean "zones"?)`,
+				`archipelago.fleet.mim: there is no such key (did you mean "min"?)`,
+			},
+		},
+		"a misspelled override": {
+			`{"archipelago": {"regions": ["eu-west-1"]}, "archipelago.fleet.maximum": "8"}`,
+			[]string{`archipelago.fleet.maximum: there is no such key`},
+		},
+		"an override of a region that is not there": {
+			`{"archipelago": {"regions": ["eu-west-1"]}, "archipelago.regions[3].ami": "ami-01234567"}`,
+			[]string{`archipelago.regions[3].ami: want an index from 0 to 0, got "3"`},
+		},
+		"wrong types": {
+			`{"archipelago": {"regions": [1], "name": 7, "protect": "yes", "fleet": {"min": "two", "max": 2.5}}}`,
+			[]string{
+				`archipelago.regions[0]: want a region's name or an object such as {"name": "eu-west-1"}, got 1`,
+				`archipelago.name: want a string, got 7`,
+				`archipelago.protect: want true or false, got "yes"`,
+				`archipelago.fleet.min: want a whole number, got "two"`,
+				`archipelago.fleet.max: want a whole number, got 2.5`,
+			},
+		},
+		"names that no bucket can have": {
+			`{"archipelago": {"regions": ["eu-west-1"], "name": "Shop_of_Everything", "account": "12"}}`,
+			[]string{
+				`archipelago.name: want 1 to 28 lower-case letters, digits and hyphens, a letter first, got "Shop_of_Everything"`,
+				`archipelago.account: want the 12 digits of an AWS account, here or from the credentials of the CDK CLI, got "12"`,
+			},
+		},
+		"an unknown entry": {
+			`{"archipelago": {"regions": ["eu-west-1"], "entry": "cloudfront"}}`,
+			[]string{`archipelago.entry: want "accelerator" or "none", got "cloudfront"`},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(t, test.context)
+			if err == nil {
+				t.Fatal("the configuration was accepted")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error lacks %q:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOneProblemIsReportedOnce(t *testing.T) {
+	_, err := parse(t, `{"archipelago": {"regions": ["eu-west-1", "us-east-1", "us-east-1"], "fleet": {"min": 7}}}`)
+	if got := strings.Count(err.Error(), "\n") + 1; got != 2 {
+		t.Errorf("got %d problems, want 2:\n%v", got, err)
+	}
+}
+
+// TestKnownRegionsAreThoseOfCDK keeps the table of regions complete; a region
+// that CDK learns is added at the end.
+func TestKnownRegionsAreThoseOfCDK(t *testing.T) {
+	cdk := map[string]bool{}
+	for _, region := range *regioninfo.RegionInfo_Regions() {
+		cdk[*region.Name()] = true
+	}
+	for _, name := range knownRegionNames() {
+		if !cdk[name] {
+			t.Errorf("CDK does not know the region %q", name)
+		}
+		if *regioninfo.RegionInfo_Get(&name).Partition() != "aws" {
+			t.Errorf("%q is not of the aws partition", name)
+		}
+	}
+}
+
+func TestNamesFitAtTheirLongest(t *testing.T) {
+	n := Names{Name: strings.Repeat("n", 28), Account: account}
+	if !validName.MatchString(n.Name) || validName.MatchString(n.Name+"n") {
+		t.Error("28 characters are not the limit")
+	}
+	for _, region := range knownRegionNames() {
+		// 63 is the limit of a bucket's name.
+		if bucket := n.PhotosBucket(region); len(bucket) > 63 {
+			t.Errorf("%s has %d characters", bucket, len(bucket))
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package stacks
+
+import (
+	"fmt"
+
+	"github.com/archipelago-cdk/archipelago/service/setting"
+)
+
+// Names are the stack ids and physical names of one deployment. They are
+// deterministic, so that stacks of different regions need no references to
+// each other.
+type Names struct {
+	// Name is the deployment's name, the prefix of all others.
+	Name string
+	// Account is the AWS account's id: bucket names are global, so they carry it.
+	Account string
+}
+
+// StorageStack is the id of region's storage stack.
+func (n Names) StorageStack(region string) string { return n.Name + "-storage-" + region }
+
+// GlobalStack is the id of the stack that spans the regions.
+func (n Names) GlobalStack() string { return n.Name + "-global" }
+
+// RegionStack is the id of region's stack.
+func (n Names) RegionStack(region string) string { return n.Name + "-region-" + region }
+
+// PhotosBucket is the bucket of region's photos.
+func (n Names) PhotosBucket(region string) string {
+	return fmt.Sprintf("%s-photos-%s-%s", n.Name, n.Account, region)
+}
+
+// PhotosBucketPattern is PhotosBucket of a region that the service fills in.
+func (n Names) PhotosBucketPattern() string {
+	return n.PhotosBucket(setting.RegionPlaceholder)
+}
+
+// LogsBucket is the bucket of the access logs of region's other buckets.
+func (n Names) LogsBucket(region string) string {
+	return fmt.Sprintf("%s-logs-%s-%s", n.Name, n.Account, region)
+}
+
+// EmployeesTable is the global table of employees.
+func (n Names) EmployeesTable() string { return n.Name + "-employees" }
+
+// InstanceTypeParameter is the SSM parameter, one in each region, that holds
+// the fleet's instance type.
+func (n Names) InstanceTypeParameter() string { return "/" + n.Name + "/fleet/instance-type" }
+
+// ListenerParameter is the SSM parameter, one in each region, through which the
+// global stack publishes the ARN of the accelerator's listener.
+func (n Names) ListenerParameter() string { return "/" + n.Name + "/entry/listener-arn" }

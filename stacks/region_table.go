@@ -1,0 +1,52 @@
+package stacks
+
+// knownRegion is what a region's defaults come from.
+type knownRegion struct {
+	name  string
+	zones int
+}
+
+// knownRegions are the regions of the aws partition. The place of a region in
+// this list is the second octet of its default CIDR, so new regions are only
+// ever added at the end: a region's network must not move when another one
+// joins.
+//
+// zones is how many zones a network takes by default: three, but two where AWS
+// gives a new account no third one. Source: AWS, "AWS Regions" of the Global
+// Infrastructure guide and the notes on us-west-1 there, read in 2026-11.
+var knownRegions = []knownRegion{
+	{"us-east-1", 3},
+	{"us-east-2", 3},
+	{"us-west-1", 2},
+	{"us-west-2", 3},
+	{"af-south-1", 3},
+	{"ap-east-1", 3},
+	{"ap-south-1", 3},
+	{"ap-south-2", 3},
+	{"ap-southeast-1", 3},
+	{"ap-southeast-2", 3},
+	{"ap-southeast-3", 3},
+	{"ap-southeast-4", 3},
+	{"ap-southeast-5", 3},
+	{"ap-southeast-7", 3},
+	{"ap-northeast-1", 3},
+	{"ap-northeast-2", 3},
+	{"ap-northeast-3", 3},
+	{"ca-central-1", 3},
+	{"ca-west-1", 3},
+	{"eu-central-1", 3},
+	{"eu-central-2", 3},
+	{"eu-north-1", 3},
+	{"eu-south-1", 3},
+	{"eu-south-2", 3},
+	{"eu-west-1", 3},
+	{"eu-west-2", 3},
+	{"eu-west-3", 3},
+	{"il-central-1", 3},
+	{"me-central-1", 3},
+	{"me-south-1", 3},
+	{"mx-central-1", 3},
+	{"sa-east-1", 3},
+	{"ap-east-2", 3},
+	{"ap-southeast-6", 3},
+}

@@ -1,0 +1,26 @@
+package stacks
+
+import (
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/photos"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+)
+
+// newStorage places what a region keeps: its photos and its fleet's size. It
+// comes before all other stacks.
+func newStorage(app awscdk.App, c Config, region Region) awscdk.Stack {
+	names := c.Names()
+	stack := newStack(app, c, names.StorageStack(region.Name), region.Name,
+		"Archipelago: photos and fleet size of "+region.Name)
+	photos.NewBucket(stack, "Photos", photos.BucketProps{
+		Name:     names.PhotosBucket(region.Name),
+		LogsName: names.LogsBucket(region.Name),
+		Protect:  c.Protect,
+	})
+	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{
+		Name:    names.InstanceTypeParameter(),
+		StartAt: c.Fleet.StartAt,
+		Protect: c.Protect,
+	})
+	return stack
+}
