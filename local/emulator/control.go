@@ -1,0 +1,84 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// Control asks the plugin what AWS has no call for.
+type Control struct {
+	// URL is the emulator's.
+	URL string
+}
+
+// Accepted is a resource whose type the emulator accepts and does not emulate.
+type Accepted struct {
+	Type       string         `json:"type"`
+	ID         string         `json:"id"`
+	Region     string         `json:"region"`
+	Properties map[string]any `json:"properties"`
+}
+
+// Accepted lists them.
+func (c Control) Accepted(ctx context.Context) ([]Accepted, error) {
+	var list []Accepted
+	return list, c.call(ctx, http.MethodGet, "accepted", nil, &list)
+}
+
+// Refresh is the last instance refresh of one group.
+type Refresh struct {
+	Group  string `json:"group"`
+	Region string `json:"region"`
+	// Status is "InProgress", "Successful" or "Failed".
+	Status string `json:"status"`
+	Reason string `json:"reason"`
+}
+
+// Refreshes lists the last refresh of each group that had one.
+func (c Control) Refreshes(ctx context.Context) ([]Refresh, error) {
+	var list []Refresh
+	return list, c.call(ctx, http.MethodGet, "refreshes", nil, &list)
+}
+
+// Health is what load balancers said of instances, "healthy" or "unhealthy", by
+// the instance's id.
+type Health map[string]string
+
+// Health returns what was reported.
+func (c Control) Health(ctx context.Context) (Health, error) {
+	var h Health
+	return h, c.call(ctx, http.MethodGet, "health", nil, &h)
+}
+
+// Report adds to what was reported.
+func (c Control) Report(ctx context.Context, h Health) error {
+	return c.call(ctx, http.MethodPut, "health", h, nil)
+}
+
+func (c Control) call(ctx context.Context, method, path string, in, out any) error {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+"/archipelago/"+path, &body)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("emulator: %s %s: %s", method, path, res.Status)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(res.Body).Decode(out)
+}

@@ -1,0 +1,1 @@
+"""What moto lacks of AWS for Archipelago; see __main__.py."""

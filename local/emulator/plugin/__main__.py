@@ -1,0 +1,58 @@
+"""An AWS emulator for Archipelago: moto as a server, with what it lacks.
+
+Usage: python3 -m plugin --port PORT [--replication-delay SECONDS]
+
+Serves on loopback until its standard input ends, so that it never outlives the
+program that started it, however that one died.
+"""
+
+import argparse
+import os
+import sys
+import threading
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--replication-delay", type=float, default=1.0)
+    options = parser.parse_args()
+
+    # Every client below, and moto's own, speaks to this server alone.
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="emulator",
+        AWS_SECRET_ACCESS_KEY="emulator",
+        AWS_ENDPOINT_URL=f"http://localhost:{options.port}",
+        AWS_DEFAULT_REGION="us-east-1",
+        # Instances carry the user data that the fleet reads, and nothing else.
+        MOTO_IAM_LOAD_MANAGED_POLICIES="false",
+    )
+
+    from werkzeug.serving import WSGIRequestHandler, make_server
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    from . import buckets, control, customs, groups, models, tables
+
+    models.install()
+    tables.install()
+    buckets.install(options.replication_delay)
+    customs.install()
+    groups.install()
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, code="-", size="-") -> None:
+            pass
+
+    app = control.wrap(DomainDispatcherApplication(create_backend_app))
+    server = make_server("localhost", options.port, app, threaded=True, request_handler=Quiet)
+    threading.Thread(target=exit_with_parent, daemon=True).start()
+    print("ready", flush=True)
+    server.serve_forever()
+
+
+def exit_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+main()
