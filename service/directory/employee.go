@@ -1,0 +1,134 @@
+// Package directory is the employee directory itself: what an employee is, and
+// what the stores that keep employees and photos promise.
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
+)
+
+// MaxField is the longest a name, location or job title may be, in characters.
+const MaxField = 200
+
+// Employee is one person of the directory.
+type Employee struct {
+	// ID is unique and never changes; see NewID.
+	ID string
+	// FullName, Location and JobTitle are required, each at most MaxField
+	// characters.
+	FullName string
+	Location string
+	JobTitle string
+	// Badges are ids of Badges, each once.
+	Badges []string
+	// Photo is the zero value where there is none.
+	Photo Photo
+	// Version counts the changes, from 1. A store sets it.
+	Version int64
+	// Updated is the time of the last change, in UTC.
+	Updated time.Time
+}
+
+// NewID returns an id that no other employee has: 130 random bits.
+func NewID() string { return strings.ToLower(rand.Text()) }
+
+// Normalized returns e with surrounding space removed from its fields and its
+// badges in the order of Badges.
+func (e Employee) Normalized() Employee {
+	e.FullName = strings.TrimSpace(e.FullName)
+	e.Location = strings.TrimSpace(e.Location)
+	e.JobTitle = strings.TrimSpace(e.JobTitle)
+	badges := make([]string, 0, len(e.Badges))
+	for _, b := range Badges {
+		if slices.Contains(e.Badges, b.ID) {
+			badges = append(badges, b.ID)
+		}
+	}
+	for _, id := range e.Badges {
+		if _, known := BadgeName(id); !known {
+			badges = append(badges, id) // for Validate to refuse
+		}
+	}
+	e.Badges = badges
+	return e
+}
+
+// Validate returns a *InvalidError with every field that is wrong, or nil.
+func (e Employee) Validate() error {
+	invalid := &InvalidError{}
+	for _, f := range []struct{ field, label, value string }{
+		{"fullName", "the full name", e.FullName},
+		{"location", "the location", e.Location},
+		{"jobTitle", "the job title", e.JobTitle},
+	} {
+		switch {
+		case f.value == "":
+			invalid.add(f.field, "Enter "+f.label+".")
+		case !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl):
+			invalid.add(f.field, "Use printable characters only.")
+		case utf8.RuneCountInString(f.value) > MaxField:
+			invalid.add(f.field, fmt.Sprintf("Use at most %d characters, not %d.", MaxField, utf8.RuneCountInString(f.value)))
+		}
+	}
+	for _, id := range e.Badges {
+		if _, known := BadgeName(id); !known {
+			invalid.add("badges", fmt.Sprintf("There is no badge %q.", id))
+		}
+	}
+	if len(invalid.Fields) > 0 {
+		return invalid
+	}
+	return nil
+}
+
+// SortKey orders employees by name, whatever the case and the accents of its
+// letters, and is unique.
+func (e Employee) SortKey() string { return Fold(e.FullName) + "\x01" + e.ID }
+
+// Fold returns s without case and accents: "José Ñandú" is "jose nandu".
+func Fold(s string) string {
+	stripped, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), s)
+	if err != nil {
+		stripped = s
+	}
+	return strings.ToLower(stripped)
+}
+
+// Page is a part of the list of employees, by name.
+type Page struct {
+	Employees []Employee
+	// Next is the cursor of the page that follows, or "" on the last page.
+	Next string
+}
+
+// Employees keeps employees. Every method returns ErrUnavailable, wrapped, when
+// the store does not answer.
+type Employees interface {
+	// Get returns the employee as of the last change, or ErrNotFound.
+	Get(ctx context.Context, id string) (Employee, error)
+	// Page returns up to limit employees by SortKey, from the one after cursor:
+	// "" for the first page, else a Page's Next. It costs the same on every
+	// page. It may miss changes of the last moments.
+	Page(ctx context.Context, cursor string, limit int) (Page, error)
+	// Create keeps e as version 1 and returns it, or ErrConflict if there is an
+	// employee with that id.
+	Create(ctx context.Context, e Employee) (Employee, error)
+	// Update replaces the employee if the stored version is e.Version and
+	// returns it with the next one. Otherwise it changes nothing and returns
+	// ErrConflict, or ErrNotFound where there is no such employee.
+	Update(ctx context.Context, e Employee) (Employee, error)
+	// Delete removes the employee, or returns ErrNotFound.
+	Delete(ctx context.Context, id string) error
+	// Ping returns nil if the store can read and has its data.
+	Ping(ctx context.Context) error
+}

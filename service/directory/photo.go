@@ -1,0 +1,68 @@
+package directory
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+)
+
+// MaxPhotoBytes is the largest photo that is accepted.
+const MaxPhotoBytes = 10 << 20
+
+// MaxPhotoPixels is the most pixels of a photo that is accepted: an image is
+// decoded to check it, at up to eight bytes a pixel.
+const MaxPhotoPixels = 16_000_000
+
+// PhotoPrefix is what every photo's key begins with.
+const PhotoPrefix = "employees/"
+
+// Photo says where an employee's photo is.
+type Photo struct {
+	// Key names its content: see PhotoKey.
+	Key string
+	// Region is where it was uploaded, from which other regions get it. It is
+	// "" on the embedded store.
+	Region string
+}
+
+// PhotoKey returns the key of a photo: the employee's, by a hash of the
+// content, so that what is under a key never changes. extension is "jpg",
+// "png" or "webp".
+func PhotoKey(employeeID string, content []byte, extension string) string {
+	sum := sha256.Sum256(content)
+	return PhotoPrefix + employeeID + "/" + hex.EncodeToString(sum[:]) + "." + extension
+}
+
+// photoKey is what PhotoKey returns.
+var photoKey = regexp.MustCompile(`^employees/[a-z0-9]{1,64}/[0-9a-f]{64}\.(jpg|png|webp)$`)
+
+// ValidPhotoKey tells whether key could be a photo's.
+func ValidPhotoKey(key string) bool { return photoKey.MatchString(key) }
+
+// ContentType returns the media type of the photo under key.
+func ContentType(key string) string {
+	switch m := photoKey.FindStringSubmatch(key); {
+	case m == nil:
+		return "application/octet-stream"
+	case m[1] == "jpg":
+		return "image/jpeg"
+	default:
+		return "image/" + m[1]
+	}
+}
+
+// Photos keeps photos. Every method returns ErrUnavailable, wrapped, when the
+// store does not answer.
+type Photos interface {
+	// Put keeps content under key. What is there already stays, it is the same.
+	Put(ctx context.Context, key string, content []byte) error
+	// Get returns what is under key, or ErrNotFound.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// URL returns an address, good for minutes, from which a browser can get
+	// the photo from the region of its upload, or ErrNotFound where there is no
+	// such place.
+	URL(ctx context.Context, photo Photo) (string, error)
+	// Ping returns nil if the store can read.
+	Ping(ctx context.Context) error
+}
