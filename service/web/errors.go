@@ -1,0 +1,113 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// statusError is an answer that is no success.
+type statusError struct {
+	status  int
+	message string
+	err     error
+}
+
+func (e *statusError) Error() string {
+	if e.err != nil {
+		return e.message + " " + e.err.Error()
+	}
+	return e.message
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+// errors turns a handler's error into an answer.
+func (s *Server) errors(h func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// statusOf maps what went wrong to what the client is told: the one place.
+func statusOf(err error) *statusError {
+	var status *statusError
+	var invalid *directory.InvalidError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &status):
+		return status
+	case errors.As(err, &invalid):
+		return &statusError{http.StatusUnprocessableEntity, "Some fields need another look.", err}
+	case errors.As(err, &tooLarge):
+		return &statusError{http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most.", err}
+	case errors.Is(err, directory.ErrNotFound):
+		return &statusError{http.StatusNotFound, "There is no such employee, or no longer.", err}
+	case errors.Is(err, directory.ErrConflict):
+		return &statusError{http.StatusConflict, "Someone else changed this employee meanwhile.", err}
+	case errors.Is(err, directory.ErrInvalidCursor):
+		return &statusError{http.StatusBadRequest, "There is no such page of the list; start from its beginning.", err}
+	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return &statusError{http.StatusServiceUnavailable, "The directory's data cannot be reached at the moment. Try again in a few seconds.", err}
+	default:
+		return &statusError{http.StatusInternalServerError, "Something went wrong on our side.", err}
+	}
+}
+
+// fail answers with err, as a page or as problem+json.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := statusOf(err)
+	s.logFailure(r.Context(), r.URL.Path, e)
+	if e.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(e.status)
+		problem := huma.ErrorModel{Status: e.status, Title: http.StatusText(e.status), Detail: e.message}
+		if err := json.NewEncoder(w).Encode(problem); err != nil {
+			s.Log.LogAttrs(r.Context(), slog.LevelWarn, "answer not sent", slog.String("error", err.Error()))
+		}
+		return
+	}
+	if err := s.render(w, r, e.status, "error", http.StatusText(e.status), e.message); err != nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "page failed", slog.String("error", err.Error()))
+	}
+}
+
+// logFailure keeps the cause of what is this side's fault.
+func (s *Server) logFailure(ctx context.Context, path string, e *statusError) {
+	if e.status >= http.StatusInternalServerError && e.err != nil {
+		s.Log.LogAttrs(ctx, slog.LevelError, "request failed",
+			slog.String("path", path), slog.String("error", e.err.Error()))
+	}
+}
+
+// unknown answers for every path that has no route, and for methods that a
+// route does not take.
+func (s *Server) unknown(mux *http.ServeMux) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := mux.Handler(other); pattern != "/" {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			return &statusError{status: http.StatusMethodNotAllowed, message: "This address takes " + strings.Join(allowed, ", ") + "."}
+		}
+		return &statusError{status: http.StatusNotFound, message: "There is no page at this address."}
+	}
+}

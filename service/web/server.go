@@ -1,0 +1,76 @@
+// Package web serves the directory: pages that work without JavaScript, a JSON
+// API, photos, and what a load balancer asks for.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+)
+
+// Limits of a request.
+const (
+	// maxBody is where a request is cut off. It is above the largest photo, so
+	// that one somewhat too large is answered and not cut off.
+	maxBody = 4 * directory.MaxPhotoBytes
+	// ReadTimeout bounds how long a client may take to send a request.
+	ReadTimeout = 60 * time.Second
+	// pageSize is how many employees a page of the list has.
+	pageSize = 50
+)
+
+// Options are what the pages are made from.
+type Options struct {
+	// Employees and Photos are the stores. Required.
+	Employees directory.Employees
+	Photos    directory.Photos
+	// Island returns where the service runs. Required.
+	Island func() Island
+	// AllowCleartext allows writes over HTTP from other machines. Default: false.
+	AllowCleartext bool
+	// Log takes a line for each request. Required.
+	Log *slog.Logger
+}
+
+// Server is the service's handler.
+type Server struct {
+	Options
+	handler  http.Handler
+	draining atomic.Bool
+}
+
+// New returns the handler of all routes.
+func New(o Options) *Server {
+	s := &Server{Options: o}
+	mux := http.NewServeMux()
+	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle(pattern, s.errors(h))
+	}
+	page("GET /{$}", s.list)
+	page("GET /employees/new", s.newForm)
+	page("POST /employees", s.create)
+	page("GET /employees/{id}", s.detail)
+	page("GET /employees/{id}/edit", s.editForm)
+	page("POST /employees/{id}", s.update)
+	page("GET /employees/{id}/delete", s.deleteForm)
+	page("POST /employees/{id}/delete", s.delete)
+	page("GET /photos/{id}/{file}", s.photo)
+	page("GET /island", s.island)
+	page("GET "+setting.LivePath, s.live)
+	page("GET "+setting.ReadyPath, s.ready)
+	mux.Handle("GET /static/", static())
+	s.api(mux)
+	mux.Handle("/", s.errors(s.unknown(mux)))
+	s.handler = s.log(s.secure(http.NewCrossOriginProtection().Handler(s.guardWrites(mux))))
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Drain makes the service say that it is not ready, while it goes on serving.
+func (s *Server) Drain() { s.draining.Store(true) }
