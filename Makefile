@@ -16,7 +16,8 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## deploy all islands into an AWS emulator on this machine and serve them
-	@go run ./cmd/up -port $(PORT)
+	@go build -o dist/up ./cmd/up
+	@exec dist/up -port $(PORT)
 
 test: setup dist ## run every test
 	go vet ./...

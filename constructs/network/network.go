@@ -88,6 +88,6 @@ func attachInternetGateway(scope constructs.Construct, vpc awsec2.Vpc) construct
 	gateway := awsec2.NewCfnInternetGateway(scope, jsii.String("InternetGateway"), &awsec2.CfnInternetGatewayProps{})
 	return awsec2.NewCfnVPCGatewayAttachment(scope, jsii.String("InternetGatewayAttachment"), &awsec2.CfnVPCGatewayAttachmentProps{
 		VpcId:             vpc.VpcId(),
-		InternetGatewayId: gateway.AttrInternetGatewayId(),
+		InternetGatewayId: gateway.Ref(),
 	})
 }

@@ -28,6 +28,54 @@ func (c Control) Accepted(ctx context.Context) ([]Accepted, error) {
 	return list, c.call(ctx, http.MethodGet, "accepted", nil, &list)
 }
 
+// Fleet is what is deployed of machines, load balancers and entries.
+type Fleet struct {
+	Instances      []Instance      `json:"instances"`
+	LoadBalancers  []LoadBalancer  `json:"loadBalancers"`
+	EndpointGroups []EndpointGroup `json:"endpointGroups"`
+}
+
+// Instance is one machine of an Auto Scaling group.
+type Instance struct {
+	ID       string `json:"id"`
+	Account  string `json:"account"`
+	Region   string `json:"region"`
+	Zone     string `json:"zone"`
+	Type     string `json:"type"`
+	Group    string `json:"group"`
+	Role     string `json:"role"` // ARN of the instance profile's role
+	UserData string `json:"userData"`
+}
+
+// LoadBalancer is an Application Load Balancer with its target group.
+type LoadBalancer struct {
+	ARN     string   `json:"arn"`
+	Region  string   `json:"region"`
+	Targets []string `json:"targets"` // instance ids
+	// Path is asked every Interval seconds, and answers Status within Timeout
+	// seconds where a target is healthy.
+	Path     string `json:"path"`
+	Status   string `json:"status"`
+	Interval int    `json:"interval"`
+	Timeout  int    `json:"timeout"`
+	// HealthyAfter and UnhealthyAfter are how many answers of one kind in a row
+	// change a target's health.
+	HealthyAfter   int `json:"healthyAfter"`
+	UnhealthyAfter int `json:"unhealthyAfter"`
+}
+
+// EndpointGroup is a region that an accelerator knows.
+type EndpointGroup struct {
+	Region        string   `json:"region"`
+	LoadBalancers []string `json:"loadBalancers"` // ARNs
+}
+
+// Fleet returns what is deployed now.
+func (c Control) Fleet(ctx context.Context) (Fleet, error) {
+	var f Fleet
+	return f, c.call(ctx, http.MethodGet, "fleet", nil, &f)
+}
+
 // Refresh is the last instance refresh of one group.
 type Refresh struct {
 	Group  string `json:"group"`

@@ -1,6 +1,7 @@
 """What the local cloud asks of the emulator beside AWS's own calls, as JSON:
 
 GET  /archipelago/accepted   resources that were accepted, not emulated
+GET  /archipelago/fleet      instances, load balancers and endpoint groups
 GET  /archipelago/refreshes  the last instance refresh of each group
 GET  /archipelago/health     what the load balancers last said, as below
 PUT  /archipelago/health     {instance id: "healthy" or "unhealthy"}
@@ -8,7 +9,7 @@ PUT  /archipelago/health     {instance id: "healthy" or "unhealthy"}
 
 import json
 
-from . import groups, models
+from . import fleet, groups, models
 
 
 PREFIX = "/archipelago/"
@@ -38,12 +39,13 @@ def accepted(_):
 
 def health(body):
     if body:
-        groups.health.update(json.loads(body))
+        groups.report(json.loads(body))
     return dict(groups.health)
 
 
 ANSWERS = {
     "accepted": accepted,
+    "fleet": fleet.fleet,
     "refreshes": lambda _: list(groups.refreshes.values()),
     "health": health,
 }

@@ -46,7 +46,8 @@ def launch(self, count_needed, propagated_tags):
                 used = [state.instance.subnet_id for state in self.instance_states]
                 self.vpc_zone_identifier = min(subnets.split(","), key=used.count)
                 _launch(self, 1, dict(propagated_tags))
-                self.instance_states[-1].instance.launched_from = launched_from(self)
+                instance = self.instance_states[-1].instance
+                instance.launched_from, instance.launched_at = launched_from(self), time.monotonic()
         finally:
             self.vpc_zone_identifier = subnets
 
@@ -56,11 +57,36 @@ def launched_from(group):
     return str(group.launch_template_version), group.instance_type
 
 
+def launched_type(instance):
+    """The type an instance was launched with; moto forgets that of an override."""
+    return getattr(instance, "launched_from", ("", ""))[1]
+
+
 def notify_terminate_instances(self, instance_ids):
     """Register the replacements with the target groups too, not with classic balancers only."""
     _notify_terminate(self, instance_ids)
     for name in self.autoscaling_groups:
         self.update_attached_target_groups(name)
+
+
+def report(states):
+    """Take what load balancers say of instances; replace those that stay unhealthy."""
+    health.update(states)
+    for account in autoscaling_backends.values():
+        for backend in account.values():
+            for group in list(backend.autoscaling_groups.values()):
+                if group.health_check_type == "ELB":
+                    replace_unhealthy(backend, group)
+
+
+def replace_unhealthy(backend, group):
+    for state in list(group.instance_states):
+        instance = state.instance
+        age = time.monotonic() - instance.launched_at
+        if health.get(instance.id) == "unhealthy" and age > group.health_check_grace_period:
+            backend.ec2_backend.terminate_instances([instance.id])
+            backend.notify_terminate_instances([instance.id])
+            backend.elbv2_backend.notify_terminate_instances([instance.id])
 
 
 def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):

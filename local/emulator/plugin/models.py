@@ -117,7 +117,7 @@ _clean_json = parsing.clean_json
 def clean_json(resource_json, resources_map):
     """Resolve Fn::GetAZs of "" in the stack's region; moto takes us-east-1."""
     if isinstance(resource_json, dict) and resource_json.get("Fn::GetAZs") == "":
-        resource_json = {"Fn::GetAZs": {"Ref": "AWS::Region"}}
+        resource_json = {"Fn::GetAZs": resources_map["AWS::Region"]}
     return _clean_json(resource_json, resources_map)
 
 

@@ -1,0 +1,210 @@
+// Package cloud brings a deployment up on this machine: the CDK CLI deploys it
+// into the emulator, and what it calls for is played.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+)
+
+// account is the one that the emulator knows.
+const account = "123456789012"
+
+// How long the steps may take. Synth builds everything the first time.
+const (
+	synthWithin     = 10 * time.Minute
+	bootstrapWithin = 2 * time.Minute
+	deployWithin    = 5 * time.Minute
+	fleetWithin     = 2 * time.Minute
+)
+
+// Options configure the local cloud.
+type Options struct {
+	// Root is the checkout, with cdk.json and node_modules. Default: the
+	// working directory.
+	Root string
+	// Dir keeps logs, the templates and what is running. Default: .archipelago
+	// in Root.
+	Dir string
+	// Port is where the entry answers on loopback; 0 is any free one.
+	Port int
+	// Context are settings of the configuration, as of the CLI's -c:
+	// "archipelago.fleet.min=3".
+	Context []string
+	// ReplicationDelay is how long a photo takes to another region. Default: a
+	// second.
+	ReplicationDelay time.Duration
+	// Out takes the progress. Required.
+	Out io.Writer
+	// Ready is called when everything is healthy. Default: nothing.
+	Ready func(Running)
+}
+
+// Running says where a local cloud answers.
+type Running struct {
+	// PID is of the process that plays it.
+	PID int `json:"pid"`
+	// Emulator is the endpoint for AWS clients.
+	Emulator string `json:"emulator"`
+	// URL is the way in: the entry, or the first region where there is none.
+	URL string `json:"url"`
+	// Regions are the load balancers' addresses by their region.
+	Regions map[string]string `json:"regions"`
+}
+
+// Up deploys the checkout. If a local cloud is running already it deploys into
+// that one and returns; else it starts one and plays it until ctx ends. It
+// leaves nothing running.
+func Up(ctx context.Context, o Options) error {
+	if o.Root == "" {
+		o.Root = "."
+	}
+	if o.Dir == "" {
+		o.Dir = filepath.Join(o.Root, ".archipelago")
+	}
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
+	if err := checkTools(o.Root); err != nil {
+		return err
+	}
+	if running, ok := find(ctx, o.Dir); ok {
+		return redeploy(ctx, o, running)
+	}
+	return start(ctx, o)
+}
+
+// start starts a local cloud and plays it until ctx ends.
+func start(ctx context.Context, o Options) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
+	if err != nil {
+		return fmt.Errorf("port %d is taken: choose another one, such as `make up PORT=%d` (%w)", o.Port, o.Port+1, err)
+	}
+	defer listener.Close()
+	steps, err := newSteps(o.Dir, "up.log", o.Out)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	var server *emulator.Server
+	err = steps.run(ctx, "start the AWS emulator", time.Minute, func(ctx2 context.Context) error {
+		var err error
+		server, err = emulator.Start(ctx, emulator.Options{Log: steps.log, ReplicationDelay: o.ReplicationDelay})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, steps: steps}
+	assembly, err := cdk.deployAll(ctx, true)
+	if err != nil {
+		return err
+	}
+	fleet, err := newFleet(ctx, server.URL, assembly.regions, listener, o.Dir, steps.log)
+	if err != nil {
+		return err
+	}
+	defer fleet.stop()
+	if err := steps.run(ctx, "start the fleets", fleetWithin, fleet.awaitHealthy); err != nil {
+		return err
+	}
+	if err := fleet.reportHealth(ctx); err != nil {
+		return err
+	}
+	running := Running{PID: os.Getpid(), Emulator: server.URL, URL: fleet.url(), Regions: fleet.urls()}
+	forget, err := remember(o.Dir, running)
+	if err != nil {
+		return err
+	}
+	defer forget()
+	if err := report(ctx, o.Out, running, assembly.regions); err != nil {
+		return err
+	}
+	if o.Ready != nil {
+		o.Ready(running)
+	}
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(o.Out, "stopping")
+		return nil
+	case err := <-server.Done():
+		return fmt.Errorf("the AWS emulator ended by itself; see %s (%v)", steps.path, err)
+	}
+}
+
+// redeploy deploys into a local cloud that another process plays.
+func redeploy(ctx context.Context, o Options, running Running) error {
+	fmt.Fprintf(o.Out, "deploying into what runs at %s\n", running.URL)
+	steps, err := newSteps(o.Dir, "redeploy.log", o.Out)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: running.Emulator, context: o.Context, steps: steps}
+	assembly, err := cdk.deployAll(ctx, false)
+	if err != nil {
+		return err
+	}
+	control := emulator.Control{URL: running.Emulator}
+	err = steps.run(ctx, "replace the instances", fleetWithin, func(ctx context.Context) error { return awaitRefreshes(ctx, control) })
+	if err != nil {
+		return err
+	}
+	return report(ctx, o.Out, running, assembly.regions)
+}
+
+// awaitRefreshes returns when no instance refresh is under way, or one failed.
+func awaitRefreshes(ctx context.Context, control emulator.Control) error {
+	return poll(ctx, func() (bool, error) {
+		refreshes, err := control.Refreshes(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range refreshes {
+			switch r.Status {
+			case "InProgress":
+				return false, nil
+			case "Failed":
+				return false, fmt.Errorf("the instance refresh in %s failed: %s; the old instances serve on", r.Region, r.Reason)
+			}
+		}
+		return true, nil
+	})
+}
+
+// pollEvery is how often something is looked at that is waited for.
+const pollEvery = 100 * time.Millisecond
+
+// poll calls done until it is true or fails, or ctx ends.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// discard is for what nobody reads.
+var discard = log.New(io.Discard, "", 0)

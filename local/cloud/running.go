@@ -1,0 +1,83 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+)
+
+// runningFile says, while a local cloud runs, where it answers.
+const runningFile = "up.json"
+
+// remember writes the file and returns what removes it.
+func remember(dir string, running Running) (forget func(), err error) {
+	b, err := json.MarshalIndent(running, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, runningFile)
+	return func() { _ = os.Remove(path) }, os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+// find returns the local cloud that runs, if one does: a file that a killed one
+// left behind is none.
+func find(ctx context.Context, dir string) (Running, bool) {
+	var running Running
+	b, err := os.ReadFile(filepath.Join(dir, runningFile))
+	if err != nil || json.Unmarshal(b, &running) != nil {
+		return Running{}, false
+	}
+	_, err = emulator.Control{URL: running.Emulator}.Health(ctx)
+	return running, err == nil
+}
+
+// report prints what runs, what was accepted without being emulated, and where
+// to go.
+func report(ctx context.Context, out io.Writer, running Running, regions []string) error {
+	control := emulator.Control{URL: running.Emulator}
+	deployed, err := control.Fleet(ctx)
+	if err != nil {
+		return err
+	}
+	health, err := control.Health(ctx)
+	if err != nil {
+		return err
+	}
+	accepted, err := control.Accepted(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\naccepted, not emulated: %s\n\n", strings.Join(types(accepted), ", "))
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "REGION\tLOAD BALANCER\tINSTANCE\tTYPE\tZONE\tSTATE")
+	for _, region := range regions {
+		for _, i := range deployed.Instances {
+			if i.Region == region {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Region, running.Regions[region], i.ID, i.Type, i.Zone, health[i.ID])
+			}
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nready: %s\n", running.URL)
+	return err
+}
+
+// types are the resources' types, each once.
+func types(accepted []emulator.Accepted) []string {
+	var list []string
+	for _, a := range accepted {
+		list = append(list, strings.TrimPrefix(a.Type, "AWS::"))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}

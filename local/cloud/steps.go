@@ -1,0 +1,109 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// steps shows progress: a line for each step, with its time. What the steps
+// print goes to a file.
+type steps struct {
+	out  io.Writer
+	path string
+	log  *logFile
+}
+
+func newSteps(dir, name string, out io.Writer) (*steps, error) {
+	path := filepath.Join(dir, name)
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return &steps{out: out, path: path, log: &logFile{file: f}}, nil
+}
+
+func (s *steps) close() { _ = s.log.file.Close() }
+
+// run does one step within a time. Its error names the file where the rest is.
+func (s *steps) run(ctx context.Context, name string, within time.Duration, step func(context.Context) error) error {
+	start := time.Now()
+	stepCtx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	s.log.mark()
+	err := step(stepCtx)
+	if err == nil {
+		fmt.Fprintf(s.out, "  %-26s %5.1f s\n", name, time.Since(start).Seconds())
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("not done within %s", within)
+	}
+	return fmt.Errorf("could not %s: %w\nAll that it printed is in %s", name, err, s.path)
+}
+
+// logFile is a log that several programs write to, and remembers what came
+// since the last mark.
+type logFile struct {
+	mu    sync.Mutex
+	file  *os.File
+	since bytes.Buffer
+}
+
+func (l *logFile) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.Len() < 1<<20 {
+		l.since.Write(b)
+	}
+	return l.file.Write(b)
+}
+
+func (l *logFile) mark() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since.Reset()
+}
+
+// telling returns the lines since the mark that say what went wrong: those that
+// CloudFormation marks as failed or else the last few that are no stack trace.
+func (l *logFile) telling() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var lines, failed []string
+	for line := range strings.Lines(l.since.String()) {
+		line = strings.TrimRight(line, " \n")
+		switch trimmed := strings.TrimSpace(line); {
+		case trimmed == "", strings.HasPrefix(trimmed, "at "), strings.HasPrefix(trimmed, "exit status"),
+			strings.Contains(trimmed, "Subprocess exited"):
+		case strings.Contains(trimmed, "_FAILED"):
+			failed = append(failed, shorten(line))
+		default:
+			lines = append(lines, shorten(line))
+		}
+	}
+	if len(failed) > 0 {
+		lines = failed
+	}
+	const most = 12
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
+
+// shorten indents a line and cuts what few would read.
+func shorten(line string) string {
+	const most = 400
+	if runes := []rune(line); len(runes) > most {
+		line = string(runes[:most]) + " …"
+	}
+	return "  " + line
+}

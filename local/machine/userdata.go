@@ -1,0 +1,151 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// shell is what user data runs in: bash, with the files below root and those of
+// Amazon Linux's commands that it needs.
+type shell struct {
+	root   string
+	url    string // the emulator's
+	output io.Writer
+	start  func(unit string) error
+}
+
+// runUserData runs a script as cloud-init does at the first boot.
+func runUserData(ctx context.Context, script string, sh shell) error {
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "user-data")
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{"etc/systemd/system", "usr/local/bin"} {
+		if err := os.MkdirAll(filepath.Join(sh.root, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	runner, err := interp.New(
+		interp.Env(expand.ListEnviron("PATH=/usr/bin:/bin", "HOME=/root")),
+		interp.StdIO(nil, sh.output, sh.output),
+		interp.Dir("/"),
+		interp.OpenHandler(sh.open),
+		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return sh.exec }),
+	)
+	if err != nil {
+		return err
+	}
+	return runner.Run(ctx, file)
+}
+
+// path is where a path of the machine is on this one.
+func (sh shell) path(path string) string {
+	if path == os.DevNull {
+		return path
+	}
+	return filepath.Join(sh.root, filepath.Clean("/"+path))
+}
+
+func (sh shell) open(_ context.Context, path string, flag int, perm fs.FileMode) (io.ReadWriteCloser, error) {
+	return os.OpenFile(sh.path(path), flag, perm)
+}
+
+// exec runs a command of the script. One that is not here ends the script with
+// its name, so that user data which needs more is noticed.
+func (sh shell) exec(ctx context.Context, args []string) error {
+	hc := interp.HandlerCtx(ctx)
+	var err error
+	switch line := strings.Join(args, " "); {
+	case line == "uname -m":
+		_, err = fmt.Fprintln(hc.Stdout, machineName())
+	case args[0] == "cat" && len(args) == 1:
+		_, err = io.Copy(hc.Stdout, hc.Stdin)
+	case args[0] == "sleep" && len(args) == 2:
+		err = sleep(ctx, args[1])
+	case args[0] == "mkdir" && len(args) == 3 && args[1] == "-p":
+		err = os.MkdirAll(sh.path(args[2]), 0o755)
+	case args[0] == "chmod" && len(args) == 3:
+		err = sh.chmod(args[1], args[2])
+	case strings.HasPrefix(line, "aws s3 cp --region ") && len(args) == 7:
+		err = sh.download(ctx, args[4], args[5], args[6])
+	case line == "systemctl daemon-reload":
+	case strings.HasPrefix(line, "systemctl enable --now ") && len(args) == 4:
+		err = sh.start(args[3])
+	default:
+		fmt.Fprintf(hc.Stderr, "%s: the local cloud's machines have no such command\n", line)
+		return interp.ExitStatus(127)
+	}
+	if err != nil {
+		fmt.Fprintf(hc.Stderr, "%s: %v\n", strings.Join(args, " "), err)
+		return interp.ExitStatus(1)
+	}
+	return nil
+}
+
+// machineName is this machine's architecture as Linux spells it.
+func machineName() string {
+	if runtime.GOARCH == "arm64" {
+		return "aarch64"
+	}
+	return "x86_64"
+}
+
+func sleep(ctx context.Context, seconds string) error {
+	n, err := strconv.Atoi(seconds)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(n) * time.Second):
+		return nil
+	}
+}
+
+func (sh shell) chmod(mode, path string) error {
+	m, err := strconv.ParseUint(mode, 8, 32)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(sh.path(path), fs.FileMode(m))
+}
+
+// download copies an object to a file.
+func (sh shell) download(ctx context.Context, region, url, path string) error {
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
+	if !ok || !strings.HasPrefix(url, "s3://") {
+		return fmt.Errorf("want s3://BUCKET/KEY, got %q", url)
+	}
+	client := s3.New(s3.Options{
+		Region: region, BaseEndpoint: &sh.url, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+	})
+	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+	if err != nil {
+		return err
+	}
+	defer out.Body.Close()
+	f, err := os.Create(sh.path(path))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, out.Body)
+	return errors.Join(err, f.Close())
+}
