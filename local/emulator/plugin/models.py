@@ -12,7 +12,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 
 # Emulated are classes of this plugin, by the CloudFormation type they emulate.
 emulated: dict[str, type] = {}
@@ -83,32 +83,12 @@ def class_of(resource_type):
 def install():
     parsing.resource_class_from_type = class_of
     parsing.clean_json = clean_json
-    cloudformation.CloudFormationBackend.execute_change_set = execute_change_set
+    CloudFormationResponse.describe_change_set = ChangeSets.describe
+    CloudFormationResponse.delete_change_set = ChangeSets.delete
+    CloudFormationResponse.execute_change_set = ChangeSets.execute
     cloudformation.CloudFormationBackend.delete_stack = delete_stack
     CloudFormationResponse.update_termination_protection = update_termination_protection
     parsing.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
-
-
-_execute_change_set = cloudformation.CloudFormationBackend.execute_change_set
-
-
-def execute_change_set(self, change_set_name, stack_name=None):
-    """Fail the stack when its change set fails: the CLI polls for ever otherwise."""
-    change_set = self.describe_change_set(change_set_name)
-    stack = self.stacks[change_set.stack_id]
-    try:
-        _execute_change_set(self, change_set_name, stack_name)
-    except Exception as e:
-        traceback.print_exc()
-        creating = change_set.change_set_type == "CREATE"
-        stack.status = "ROLLBACK_COMPLETE" if creating else "UPDATE_ROLLBACK_COMPLETE"
-        stack._add_stack_event("CREATE_FAILED" if creating else "UPDATE_FAILED", f"{type(e).__name__}: {e}")
-        stack._add_stack_event(stack.status)
-        return
-    # moto keeps the parsed template and outputs of the stack's creation.
-    stack._parse_template()
-    stack.output_map = stack._create_output_map()
-    stack.parameters = change_set.parameters
 
 
 _clean_json = parsing.clean_json
@@ -130,6 +110,49 @@ def parse_ssm_parameter(self, value, value_type):
         return _parse_ssm_parameter(self, value, value_type)
     except AttributeError:
         raise ValueError(f"Unable to fetch parameters [{value}] from parameter store for this account") from None
+
+
+class ChangeSets:
+    """The actions on a change set, which is named within its stack; moto takes any
+    stack's of that name."""
+
+    def find(self):
+        name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
+        for c in list(self.cloudformation_backend.change_sets.values()):
+            if c.change_set_id == name or (c.change_set_name == name and stack in (c.stack_name, c.stack_id)):
+                return c
+        return None
+
+    def describe(self):
+        found = ChangeSets.find(self)
+        if not found:
+            raise ValidationError(message=f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
+        return ActionResult(found)
+
+    def delete(self):
+        found = ChangeSets.find(self)
+        if found:
+            del self.cloudformation_backend.change_sets[found.change_set_id]
+        return EmptyResult()
+
+    def execute(self):
+        """Fail the stack when its change set fails: the CLI polls for ever otherwise."""
+        change_set = ChangeSets.find(self)
+        stack = change_set.stack
+        try:
+            self.cloudformation_backend.execute_change_set(change_set.change_set_id)
+        except Exception as e:
+            traceback.print_exc()
+            creating = change_set.change_set_type == "CREATE"
+            stack.status = "ROLLBACK_COMPLETE" if creating else "UPDATE_ROLLBACK_COMPLETE"
+            stack._add_stack_event("CREATE_FAILED" if creating else "UPDATE_FAILED", f"{type(e).__name__}: {e}")
+            stack._add_stack_event(stack.status)
+            return EmptyResult()
+        # moto keeps the parsed template and outputs of the stack's creation.
+        stack._parse_template()
+        stack.output_map = stack._create_output_map()
+        stack.parameters = change_set.parameters
+        return EmptyResult()
 
 
 def update_termination_protection(self):
