@@ -47,7 +47,6 @@ type Server struct {
 
 	stop func()
 	done <-chan error
-	dir  string
 }
 
 // Start starts an emulator and returns when it answers. It ends with Stop, with
@@ -85,13 +84,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := os.CopyFS(dir, plugin); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	s, err := start(ctx, o, dir)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return s, nil
+	return start(ctx, o, dir)
 }
 
+// start runs the plugin in dir, which goes when it has ended.
 func start(ctx context.Context, o Options, dir string) (*Server, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.Command(o.Python, "-m", "plugin", "--port", strconv.Itoa(o.Port),
@@ -102,11 +98,16 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 	// The plugin ends when its standard input does, and so with this process.
 	if _, err := cmd.StdinPipe(); err != nil {
 		cancel()
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	stdout, stdoutWriter := io.Pipe()
 	cmd.Stdout = io.MultiWriter(o.Log, stdoutWriter)
-	done := child.Run(ctx, cmd, 2*time.Second)
+	done := make(chan error, 1)
+	ended := child.Run(ctx, cmd, 2*time.Second)
+	go func() {
+		done <- errors.Join(<-ended, os.RemoveAll(dir))
+		close(done)
+	}()
 	ready := make(chan struct{})
 	go func() {
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
@@ -117,7 +118,7 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 		}
 		_, _ = io.Copy(io.Discard, stdout)
 	}()
-	s := &Server{URL: "http://localhost:" + strconv.Itoa(o.Port), stop: cancel, done: done, dir: dir}
+	s := &Server{URL: "http://localhost:" + strconv.Itoa(o.Port), stop: cancel, done: done}
 	select {
 	case <-ready:
 		return s, nil
@@ -137,8 +138,10 @@ func (s *Server) Done() <-chan error { return s.done }
 // Stop ends the emulator and waits for it.
 func (s *Server) Stop() error {
 	s.stop()
-	<-s.done
-	return os.RemoveAll(s.dir)
+	if err := <-s.done; err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // FreePort returns a TCP port that nobody listened on a moment ago.

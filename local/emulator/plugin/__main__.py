@@ -31,9 +31,10 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import buckets, control, customs, groups, models, tables
+    from . import buckets, control, customs, groups, models, stacks, tables
 
     models.install()
+    stacks.install()
     tables.install()
     buckets.install(options.replication_delay)
     customs.install()
