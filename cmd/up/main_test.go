@@ -7,129 +7,176 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/local/cloud"
 	"github.com/archipelago-cdk/archipelago/local/emulator"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// The regions of the shipped configuration, the nearest first.
-const near, far = "eu-west-1", "us-east-1"
-
-// TestIslands deploys the shipped configuration and does to it, one after the
-// other, what islands are for. The steps build on each other.
+// TestIslands brings two islands up with the real CDK CLI, and takes them
+// through what they are there for.
 func TestIslands(t *testing.T) {
-	dir := t.TempDir()
-	islands, stop := up(t, dir)
-	photo := readPhoto(t)
-
-	id := add(t, islands.URL, photo)
-	for _, region := range []string{near, far} {
-		wantEmployee(t, islands.Regions[region], region, id, photo)
-	}
-
-	t.Log("an instance dies: another one takes its place")
-	killed := instances(t, islands, near)[0]
-	if _, err := ec2Client(islands, near).TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{killed}}); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the fleet is back", func() error { return wantHealthy(t, islands, near, 2, killed) })
-	wantEmployee(t, islands.URL, near, id, photo)
-
-	t.Log("a changed configuration replaces the instances")
-	before := instances(t, islands, far)
-	var out bytes.Buffer
-	if err := run(t.Context(), arguments(dir, "-c", "archipelago.allowCleartext=true"), &out, nil); err != nil {
-		t.Fatalf("%v\n%s", err, &out)
-	}
-	if err := wantHealthy(t, islands, far, 2, before...); err != nil {
-		t.Error(err)
-	}
-	wantEmployee(t, islands.URL, near, id, photo)
-
-	t.Log("a region loses its fleet: the other one answers")
-	group := fleet(t, islands).Instances[0].Group
-	_, err := scalingClient(islands, near).UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
-		AutoScalingGroupName: &group, MinSize: aws.Int32(0), DesiredCapacity: aws.Int32(0),
-	})
+	running := up(t)
+	t.Logf("running: %+v", running)
+	photo, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src/image/testdata/video-001.jpeg"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantEmployee(t, islands.URL, far, id, photo)
+	path := addEmployee(t, running.URL, "Ada Lovelace", photo)
 
-	stop()
-	wantNothingLeft(t, islands, dir)
-}
-
-// TestRefusesBadConfiguration deploys nothing.
-func TestRefusesBadConfiguration(t *testing.T) {
-	dir := t.TempDir()
-	err := run(t.Context(), arguments(dir, "-c", "archipelago.regions=europe"), io.Discard, nil)
-	if err == nil || !strings.Contains(err.Error(), `archipelago.regions[0]`) || strings.Contains(err.Error(), "goroutine") {
-		t.Errorf("got %v, want the key that is wrong", err)
+	for region, address := range running.Regions {
+		t.Run("read in "+region, func(t *testing.T) {
+			awaitEmployee(t, address, path, "Ada Lovelace", photo, region)
+		})
 	}
-	wantNoProcesses(t, dir)
+
+	t.Run("an instance that is lost is replaced", func(t *testing.T) {
+		before := fleetOf(t, running, "eu-west-1")
+		aws(t, running, "ec2", "eu-west-1", url.Values{
+			"Action": {"TerminateInstances"}, "Version": {"2016-11-15"}, "InstanceId.1": {before[0]},
+		})
+		await(t, func() error {
+			for _, id := range fleetOf(t, running, "eu-west-1") {
+				if id == before[0] {
+					return fmt.Errorf("%s is still there", id)
+				}
+			}
+			return allHealthy(t, running, len(before))
+		})
+		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
+	})
+
+	t.Run("a photo is had from the other region until it is replicated", func(t *testing.T) {
+		path := addEmployee(t, running.Regions["us-east-1"], "Grace Hopper", photo)
+		e := employee(t, running.Regions["eu-west-1"], path)
+		if got := fetch(t, running.Regions["eu-west-1"]+e.PhotoURL); !bytes.Equal(got.body, photo) {
+			t.Errorf("got %d bytes with status %d, want the photo's %d", len(got.body), got.status, len(photo))
+		}
+	})
+
+	t.Run("users move away from a region that has no fleet", func(t *testing.T) {
+		group := groupOf(t, running, "eu-west-1")
+		aws(t, running, "autoscaling", "eu-west-1", url.Values{
+			"Action": {"UpdateAutoScalingGroup"}, "Version": {"2011-01-01"}, "AutoScalingGroupName": {group},
+			"MinSize": {"0"}, "DesiredCapacity": {"0"},
+		})
+		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "us-east-1")
+	})
 }
 
-func arguments(dir string, more ...string) []string {
-	return append([]string{"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "500ms"}, more...)
-}
-
-// up runs the program until everything is healthy. stop ends it and waits.
-func up(t *testing.T, dir string) (islands cloud.Running, stop func()) {
+// up runs the program until the test ends, and checks that it then leaves
+// nothing behind.
+func up(t *testing.T) cloud.Running {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
+	dir := t.TempDir()
 	ready := make(chan cloud.Running, 1)
 	ended := make(chan error, 1)
-	var out bytes.Buffer
-	go func() { ended <- run(ctx, arguments(dir), &out, func(r cloud.Running) { ready <- r }) }()
-	stop = func() {
+	var output lockedBuffer
+	arguments := []string{"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s", "-c", "archipelago.regions=eu-west-1,us-east-1"}
+	go func() { ended <- run(ctx, arguments, &output, func(r cloud.Running) { ready <- r }) }()
+	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("%v\n%s", err, &out)
+			t.Errorf("up ended with %v", err)
 		}
-	}
+		if left, _ := filepath.Glob(filepath.Join(dir, "machines-*")); len(left) > 0 {
+			t.Errorf("machines are left: %v", left)
+		}
+	})
 	select {
-	case islands = <-ready:
+	case running := <-ready:
+		if want := "ready: " + running.URL; !strings.Contains(output.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, output.String())
+		}
+		return running
 	case err := <-ended:
-		cancel()
-		t.Fatalf("%v\n%s", err, &out)
+		ended <- err
+		t.Fatalf("up ended before it was ready: %v\n%s", err, output.String())
+		return cloud.Running{}
 	}
-	t.Cleanup(cancel)
-	return islands, stop
 }
 
-func readPhoto(t *testing.T) []byte {
+// lockedBuffer takes the program's output while the test reads it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+type answer struct {
+	status int
+	island string
+	body   []byte
+}
+
+// fetch asks anew each time: an accelerator moves new connections only.
+func fetch(t *testing.T, address string) answer {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src/image/testdata/video-001.jpeg"))
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	res, err := client.Get(address)
+	if err != nil {
+		return answer{}
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}
+	}
+	return answer{res.StatusCode, res.Header.Get("X-Island"), body}
+}
+
+type record struct {
+	ID       string `json:"id"`
+	FullName string `json:"fullName"`
+	PhotoURL string `json:"photoUrl"`
+}
+
+func employee(t *testing.T, address, path string) record {
+	t.Helper()
+	var e record
+	if a := fetch(t, address+path); a.status == http.StatusOK {
+		if err := json.Unmarshal(a.body, &e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+// addEmployee adds one with a photo and returns its path in the API.
+func addEmployee(t *testing.T, address, name string, photo []byte) string {
+	t.Helper()
+	fields, err := json.Marshal(map[string]any{"fullName": name, "location": "London", "jobTitle": "Analyst", "badges": []string{"inventor"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	res := send(t, http.MethodPost, address+"/api/employees", "application/json", fields)
+	path := res.Header.Get("Location")
+	send(t, http.MethodPut, address+path+"/photo", "image/jpeg", photo)
+	return path
 }
 
-// add adds an employee with a photo and returns the id.
-func add(t *testing.T, url string, photo []byte) string {
+func send(t *testing.T, method, address, contentType string, body []byte) *http.Response {
 	t.Helper()
-	var employee struct{ ID string }
-	body := []byte(`{"fullName":"Ada Lovelace","location":"London","jobTitle":"Analyst"}`)
-	send(t, http.MethodPost, url+"/api/employees", "application/json", body, &employee)
-	send(t, http.MethodPut, url+"/api/employees/"+employee.ID+"/photo", "application/octet-stream", photo, &employee)
-	return employee.ID
-}
-
-func send(t *testing.T, method, url, contentType string, body []byte, answer any) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, address, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,73 +186,59 @@ func send(t *testing.T, method, url, contentType string, body []byte, answer any
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode >= 300 {
-		t.Fatalf("%s %s: %s %s %v", method, url, res.Status, b, err)
+	if res.StatusCode >= 300 {
+		text, _ := io.ReadAll(res.Body)
+		t.Fatalf("%s %s: %s: %s", method, address, res.Status, text)
 	}
-	if err := json.Unmarshal(b, answer); err != nil {
-		t.Fatal(err)
-	}
+	return res
 }
 
-// wantEmployee waits until the employee and the photo are read at url and
-// region is the one that answers.
-func wantEmployee(t *testing.T, url, region, id string, photo []byte) {
+// awaitEmployee waits until an employee and the photo are read at an address,
+// answered by a region.
+func awaitEmployee(t *testing.T, address, path, name string, photo []byte, region string) {
 	t.Helper()
-	eventually(t, region+" answers at "+url, func() error {
-		var employee struct{ FullName, PhotoURL string }
-		b, err := get(t, url+"/api/employees/"+id, region)
-		if err != nil {
-			return err
+	await(t, func() error {
+		a := fetch(t, address+path)
+		if a.island != region {
+			return fmt.Errorf("status %d from region %q, want %q", a.status, a.island, region)
 		}
-		if err := json.Unmarshal(b, &employee); err != nil || employee.FullName != "Ada Lovelace" {
-			return fmt.Errorf("got %s, %v", b, err)
+		e := employee(t, address, path)
+		if e.FullName != name || e.PhotoURL == "" {
+			return fmt.Errorf("got %+v, want %s with a photo", e, name)
 		}
-		b, err = get(t, url+employee.PhotoURL, region)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(b, photo) {
-			return fmt.Errorf("got a photo of %d bytes, want the %d that were sent", len(b), len(photo))
+		if p := fetch(t, address+e.PhotoURL); p.island != region || !bytes.Equal(p.body, photo) {
+			return fmt.Errorf("the photo: status %d from %q with %d bytes, want %d from %q", p.status, p.island, len(p.body), len(photo), region)
 		}
 		return nil
 	})
 }
 
-// get reads url, which region must answer itself.
-func get(t *testing.T, url, region string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
+// await repeats check until it passes.
+func await(t *testing.T, check func() error) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err = check(); err == nil {
+			return
+		}
 	}
-	req.Close = true // the entry takes each connection to a region anew
-	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if got := res.Header.Get("X-Island"); err == nil && (res.StatusCode != http.StatusOK || got != region) {
-		return nil, fmt.Errorf("%s: got %s from %q, want 200 from %s", url, res.Status, got, region)
-	}
-	return b, err
+	t.Fatal(err)
 }
 
-func fleet(t *testing.T, islands cloud.Running) emulator.Fleet {
+func deployed(t *testing.T, running cloud.Running) emulator.Fleet {
 	t.Helper()
-	fleet, err := emulator.Control{URL: islands.Emulator}.Fleet(t.Context())
+	fleet, err := emulator.Control{URL: running.Emulator}.Fleet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return fleet
 }
 
-// instances are the ids of a region's instances.
-func instances(t *testing.T, islands cloud.Running, region string) []string {
+// fleetOf returns the ids of a region's instances.
+func fleetOf(t *testing.T, running cloud.Running, region string) []string {
 	t.Helper()
 	var ids []string
-	for _, i := range fleet(t, islands).Instances {
+	for _, i := range deployed(t, running).Instances {
 		if i.Region == region {
 			ids = append(ids, i.ID)
 		}
@@ -213,70 +246,56 @@ func instances(t *testing.T, islands cloud.Running, region string) []string {
 	return ids
 }
 
-// wantHealthy tells whether a region has count healthy instances, and none of
-// those that are gone.
-func wantHealthy(t *testing.T, islands cloud.Running, region string, count int, gone ...string) error {
+func groupOf(t *testing.T, running cloud.Running, region string) string {
 	t.Helper()
-	health, err := emulator.Control{URL: islands.Emulator}.Health(t.Context())
+	for _, i := range deployed(t, running).Instances {
+		if i.Region == region {
+			return i.Group
+		}
+	}
+	t.Fatalf("%s has no instance", region)
+	return ""
+}
+
+// allHealthy reports whether eu-west-1 has count instances, all healthy.
+func allHealthy(t *testing.T, running cloud.Running, count int) error {
+	t.Helper()
+	health, err := emulator.Control{URL: running.Emulator}.Health(t.Context())
 	if err != nil {
 		return err
 	}
-	ids := instances(t, islands, region)
+	ids := fleetOf(t, running, "eu-west-1")
 	for _, id := range ids {
-		if health[id] != "healthy" || strings.Contains(strings.Join(gone, " "), id) {
-			return fmt.Errorf("%s: %s is %s; want new, healthy instances", region, id, health[id])
+		if health[id] != "healthy" {
+			return fmt.Errorf("%s is %q", id, health[id])
 		}
 	}
 	if len(ids) != count {
-		return fmt.Errorf("%s: got %d instances, want %d", region, len(ids), count)
+		return fmt.Errorf("there are %d instances, want %d", len(ids), count)
 	}
 	return nil
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, condition func() error) {
+// aws makes a call of a query API, as an operator would with the AWS CLI.
+func aws(t *testing.T, running cloud.Running, service, region string, parameters url.Values) []byte {
 	t.Helper()
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if err = condition(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("not so within 30 s: %s: %v", what, err)
-}
-
-func ec2Client(islands cloud.Running, region string) *ec2.Client {
-	return ec2.New(ec2.Options{Region: region, BaseEndpoint: &islands.Emulator, Credentials: credential})
-}
-
-func scalingClient(islands cloud.Running, region string) *autoscaling.Client {
-	return autoscaling.New(autoscaling.Options{Region: region, BaseEndpoint: &islands.Emulator, Credentials: credential})
-}
-
-var credential = credentials.NewStaticCredentialsProvider("testing", "testing", "")
-
-// wantNothingLeft checks that no address answers and no process runs.
-func wantNothingLeft(t *testing.T, islands cloud.Running, dir string) {
-	t.Helper()
-	for _, url := range []string{islands.URL, islands.Emulator, islands.Regions[near], islands.Regions[far]} {
-		if res, err := http.Get(url); err == nil {
-			res.Body.Close()
-			t.Errorf("%s still answers", url)
-		}
-	}
-	wantNoProcesses(t, dir)
-}
-
-// wantNoProcesses checks that no program runs out of dir.
-func wantNoProcesses(t *testing.T, dir string) {
-	t.Helper()
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, running.Emulator, strings.NewReader(parameters.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, dir) {
-			t.Errorf("%s still runs as %s", target, link)
-		}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=test/20260101/%s/%s/aws4_request, SignedHeaders=host, Signature=none", region, service))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s: %s", parameters.Get("Action"), res.Status, body)
+	}
+	return body
 }
