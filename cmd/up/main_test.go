@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -25,10 +25,7 @@ import (
 func TestIslands(t *testing.T) {
 	running := up(t)
 	t.Logf("running: %+v", running)
-	photo, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src/image/testdata/video-001.jpeg"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	photo := testPhoto(t)
 	path := addEmployee(t, running.URL, "Ada Lovelace", photo)
 
 	for region, address := range running.Regions {
@@ -69,6 +66,20 @@ func TestIslands(t *testing.T) {
 		})
 		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "us-east-1")
 	})
+}
+
+// testPhoto is a JPEG of the Go distribution's own tests.
+func testPhoto(t *testing.T) []byte {
+	t.Helper()
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	photo, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "src/image/testdata/video-001.jpeg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return photo
 }
 
 // up runs the program until the test ends, and checks that it then leaves

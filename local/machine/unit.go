@@ -25,8 +25,8 @@ type unit struct {
 	stateDirectory   string
 	workingDirectory string
 	restart          bool
-	restartSec       time.Duration
-	timeoutStopSec   time.Duration
+	restartDelay     time.Duration
+	stopTimeout      time.Duration
 }
 
 func readUnit(path string) (*unit, error) {
@@ -39,7 +39,7 @@ func readUnit(path string) (*unit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	u := &unit{restartSec: 100 * time.Millisecond, timeoutStopSec: 90 * time.Second}
+	u := &unit{restartDelay: 100 * time.Millisecond, stopTimeout: 90 * time.Second}
 	for _, o := range options {
 		if o.Section != "Service" {
 			continue
@@ -57,9 +57,9 @@ func readUnit(path string) (*unit, error) {
 		case "Restart":
 			u.restart = o.Value == "always"
 		case "RestartSec":
-			u.restartSec, err = seconds(o.Value)
+			u.restartDelay, err = seconds(o.Value)
 		case "TimeoutStopSec":
-			u.timeoutStopSec, err = seconds(o.Value)
+			u.stopTimeout, err = seconds(o.Value)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", filepath.Base(path), o.Name, err)
@@ -115,7 +115,7 @@ func (u *unit) supervise(ctx context.Context, root string, environment []string,
 		cmd.Dir = filepath.Join(root, u.workingDirectory)
 		cmd.Env = environment
 		cmd.Stdout, cmd.Stderr = output, output
-		err := <-child.Run(ctx, cmd, u.timeoutStopSec)
+		err := <-child.Run(ctx, cmd, u.stopTimeout)
 		if ctx.Err() != nil {
 			return
 		}
@@ -131,7 +131,7 @@ func (u *unit) supervise(ctx context.Context, root string, environment []string,
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(u.restartSec):
+		case <-time.After(u.restartDelay):
 		}
 	}
 }

@@ -14,22 +14,23 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// fields are what a client says of an employee.
-type fields struct {
+// Fields are what a client says of an employee. The type is exported since huma
+// leaves embedded types that are not out of the schema.
+type Fields struct {
 	FullName string   `json:"fullName" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
 	Location string   `json:"location" minLength:"1" maxLength:"200" example:"London"`
 	JobTitle string   `json:"jobTitle" minLength:"1" maxLength:"200" example:"Analyst"`
 	Badges   []string `json:"badges,omitempty" doc:"Ids of badges" maxItems:"12"`
 }
 
-func (f fields) employee() directory.Employee {
+func (f Fields) employee() directory.Employee {
 	return directory.Employee{FullName: f.FullName, Location: f.Location, JobTitle: f.JobTitle, Badges: f.Badges}
 }
 
 // record is an employee as the API shows one.
 type record struct {
 	ID string `json:"id" readOnly:"true"`
-	fields
+	Fields
 	PhotoURL string    `json:"photoUrl,omitempty" doc:"Address of the photo, on this service; absent where there is none"`
 	Version  int64     `json:"version" doc:"Counts the changes; an update names the one it is based on"`
 	Updated  time.Time `json:"updated" doc:"Time of the last change"`
@@ -38,7 +39,7 @@ type record struct {
 func recordOf(e directory.Employee) record {
 	return record{
 		ID:       e.ID,
-		fields:   fields{FullName: e.FullName, Location: e.Location, JobTitle: e.JobTitle, Badges: e.Badges},
+		Fields:   Fields{FullName: e.FullName, Location: e.Location, JobTitle: e.JobTitle, Badges: e.Badges},
 		PhotoURL: photoURL(e), Version: e.Version, Updated: e.Updated,
 	}
 }
@@ -58,7 +59,7 @@ type (
 			Next      string   `json:"next,omitempty" doc:"Cursor of the next page; absent on the last"`
 		}
 	}
-	createInput  struct{ Body fields }
+	createInput  struct{ Body Fields }
 	createOutput struct {
 		Location string `header:"Location" doc:"Address of the new employee"`
 		Body     record
@@ -66,7 +67,7 @@ type (
 	updateInput struct {
 		ID   string `path:"id" maxLength:"64" doc:"The employee's id"`
 		Body struct {
-			fields
+			Fields
 			Version int64 `json:"version" minimum:"1" doc:"Version that the update is based on"`
 		}
 	}

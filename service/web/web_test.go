@@ -1,0 +1,500 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/sqlite"
+	"github.com/archipelago-cdk/archipelago/service/web"
+)
+
+// site is a service on the embedded store.
+type site struct {
+	*httptest.Server
+	t         *testing.T
+	employees directory.Employees
+	handler   *web.Server
+}
+
+func newSite(t *testing.T, change func(*web.Options)) *site {
+	t.Helper()
+	dir := t.TempDir()
+	employees, err := sqlite.OpenEmployees(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	photos, err := sqlite.OpenPhotos(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := web.Options{
+		Employees: employees, Photos: photos,
+		Island: func() web.Island { return web.Island{Region: "eu-west-1", Instance: "i-1", Version: "test"} },
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	if change != nil {
+		change(&o)
+	}
+	handler := web.New(o)
+	s := &site{Server: httptest.NewServer(handler), t: t, employees: o.Employees, handler: handler}
+	s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.Cleanup(func() {
+		s.Close()
+		photos.Close()
+		employees.Close()
+	})
+	return s
+}
+
+// do sends a request and returns the answer with its body.
+func (s *site) do(method, path, contentType, body string, headers ...string) (*http.Response, string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := s.Client().Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return res, string(b)
+}
+
+func (s *site) get(path string) (*http.Response, string) {
+	s.t.Helper()
+	return s.do(http.MethodGet, path, "", "")
+}
+
+// submit sends the form of an employee.
+func (s *site) submit(path string, fields url.Values, photo []byte) (*http.Response, string) {
+	s.t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for name, values := range fields {
+		for _, v := range values {
+			if err := w.WriteField(name, v); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	part, err := w.CreateFormFile("photo", "photo")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := part.Write(photo); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.do(http.MethodPost, path, w.FormDataContentType(), b.String())
+}
+
+func (s *site) names() []string {
+	s.t.Helper()
+	page, err := s.employees.Page(s.t.Context(), "", 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var names []string
+	for _, e := range page.Employees {
+		names = append(names, e.FullName)
+	}
+	return names
+}
+
+func wantStatus(t *testing.T, res *http.Response, want int) {
+	t.Helper()
+	if res.StatusCode != want {
+		t.Errorf("got status %d, want %d", res.StatusCode, want)
+	}
+}
+
+func wantText(t *testing.T, body string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(body, want) {
+			t.Errorf("the answer lacks %q:\n%s", want, body)
+		}
+	}
+}
+
+func ada() url.Values {
+	return url.Values{"fullName": {"Ada <Lovelace>"}, "location": {"London"}, "jobTitle": {"Analyst"}, "badges": {"mentor", "author"}}
+}
+
+// picture returns an image of the given size.
+func picture(t *testing.T, width, height int, encode func(io.Writer, image.Image) error) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, width, height))
+	img.Set(0, 0, color.White)
+	var b bytes.Buffer
+	if err := encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func encodeJPEG(w io.Writer, img image.Image) error { return jpeg.Encode(w, img, nil) }
+
+func TestFormAddsAnEmployeeWithAPhoto(t *testing.T) {
+	s := newSite(t, nil)
+	photo := picture(t, 40, 30, encodeJPEG)
+	res, _ := s.submit("/employees", ada(), photo)
+	wantStatus(t, res, http.StatusSeeOther)
+	_, body := s.get(res.Header.Get("Location"))
+	wantText(t, body, "Ada &lt;Lovelace&gt;", "London", "Analyst", "Mentor", "Author")
+	_, list := s.get("/")
+	wantText(t, list, "Ada &lt;Lovelace&gt;", `src="/photos/`)
+	_, after, _ := strings.Cut(body, `src="/photos/`)
+	address, _, _ := strings.Cut(after, `"`)
+	res, got := s.get("/photos/" + address)
+	if got != string(photo) || res.Header.Get("Content-Type") != "image/jpeg" || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("got %d bytes, headers %v", len(got), res.Header)
+	}
+	res, _ = s.do(http.MethodGet, "/photos/"+address, "", "", "If-None-Match", res.Header.Get("ETag"))
+	wantStatus(t, res, http.StatusNotModified)
+}
+
+func TestFormEditsAndDeletes(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.submit("/employees", ada(), picture(t, 4, 4, png.Encode))
+	path := res.Header.Get("Location")
+	_, before := s.get(path)
+	_, form := s.get(path + "/edit")
+	wantText(t, form, `value="Ada &lt;Lovelace&gt;"`, `name="version" value="1"`, `value="mentor" checked`)
+
+	fields := ada()
+	fields.Set("fullName", "Ada King")
+	fields.Set("version", "1")
+	res, _ = s.submit(path, fields, nil)
+	wantStatus(t, res, http.StatusSeeOther)
+	_, after := s.get(path)
+	wantText(t, after, "Ada King")
+	_, photo, _ := strings.Cut(before, `src="/photos/`)
+	photo, _, _ = strings.Cut(photo, `"`)
+	wantText(t, after, photo) // an edit without a photo keeps the one there is
+
+	_, question := s.get(path + "/delete")
+	wantText(t, question, "Delete Ada King?")
+	if got := s.names(); len(got) != 1 {
+		t.Errorf("the question alone left %q", got)
+	}
+	res, _ = s.do(http.MethodPost, path+"/delete", "", "")
+	wantStatus(t, res, http.StatusSeeOther)
+	res, _ = s.get(path)
+	wantStatus(t, res, http.StatusNotFound)
+}
+
+func TestRefusedFormKeepsWhatWasTyped(t *testing.T) {
+	large := append(picture(t, 4, 4, encodeJPEG), make([]byte, directory.MaxPhotoBytes)...)
+	tests := map[string]struct {
+		fields url.Values
+		photo  []byte
+		status int
+		want   []string
+	}{
+		"empty fields": {
+			url.Values{"fullName": {"  "}, "location": {"London"}, "badges": {"runner"}}, nil, http.StatusUnprocessableEntity,
+			[]string{"Enter the full name.", "Enter the job title.", `value="London"`, `value="runner" checked`},
+		},
+		"a long name": {
+			url.Values{"fullName": {strings.Repeat("x", 201)}, "location": {"London"}, "jobTitle": {"Analyst"}}, nil, http.StatusUnprocessableEntity,
+			[]string{"Use at most 200 characters, not 201.", `value="Analyst"`},
+		},
+		"an unknown badge": {
+			url.Values{"fullName": {"Ada"}, "location": {"London"}, "jobTitle": {"Analyst"}, "badges": {"pilot"}}, nil, http.StatusUnprocessableEntity,
+			[]string{"There is no badge &#34;pilot&#34;.", `value="Ada"`},
+		},
+		"not an image": {
+			ada(), []byte("%PDF-1.7"), http.StatusUnsupportedMediaType,
+			[]string{"The photo must be a JPEG, PNG or WebP image.", `value="Ada &lt;Lovelace&gt;"`, `value="mentor" checked`},
+		},
+		"a damaged image": {
+			ada(), picture(t, 100, 100, encodeJPEG)[:300], http.StatusUnsupportedMediaType, []string{`value="Ada &lt;Lovelace&gt;"`},
+		},
+		"too many bytes": {
+			ada(), large, http.StatusRequestEntityTooLarge, []string{"The photo is too large", `value="Ada &lt;Lovelace&gt;"`},
+		},
+		"too many pixels": {
+			ada(), picture(t, 4001, 4000, png.Encode), http.StatusRequestEntityTooLarge, []string{"16 megapixels at most", `value="London"`},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, nil)
+			res, body := s.submit("/employees", test.fields, test.photo)
+			wantStatus(t, res, test.status)
+			wantText(t, body, test.want...)
+			if got := s.names(); len(got) > 0 {
+				t.Errorf("%q was saved", got)
+			}
+		})
+	}
+}
+
+func TestStaleFormIsRefusedAndKept(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.submit("/employees", ada(), nil)
+	path := res.Header.Get("Location")
+	fields := ada()
+	fields.Set("version", "1")
+	fields.Set("location", "Paris")
+	s.submit(path, fields, nil)
+	fields.Set("location", "Rome")
+	res, body := s.submit(path, fields, nil)
+	wantStatus(t, res, http.StatusConflict)
+	wantText(t, body, "Someone else changed this employee meanwhile.", `value="Rome"`)
+	_, detail := s.get(path)
+	wantText(t, detail, "Paris")
+}
+
+// record is an employee as the API answers.
+type record struct {
+	ID       string `json:"id"`
+	FullName string `json:"fullName"`
+	PhotoURL string `json:"photoUrl"`
+	Version  int    `json:"version"`
+}
+
+func decode(t *testing.T, body string) record {
+	t.Helper()
+	var r record
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return r
+}
+
+const adaJSON = `{"fullName": "Ada", "location": "London", "jobTitle": "Analyst", "badges": ["mentor"]}`
+
+func TestAPI(t *testing.T) {
+	s := newSite(t, nil)
+	res, body := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	wantStatus(t, res, http.StatusCreated)
+	e := decode(t, body)
+	path := res.Header.Get("Location")
+	if path != "/api/employees/"+e.ID || e.Version != 1 {
+		t.Errorf("got %+v at %q", e, path)
+	}
+	res, body = s.do(http.MethodPut, path+"/photo", "image/png", string(picture(t, 3, 3, png.Encode)))
+	wantStatus(t, res, http.StatusOK)
+	if e = decode(t, body); e.PhotoURL == "" || e.Version != 2 {
+		t.Errorf("after the photo: %+v", e)
+	}
+	update := strings.Replace(adaJSON, `{"fullName": "Ada"`, `{"version": 2, "fullName": "Ada King"`, 1)
+	res, body = s.do(http.MethodPut, path, "application/json", update)
+	wantStatus(t, res, http.StatusOK)
+	if updated := decode(t, body); updated.FullName != "Ada King" || updated.PhotoURL != e.PhotoURL {
+		t.Errorf("after the update: %+v", updated)
+	}
+	res, _ = s.do(http.MethodPut, path, "application/json", update)
+	wantStatus(t, res, http.StatusConflict)
+	res, body = s.get("/api/employees?limit=1")
+	wantStatus(t, res, http.StatusOK)
+	wantText(t, body, `"employees":[{"id":"`+e.ID)
+	res, _ = s.do(http.MethodDelete, path, "", "")
+	wantStatus(t, res, http.StatusNoContent)
+	res, _ = s.do(http.MethodDelete, path, "", "")
+	wantStatus(t, res, http.StatusNotFound)
+}
+
+func TestAPIRefusals(t *testing.T) {
+	s := newSite(t, nil)
+	_, body := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	e := "/api/employees/" + decode(t, body).ID
+	tests := map[string]struct {
+		method, path, contentType, body string
+		status                          int
+		want                            string
+	}{
+		"malformed JSON":      {"POST", "/api/employees", "application/json", "{\n  \"fullName\": \"Ada\",\n  \"location\" 7}", 400, "line 3, column 14"},
+		"no JSON":             {"POST", "/api/employees", "application/json", "", 400, "request body is required"},
+		"a wrong type":        {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, `"London"`, "7", 1), 422, "body.location"},
+		"an empty field":      {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", "", 1), 422, "body.location"},
+		"a blank field":       {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", " ", 1), 422, "Enter the location."},
+		"an unknown field":    {"POST", "/api/employees", "application/json", `{"salary": 1, ` + adaJSON[1:], 422, "salary"},
+		"an unknown badge":    {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "mentor", "pilot", 1), 422, "body.badges"},
+		"an unknown employee": {"GET", "/api/employees/nobody", "", "", 404, "no such employee"},
+		"update of nobody":    {"PUT", "/api/employees/nobody", "application/json", `{"version": 1, ` + adaJSON[1:], 404, "no such employee"},
+		"no version":          {"PUT", e, "application/json", adaJSON, 422, "version"},
+		"photo of nobody":     {"PUT", "/api/employees/nobody/photo", "image/png", "x", 404, "no such employee"},
+		"not a photo":         {"PUT", e + "/photo", "image/png", "GIF89a", 415, "JPEG, PNG or WebP"},
+		"a photo too large":   {"PUT", e + "/photo", "image/png", strings.Repeat("x", directory.MaxPhotoBytes+1), 413, "10 MB at most"},
+		"no photo":            {"PUT", e + "/photo", "image/png", "", 400, "required"},
+		"an invalid cursor":   {"GET", "/api/employees?after=%25", "", "", 400, "no such page"},
+		"a page too large":    {"GET", "/api/employees?limit=1000", "", "", 422, "limit"},
+		"a wrong method":      {"PATCH", "/api/employees", "application/json", "{}", 405, "GET, POST"},
+		"no such address":     {"GET", "/api/nothing", "", "", 404, "no page"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := &site{Server: s.Server, t: t, employees: s.employees}
+			res, body := s.do(test.method, test.path, test.contentType, test.body)
+			wantStatus(t, res, test.status)
+			wantText(t, body, test.want)
+			if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
+				t.Errorf("got content type %q", got)
+			}
+			if got := s.names(); len(got) != 1 || got[0] != "Ada" {
+				t.Errorf("the employees are %q now", got)
+			}
+		})
+	}
+}
+
+func TestPagesThatAreNotThere(t *testing.T) {
+	s := newSite(t, nil)
+	for _, path := range []string{"/nothing", "/employees/nobody", "/employees/nobody/edit", "/employees/nobody/delete", "/photos/a/b", "/static/nothing.css"} {
+		res, _ := s.get(path)
+		if res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: got status %d, want 404", path, res.StatusCode)
+		}
+	}
+	res, _ := s.do(http.MethodDelete, "/employees/nobody", "", "")
+	wantStatus(t, res, http.StatusMethodNotAllowed)
+	res, _ = s.do(http.MethodPost, "/employees", "text/plain", "hello")
+	wantStatus(t, res, http.StatusBadRequest)
+}
+
+func TestEveryPageOfTheListIsReached(t *testing.T) {
+	s := newSite(t, nil)
+	for range 120 {
+		e := directory.Employee{ID: directory.NewID(), FullName: "Someone", Location: "Here", JobTitle: "Something"}
+		if _, err := s.employees.Create(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	people := 0
+	for path := "/"; path != ""; {
+		_, body := s.get(path)
+		people += strings.Count(body, `class="person"`)
+		_, more, _ := strings.Cut(body, `href="/?after=`)
+		if path, _, _ = strings.Cut(more, `"`); path != "" {
+			path = "/?after=" + path
+		}
+	}
+	if people != 120 {
+		t.Errorf("the pages list %d people, want 120", people)
+	}
+}
+
+func TestWritesInTheClearAreRefused(t *testing.T) {
+	send := func(peer, proto string, allow bool) int {
+		s := newSite(t, func(o *web.Options) { o.AllowCleartext = allow })
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/employees", strings.NewReader(adaJSON))
+		r.RemoteAddr = peer
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Forwarded-Proto", proto)
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, test := range []struct {
+		peer, proto string
+		allow       bool
+		want        int
+	}{
+		{"10.0.0.7:4711", "http", false, http.StatusForbidden},
+		{"10.0.0.7:4711", "https", false, http.StatusCreated},
+		{"10.0.0.7:4711", "http", true, http.StatusCreated},
+		{"127.0.0.1:4711", "http", false, http.StatusCreated},
+		{"[::1]:4711", "http", false, http.StatusCreated},
+	} {
+		if got := send(test.peer, test.proto, test.allow); got != test.want {
+			t.Errorf("%+v: got status %d", test, got)
+		}
+	}
+}
+
+func TestOtherSitesMayNotWrite(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON, "Sec-Fetch-Site", "cross-site")
+	wantStatus(t, res, http.StatusForbidden)
+	if got := s.names(); len(got) > 0 {
+		t.Errorf("%q was saved", got)
+	}
+}
+
+// broken is a store that does not answer.
+type broken struct{ directory.Employees }
+
+var errDown = errors.Join(directory.ErrUnavailable, errors.New("secret detail of the store"))
+
+func (broken) Get(context.Context, string) (directory.Employee, error) {
+	return directory.Employee{}, errDown
+}
+
+func (broken) Page(context.Context, string, int) (directory.Page, error) {
+	return directory.Page{}, errDown
+}
+func (broken) Ping(context.Context) error { return errDown }
+func (broken) Create(context.Context, directory.Employee) (directory.Employee, error) {
+	return directory.Employee{}, errDown
+}
+
+func TestBrokenStore(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.Employees = broken{} })
+	for _, path := range []string{"/", "/employees/someone", "/api/employees", "/readyz"} {
+		res, body := s.get(path)
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: got status %d, Retry-After %q", path, res.StatusCode, res.Header.Get("Retry-After"))
+		}
+		if strings.Contains(body, "secret") {
+			t.Errorf("%s tells of the store: %s", path, body)
+		}
+	}
+	res, body := s.submit("/employees", ada(), nil)
+	wantStatus(t, res, http.StatusServiceUnavailable)
+	wantText(t, body, `value="London"`)
+	res, _ = s.get("/livez")
+	wantStatus(t, res, http.StatusOK)
+}
+
+func TestReadinessEndsBeforeTheServiceDoes(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.get("/readyz")
+	wantStatus(t, res, http.StatusOK)
+	s.handler.Drain()
+	res, _ = s.get("/readyz")
+	wantStatus(t, res, http.StatusServiceUnavailable)
+	res, _ = s.get("/")
+	wantStatus(t, res, http.StatusOK)
+}
+
+func TestIsland(t *testing.T) {
+	s := newSite(t, nil)
+	_, page := s.get("/island")
+	wantText(t, page, "eu-west-1", "i-1")
+	res, text := s.do(http.MethodGet, "/island", "", "", "Accept", "application/json")
+	wantText(t, text, `"region":"eu-west-1"`, `"version":"test"`)
+	if res.Header.Get("X-Island") != "eu-west-1" || res.Header.Get("X-Instance") != "i-1" {
+		t.Errorf("headers are %v", res.Header)
+	}
+}
