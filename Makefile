@@ -6,6 +6,8 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 PORT ?= 8080
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
+# DIST is where `make dist` puts the service.
+DIST ?= dist
 # PYTHON runs the emulator and cfn-lint: the one at hand where it has both, a
 # virtual environment otherwise.
 PYTHON := $(shell python3 -c 'import moto.server, cfnlint' 2>/dev/null && command -v python3 || echo $(CURDIR)/.venv/bin/python)
@@ -57,7 +59,7 @@ $(CURDIR)/.venv/bin/python: requirements.txt
 dist:
 	@for arch in arm64 amd64; do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOFLAGS= go build -trimpath -buildvcs=false \
-			-ldflags='-s -w -buildid=' -o dist/directory.linux-$$arch ./cmd/directory || exit 1; \
+			-ldflags='-s -w -buildid=' -o $(DIST)/directory.linux-$$arch ./cmd/directory || exit 1; \
 	done
 
 .PHONY: help up test run synth diff lint bench setup dist

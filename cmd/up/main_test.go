@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,8 +26,8 @@ import (
 // TestIslands brings two islands up with the real CDK CLI, and takes them
 // through what they are there for.
 func TestIslands(t *testing.T) {
-	running := up(t)
-	t.Logf("running: %+v", running)
+	dir := t.TempDir()
+	running := up(t, dir)
 	photo := testPhoto(t)
 	path := addEmployee(t, running.URL, "Ada Lovelace", photo)
 
@@ -58,6 +61,23 @@ func TestIslands(t *testing.T) {
 		}
 	})
 
+	t.Run("a second run deploys into the first", func(t *testing.T) {
+		before := fleetOf(t, running, "eu-west-1")
+		var output bytes.Buffer
+		if err := run(t.Context(), arguments(dir, "-c", "archipelago.allowCleartext=true"), &output, nil); err != nil {
+			t.Fatalf("%v\n%s", err, &output)
+		}
+		if err := allHealthy(t, running, len(before)); err != nil {
+			t.Error(err)
+		}
+		for _, id := range fleetOf(t, running, "eu-west-1") {
+			if slices.Contains(before, id) {
+				t.Errorf("%s is still there, with the old setting", id)
+			}
+		}
+		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
+	})
+
 	t.Run("users move away from a region that has no fleet", func(t *testing.T) {
 		group := groupOf(t, running, "eu-west-1")
 		aws(t, running, "autoscaling", "eu-west-1", url.Values{
@@ -66,6 +86,32 @@ func TestIslands(t *testing.T) {
 		})
 		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "us-east-1")
 	})
+}
+
+// TestRefusesBadConfiguration deploys nothing and names what is wrong.
+func TestRefusesBadConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	err := run(t.Context(), arguments(dir, "-c", "archipelago.fleet.min=9"), io.Discard, nil)
+	if err == nil || !strings.Contains(err.Error(), "archipelago.fleet") {
+		t.Errorf("got %v, want the key that is wrong", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "goroutine") {
+		t.Errorf("want no stack trace, got %v", err)
+	}
+	nothingRuns(t, dir)
+}
+
+func TestRefusesATakenPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	err = run(t.Context(), arguments(t.TempDir(), "-port", port), io.Discard, nil)
+	if err == nil || !strings.Contains(err.Error(), "port "+port+" is taken") {
+		t.Errorf("got %v, want the port and what to do", err)
+	}
 }
 
 // testPhoto is a JPEG of the Go distribution's own tests.
@@ -82,17 +128,22 @@ func testPhoto(t *testing.T) []byte {
 	return photo
 }
 
+func arguments(dir string, more ...string) []string {
+	return append([]string{
+		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s",
+		"-c", "archipelago.regions=eu-west-1,us-east-1",
+	}, more...)
+}
+
 // up runs the program until the test ends, and checks that it then leaves
 // nothing behind.
-func up(t *testing.T) cloud.Running {
+func up(t *testing.T, dir string) cloud.Running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	dir := t.TempDir()
 	ready := make(chan cloud.Running, 1)
 	ended := make(chan error, 1)
 	var output lockedBuffer
-	arguments := []string{"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s", "-c", "archipelago.regions=eu-west-1,us-east-1"}
-	go func() { ended <- run(ctx, arguments, &output, func(r cloud.Running) { ready <- r }) }()
+	go func() { ended <- run(ctx, arguments(dir), &output, func(r cloud.Running) { ready <- r }) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -101,6 +152,7 @@ func up(t *testing.T) cloud.Running {
 		if left, _ := filepath.Glob(filepath.Join(dir, "machines-*")); len(left) > 0 {
 			t.Errorf("machines are left: %v", left)
 		}
+		nothingRuns(t, dir)
 	})
 	select {
 	case running := <-ready:
@@ -112,6 +164,20 @@ func up(t *testing.T) cloud.Running {
 		ended <- err
 		t.Fatalf("up ended before it was ready: %v\n%s", err, output.String())
 		return cloud.Running{}
+	}
+}
+
+// nothingRuns checks that no program of dir runs: its machines run theirs there.
+func nothingRuns(t *testing.T, dir string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if program, err := os.Readlink(link); err == nil && strings.HasPrefix(program, dir) {
+			t.Errorf("%s still runs, as %s", program, link)
+		}
 	}
 }
 

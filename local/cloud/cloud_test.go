@@ -1,0 +1,117 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRegionsAreInTheOrderOfDeployment(t *testing.T) {
+	dir := t.TempDir()
+	manifest := `{"artifacts": {
+		"a-region-us-east-1": {"type": "aws:cloudformation:stack", "environment": "aws://1/us-east-1", "dependencies": ["a-region-eu-west-1", "a-global"]},
+		"a-region-eu-west-1": {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1", "dependencies": ["a-global"]},
+		"a-global": {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1"},
+		"a-region-eu-west-1.assets": {"type": "cdk:asset-manifest"}}}`
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := readAssembly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"eu-west-1", "us-east-1"}; !slices.Equal(a.regions, want) {
+		t.Errorf("got %q, want %q", a.regions, want)
+	}
+}
+
+func newTestSteps(t *testing.T) (*steps, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	s, err := newSteps(t.TempDir(), "up.log", &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	return s, &out
+}
+
+func TestStepThatTakesTooLong(t *testing.T) {
+	s, _ := newTestSteps(t)
+	err := s.run(t.Context(), "wait", 20*time.Millisecond, func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if err == nil || !strings.Contains(err.Error(), "could not wait: not done within 20ms") || !strings.Contains(err.Error(), s.path) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStepThatIsInterrupted(t *testing.T) {
+	s, _ := newTestSteps(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := s.run(ctx, "wait", time.Minute, func(ctx context.Context) error { return errors.New("killed") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the interruption alone", err)
+	}
+}
+
+func TestTellingLines(t *testing.T) {
+	s, _ := newTestSteps(t)
+	write := func(text string) {
+		if _, err := s.log.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("of the step before\n")
+	s.log.mark()
+	write("archipelago.fleet.max: want at least fleet.min\n    at Object.<anonymous> (index.js:1)\nexit status 1\n")
+	if got, want := s.log.telling(), "  archipelago.fleet.max: want at least fleet.min"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	write("some progress\nstack | 0/41 | CREATE_FAILED | no such zone\n")
+	if got, want := s.log.telling(), "  stack | 0/41 | CREATE_FAILED | no such zone"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestMissingToolsNameTheNextStep(t *testing.T) {
+	err := Up(t.Context(), Options{Root: t.TempDir(), Out: &bytes.Buffer{}})
+	if err == nil || !strings.Contains(err.Error(), "cdk is missing from node_modules: run `make setup`") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTakenPortNamesTheNextStep(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	err = start(t.Context(), Options{Dir: t.TempDir(), Port: port, Out: &bytes.Buffer{}})
+	if err == nil || !strings.Contains(err.Error(), "is taken: choose another one, such as `make up PORT=") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFileOfAKilledOneIsNoRunningOne(t *testing.T) {
+	dir := t.TempDir()
+	if _, ok := find(t.Context(), dir); ok {
+		t.Error("something runs without a file")
+	}
+	if _, err := remember(dir, Running{Emulator: "http://localhost:1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := find(t.Context(), dir); ok {
+		t.Error("something runs at a port that nobody listens on")
+	}
+}

@@ -1,0 +1,172 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+)
+
+// boot runs a script and returns what it printed and the units it started.
+func boot(t *testing.T, script string) (root, output string, units []string, err error) {
+	t.Helper()
+	root = t.TempDir()
+	var b bytes.Buffer
+	err = runUserData(t.Context(), script, shell{
+		root: root, output: &b,
+		start: func(unit string) error { units = append(units, unit); return nil },
+	})
+	return root, b.String(), units, err
+}
+
+func TestUserDataIsRun(t *testing.T) {
+	root, output, units, err := boot(t, `#!/bin/bash
+set -euo pipefail
+case "$(uname -m)" in
+x86_64|aarch64) kind=known ;;
+*) exit 1 ;;
+esac
+mkdir -p /etc/app
+cat >/etc/app/app.env <<'END'
+KIND=$kind
+END
+cat >/etc/app/kind <<END
+$kind
+END
+chmod 0600 /etc/app/app.env
+systemctl daemon-reload
+systemctl enable --now app.service
+`)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for name, want := range map[string]string{"app.env": "KIND=$kind\n", "kind": "known\n"} {
+		if got, err := os.ReadFile(filepath.Join(root, "etc/app", name)); err != nil || string(got) != want {
+			t.Errorf("%s holds %q, %v; want %q", name, got, err, want)
+		}
+	}
+	if !slices.Equal(units, []string{"app.service"}) {
+		t.Errorf("the units %q were started", units)
+	}
+}
+
+func TestUserDataStaysInItsRoot(t *testing.T) {
+	root, _, _, err := boot(t, "cat >/../../escaped <<'END'\nx\nEND\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "escaped")); err != nil {
+		t.Errorf("the file is not in the root: %v", err)
+	}
+}
+
+func TestUserDataThatNeedsMoreIsNoticed(t *testing.T) {
+	_, output, units, err := boot(t, "set -e\nyum install -y nginx\nsystemctl enable --now nginx.service\n")
+	if err == nil || !strings.Contains(output, "yum install -y nginx: the local cloud's machines have no such command") {
+		t.Errorf("got %v and %q", err, output)
+	}
+	if len(units) > 0 {
+		t.Errorf("%q was started after the failure", units)
+	}
+}
+
+func writeUnit(t *testing.T, text string) *unit {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.service")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u, err := readUnit(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestUnit(t *testing.T) {
+	u := writeUnit(t, "[Unit]\nDescription=x\n[Service]\nExecStart=/usr/local/bin/app --flag\nEnvironmentFile=/etc/app.env\nRestart=always\nRestartSec=3\nTimeoutStopSec=60\n")
+	if !slices.Equal(u.execStart, []string{"/usr/local/bin/app", "--flag"}) || !u.restart || u.restartDelay != 3*time.Second || u.stopTimeout != time.Minute {
+		t.Errorf("got %+v", u)
+	}
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "etc/app.env"), []byte("# comment\nA=1\n\nB=x=y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := u.environment(root); err != nil || !slices.Equal(got, []string{"A=1", "B=x=y"}) {
+		t.Errorf("the environment is %q, %v", got, err)
+	}
+}
+
+// TestSupervision runs a unit that ends at once: it is run again, and ends for
+// good with the context.
+func TestSupervision(t *testing.T) {
+	root := t.TempDir()
+	program := "#!/bin/sh\necho run >>\"$PWD/runs\"\n"
+	if err := os.WriteFile(filepath.Join(root, "app"), []byte(program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	u := writeUnit(t, "[Service]\nExecStart=/app\nRestart=always\nStateDirectory=app\nWorkingDirectory=/var/lib/app\n")
+	u.restartDelay = 10 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		u.supervise(ctx, root, nil, io.Discard, log.New(io.Discard, "", 0))
+		close(ended)
+	}()
+	runs := filepath.Join(root, "var/lib/app/runs")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if b, _ := os.ReadFile(runs); bytes.Count(b, []byte("run")) >= 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the unit was not run again")
+		}
+	}
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the unit goes on")
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &Machine{Instance: emulator.Instance{ID: "i-1", Region: "eu-west-1", Zone: "eu-west-1b", Type: "m7g.large", Account: "123456789012"}}
+	address, err := m.serveMetadata(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := imds.New(imds.Options{Endpoint: address}).GetInstanceIdentityDocument(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.InstanceID != "i-1" || out.AvailabilityZone != "eu-west-1b" || out.InstanceType != "m7g.large" || out.Region != "eu-west-1" {
+		b, _ := json.Marshal(out)
+		t.Errorf("got %s", b)
+	}
+	res, err := http.Get(address + "/latest/meta-data/instance-id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a token: status %d, want 401", res.StatusCode)
+	}
+	cancel()
+	m.done.Wait()
+}
