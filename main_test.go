@@ -281,3 +281,10 @@ func TestConfigErrorsStopSynth(t *testing.T) {
 		t.Errorf("templates were made: %v", made)
 	}
 }
+
+// TestMain ends CDK's own process, which removes its files.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}

@@ -394,3 +394,10 @@ func TestEndpointKeepsTheClientsAddress(t *testing.T) {
 		})},
 	})
 }
+
+// TestMain ends CDK's own process, which removes its files.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}

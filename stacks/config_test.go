@@ -2,10 +2,12 @@ package stacks
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -253,4 +255,11 @@ func TestNamesFitAtTheirLongest(t *testing.T) {
 			t.Errorf("%s has %d characters", bucket, len(bucket))
 		}
 	}
+}
+
+// TestMain ends CDK's own process, which removes its files.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
 }

@@ -39,7 +39,6 @@ type target struct {
 	addr     string
 	health   Health
 	checking bool
-	due      time.Time
 	inFlight int
 }
 
@@ -91,7 +90,7 @@ func (b *Balancer) Check(ctx context.Context, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range b.targets {
-		if t.checking || now.Before(t.due) {
+		if t.checking || !t.health.Due(now) {
 			continue
 		}
 		t.checking = true
@@ -101,11 +100,7 @@ func (b *Balancer) Check(ctx context.Context, now time.Time) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			t.checking = false
-			t.health = t.health.Next(passed, config.HealthyAfter, config.UnhealthyAfter)
-			t.due = now.Add(time.Duration(config.Interval) * time.Second)
-			if t.health.State == Initial {
-				t.due = now // a machine that boots is asked again at once
-			}
+			t.health = t.health.Next(passed, now, config)
 		}()
 	}
 }

@@ -2,6 +2,12 @@
 // regions are healthy, and who gets a request.
 package balancer
 
+import (
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+)
+
 // State is a target's health.
 type State int
 
@@ -21,26 +27,34 @@ type Health struct {
 	State State
 	// same counts the checks in a row that contradict State.
 	same int
+	// due is when the next check counts.
+	due time.Time
 }
 
-// Next returns the health after one more check. A new target is healthy after
-// one that passes; else healthyAfter or unhealthyAfter in a row change it.
+// Due tells whether to ask the target now: at its intervals, and as often as
+// possible while it boots, so that nobody waits for the next interval.
+func (h Health) Due(now time.Time) bool {
+	return h.State == Initial || !now.Before(h.due)
+}
+
+// Next returns the health after a check at now. A new target is healthy after
+// one that passes; else HealthyAfter or UnhealthyAfter in a row change it.
 // Source: Elastic Load Balancing, "Health checks for Application Load Balancer
 // target groups".
-func (h Health) Next(passed bool, healthyAfter, unhealthyAfter int) Health {
-	if h.State == Initial && passed {
-		return Health{State: Healthy}
+func (h Health) Next(passed bool, now time.Time, rules emulator.LoadBalancer) Health {
+	if !passed && now.Before(h.due) {
+		return h // one of those between the intervals
 	}
-	if h.State != Initial && passed == (h.State == Healthy) {
-		return Health{State: h.State}
+	next := Health{State: h.State, due: now.Add(time.Duration(rules.Interval) * time.Second)}
+	if passed == (h.State == Healthy) && h.State != Initial {
+		return next
 	}
-	h.same++
+	next.same = h.same + 1
 	switch {
-	case passed && h.same >= healthyAfter:
-		return Health{State: Healthy}
-	case !passed && h.same >= unhealthyAfter:
-		return Health{State: Unhealthy}
-	default:
-		return h
+	case passed && (h.State == Initial || next.same >= rules.HealthyAfter):
+		next.State, next.same = Healthy, 0
+	case !passed && next.same >= rules.UnhealthyAfter:
+		next.State, next.same = Unhealthy, 0
 	}
+	return next
 }
