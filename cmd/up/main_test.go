@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -99,63 +97,6 @@ func TestRefusesBadConfiguration(t *testing.T) {
 		t.Errorf("want no stack trace, got %v", err)
 	}
 	nothingRuns(t, dir)
-}
-
-func TestRefusesATakenPort(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	err = run(t.Context(), arguments(t.TempDir(), "-port", port), io.Discard, nil)
-	if err == nil || !strings.Contains(err.Error(), "port "+port+" is taken") {
-		t.Errorf("got %v, want the port and what to do", err)
-	}
-}
-
-// TestRefusals are what goes wrong before anything answers: it is said, with the
-// next step, and nothing goes on.
-func TestRefusals(t *testing.T) {
-	tests := map[string]struct {
-		settings []string
-		want     []string
-	}{
-		"a wrong configuration": {
-			[]string{"archipelago.fleet.min=9", "archipelago.fleet.mx=3"},
-			[]string{
-				"could not synthesize the stacks",
-				"archipelago.fleet.max: want at least fleet.min, 9, got 6",
-				`archipelago.fleet.mx: there is no such key (did you mean "max"?)`,
-			},
-		},
-		// The emulator knows no such zone; neither would AWS.
-		"a deployment that fails half-way": {
-			[]string{`archipelago.regions[1].zones=["a","z"]`},
-			[]string{"could not deploy the stacks", "archipelago-region-us-east-1", "us-east-1z", "up.log"},
-		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			arguments := []string{"-root", "../..", "-dir", dir, "-port", "0"}
-			for _, setting := range test.settings {
-				arguments = append(arguments, "-c", setting)
-			}
-			err := run(t.Context(), arguments, io.Discard, func(cloud.Running) { t.Error("it is ready") })
-			if err == nil {
-				t.Fatal("it ended well")
-			}
-			for _, want := range test.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the error lacks %q:\n%v", want, err)
-				}
-			}
-			if left, _ := filepath.Glob(filepath.Join(dir, "machines-*")); len(left) > 0 {
-				t.Errorf("machines are left: %v", left)
-			}
-		})
-	}
 }
 
 // testPhoto is a JPEG of the Go distribution's own tests.

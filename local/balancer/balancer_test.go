@@ -16,33 +16,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/local/emulator"
 )
 
-func TestHealth(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		checks string // + passes, - does not
-		want   State
-	}{
-		{"nothing is known", "", Initial},
-		{"a new target needs one pass", "+", Healthy},
-		{"a new target may take its time", "-", Initial},
-		{"a new target that does not come up", "--", Unhealthy},
-		{"one miss is forgiven", "+-", Healthy},
-		{"misses count in a row only", "+-+-+-", Healthy},
-		{"two misses are not", "+--", Unhealthy},
-		{"one pass is not enough to come back", "+--+", Unhealthy},
-		{"three are", "+--+++", Healthy},
-		{"passes count in a row only", "+--++-++", Unhealthy},
-	} {
-		var h Health
-		for _, c := range test.checks {
-			h = h.Next(c == '+', 3, 2)
-		}
-		if h.State != test.want {
-			t.Errorf("%s: %q gives %s, want %s", test.name, test.checks, h.State, test.want)
-		}
-	}
-}
-
 var quiet = log.New(io.Discard, "", 0)
 
 // instance is a target whose health the test sets.
