@@ -42,7 +42,7 @@ lint: setup dist ## check code and templates
 	go test -run 'TestTemplatesPassCfnLint' .
 
 bench: setup dist ## measure what docs/figures.md says
-	bench/figures.sh
+	go test -run none -bench . -benchtime 5x ./bench
 
 setup: node_modules/.package-lock.json $(PYTHON) ## fetch the CDK CLI, Node and the emulator
 
