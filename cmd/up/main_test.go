@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -134,8 +135,8 @@ func up(t *testing.T, dir string) cloud.Running {
 		if err := <-ended; err != nil {
 			t.Errorf("up ended with %v", err)
 		}
-		if left, _ := filepath.Glob(filepath.Join(dir, "machines-*")); len(left) > 0 {
-			t.Errorf("machines are left: %v", left)
+		if _, err := os.Stat(filepath.Join(dir, "machines")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("machines are left: %v", err)
 		}
 		nothingRuns(t, dir)
 	})

@@ -143,19 +143,21 @@ func (b *Balancer) Healthy() bool {
 	return false
 }
 
-// Drop takes a target out, and returns when nothing is in flight to it or after
-// within.
-func (b *Balancer) Drop(id string, within time.Duration) {
+// Drop takes a target out, so that it gets no more requests. The function that
+// it returns waits until none is in flight, for the deregistration delay at most.
+func (b *Balancer) Drop(id string) (wait func()) {
 	b.mu.Lock()
-	t := b.targets[id]
+	defer b.mu.Unlock()
+	t, delay := b.targets[id], time.Duration(b.config.DeregistrationDelay)*time.Second
 	delete(b.targets, id)
-	b.mu.Unlock()
-	for deadline := time.Now().Add(within); t != nil && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		b.mu.Lock()
-		idle := t.inFlight == 0
-		b.mu.Unlock()
-		if idle {
-			return
+	return func() {
+		for deadline := time.Now().Add(delay); t != nil && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			b.mu.Lock()
+			idle := t.inFlight == 0
+			b.mu.Unlock()
+			if idle {
+				return
+			}
 		}
 	}
 }

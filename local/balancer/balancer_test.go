@@ -50,7 +50,7 @@ func newBalancer(t *testing.T, region string, instances ...*instance) (*Balancer
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := emulator.LoadBalancer{Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 2, UnhealthyAfter: 2}
+	config := emulator.LoadBalancer{Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 2, UnhealthyAfter: 2, DeregistrationDelay: 10}
 	addresses := map[string]string{}
 	for i, instance := range instances {
 		id := string(rune('a' + i))
@@ -170,8 +170,9 @@ func TestDropWaitsForWhatIsInFlight(t *testing.T) {
 	balancer, _ := newBalancer(t, "eu-west-1", a)
 	target := balancer.pick()
 	dropped := make(chan struct{})
+	wait := balancer.Drop("a")
 	go func() {
-		balancer.Drop("a", 10*time.Second)
+		wait()
 		close(dropped)
 	}()
 	select {

@@ -48,6 +48,9 @@ type assembly struct {
 // deployAll synthesizes and deploys every stack, as a user does on AWS.
 func (c cli) deployAll(ctx context.Context, bootstrap bool) (*assembly, error) {
 	err := c.steps.run(ctx, "synthesize the stacks", synthWithin, func(ctx context.Context) error {
+		if err := os.RemoveAll(c.out); err != nil { // else every version of the service stays in it
+			return err
+		}
 		arguments := []string{"synth", "--quiet", "--output", c.out, "-c", "archipelago.account=" + account}
 		for _, setting := range c.context {
 			arguments = append(arguments, "-c", setting)

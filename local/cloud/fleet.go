@@ -16,10 +16,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/local/machine"
 )
 
-// drainWithin is how long a machine's requests in flight may take once it is to
-// go.
-const drainWithin = 30 * time.Second
-
 // fleet plays what the emulator says is deployed: a machine for each instance,
 // a balancer for each load balancer, and the entry.
 type fleet struct {
@@ -42,8 +38,8 @@ type fleet struct {
 
 // newFleet starts to play. regions are in the order of the configuration.
 func newFleet(ctx context.Context, url string, regions []string, listener net.Listener, dir string, output io.Writer) (*fleet, error) {
-	dir, err := os.MkdirTemp(dir, "machines-")
-	if err != nil {
+	dir = filepath.Join(dir, "machines")
+	if err := os.RemoveAll(dir); err != nil { // of one that was killed
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -67,7 +63,7 @@ func newFleet(ctx context.Context, url string, regions []string, listener net.Li
 func (f *fleet) stop() {
 	f.cancel()
 	f.done.Wait()
-	if err := os.RemoveAll(filepath.Clean(f.dir)); err != nil {
+	if err := os.RemoveAll(f.dir); err != nil {
 		f.log.Print(err)
 	}
 }
@@ -106,7 +102,7 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 	for id, m := range f.machines {
 		if !wanted[id] {
 			delete(f.machines, id)
-			f.done.Go(func() { f.stopMachine(ctx, m) })
+			f.stopMachine(ctx, m)
 		}
 	}
 	for _, config := range deployed.LoadBalancers {
@@ -128,18 +124,18 @@ func (f *fleet) startMachine(instance emulator.Instance) {
 
 // stopMachine lets the requests in flight end first, unless all is to end.
 func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
-	f.mu.Lock()
-	var balancers []*balancer.Balancer
+	var waits []func()
 	for _, b := range f.balancers {
-		balancers = append(balancers, b)
+		waits = append(waits, b.Drop(m.ID))
 	}
-	f.mu.Unlock()
-	for _, b := range balancers {
-		if ctx.Err() == nil {
-			b.Drop(m.ID, drainWithin)
+	f.done.Go(func() {
+		for _, wait := range waits {
+			if ctx.Err() == nil {
+				wait()
+			}
 		}
-	}
-	m.Stop()
+		m.Stop()
+	})
 }
 
 func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer) {

@@ -62,6 +62,9 @@ type LoadBalancer struct {
 	// change a target's health.
 	HealthyAfter   int `json:"healthyAfter"`
 	UnhealthyAfter int `json:"unhealthyAfter"`
+	// DeregistrationDelay is how many seconds requests in flight may take when
+	// a target goes.
+	DeregistrationDelay int `json:"deregistrationDelay"`
 }
 
 // EndpointGroup is a region that an accelerator knows.

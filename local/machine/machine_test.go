@@ -111,6 +111,22 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
+	for text, want := range map[string]string{
+		"[Service]\nRestart=always\n":                    "no ExecStart",
+		"[Service]\nExecStart=/a\nRestart=on-failure\n":  `always and no, got "on-failure"`,
+		"[Service]\nExecStart=/a\nTimeoutStopSec=1min\n": "TimeoutStopSec",
+	} {
+		path := filepath.Join(t.TempDir(), "app.service")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readUnit(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
 // TestSupervision runs a unit that ends at once: it is run again, and ends for
 // good with the context.
 func TestSupervision(t *testing.T) {

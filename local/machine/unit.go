@@ -55,7 +55,7 @@ func readUnit(path string) (*unit, error) {
 		case "WorkingDirectory":
 			u.workingDirectory = o.Value
 		case "Restart":
-			u.restart = o.Value == "always"
+			u.restart, err = restarts(o.Value)
 		case "RestartSec":
 			u.restartDelay, err = seconds(o.Value)
 		case "TimeoutStopSec":
@@ -69,6 +69,17 @@ func readUnit(path string) (*unit, error) {
 		return nil, fmt.Errorf("%s has no ExecStart", filepath.Base(path))
 	}
 	return u, nil
+}
+
+// restarts tells whether a unit runs again after it ended by itself. The other
+// policies of systemd would need the way it ended.
+func restarts(policy string) (bool, error) {
+	switch policy {
+	case "always", "no":
+		return policy == "always", nil
+	default:
+		return false, fmt.Errorf("the local cloud knows always and no, got %q", policy)
+	}
 }
 
 func seconds(value string) (time.Duration, error) {

@@ -72,4 +72,5 @@ def load_balancers():
                         "timeout": int(group.health_check_timeout_seconds),
                         "healthyAfter": int(group.healthy_threshold_count),
                         "unhealthyAfter": int(group.unhealthy_threshold_count),
+                        "deregistrationDelay": int(group.attributes["deregistration_delay.timeout_seconds"]),
                     }
