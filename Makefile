@@ -8,10 +8,9 @@ PORT ?= 8080
 ACCOUNT ?= 123456789012
 # DIST is where `make dist` puts the service.
 DIST ?= dist
-# PYTHON runs the emulator and cfn-lint: the one at hand where it has both, a
-# virtual environment otherwise.
-PYTHON := $(shell python3 -c 'import moto.server, cfnlint' 2>/dev/null && command -v python3 || echo $(CURDIR)/.venv/bin/python)
-export PYTHON
+# PYTHON runs the emulator and cfn-lint. `make setup` makes the virtual
+# environment where python3 lacks them.
+export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/python || echo python3)
 
 .DEFAULT_GOAL := help
 help: ## list these commands
@@ -44,22 +43,25 @@ lint: setup dist ## check code and templates
 bench: setup dist ## measure what docs/figures.md says
 	go test -run none -bench . -benchtime 5x ./bench
 
-setup: node_modules/.package-lock.json $(PYTHON) ## fetch the CDK CLI, Node and the emulator
+setup: node_modules/.package-lock.json ## fetch the CDK CLI, Node and the emulator
+	@test -x .venv/bin/python || python3 -c 'import moto.server, cfnlint' 2>/dev/null || $(MAKE) --silent .venv
 
 node_modules/.package-lock.json: package-lock.json
-	@npm ci --no-audit --no-fund --loglevel=error --allow-scripts=node 2>&1 | grep -v '^npm warn' || true
+	@command -v npm >/dev/null || { echo 'make setup: npm is missing: install Node.js, which brings it' >&2; exit 1; }
+	@npm ci --no-audit --no-fund --loglevel=error || { \
+		echo 'make setup: npm could not fetch the CDK CLI: is there a network?' >&2; exit 1; }
 	@touch $@
 
-$(CURDIR)/.venv/bin/python: requirements.txt
-	@python3 -m venv .venv
-	@.venv/bin/pip install --quiet --requirement requirements.txt
+.venv: requirements.txt
+	@python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt || { rm -rf .venv; \
+		echo 'make setup: the emulator could not be fetched: it needs Python 3.11 with venv, and a network' >&2; exit 1; }
 
 # The service for every architecture that an instance may have. The same source
 # gives the same bytes, so an unchanged service deploys nothing.
 dist:
 	@for arch in arm64 amd64; do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOFLAGS= go build -trimpath -buildvcs=false \
-			-ldflags='-s -w -buildid=' -o $(DIST)/directory.linux-$$arch ./cmd/directory || exit 1; \
+			-ldflags='-s -w' -o $(DIST)/directory.linux-$$arch ./cmd/directory || exit 1; \
 	done
 
-.PHONY: help up test run synth diff lint bench setup dist
+.PHONY: help .venv up test run synth diff lint bench setup dist

@@ -90,8 +90,8 @@ func Up(ctx context.Context, o Options) error {
 
 // start starts a local cloud and plays it until ctx ends.
 func start(ctx context.Context, o Options) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
 	if err != nil {
 		return fmt.Errorf("port %d is taken: choose another one, such as `make up PORT=%d` (%w)", o.Port, o.Port+1, err)
@@ -112,6 +112,10 @@ func start(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
+	go func() {
+		// The CLI would retry for minutes.
+		cancel(fmt.Errorf("the AWS emulator ended by itself (%w); see %s", <-server.Done(), steps.path))
+	}()
 	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, steps: steps}
 	assembly, err := cdk.deployAll(ctx, true)
 	if err != nil {
@@ -140,13 +144,12 @@ func start(ctx context.Context, o Options) (err error) {
 	if o.Ready != nil {
 		o.Ready(running)
 	}
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(o.Out, "stopping")
-		return nil
-	case err := <-server.Done():
-		return fmt.Errorf("the AWS emulator ended by itself; see %s (%v)", steps.path, err)
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
 	}
+	fmt.Fprintln(o.Out, "stopping")
+	return nil
 }
 
 // redeploy deploys into a local cloud that another process plays.

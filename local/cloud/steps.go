@@ -44,7 +44,7 @@ func (s *steps) run(ctx context.Context, name string, within time.Duration, step
 		return nil
 	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("not done within %s", within)
