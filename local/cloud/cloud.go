@@ -114,7 +114,7 @@ func start(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	go func() {
 		// The CLI would retry for minutes.
-		cancel(fmt.Errorf("the AWS emulator ended by itself (%w); see %s", <-server.Done(), steps.path))
+		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
 	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, steps: steps}
 	assembly, err := cdk.deployAll(ctx, true)

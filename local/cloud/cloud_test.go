@@ -73,6 +73,7 @@ func TestTellingLines(t *testing.T) {
 	}
 	write("of the step before\n")
 	s.log.mark()
+	write("stack: start: Building the template\n")
 	write("archipelago.fleet.max: want at least fleet.min\n    at Object.<anonymous> (index.js:1)\nexit status 1\n")
 	if got, want := s.log.telling(), "  archipelago.fleet.max: want at least fleet.min"; got != want {
 		t.Errorf("got %q, want %q", got, want)

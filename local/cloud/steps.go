@@ -76,7 +76,8 @@ func (l *logFile) mark() {
 }
 
 // telling returns the lines since the mark that say what went wrong: those that
-// CloudFormation marks as failed or else the last few that are no stack trace.
+// CloudFormation marks as failed or else the last few that are neither a stack
+// trace nor the CLI's progress.
 func (l *logFile) telling() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +86,8 @@ func (l *logFile) telling() string {
 		line = strings.TrimRight(line, " \n")
 		switch trimmed := strings.TrimSpace(line); {
 		case trimmed == "", strings.HasPrefix(trimmed, "at "), strings.HasPrefix(trimmed, "exit status"),
-			strings.Contains(trimmed, "Subprocess exited"):
+			strings.Contains(trimmed, "Subprocess exited"),
+			strings.Contains(trimmed, ": start: "), strings.Contains(trimmed, ": success: "):
 		case strings.Contains(trimmed, "_FAILED"):
 			failed = append(failed, shorten(line))
 		default:
