@@ -95,6 +95,18 @@ func TestDottedKeysReplaceOneLeaf(t *testing.T) {
 	}
 }
 
+func TestDottedKeysReachIntoAListThatIsOneToo(t *testing.T) {
+	got, err := parse(t, `{
+		"archipelago.regions": "eu-west-1, us-east-1",
+		"archipelago.regions[1].zones": "2"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Regions) != 2 || got.Regions[1].Name != "us-east-1" || got.Regions[1].Zones.Count != 2 {
+		t.Errorf("got %+v, want two zones in us-east-1", got.Regions)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	tests := map[string]struct {
 		context string

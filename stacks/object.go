@@ -192,6 +192,9 @@ func set(node any, path []string, value any) (any, error) {
 	case nil:
 		return set(map[string]any{}, path, value)
 	case string:
+		if _, err := strconv.Atoi(path[0]); err == nil {
+			return set(splitList(n), path, value)
+		}
 		// A region may be just its name.
 		return set(map[string]any{"name": n}, path, value)
 	case map[string]any:

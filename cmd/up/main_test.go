@@ -63,7 +63,7 @@ func TestIslands(t *testing.T) {
 	t.Run("a second run deploys into the first", func(t *testing.T) {
 		before := fleetOf(t, running, "eu-west-1")
 		var output bytes.Buffer
-		if err := run(t.Context(), arguments(dir, "-c", "archipelago.allowCleartext=true"), &output, nil); err != nil {
+		if err := run(t.Context(), arguments(dir, "-c", "archipelago.allowCleartext=true", "-c", "archipelago.fleet.startAt=m7g.large"), &output, nil); err != nil {
 			t.Fatalf("%v\n%s", err, &output)
 		}
 		if err := allHealthy(t, running, len(before)); err != nil {
@@ -72,6 +72,11 @@ func TestIslands(t *testing.T) {
 		for _, id := range fleetOf(t, running, "eu-west-1") {
 			if slices.Contains(before, id) {
 				t.Errorf("%s is still there, with the old setting", id)
+			}
+		}
+		for _, i := range deployed(t, running).Instances {
+			if i.Type != "m7g.medium" {
+				t.Errorf("%s is a %s: startAt is for the first deployment only", i.ID, i.Type)
 			}
 		}
 		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
@@ -87,17 +92,41 @@ func TestIslands(t *testing.T) {
 	})
 }
 
-// TestRefusesBadConfiguration deploys nothing and names what is wrong.
-func TestRefusesBadConfiguration(t *testing.T) {
-	dir := t.TempDir()
-	err := run(t.Context(), arguments(dir, "-c", "archipelago.fleet.min=9"), io.Discard, nil)
-	if err == nil || !strings.Contains(err.Error(), "archipelago.fleet") {
-		t.Errorf("got %v, want the key that is wrong", err)
+// TestFailuresAreSaid: what goes wrong before anything answers is named, with
+// where to read on, and nothing goes on.
+func TestFailuresAreSaid(t *testing.T) {
+	for name, test := range map[string]struct{ settings, want []string }{
+		"a wrong configuration": {
+			[]string{"-c", "archipelago.fleet.min=9", "-c", "archipelago.fleet.mx=3"},
+			[]string{
+				"could not synthesize the stacks",
+				"archipelago.fleet.max: want at least fleet.min, 9, got 6",
+				`archipelago.fleet.mx: there is no such key (did you mean "max"?)`,
+			},
+		},
+		// The emulator knows no such zone; neither would AWS.
+		"a deployment that fails half-way": {
+			[]string{"-c", `archipelago.regions[1].zones=["a","z"]`},
+			[]string{"could not deploy the stacks", "archipelago-region-us-east-1", "us-east-1z", "up.log"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			err := run(t.Context(), arguments(dir, test.settings...), io.Discard, func(cloud.Running) { t.Error("it is ready") })
+			if err == nil {
+				t.Fatal("it ended well")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error lacks %q:\n%v", want, err)
+				}
+			}
+			if strings.Contains(err.Error(), "goroutine") || strings.Contains(err.Error(), "Traceback") {
+				t.Errorf("want no stack trace, got %v", err)
+			}
+			nothingRuns(t, dir)
+		})
 	}
-	if err != nil && strings.Contains(err.Error(), "goroutine") {
-		t.Errorf("want no stack trace, got %v", err)
-	}
-	nothingRuns(t, dir)
 }
 
 // testPhoto is a JPEG of the Go distribution's own tests.
