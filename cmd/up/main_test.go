@@ -256,7 +256,7 @@ func employee(t *testing.T, address, path string) record {
 // addEmployee adds one with a photo and returns its path in the API.
 func addEmployee(t *testing.T, address, name string, photo []byte) string {
 	t.Helper()
-	fields, err := json.Marshal(map[string]any{"fullName": name, "location": "London", "jobTitle": "Analyst", "badges": []string{"inventor"}})
+	fields, err := json.Marshal(map[string]any{"fullName": name, "location": "London", "jobTitle": "Analyst", "badges": []string{"bug"}})
 	if err != nil {
 		t.Fatal(err)
 	}

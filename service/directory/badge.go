@@ -8,20 +8,21 @@ type Badge struct {
 	Name string
 }
 
-// Badges are all there are, in the order they are shown.
+// Badges are all there are, in the order they are shown. The ids are those of
+// the employee directory that this one replaces, so that an import keeps them.
 var Badges = []Badge{
-	{"first-aid", "First aid"},
-	{"fire-warden", "Fire warden"},
-	{"mentor", "Mentor"},
-	{"speaker", "Speaker"},
-	{"author", "Author"},
-	{"inventor", "Inventor"},
-	{"polyglot", "Polyglot"},
-	{"photographer", "Photographer"},
-	{"musician", "Musician"},
-	{"runner", "Runner"},
-	{"cyclist", "Cyclist"},
-	{"gardener", "Gardener"},
+	{"apple", "Mac user"},
+	{"windows", "Windows user"},
+	{"linux", "Linux user"},
+	{"video-camera", "Film maker"},
+	{"trophy", "Employee of the month"},
+	{"camera", "Photographer"},
+	{"plane", "Frequent flyer"},
+	{"paperclip", "Paperclip collector"},
+	{"coffee", "Coffee lover"},
+	{"gamepad", "Gamer"},
+	{"bug", "Bug hunter"},
+	{"umbrella", "Seattle fan"},
 }
 
 // BadgeName returns the name of a badge, and whether there is one.

@@ -104,31 +104,31 @@ func Fold(s string) string {
 	return strings.ToLower(stripped)
 }
 
-// Page is a part of the list of employees, by name.
-type Page struct {
-	Employees []Employee
-	// Next is the cursor of the page that follows, or "" on the last page.
-	Next string
-}
-
 // Employees keeps employees. Every method returns ErrUnavailable, wrapped, when
 // the store does not answer.
 type Employees interface {
-	// Get returns the employee as of the last change, or ErrNotFound.
+	// Get returns the employee as of the last change in this region, or
+	// ErrNotFound.
 	Get(ctx context.Context, id string) (Employee, error)
-	// Page returns up to limit employees by SortKey, from the one after cursor:
-	// "" for the first page, else a Page's Next. It costs the same on every
-	// page. It may miss changes of the last moments.
-	Page(ctx context.Context, cursor string, limit int) (Page, error)
+	// Page returns the employees that q selects, or ErrInvalidCursor. It may
+	// miss changes of the last moments.
+	Page(ctx context.Context, q Query) (Page, error)
+	// Locations lists the locations that employees have, by name, each in the
+	// spelling of one of them, up to limit. It may miss changes of the last
+	// moments.
+	Locations(ctx context.Context, limit int) ([]string, error)
 	// Create keeps e as version 1 and returns it, or ErrConflict if there is an
 	// employee with that id.
 	Create(ctx context.Context, e Employee) (Employee, error)
-	// Update replaces the employee if the stored version is e.Version and
-	// returns it with the next one. Otherwise it changes nothing and returns
-	// ErrConflict, or ErrNotFound where there is no such employee.
+	// Update replaces the employee's fields if the stored version is e.Version
+	// and returns it with the next one. Otherwise it changes nothing and returns
+	// ErrConflict, or ErrNotFound where there is no such employee. What a newer
+	// version of the service keeps with an employee stays as it is.
 	Update(ctx context.Context, e Employee) (Employee, error)
-	// Delete removes the employee, or returns ErrNotFound.
-	Delete(ctx context.Context, id string) error
+	// Delete removes the employee if the stored version is version, or whatever
+	// it is if version is 0. Otherwise it changes nothing and returns
+	// ErrConflict, or ErrNotFound where there is no such employee.
+	Delete(ctx context.Context, id string, version int64) error
 	// Ping returns nil if the store can read and has its data.
 	Ping(ctx context.Context) error
 }

@@ -5,13 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"strings"
+	"time"
 )
 
 // MaxPhotoBytes is the largest photo that is accepted.
 const MaxPhotoBytes = 10 << 20
 
-// MaxPhotoPixels is the most pixels of a photo that is accepted: an image is
-// decoded to check it, at up to eight bytes a pixel.
+// MaxPhotoPixels is the most pixels of a photo that is accepted. They are
+// counted before any is decoded.
 const MaxPhotoPixels = 16_000_000
 
 // PhotoPrefix is what every photo's key begins with.
@@ -19,8 +21,14 @@ const PhotoPrefix = "employees/"
 
 // Photo says where an employee's photo is.
 type Photo struct {
-	// Key names its content: see PhotoKey.
+	// Key names its content, the picture as pages show it: see PhotoKey.
 	Key string
+	// Thumbnail is the key of the picture as lists show it. An employee of
+	// before there were thumbnails has "": its Key serves for both.
+	Thumbnail string
+	// Width and Height are the picture's, in pixels; 0 where they are not known.
+	Width  int
+	Height int
 	// Region is where it was uploaded, from which other regions get it. It is
 	// "" on the embedded store.
 	Region string
@@ -55,7 +63,8 @@ func ContentType(key string) string {
 // Photos keeps photos. Every method returns ErrUnavailable, wrapped, when the
 // store does not answer.
 type Photos interface {
-	// Put keeps content under key. What is there already stays, it is the same.
+	// Put keeps content under key. What is there already is the same, but counts
+	// as put now.
 	Put(ctx context.Context, key string, content []byte) error
 	// Get returns what is under key, or ErrNotFound.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -63,6 +72,24 @@ type Photos interface {
 	// the photo from the region of its upload, or ErrNotFound where there is no
 	// such place.
 	URL(ctx context.Context, photo Photo) (string, error)
+	// Walk calls visit for every photo of this region, in no order, until visit
+	// returns an error, which it returns.
+	Walk(ctx context.Context, visit func(StoredPhoto) error) error
+	// Delete removes what is under key. What is not there is no error.
+	Delete(ctx context.Context, key string) error
 	// Ping returns nil if the store can read.
 	Ping(ctx context.Context) error
+}
+
+// StoredPhoto is a photo in a store, whether an employee has it or not.
+type StoredPhoto struct {
+	Key string
+	// Put is when it was put last.
+	Put time.Time
+}
+
+// EmployeeID is the employee's whom the photo was put for.
+func (p StoredPhoto) EmployeeID() string {
+	id, _, _ := strings.Cut(strings.TrimPrefix(p.Key, PhotoPrefix), "/")
+	return id
 }

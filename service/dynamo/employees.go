@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -102,8 +104,8 @@ func (s *Employees) Get(ctx context.Context, id string) (directory.Employee, err
 
 // Page implements directory.Employees. It reads the index of names, which
 // follows the table within moments.
-func (s *Employees) Page(ctx context.Context, cursor string, limit int) (directory.Page, error) {
-	after, err := directory.SortKeyOf(cursor)
+func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
+	after, err := directory.SortKeyOf(q.After)
 	if err != nil {
 		return directory.Page{}, err
 	}
@@ -116,7 +118,7 @@ func (s *Employees) Page(ctx context.Context, cursor string, limit int) (directo
 	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(byName),
 		KeyConditionExpression: &condition, ExpressionAttributeValues: values,
-		Limit: aws.Int32(int32(limit)),
+		Limit: aws.Int32(int32(q.Limit)),
 	})
 	if err != nil {
 		return directory.Page{}, unavailable(err)
@@ -160,6 +162,11 @@ func (s *Employees) put(ctx context.Context, e directory.Employee, condition str
 		TableName: &s.table, Item: item, ConditionExpression: &condition, ExpressionAttributeValues: values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
+	return refused(err)
+}
+
+// refused tells a condition that failed from a store that does not answer.
+func refused(err error) error {
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &failed) && failed.Item == nil:
@@ -171,21 +178,34 @@ func (s *Employees) put(ctx context.Context, e directory.Employee, condition str
 	}
 }
 
-// Delete implements directory.Employees.
-func (s *Employees) Delete(ctx context.Context, id string) error {
-	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: keyOf(id), ConditionExpression: aws.String("attribute_exists(pk)"),
-	})
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return directory.ErrNotFound
+// Locations implements directory.Employees.
+func (s *Employees) Locations(ctx context.Context, limit int) ([]string, error) {
+	page, err := s.Page(ctx, directory.Query{Limit: limit})
+	var locations []string
+	for _, e := range page.Employees {
+		locations = append(locations, e.Location)
 	}
-	return unavailable(err)
+	slices.Sort(locations)
+	return slices.Compact(locations), err
+}
+
+// Delete implements directory.Employees.
+func (s *Employees) Delete(ctx context.Context, id string, version int64) error {
+	condition, values := "attribute_exists(pk)", map[string]types.AttributeValue(nil)
+	if version != 0 {
+		condition += " AND version = :stale"
+		values = map[string]types.AttributeValue{":stale": &types.AttributeValueMemberN{Value: strconv.FormatInt(version, 10)}}
+	}
+	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.table, Key: keyOf(id), ConditionExpression: &condition, ExpressionAttributeValues: values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	return refused(err)
 }
 
 // Ping implements directory.Employees.
 func (s *Employees) Ping(ctx context.Context) error {
-	_, err := s.Page(ctx, "", 1)
+	_, err := s.Page(ctx, directory.Query{Limit: 1})
 	return err
 }
 

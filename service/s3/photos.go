@@ -78,6 +78,35 @@ func (s *Photos) Get(ctx context.Context, key string) ([]byte, error) {
 	return content, unavailable(err)
 }
 
+// Walk implements directory.Photos.
+func (s *Photos) Walk(ctx context.Context, visit func(directory.StoredPhoto) error) error {
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{
+		Bucket: aws.String(s.bucket(s.config.Region)), Prefix: aws.String(directory.PhotoPrefix),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return unavailable(err)
+		}
+		for _, object := range page.Contents {
+			if !directory.ValidPhotoKey(*object.Key) {
+				continue
+			}
+			if err := visit(directory.StoredPhoto{Key: *object.Key, Put: object.LastModified.UTC()}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Delete implements directory.Photos. It leaves a delete marker, which is
+// replicated.
+func (s *Photos) Delete(ctx context.Context, key string) error {
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(s.bucket(s.config.Region)), Key: &key})
+	return unavailable(err)
+}
+
 // URL implements directory.Photos by signing a request, which takes no call.
 func (s *Photos) URL(ctx context.Context, photo directory.Photo) (string, error) {
 	if photo.Region == "" || photo.Region == s.config.Region {

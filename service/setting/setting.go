@@ -21,11 +21,37 @@ const (
 	// bucket, and a photo that has not been replicated yet is read from the
 	// one it was uploaded to. Default: none.
 	PhotosBucket = "PHOTOS_BUCKET"
+	// SessionsTable is the DynamoDB table of what is true for a while: sessions,
+	// counts of attempts, heartbeats. It goes together with EmployeesTable.
+	SessionsTable = "SESSIONS_TABLE"
 	// DataDir is the directory of the embedded store. Default: "data".
 	DataDir = "DATA_DIR"
 	// AllowCleartext set to "true" allows writes by clients that come neither
 	// over TLS nor from this machine's loopback. Default: "false".
 	AllowCleartext = "ALLOW_CLEARTEXT"
+	// Reads is ReadsOpen or ReadsSignedIn: who may read. Default: ReadsOpen.
+	Reads = "READS"
+	// TrustedProxies are the address ranges, between commas, of the load
+	// balancers whose X-Forwarded headers tell the truth, such as
+	// "10.24.0.0/16". Default: none.
+	TrustedProxies = "TRUSTED_PROXIES"
+	// MetricsListen is the TCP address on which Prometheus reads /metrics, apart
+	// from Listen so that it is not public. Default: none, they are not served.
+	MetricsListen = "METRICS_LISTEN"
+	// LoadGenerator set to "true" lets people who are signed in burn CPU on an
+	// instance for a bounded time, to see scaling. Default: "false".
+	LoadGenerator = "LOAD_GENERATOR"
+	// WriteRate is how many writes a second an account may make on one instance
+	// for long; ten times as many at once. Default: "10".
+	WriteRate = "WRITE_RATE"
+)
+
+// Values of Reads.
+const (
+	// ReadsOpen lets everybody read who reaches the service.
+	ReadsOpen = "open"
+	// ReadsSignedIn asks for an account.
+	ReadsSignedIn = "signed-in"
 )
 
 // RegionPlaceholder is the part of PhotosBucket that the service replaces by a

@@ -72,12 +72,13 @@ func (s *Employees) Get(ctx context.Context, id string) (directory.Employee, err
 }
 
 // Page implements directory.Employees.
-func (s *Employees) Page(ctx context.Context, cursor string, limit int) (directory.Page, error) {
-	after, err := directory.SortKeyOf(cursor)
+func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
+	after, err := directory.SortKeyOf(q.After)
 	if err != nil {
 		return directory.Page{}, err
 	}
 	// One more than the page tells whether another follows.
+	limit := q.Limit
 	rows, err := s.db.QueryContext(ctx,
 		"SELECT "+columns+" FROM employees WHERE sort_key > ? ORDER BY sort_key LIMIT ?", after, limit+1)
 	if err != nil {
@@ -138,21 +139,42 @@ func (s *Employees) Update(ctx context.Context, e directory.Employee) (directory
 	return directory.Employee{}, directory.ErrConflict
 }
 
+// Locations implements directory.Employees.
+func (s *Employees) Locations(ctx context.Context, limit int) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT location FROM employees ORDER BY location LIMIT ?", limit)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer rows.Close()
+	var locations []string
+	for rows.Next() {
+		var location string
+		if err := rows.Scan(&location); err != nil {
+			return nil, unavailable(err)
+		}
+		locations = append(locations, location)
+	}
+	return locations, unavailable(rows.Err())
+}
+
 // Delete implements directory.Employees.
-func (s *Employees) Delete(ctx context.Context, id string) error {
-	result, err := s.db.ExecContext(ctx, "DELETE FROM employees WHERE id = ?", id)
+func (s *Employees) Delete(ctx context.Context, id string, version int64) error {
+	result, err := s.db.ExecContext(ctx, "DELETE FROM employees WHERE id = ? AND (version = ? OR ? = 0)", id, version, version)
 	if err != nil {
 		return unavailable(err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 1 {
 		return unavailable(err)
 	}
-	return directory.ErrNotFound
+	if _, err := s.Get(ctx, id); err != nil {
+		return err
+	}
+	return directory.ErrConflict
 }
 
 // Ping implements directory.Employees.
 func (s *Employees) Ping(ctx context.Context) error {
-	_, err := s.Page(ctx, "", 1)
+	_, err := s.Page(ctx, directory.Query{Limit: 1})
 	return err
 }
 

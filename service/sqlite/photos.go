@@ -78,6 +78,34 @@ func (s *Photos) Get(_ context.Context, key string) ([]byte, error) {
 	return content, unavailable(err)
 }
 
+// Walk implements directory.Photos.
+func (s *Photos) Walk(_ context.Context, visit func(directory.StoredPhoto) error) error {
+	return fs.WalkDir(s.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !directory.ValidPhotoKey(filepath.ToSlash(path)) {
+			return unavailable(err)
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // deleted meanwhile
+		}
+		if err != nil {
+			return unavailable(err)
+		}
+		return visit(directory.StoredPhoto{Key: filepath.ToSlash(path), Put: info.ModTime().UTC()})
+	})
+}
+
+// Delete implements directory.Photos.
+func (s *Photos) Delete(_ context.Context, key string) error {
+	if !directory.ValidPhotoKey(key) {
+		return nil
+	}
+	if err := s.root.Remove(filepath.FromSlash(key)); !errors.Is(err, fs.ErrNotExist) {
+		return unavailable(err)
+	}
+	return nil
+}
+
 // URL implements directory.Photos: there is no other place.
 func (s *Photos) URL(context.Context, directory.Photo) (string, error) {
 	return "", directory.ErrNotFound

@@ -155,7 +155,7 @@ func unmarshalJSON(data []byte, v any) error {
 }
 
 func (s *Server) apiList(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := s.Employees.Page(ctx, in.After, in.Limit)
+	page, err := s.Employees.Page(ctx, directory.Query{After: in.After, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (s *Server) apiUpdate(ctx context.Context, in *updateInput) (*recordOutput,
 }
 
 func (s *Server) apiDelete(ctx context.Context, in *idInput) (*struct{}, error) {
-	return nil, s.Employees.Delete(ctx, in.ID)
+	return nil, s.Employees.Delete(ctx, in.ID, 0)
 }
 
 func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput, error) {

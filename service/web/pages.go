@@ -93,7 +93,7 @@ func static() http.Handler {
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
-	page, err := s.Employees.Page(r.Context(), r.URL.Query().Get("after"), pageSize)
+	page, err := s.Employees.Page(r.Context(), directory.Query{After: r.URL.Query().Get("after"), Limit: pageSize})
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (s *Server) deleteForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Employees.Delete(r.Context(), r.PathValue("id")); err != nil {
+	if err := s.Employees.Delete(r.Context(), r.PathValue("id"), 0); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)

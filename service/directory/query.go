@@ -1,0 +1,29 @@
+package directory
+
+// Query selects a part of the list of employees, which is ordered by name.
+// Every combination costs as much as any other: a store answers it from an
+// index, not by looking through employees that do not match.
+type Query struct {
+	// Prefix is how the full name begins, whatever the case and the accents of
+	// its letters. Default: any name.
+	Prefix string
+	// Location is where the employees are, whatever the case and the accents of
+	// its letters. Default: anywhere.
+	Location string
+	// Badge is the id of a badge that the employees wear. Default: any or none.
+	Badge string
+	// After is a Page's Next: the page begins behind it. Default: the first page.
+	After string
+	// Limit is the most employees of the page, from 1 to MaxLimit. Required.
+	Limit int
+}
+
+// MaxLimit is the most employees of one page.
+const MaxLimit = 100
+
+// Page is a part of the list of employees, by name.
+type Page struct {
+	Employees []Employee
+	// Next is the cursor of the page that follows, or "" on the last page.
+	Next string
+}

@@ -1,0 +1,44 @@
+package directory
+
+import (
+	"context"
+	"time"
+)
+
+// Sessions keeps what is true for a while: sessions, counts of attempts, and
+// the islands' heartbeats. It has a table of its own on AWS, which every region
+// has a replica of, so that a session outlives an instance and a region. Every
+// method returns ErrUnavailable, wrapped, when the store does not answer.
+type Sessions interface {
+	// PutSession keeps data under key, a hash of the session's id, until expiry.
+	// It replaces what was there.
+	PutSession(ctx context.Context, key string, data []byte, expiry time.Time) error
+	// Session returns what was put under key in this region, or ErrNotFound,
+	// also where it has expired.
+	Session(ctx context.Context, key string) (data []byte, err error)
+	// DeleteSession removes what is under key. What is not there is no error.
+	DeleteSession(ctx context.Context, key string) error
+
+	// Count adds one to the count of key and returns it. Counts begin at zero
+	// with each window, a span of time since the Unix epoch: with a window of a
+	// minute, each minute.
+	Count(ctx context.Context, key string, window time.Duration) (int64, error)
+
+	// PutHeartbeat keeps h as its region's last one.
+	PutHeartbeat(ctx context.Context, h Heartbeat) error
+	// Heartbeats lists the last one of each region that had one within the last
+	// day, by region. It may miss changes of the last moments.
+	Heartbeats(ctx context.Context) ([]Heartbeat, error)
+}
+
+// Heartbeat says that an island lives.
+type Heartbeat struct {
+	// Region is the AWS region. Required.
+	Region string
+	// Zone, Instance and Version are of the instance that says it.
+	Zone     string
+	Instance string
+	Version  string
+	// At is when, in UTC.
+	At time.Time
+}
