@@ -1,103 +1,75 @@
 package web
 
 import (
-	"bytes"
-	"embed"
 	"errors"
-	"html/template"
-	"io/fs"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
-	"time"
-	"unicode"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
-//go:embed templates/*.html
-var templateFiles embed.FS
-
-//go:embed static
-var staticFiles embed.FS
-
-// zeroTime keeps http.ServeContent from sending a Last-Modified.
-var zeroTime time.Time
-
-var templates = parseTemplates()
-
-// parseTemplates returns each page with the layout around it.
-func parseTemplates() map[string]*template.Template {
-	pages := map[string]*template.Template{}
-	functions := template.FuncMap{"photoURL": photoURL, "initials": initials, "badgeName": badgeName}
-	for _, name := range []string{"list", "detail", "form", "delete", "island", "error"} {
-		pages[name] = template.Must(template.New(name).Funcs(functions).
-			ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html"))
-	}
-	return pages
+// list is the page of the list.
+type list struct {
+	directory.Page
+	// Query is what was asked for.
+	Query directory.Query
+	// Locations and Badges are what may be asked for.
+	Locations []string
+	Badges    []directory.Badge
+	// NextURL is the address of the page that follows, "" on the last.
+	NextURL string
 }
 
-func badgeName(id string) string {
-	name, _ := directory.BadgeName(id)
-	return name
+// Filtered tells whether the list is of some employees only.
+func (l list) Filtered() bool {
+	return l.Query.Prefix != "" || l.Query.Location != "" || l.Query.Badge != ""
 }
 
-// initials stand in for a photo: the first letters of the first and last word.
-func initials(name string) string {
-	words := strings.Fields(name)
-	if len(words) == 0 {
-		return "?"
+// maxLocations is how many locations the list offers to choose from.
+const maxLocations = 200
+
+// queryOf is what the address of a list asks for.
+func queryOf(values url.Values) directory.Query {
+	return directory.Query{
+		Prefix:   strings.TrimSpace(values.Get("name")),
+		Location: strings.TrimSpace(values.Get("location")),
+		Badge:    values.Get("badge"),
+		After:    values.Get("after"),
+		Limit:    pageSize,
 	}
-	letters := []rune{[]rune(words[0])[0]}
-	if len(words) > 1 {
-		letters = append(letters, []rune(words[len(words)-1])[0])
-	}
-	return strings.Map(unicode.ToUpper, string(letters))
 }
 
-// view is what every page is rendered from.
-type view struct {
-	Title  string
-	Island Island
-	Data   any
-}
-
-// render writes a page whole or not at all.
-func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page, title string, data any) error {
-	var b bytes.Buffer
-	if err := templates[page].ExecuteTemplate(&b, "layout", view{Title: title, Island: s.Island(), Data: data}); err != nil {
-		return err
+// address is the list's that q asks for.
+func address(q directory.Query) string {
+	values := url.Values{}
+	for name, value := range map[string]string{"name": q.Prefix, "location": q.Location, "badge": q.Badge, "after": q.After} {
+		if value != "" {
+			values.Set(name, value)
+		}
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if w.Header().Get("Cache-Control") == "" {
-		w.Header().Set("Cache-Control", "no-cache")
+	if len(values) == 0 {
+		return "/"
 	}
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	_, err := w.Write(b.Bytes())
-	return err
-}
-
-func static() http.Handler {
-	files, err := fs.Sub(staticFiles, "static")
-	if err != nil {
-		panic(err) // the folder is embedded
-	}
-	server := http.StripPrefix("/static/", http.FileServerFS(files))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=3600")
-		server.ServeHTTP(w, r)
-	})
+	return "/?" + values.Encode()
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
-	page, err := s.Employees.Page(r.Context(), directory.Query{After: r.URL.Query().Get("after"), Limit: pageSize})
-	if err != nil {
+	l := list{Query: queryOf(r.URL.Query()), Badges: directory.Badges}
+	var err error
+	if l.Page, err = s.Employees.Page(r.Context(), l.Query); err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "list", "Employees", page)
+	if l.Locations, err = s.Employees.Locations(r.Context(), maxLocations); err != nil {
+		return err
+	}
+	if l.Next != "" {
+		next := l.Query
+		next.After = l.Next
+		l.NextURL = address(next)
+	}
+	return s.render(w, r, http.StatusOK, "list", "Employees", l)
 }
 
 func (s *Server) detail(w http.ResponseWriter, r *http.Request) error {
@@ -113,6 +85,11 @@ type form struct {
 	Employee directory.Employee
 	Badges   []badgeChoice
 	Action   string
+	// Key makes one employee of a form that is sent twice.
+	Key string
+	// Stored is the employee as stored now where someone else changed it
+	// meanwhile, else nil. The form holds what was typed.
+	Stored *directory.Employee
 	// Message is what is wrong with the whole, "" where nothing is.
 	Message string
 	Invalid *directory.InvalidError

@@ -5,6 +5,7 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,22 @@ type Options struct {
 	Photos    directory.Photos
 	// Island returns where the service runs. Required.
 	Island func() Island
+	// Accounts and Sessions are the stores of who may sign in and who has.
+	// Required.
+	Accounts directory.Accounts
+	Sessions directory.Sessions
+	// SignedInReads asks for an account to read too. Default: false.
+	SignedInReads bool
+	// TrustedProxies are whose X-Forwarded headers tell the truth. Default: none.
+	TrustedProxies []netip.Prefix
+	// WriteRate is how many writes a second an account may make for long; ten
+	// times as many at once. Default: 10.
+	WriteRate float64
+	// LoadGenerator lets people burn CPU on purpose. Default: false.
+	LoadGenerator bool
+	// ImageSources are the origins that photos come from besides the service,
+	// as a Content-Security-Policy names them. Default: none.
+	ImageSources []string
 	// AllowCleartext allows writes over HTTP from other machines. Default: false.
 	AllowCleartext bool
 	// Log takes a line for each request. Required.
