@@ -5,7 +5,10 @@ package directory
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +44,27 @@ type Employee struct {
 
 // NewID returns an id that no other employee has: 130 random bits.
 func NewID() string { return strings.ToLower(rand.Text()) }
+
+// employeeID is what NewID and IDFor return.
+var employeeID = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
+
+// ValidID tells whether id could be an employee's.
+func ValidID(id string) bool { return employeeID.MatchString(id) }
+
+// IDFor returns the id of the employee that an account creates with a key of
+// its own, the same each time: whoever creates one once more, not knowing
+// whether the first time succeeded, gets ErrConflict instead of a second one.
+func IDFor(account, key string) string {
+	sum := sha256.Sum256([]byte(account + "\x00" + key))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
+}
+
+// Same tells whether two employees say the same, in whatever version.
+func (e Employee) Same(other Employee) bool {
+	e, other = e.Normalized(), other.Normalized()
+	return e.FullName == other.FullName && e.Location == other.Location && e.JobTitle == other.JobTitle &&
+		slices.Equal(e.Badges, other.Badges) && e.Photo.Key == other.Photo.Key
+}
 
 // Normalized returns e with surrounding space removed from its fields and its
 // badges in the order of Badges.

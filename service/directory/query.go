@@ -1,5 +1,10 @@
 package directory
 
+import (
+	"slices"
+	"strings"
+)
+
 // Query selects a part of the list of employees, which is ordered by name.
 // Every combination costs as much as any other: a store answers it from an
 // index, not by looking through employees that do not match.
@@ -16,6 +21,13 @@ type Query struct {
 	After string
 	// Limit is the most employees of the page, from 1 to MaxLimit. Required.
 	Limit int
+}
+
+// Match tells whether q selects e, wherever its page begins.
+func (q Query) Match(e Employee) bool {
+	return strings.HasPrefix(Fold(e.FullName), Fold(q.Prefix)) &&
+		(q.Location == "" || Fold(e.Location) == Fold(q.Location)) &&
+		(q.Badge == "" || slices.Contains(e.Badges, q.Badge))
 }
 
 // MaxLimit is the most employees of one page.

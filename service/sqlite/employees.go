@@ -195,10 +195,12 @@ func scan(row scanner) (directory.Employee, error) {
 	return e, json.Unmarshal([]byte(badges), &e.Badges)
 }
 
-// taken tells whether err is a key that exists.
+// taken tells whether err is a key that exists: the id, or the sort key, which
+// holds it.
 func taken(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	return errors.As(err, &e) &&
+		(e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
 }
 
 // unavailable wraps what SQLite says, a full disk for one.

@@ -105,6 +105,8 @@ func testCreateTwice(t *testing.T, s directory.Employees) {
 	second.ID = first.ID
 	_, err := s.Create(t.Context(), second)
 	wantError(t, err, directory.ErrConflict)
+	_, err = s.Create(t.Context(), first) // with the same name too
+	wantError(t, err, directory.ErrConflict)
 	if got := get(t, s, first.ID).FullName; got != "First" {
 		t.Errorf("got %q, want the first one", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,13 +46,30 @@ func recordOf(e directory.Employee) record {
 }
 
 type (
-	recordOutput struct{ Body record }
-	idInput      struct {
+	recordOutput struct {
+		ETag string `header:"ETag" doc:"The version, to name in If-Match"`
+		Body record
+	}
+	// IDInput and VersionInput are exported as Fields is.
+	IDInput struct {
 		ID string `path:"id" maxLength:"64" doc:"The employee's id"`
 	}
+	getInput struct {
+		IDInput
+		IfNoneMatch string `header:"If-None-Match" doc:"The ETag of a copy that the client has"`
+	}
+	// VersionInput names the version that a change is based on.
+	VersionInput struct {
+		IDInput
+		IfMatch string `header:"If-Match" doc:"The ETag of the version that the change is based on"`
+	}
 	listInput struct {
-		After string `query:"after" doc:"Cursor: the next of the page before"`
-		Limit int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Employees on a page"`
+		Name     string `query:"name" maxLength:"200" doc:"How the full name begins, whatever the case and the accents"`
+		Location string `query:"location" maxLength:"200" doc:"Where the employees are, whatever the case and the accents"`
+		Badge    string `query:"badge" maxLength:"64" doc:"Id of a badge that the employees wear"`
+		After    string `query:"after" maxLength:"2048" doc:"Cursor: the next of the page before"`
+		Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Employees on a page"`
+		Recent   string `cookie:"recent" doc:"Set by the service: what this client changed within the last seconds"`
 	}
 	listOutput struct {
 		Body struct {
@@ -59,24 +77,58 @@ type (
 			Next      string   `json:"next,omitempty" doc:"Cursor of the next page; absent on the last"`
 		}
 	}
-	createInput  struct{ Body Fields }
+	createInput struct {
+		IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"Any text: a request that is repeated with it adds one employee"`
+		Body           Fields
+	}
 	createOutput struct {
 		Location string `header:"Location" doc:"Address of the new employee"`
+		ETag     string `header:"ETag" doc:"The version, to name in If-Match"`
 		Body     record
 	}
 	updateInput struct {
-		ID   string `path:"id" maxLength:"64" doc:"The employee's id"`
+		VersionInput
 		Body struct {
 			Fields
-			Version int64 `json:"version" minimum:"1" doc:"Version that the update is based on"`
+			Version int64 `json:"version,omitempty" minimum:"1" doc:"Version that the update is based on; If-Match may say it instead"`
 		}
 	}
+	patchInput struct {
+		VersionInput
+		Body changes
+	}
 	photoInput struct {
-		ID      string `path:"id" maxLength:"64" doc:"The employee's id"`
+		VersionInput
 		RawBody []byte `contentType:"application/octet-stream"`
+	}
+	locationsOutput struct {
+		Body struct {
+			Locations []string `json:"locations" nullable:"false" doc:"Where employees are, by name"`
+		}
 	}
 	islandOutput struct{ Body Island }
 )
+
+// changes are the fields to replace; what is absent stays as it is.
+type changes struct {
+	FullName *string   `json:"fullName,omitempty" minLength:"1" maxLength:"200"`
+	Location *string   `json:"location,omitempty" minLength:"1" maxLength:"200"`
+	JobTitle *string   `json:"jobTitle,omitempty" minLength:"1" maxLength:"200"`
+	Badges   *[]string `json:"badges,omitempty" maxItems:"12"`
+	Version  int64     `json:"version,omitempty" minimum:"1" doc:"Version that the update is based on; If-Match may say it instead"`
+}
+
+func (c changes) apply(e directory.Employee) directory.Employee {
+	for field, value := range map[*string]*string{&e.FullName: c.FullName, &e.Location: c.Location, &e.JobTitle: c.JobTitle} {
+		if value != nil {
+			*field = *value
+		}
+	}
+	if c.Badges != nil {
+		e.Badges = *c.Badges
+	}
+	return e
+}
 
 // api adds the routes of the JSON API and its OpenAPI document.
 func (s *Server) api(mux *http.ServeMux) {
@@ -92,8 +144,10 @@ func (s *Server) api(mux *http.ServeMux) {
 	register(api, s, http.MethodPost, "/api/employees", "create-employee", "Add an employee", s.apiCreate)
 	register(api, s, http.MethodGet, "/api/employees/{id}", "get-employee", "An employee", s.apiGet)
 	register(api, s, http.MethodPut, "/api/employees/{id}", "update-employee", "Replace an employee's fields", s.apiUpdate)
+	register(api, s, http.MethodPatch, "/api/employees/{id}", "patch-employee", "Replace some of an employee's fields", s.apiPatch)
 	register(api, s, http.MethodDelete, "/api/employees/{id}", "delete-employee", "Remove an employee", s.apiDelete)
 	register(api, s, http.MethodPut, "/api/employees/{id}/photo", "put-photo", "Set an employee's photo: JPEG, PNG or WebP, 10 MB and 16 megapixels at most", s.apiPutPhoto)
+	register(api, s, http.MethodGet, "/api/locations", "list-locations", "Where employees are", s.apiLocations)
 	register(api, s, http.MethodGet, "/api/island", "get-island", "Where this answer comes from", s.apiIsland)
 }
 
@@ -107,6 +161,10 @@ func register[I, O any](api huma.API, s *Server, method, path, id, summary strin
 		out, err := handler(ctx, in)
 		if err == nil {
 			return out, nil
+		}
+		var told huma.StatusError
+		if errors.As(err, &told) {
+			return nil, err
 		}
 		return nil, s.problem(ctx, path, err)
 	})
@@ -136,7 +194,7 @@ func (s *Server) problem(ctx context.Context, path string, err error) error {
 	}
 	problem := huma.NewError(e.status, e.message, details...)
 	if e.status == http.StatusServiceUnavailable {
-		return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {"5"}})
+		return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {retryAfter}})
 	}
 	return problem
 }
@@ -154,8 +212,35 @@ func unmarshalJSON(data []byte, v any) error {
 	return fmt.Errorf("malformed JSON at line %d, column %d: %w", line, column, err)
 }
 
+// etag is the entity tag of an employee's version.
+func etag(e directory.Employee) string { return `"` + strconv.FormatInt(e.Version, 10) + `"` }
+
+// basedOn returns the version that a change names, in If-Match or in its body.
+func basedOn(ifMatch string, version int64) (int64, error) {
+	if ifMatch == "" && version == 0 {
+		return 0, &statusError{status: http.StatusPreconditionRequired, message: "Say which version the change is based on, in If-Match or version: it comes as ETag and version with the employee."}
+	}
+	if ifMatch == "" {
+		return version, nil
+	}
+	named, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(ifMatch, "W/"), `"`), 10, 64)
+	if err != nil || (version != 0 && named != version) {
+		return 0, &statusError{http.StatusPreconditionFailed, "If-Match names no version of this employee: it takes one ETag, as it comes with the employee.", err}
+	}
+	return named, nil
+}
+
+// unmatched is err as HTTP says it of a request with If-Match.
+func unmatched(err error) error {
+	if errors.Is(err, directory.ErrConflict) {
+		return &statusError{http.StatusPreconditionFailed, "Someone else changed this employee meanwhile: If-Match names an earlier version.", err}
+	}
+	return err
+}
+
 func (s *Server) apiList(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := s.Employees.Page(ctx, directory.Query{After: in.After, Limit: in.Limit})
+	q := directory.Query{Prefix: in.Name, Location: in.Location, Badge: in.Badge, After: in.After, Limit: in.Limit}
+	page, err := s.page(ctx, q, recentIDs(in.Recent))
 	if err != nil {
 		return nil, err
 	}
@@ -168,42 +253,90 @@ func (s *Server) apiList(ctx context.Context, in *listInput) (*listOutput, error
 	return out, nil
 }
 
-func (s *Server) apiGet(ctx context.Context, in *idInput) (*recordOutput, error) {
+func (s *Server) apiGet(ctx context.Context, in *getInput) (*recordOutput, error) {
 	e, err := s.Employees.Get(ctx, in.ID)
-	return &recordOutput{recordOf(e)}, err
+	if err != nil {
+		return nil, err
+	}
+	if in.IfNoneMatch == etag(e) {
+		return nil, huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"Etag": {etag(e)}})
+	}
+	return &recordOutput{etag(e), recordOf(e)}, nil
 }
 
 func (s *Server) apiCreate(ctx context.Context, in *createInput) (*createOutput, error) {
-	e := in.Body.employee()
-	e.ID = directory.NewID()
-	e, err := s.save(ctx, e, nil, s.Employees.Create)
-	return &createOutput{"/api/employees/" + e.ID, recordOf(e)}, err
+	e, err := s.add(ctx, in.Body.employee(), in.IdempotencyKey, nil)
+	return &createOutput{"/api/employees/" + e.ID, etag(e), recordOf(e)}, err
 }
 
 func (s *Server) apiUpdate(ctx context.Context, in *updateInput) (*recordOutput, error) {
+	return s.apiChange(ctx, in.VersionInput, in.Body.Version, nil, func(stored directory.Employee) directory.Employee {
+		e := in.Body.employee()
+		e.ID, e.Photo = stored.ID, stored.Photo
+		return e
+	})
+}
+
+func (s *Server) apiPatch(ctx context.Context, in *patchInput) (*recordOutput, error) {
+	return s.apiChange(ctx, in.VersionInput, in.Body.Version, nil, in.Body.apply)
+}
+
+// apiPutPhoto replaces the photo of the version that is named, or of the present
+// one: the other fields stay as they are either way.
+func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput, error) {
+	var version int64
+	if in.IfMatch == "" {
+		stored, err := s.Employees.Get(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		version = stored.Version
+	}
+	return s.apiChange(ctx, in.VersionInput, version, in.RawBody, func(stored directory.Employee) directory.Employee { return stored })
+}
+
+// apiChange keeps what change makes of an employee, if that still is the version
+// that the client named.
+func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, photo []byte, change func(directory.Employee) directory.Employee) (*recordOutput, error) {
+	version, err := basedOn(in.IfMatch, version)
+	if err != nil {
+		return nil, err
+	}
 	stored, err := s.Employees.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	e := in.Body.employee()
-	e.ID, e.Photo, e.Version = stored.ID, stored.Photo, in.Body.Version
-	e, err = s.save(ctx, e, nil, s.Employees.Update)
-	return &recordOutput{recordOf(e)}, err
-}
-
-func (s *Server) apiDelete(ctx context.Context, in *idInput) (*struct{}, error) {
-	return nil, s.Employees.Delete(ctx, in.ID, 0)
-}
-
-func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput, error) {
-	e, err := s.Employees.Get(ctx, in.ID)
-	if err != nil {
-		return nil, err
+	e := change(stored)
+	e.Version = version
+	e, err = s.save(ctx, e, photo, s.Employees.Update)
+	if in.IfMatch != "" {
+		err = unmatched(err)
 	}
-	e, err = s.save(ctx, e, in.RawBody, s.Employees.Update)
-	return &recordOutput{recordOf(e)}, err
+	return &recordOutput{etag(e), recordOf(e)}, err
+}
+
+func (s *Server) apiDelete(ctx context.Context, in *VersionInput) (*struct{}, error) {
+	var version int64
+	if in.IfMatch != "" {
+		var err error
+		if version, err = basedOn(in.IfMatch, 0); err != nil {
+			return nil, err
+		}
+	}
+	err := s.Employees.Delete(ctx, in.ID, version)
+	if err == nil {
+		s.wrote(ctx, in.ID)
+	}
+	return nil, unmatched(err)
+}
+
+func (s *Server) apiLocations(ctx context.Context, _ *struct{}) (*locationsOutput, error) {
+	out := &locationsOutput{}
+	locations, err := s.Employees.Locations(ctx, maxLocations)
+	out.Body.Locations = append([]string{}, locations...)
+	return out, err
 }
 
 func (s *Server) apiIsland(context.Context, *struct{}) (*islandOutput, error) {
-	return &islandOutput{s.Island()}, nil
+	return &islandOutput{Body: s.Island()}, nil
 }

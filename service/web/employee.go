@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
@@ -39,5 +40,36 @@ func (s *Server) save(ctx context.Context, e directory.Employee, photo []byte,
 	if err != nil {
 		return e, err
 	}
+	s.wrote(ctx, kept.ID)
 	return kept, nil
+}
+
+// add keeps a new employee. One that is sent again with the same key, since the
+// first answer was lost, is added once; without a key, each time.
+func (s *Server) add(ctx context.Context, e directory.Employee, key string, photo []byte) (directory.Employee, error) {
+	e.ID = directory.NewID()
+	if key != "" {
+		e.ID = directory.IDFor(accountOf(ctx), key)
+	}
+	e, err := s.save(ctx, e, photo, s.Employees.Create)
+	if key == "" || !errors.Is(err, directory.ErrConflict) {
+		return e, err
+	}
+	stored, err := s.Employees.Get(ctx, e.ID)
+	if err != nil {
+		return e, err
+	}
+	if !stored.Same(e) {
+		return e, &sentBeforeError{stored}
+	}
+	s.wrote(ctx, stored.ID)
+	return stored, nil
+}
+
+// sentBeforeError means that a key which stands for one attempt to add an
+// employee came with different fields.
+type sentBeforeError struct{ added directory.Employee }
+
+func (e *sentBeforeError) Error() string {
+	return fmt.Sprintf("This was sent before, with other fields, and added %s. To add another employee, send it with a new key.", e.added.FullName)
 }

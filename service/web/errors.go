@@ -12,6 +12,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
+// retryAfter is how many seconds a client should wait for a store to recover.
+const retryAfter = "5"
+
 // statusError is an answer that is no success.
 type statusError struct {
 	status  int
@@ -41,12 +44,15 @@ func (s *Server) errors(h func(http.ResponseWriter, *http.Request) error) http.H
 func statusOf(err error) *statusError {
 	var status *statusError
 	var invalid *directory.InvalidError
+	var before *sentBeforeError
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &status):
 		return status
 	case errors.As(err, &invalid):
 		return &statusError{http.StatusUnprocessableEntity, "Some fields need another look.", err}
+	case errors.As(err, &before):
+		return &statusError{http.StatusUnprocessableEntity, before.Error(), nil}
 	case errors.As(err, &tooLarge):
 		return &statusError{http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most.", err}
 	case errors.Is(err, directory.ErrNotFound):
@@ -67,7 +73,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := statusOf(err)
 	s.logFailure(r.Context(), r.URL.Path, e)
 	if e.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.HasPrefix(r.URL.Path, "/api/") {

@@ -14,41 +14,41 @@ import (
 // may have.
 const maxFormField = 8 << 10
 
-// readForm returns the employee that a form holds, and a photo, nil where none
-// was chosen. What was read is returned with the error too, so that nothing
+// readForm returns the form that was sent, and a photo, nil where none was
+// chosen. What was read is returned with the error too, so that nothing
 // that was typed is lost: the photo comes last in the form.
-func readForm(r *http.Request) (directory.Employee, []byte, error) {
-	var e directory.Employee
+func readForm(r *http.Request) (form, []byte, error) {
+	var f form
 	var photo []byte
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return e, nil, unreadable(err)
+		return f, nil, unreadable(err)
 	}
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return e, photo, nil
+			return f, photo, nil
 		}
 		if err != nil {
-			return e, nil, unreadable(err)
+			return f, nil, unreadable(err)
 		}
 		if part.FormName() == "photo" {
 			photo, err = readPhoto(part)
 		} else {
-			err = readField(part, &e)
+			err = readField(part, &f)
 		}
 		if err != nil {
-			return e, nil, err
+			return f, nil, err
 		}
 	}
 }
 
-func readField(part *multipart.Part, e *directory.Employee) error {
+func readField(part *multipart.Part, f *form) error {
 	b, err := io.ReadAll(io.LimitReader(part, maxFormField))
 	if err != nil {
 		return unreadable(err)
 	}
-	value := string(b)
+	value, e := string(b), &f.Employee
 	switch part.FormName() {
 	case "fullName":
 		e.FullName = value
@@ -58,6 +58,8 @@ func readField(part *multipart.Part, e *directory.Employee) error {
 		e.JobTitle = value
 	case "badges":
 		e.Badges = append(e.Badges, value)
+	case "key":
+		f.Key = value
 	case "version":
 		if e.Version, err = strconv.ParseInt(value, 10, 64); err != nil {
 			return &statusError{http.StatusBadRequest, "The form's version is no number; open the form anew.", err}

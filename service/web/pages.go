@@ -1,10 +1,12 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -56,28 +58,34 @@ func address(q directory.Query) string {
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
-	l := list{Query: queryOf(r.URL.Query()), Badges: directory.Badges}
-	var err error
-	if l.Page, err = s.Employees.Page(r.Context(), l.Query); err != nil {
-		return err
-	}
-	if l.Locations, err = s.Employees.Locations(r.Context(), maxLocations); err != nil {
-		return err
-	}
-	if l.Next != "" {
-		next := l.Query
-		next.After = l.Next
-		l.NextURL = address(next)
-	}
-	return s.render(w, r, http.StatusOK, "list", "Employees", l)
+	q := queryOf(r.URL.Query())
+	return s.cached(w, r, address(q), func(ctx context.Context) ([]byte, error) {
+		l := list{Query: q, Badges: directory.Badges}
+		var err error
+		if l.Page, err = s.page(ctx, q, recent(r)); err != nil {
+			return nil, err
+		}
+		if l.Locations, err = s.Employees.Locations(ctx, maxLocations); err != nil {
+			return nil, err
+		}
+		if l.Next != "" {
+			next := q
+			next.After = l.Next
+			l.NextURL = address(next)
+		}
+		return s.body(ctx, "list", "Employees", l)
+	})
 }
 
 func (s *Server) detail(w http.ResponseWriter, r *http.Request) error {
-	e, err := s.Employees.Get(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	return s.render(w, r, http.StatusOK, "detail", e.FullName, e)
+	id := r.PathValue("id")
+	return s.cached(w, r, "/employees/"+id, func(ctx context.Context) ([]byte, error) {
+		e, err := s.Employees.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.body(ctx, "detail", e.FullName, e)
+	})
 }
 
 // form is the page on which an employee is typed.
@@ -100,22 +108,30 @@ type badgeChoice struct {
 	Chosen bool
 }
 
-func (s *Server) renderForm(w http.ResponseWriter, r *http.Request, e directory.Employee, err error) error {
-	f := form{Employee: e, Action: "/employees", Invalid: &directory.InvalidError{}}
+// renderForm shows f, for a new employee or, where it has a version, for one
+// that exists, and what err says is wrong with it.
+func (s *Server) renderForm(w http.ResponseWriter, r *http.Request, f form, err error) error {
+	f.Action, f.Invalid = "/employees", &directory.InvalidError{}
 	title, status := "Add an employee", http.StatusOK
-	if e.Version > 0 {
-		f.Action += "/" + e.ID
-		title = "Edit " + e.FullName
+	if f.Employee.Version > 0 {
+		f.Action += "/" + f.Employee.ID
+		title = "Edit " + f.Employee.FullName
+	} else if f.Key == "" {
+		f.Key = directory.NewID()
 	}
 	for _, b := range directory.Badges {
-		f.Badges = append(f.Badges, badgeChoice{b, slices.Contains(e.Badges, b.ID)})
+		f.Badges = append(f.Badges, badgeChoice{b, slices.Contains(f.Employee.Badges, b.ID)})
 	}
 	if err != nil {
 		problem := statusOf(err)
 		s.logFailure(r.Context(), r.URL.Path, problem)
 		status, f.Message = problem.status, problem.message
 		f.Invalid = fieldsOf(err)
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", retryAfter)
+		}
 	}
+	w.Header().Set("Cache-Control", "no-store")
 	return s.render(w, r, status, "form", title, f)
 }
 
@@ -134,7 +150,7 @@ func fieldsOf(err error) *directory.InvalidError {
 }
 
 func (s *Server) newForm(w http.ResponseWriter, r *http.Request) error {
-	return s.renderForm(w, r, directory.Employee{}, nil)
+	return s.renderForm(w, r, form{}, nil)
 }
 
 func (s *Server) editForm(w http.ResponseWriter, r *http.Request) error {
@@ -142,21 +158,24 @@ func (s *Server) editForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderForm(w, r, e, nil)
+	return s.renderForm(w, r, form{Employee: e}, nil)
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request) error {
-	e, photo, err := readForm(r)
+	sent, photo, err := readForm(r)
+	sent.Employee.Version = 0
 	if err == nil {
-		e.ID = directory.NewID()
-		e, err = s.save(r.Context(), e, photo, s.Employees.Create)
+		sent.Employee, err = s.add(r.Context(), sent.Employee, sent.Key, photo)
 	}
-	if err != nil {
-		e.Version = 0
-		return s.renderForm(w, r, e, err)
+	if err == nil {
+		http.Redirect(w, r, "/employees/"+sent.Employee.ID, http.StatusSeeOther)
+		return nil
 	}
-	http.Redirect(w, r, "/employees/"+e.ID, http.StatusSeeOther)
-	return nil
+	var before *sentBeforeError
+	if errors.As(err, &before) {
+		sent.Key = "" // the next attempt is meant to make another one
+	}
+	return s.renderForm(w, r, sent, err)
 }
 
 func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
@@ -164,18 +183,24 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, photo, err := readForm(r)
-	e.ID, e.Photo = stored.ID, stored.Photo
+	sent, photo, err := readForm(r)
+	sent.Employee.ID, sent.Employee.Photo = stored.ID, stored.Photo
 	if err == nil {
-		_, err = s.save(r.Context(), e, photo, s.Employees.Update)
+		sent.Employee, err = s.save(r.Context(), sent.Employee, photo, s.Employees.Update)
 	}
-	if err != nil {
+	if err == nil {
+		http.Redirect(w, r, "/employees/"+stored.ID, http.StatusSeeOther)
+		return nil
+	}
+	if errors.Is(err, directory.ErrConflict) {
+		now, getErr := s.Employees.Get(r.Context(), stored.ID)
+		if getErr != nil {
+			return getErr
+		}
 		// The next attempt is made knowingly, over what is stored now.
-		e.Version = stored.Version
-		return s.renderForm(w, r, e, err)
+		sent.Stored, sent.Employee.Version = &now, now.Version
 	}
-	http.Redirect(w, r, "/employees/"+e.ID, http.StatusSeeOther)
-	return nil
+	return s.renderForm(w, r, sent, err)
 }
 
 // deleteForm asks before a deletion.
@@ -184,13 +209,37 @@ func (s *Server) deleteForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "delete", "Delete "+e.FullName, e)
+	return s.render(w, r, http.StatusOK, "delete", "Delete "+e.FullName, deletion{Employee: e})
+}
+
+// deletion is the page that asks before a deletion.
+type deletion struct {
+	directory.Employee
+	// Changed tells that someone changed the employee since the page was opened.
+	Changed bool
 }
 
 func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Employees.Delete(r.Context(), r.PathValue("id"), 0); err != nil {
+	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	if err != nil || version < 1 {
+		return &statusError{http.StatusBadRequest, "The form's version is no number; open the form anew.", err}
+	}
+	id := r.PathValue("id")
+	if err := s.Employees.Delete(r.Context(), id, version); errors.Is(err, directory.ErrConflict) {
+		return s.deleteChanged(w, r)
+	} else if err != nil {
 		return err
 	}
+	s.wrote(r.Context(), id)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
+}
+
+// deleteChanged asks again: the employee is not the one that was seen.
+func (s *Server) deleteChanged(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.Employees.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusConflict, "delete", "Delete "+e.FullName, deletion{Employee: e, Changed: true})
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"html/template"
 	"io/fs"
@@ -64,10 +65,18 @@ type view struct {
 	Data  any
 }
 
+// body is a page.
+func (s *Server) body(ctx context.Context, page, title string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	v := view{Title: title, Island: s.Island(), Account: accountOf(ctx), Data: data}
+	err := templates[page].ExecuteTemplate(&b, "layout", v)
+	return b.Bytes(), err
+}
+
 // render writes a page whole or not at all.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page, title string, data any) error {
-	var b bytes.Buffer
-	if err := templates[page].ExecuteTemplate(&b, "layout", view{Title: title, Island: s.Island(), Account: accountOf(r.Context()), Data: data}); err != nil {
+	body, err := s.body(r.Context(), page, title, data)
+	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -78,7 +87,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(b.Bytes())
+	_, err = w.Write(body)
 	return err
 }
 

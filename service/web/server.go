@@ -57,12 +57,13 @@ type Options struct {
 type Server struct {
 	Options
 	handler  http.Handler
+	pages    *pages
 	draining atomic.Bool
 }
 
 // New returns the handler of all routes.
 func New(o Options) *Server {
-	s := &Server{Options: o}
+	s := &Server{Options: o, pages: newPages()}
 	mux := http.NewServeMux()
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
 		mux.Handle(pattern, s.errors(h))

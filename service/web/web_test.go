@@ -206,7 +206,7 @@ func TestFormEditsAndDeletes(t *testing.T) {
 	if got := s.names(); len(got) != 1 {
 		t.Errorf("the question alone left %q", got)
 	}
-	res, _ = s.do(http.MethodPost, path+"/delete", "", "")
+	res, _ = s.do(http.MethodPost, path+"/delete", "application/x-www-form-urlencoded", "version=2")
 	wantStatus(t, res, http.StatusSeeOther)
 	res, _ = s.get(path)
 	wantStatus(t, res, http.StatusNotFound)
@@ -281,6 +281,7 @@ type record struct {
 	FullName string `json:"fullName"`
 	PhotoURL string `json:"photoUrl"`
 	Version  int    `json:"version"`
+	Next     string `json:"next"`
 }
 
 func decode(t *testing.T, body string) record {
@@ -343,7 +344,7 @@ func TestAPIRefusals(t *testing.T) {
 		"an unknown badge":    {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "linux", "pilot", 1), 422, "body.badges"},
 		"an unknown employee": {"GET", "/api/employees/nobody", "", "", 404, "no such employee"},
 		"update of nobody":    {"PUT", "/api/employees/nobody", "application/json", `{"version": 1, ` + adaJSON[1:], 404, "no such employee"},
-		"no version":          {"PUT", e, "application/json", adaJSON, 422, "version"},
+		"no version":          {"PUT", e, "application/json", adaJSON, 428, "If-Match or version"},
 		"photo of nobody":     {"PUT", "/api/employees/nobody/photo", "image/png", "x", 404, "no such employee"},
 		"not a photo":         {"PUT", e + "/photo", "image/png", "GIF89a", 415, "JPEG, PNG or WebP"},
 		"a photo too large":   {"PUT", e + "/photo", "image/png", strings.Repeat("x", directory.MaxPhotoBytes+1), 413, "10 MB at most"},

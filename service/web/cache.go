@@ -1,0 +1,125 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// cachedFor is how long a page is shown again without asking the stores. A
+	// change is seen by others within two seconds: this one, and the moments
+	// that an index takes.
+	cachedFor = time.Second
+	// storesWithin bounds what the stores may take for one page.
+	storesWithin = 2500 * time.Millisecond
+	// cachedPages is how many pages are kept at most, some 20 kB each.
+	cachedPages = 256
+)
+
+// pages keeps pages for a moment, so that many readers cost the stores no more
+// than one.
+type pages struct {
+	kept    *expirable.LRU[pageKey, *page]
+	flights singleflight.Group
+}
+
+// pageKey is what a page depends on: its address and who reads it.
+type pageKey struct{ address, account string }
+
+// page is a rendered one, with the values of its headers as net/http keeps them.
+type page struct {
+	body   []byte
+	etag   []string
+	length []string
+}
+
+func newPages() *pages {
+	return &pages{kept: expirable.NewLRU[pageKey, *page](cachedPages, nil, cachedFor)}
+}
+
+// forget drops every page: an employee changed.
+func (p *pages) forget() { p.kept.Purge() }
+
+// get returns the page under key, rendered at most once at a time.
+func (p *pages) get(ctx context.Context, key pageKey, render func(context.Context) ([]byte, error)) (*page, error) {
+	if kept, ok := p.kept.Get(key); ok {
+		return kept, nil
+	}
+	flight := p.flights.DoChan(key.account+" "+key.address, func() (any, error) {
+		// It goes on when the first of those who wait for it has gone.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storesWithin)
+		defer cancel()
+		body, err := render(ctx)
+		if err != nil {
+			return nil, err
+		}
+		made := newPage(body)
+		p.kept.Add(key, made)
+		return made, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case result := <-flight:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return result.Val.(*page), nil
+	}
+}
+
+func newPage(body []byte) *page {
+	sum := sha256.Sum256(body)
+	return &page{
+		body:   body,
+		etag:   []string{`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`},
+		length: []string{strconv.Itoa(len(body))},
+	}
+}
+
+// cached answers with the page at an address, which render makes. One who just
+// changed something gets a page of their own.
+func (s *Server) cached(w http.ResponseWriter, r *http.Request, address string, render func(context.Context) ([]byte, error)) error {
+	if len(recent(r)) > 0 {
+		body, err := render(r.Context())
+		if err != nil {
+			return err
+		}
+		return newPage(body).serve(w, r)
+	}
+	page, err := s.pages.get(r.Context(), pageKey{address, accountOf(r.Context())}, render)
+	if err != nil {
+		return err
+	}
+	return page.serve(w, r)
+}
+
+var (
+	htmlType     = []string{"text/html; charset=utf-8"}
+	askEachTime  = []string{"private, no-cache"}
+	variesCookie = []string{"Cookie"}
+)
+
+// serve writes the page, or that the client has it.
+func (p *page) serve(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h["Cache-Control"], h["Vary"], h["Etag"] = askEachTime, variesCookie, p.etag
+	if r.Header.Get("If-None-Match") == p.etag[0] {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h["Content-Type"], h["Content-Length"] = htmlType, p.length
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := w.Write(p.body)
+	return err
+}

@@ -1,0 +1,4 @@
+package web
+
+// RecentIDs is for its fuzz test.
+var RecentIDs = recentIDs
