@@ -20,8 +20,9 @@ const (
 	maxBody = 4 * directory.MaxPhotoBytes
 	// ReadTimeout bounds how long a client may take to send a request.
 	ReadTimeout = 60 * time.Second
-	// pageSize is how many employees a page of the list has.
-	pageSize = 50
+	// pageSize is how many employees a page of the list has: whole rows of two,
+	// three and four.
+	pageSize = 24
 )
 
 // Options are what the pages are made from.
