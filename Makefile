@@ -4,6 +4,8 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 
 # PORT is where `make up` serves the entry.
 PORT ?= 8080
+# ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3".
+ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
 # DIST is where `make dist` puts the service.
@@ -18,7 +20,7 @@ help: ## list these commands
 
 up: setup ## deploy all islands into an AWS emulator on this machine and serve them
 	@go build -o dist/up ./cmd/up
-	@exec dist/up -port $(PORT)
+	@exec dist/up -port $(PORT) $(ARGS)
 
 test: setup dist ## run every test
 	go vet ./...
@@ -31,8 +33,8 @@ run: ## start the service alone, on an embedded store
 synth: setup ## write the CloudFormation templates to cdk.out
 	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
 
-diff: setup ## show what a deployment would change
-	@cdk diff --no-notices
+diff: setup ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
+	@if test -n "$$AWS_PROFILE$$AWS_ACCESS_KEY_ID"; then cdk diff --no-notices; else go run ./cmd/up -diff $(ARGS); fi
 
 lint: setup dist ## check code and templates
 	gofmt -l $$(git ls-files "*.go") | (! grep .)

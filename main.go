@@ -19,13 +19,15 @@ var binaries = map[string]string{
 
 func main() {
 	if err := run(); err != nil {
+		// CDK's own process ends with this one; to close it here would put what
+		// it says about that before the error.
 		fmt.Fprintf(os.Stderr, "archipelago: the configuration is not valid; nothing was deployed\n%v\n", err)
 		os.Exit(1)
 	}
+	jsii.Close()
 }
 
 func run() error {
-	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	context, _ := app.Node().GetAllContext(nil).(map[string]any)
 	config, err := stacks.ParseConfig(context, os.Getenv("CDK_DEFAULT_ACCOUNT"))

@@ -38,8 +38,12 @@ func run(ctx context.Context, args []string, stdout io.Writer, ready func(cloud.
 		o.Context = append(o.Context, s)
 		return nil
 	})
+	diff := flags.Bool("diff", false, "show what a deployment into the running local cloud would change, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *diff {
+		return cloud.Diff(ctx, o)
 	}
 	return cloud.Up(ctx, o)
 }

@@ -60,6 +60,28 @@ func TestIslands(t *testing.T) {
 		}
 	})
 
+	t.Run("a region joins and leaves, and no other instance is replaced", func(t *testing.T) {
+		before := deployed(t, running).Instances
+		for _, regions := range []string{"eu-west-1,us-east-1,ap-southeast-2", "eu-west-1,us-east-1", "eu-west-1,us-east-1,ap-southeast-2"} {
+			var output bytes.Buffer
+			if err := run(t.Context(), arguments(dir, "-c", "archipelago.regions="+regions), &output, nil); err != nil {
+				t.Fatalf("%s: %v\n%s", regions, err, &output)
+			}
+			for _, region := range strings.Split(regions, ",") {
+				address := playing(t, running).Regions[region]
+				if a := fetch(t, address+path); a.island != region {
+					t.Errorf("%s: status %d from %q at %q", region, a.status, a.island, address)
+				}
+			}
+		}
+		after := deployed(t, running).Instances
+		for _, i := range before {
+			if !slices.ContainsFunc(after, func(o emulator.Instance) bool { return o.ID == i.ID }) {
+				t.Errorf("%s of %s was replaced", i.ID, i.Region)
+			}
+		}
+	})
+
 	t.Run("a second run deploys into the first", func(t *testing.T) {
 		before := fleetOf(t, running, "eu-west-1")
 		var output bytes.Buffer
@@ -349,13 +371,19 @@ func groupOf(t *testing.T, running cloud.Running, region string) string {
 	return ""
 }
 
+func playing(t *testing.T, running cloud.Running) emulator.Playing {
+	t.Helper()
+	p, err := emulator.Control{URL: running.Emulator}.Playing(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // allHealthy reports whether eu-west-1 has count instances, all healthy.
 func allHealthy(t *testing.T, running cloud.Running, count int) error {
 	t.Helper()
-	health, err := emulator.Control{URL: running.Emulator}.Health(t.Context())
-	if err != nil {
-		return err
-	}
+	health := playing(t, running).Health
 	ids := fleetOf(t, running, "eu-west-1")
 	for _, id := range ids {
 		if health[id] != "healthy" {

@@ -26,6 +26,7 @@ type Balancer struct {
 	// Region is where it stands.
 	Region string
 
+	server *http.Server
 	proxy  *httputil.ReverseProxy
 	client *http.Client
 
@@ -61,11 +62,14 @@ func Listen(ctx context.Context, region string, errorLog *log.Logger) (*Balancer
 		ErrorHandler: badGateway,
 		Transport:    &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 60 * time.Second},
 	}
-	server := &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
-	go func() { _ = server.Serve(listener) }()
-	context.AfterFunc(ctx, func() { _ = server.Close() })
+	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
+	go func() { _ = b.server.Serve(listener) }()
+	context.AfterFunc(ctx, b.Close)
 	return b, nil
 }
+
+// Close ends the balancer: it was deleted.
+func (b *Balancer) Close() { _ = b.server.Close() }
 
 // Update takes the settings and the targets that the emulator has now. addr
 // returns an instance's address, or "" while it has none.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,16 +47,12 @@ type assembly struct {
 }
 
 // deployAll synthesizes and deploys every stack, as a user does on AWS.
-func (c cli) deployAll(ctx context.Context, bootstrap bool) (*assembly, error) {
+func (c cli) deployAll(ctx context.Context) (*assembly, error) {
 	err := c.steps.run(ctx, "synthesize the stacks", synthWithin, func(ctx context.Context) error {
 		if err := os.RemoveAll(c.out); err != nil { // else every version of the service stays in it
 			return err
 		}
-		arguments := []string{"synth", "--quiet", "--output", c.out, "-c", "archipelago.account=" + account}
-		for _, setting := range c.context {
-			arguments = append(arguments, "-c", setting)
-		}
-		return c.run(ctx, arguments...)
+		return c.run(ctx, append([]string{"synth", "--quiet", "--output", c.out, "-c", "archipelago.account=" + account}, c.settings()...)...)
 	})
 	if err != nil {
 		return nil, err
@@ -64,13 +61,11 @@ func (c cli) deployAll(ctx context.Context, bootstrap bool) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bootstrap {
-		err := c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, func(ctx context.Context) error {
-			return c.run(ctx, "bootstrap", "--app", c.out)
-		})
-		if err != nil {
-			return nil, err
-		}
+	err = c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, func(ctx context.Context) error {
+		return c.run(ctx, "bootstrap", "--app", c.out)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return a, c.steps.run(ctx, "deploy the stacks", deployWithin, func(ctx context.Context) error {
 		// Stacks of one region that are deployed at once race in the emulator.
@@ -78,15 +73,49 @@ func (c cli) deployAll(ctx context.Context, bootstrap bool) (*assembly, error) {
 	})
 }
 
-// run runs one command of the CLI. Its error has the lines that tell why.
-func (c cli) run(ctx context.Context, arguments ...string) error {
-	bin, err := filepath.Abs(filepath.Join(c.root, "node_modules", ".bin"))
+// diff shows on out what a deployment would change.
+func (c cli) diff(ctx context.Context, out io.Writer) error {
+	cmd, err := c.command(append([]string{"diff", "--method", "template", "-c", "archipelago.account=" + account}, c.settings()...)...)
 	if err != nil {
 		return err
 	}
+	cmd.Stdout, cmd.Stderr = out, out
+	return <-child.Run(ctx, cmd, 2*time.Second)
+}
+
+// settings are the flags that lay the options' settings over cdk.json's.
+func (c cli) settings() []string {
+	var flags []string
+	for _, setting := range c.context {
+		flags = append(flags, "-c", setting)
+	}
+	return flags
+}
+
+// run runs one command of the CLI. Its error has the lines that tell why.
+func (c cli) run(ctx context.Context, arguments ...string) error {
+	cmd, err := c.command(arguments...)
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = c.steps.log, c.steps.log
+	if err := <-child.Run(ctx, cmd, 2*time.Second); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("cdk %s failed:\n%s", arguments[0], c.steps.log.telling())
+	}
+	return nil
+}
+
+// command is one of the CLI that speaks to the emulator and to nothing else.
+func (c cli) command(arguments ...string) (*exec.Cmd, error) {
+	bin, err := filepath.Abs(filepath.Join(c.root, "node_modules", ".bin"))
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.Command(filepath.Join(bin, "cdk"), append(arguments, "--no-notices")...)
 	cmd.Dir = c.root
-	cmd.Stdout, cmd.Stderr = c.steps.log, c.steps.log
 	cmd.Env = append(append(os.Environ(), emulator.Environment(c.url)...),
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"AWS_REGION=us-east-1",
@@ -95,13 +124,7 @@ func (c cli) run(ctx context.Context, arguments ...string) error {
 		"CI=true", // plain lines instead of a progress bar
 		"NO_COLOR=1",
 	)
-	if err := <-child.Run(ctx, cmd, 2*time.Second); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("cdk %s failed:\n%s", arguments[0], c.steps.log.telling())
-	}
-	return nil
+	return cmd, nil
 }
 
 // readAssembly reads what there is to know of the stacks out of the manifest.

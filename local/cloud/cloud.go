@@ -12,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/local/balancer"
 	"github.com/archipelago-cdk/archipelago/local/emulator"
 )
 
@@ -52,20 +54,29 @@ type Options struct {
 
 // Running says where a local cloud answers.
 type Running struct {
-	// PID is of the process that plays it.
-	PID int `json:"pid"`
 	// Emulator is the endpoint for AWS clients.
-	Emulator string `json:"emulator"`
+	Emulator string
 	// URL is the way in: the entry, or the first region where there is none.
-	URL string `json:"url"`
+	URL string
 	// Regions are the load balancers' addresses by their region.
-	Regions map[string]string `json:"regions"`
+	Regions map[string]string
 }
 
 // Up deploys the checkout. If a local cloud is running already it deploys into
 // that one and returns; else it starts one and plays it until ctx ends. It
 // leaves nothing running.
 func Up(ctx context.Context, o Options) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	if running, ok := find(ctx, o.Dir); ok {
+		return redeploy(ctx, o, running)
+	}
+	return start(ctx, o)
+}
+
+// complete fills in defaults, and names the tools that are missing.
+func (o *Options) complete() error {
 	if o.Root == "" {
 		o.Root = "."
 	}
@@ -79,13 +90,20 @@ func Up(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
-	if err := checkTools(o.Root); err != nil {
+	return checkTools(o.Root)
+}
+
+// Diff shows on o.Out what a deployment of the checkout into the running local
+// cloud would change.
+func Diff(ctx context.Context, o Options) error {
+	if err := o.complete(); err != nil {
 		return err
 	}
-	if running, ok := find(ctx, o.Dir); ok {
-		return redeploy(ctx, o, running)
+	running, ok := find(ctx, o.Dir)
+	if !ok {
+		return errors.New("nothing runs here to compare with: run `make up` first; to compare with AWS set AWS_PROFILE")
 	}
-	return start(ctx, o)
+	return cli{root: o.Root, url: running.Emulator, context: o.Context}.diff(ctx, o.Out)
 }
 
 // start starts a local cloud and plays it until ctx ends.
@@ -93,6 +111,9 @@ func start(ctx context.Context, o Options) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
+	if !errors.Is(err, syscall.EADDRINUSE) && err != nil {
+		return fmt.Errorf("port %d cannot be listened on: choose one from 1024 to 65535, such as `make up PORT=8080` (%w)", o.Port, err)
+	}
 	if err != nil {
 		return fmt.Errorf("port %d is taken: choose another one, such as `make up PORT=%d` (%w)", o.Port, o.Port+1, err)
 	}
@@ -117,32 +138,35 @@ func start(ctx context.Context, o Options) (err error) {
 		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
 	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, steps: steps}
-	assembly, err := cdk.deployAll(ctx, true)
+	assembly, err := cdk.deployAll(ctx)
 	if err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, assembly.regions, listener, o.Dir, steps.log)
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, steps.log)
 	if err != nil {
 		return err
 	}
 	defer fleet.stop()
-	if err := steps.run(ctx, "start the fleets", fleetWithin, fleet.awaitHealthy); err != nil {
+	control := emulator.Control{URL: server.URL}
+	var playing emulator.Playing
+	err = steps.run(ctx, "start the fleets", fleetWithin, func(ctx context.Context) error {
+		var err error
+		playing, err = awaitFleets(ctx, control, assembly.regions)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	if err := fleet.reportHealth(ctx); err != nil {
-		return err
-	}
-	running := Running{PID: os.Getpid(), Emulator: server.URL, URL: fleet.url(), Regions: fleet.urls()}
-	forget, err := remember(o.Dir, running)
+	forget, err := remember(o.Dir, running{PID: os.Getpid(), Emulator: server.URL})
 	if err != nil {
 		return err
 	}
 	defer forget()
-	if err := report(ctx, o.Out, running, assembly.regions); err != nil {
+	if err := report(ctx, o.Out, control, playing, assembly.regions); err != nil {
 		return err
 	}
 	if o.Ready != nil {
-		o.Ready(running)
+		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions})
 	}
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -153,24 +177,65 @@ func start(ctx context.Context, o Options) (err error) {
 }
 
 // redeploy deploys into a local cloud that another process plays.
-func redeploy(ctx context.Context, o Options, running Running) error {
-	fmt.Fprintf(o.Out, "deploying into what runs at %s\n", running.URL)
+func redeploy(ctx context.Context, o Options, running running) error {
+	fmt.Fprintf(o.Out, "deploying into what runs as process %d\n", running.PID)
 	steps, err := newSteps(o.Dir, "redeploy.log", o.Out)
 	if err != nil {
 		return err
 	}
 	defer steps.close()
 	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: running.Emulator, context: o.Context, steps: steps}
-	assembly, err := cdk.deployAll(ctx, false)
+	assembly, err := cdk.deployAll(ctx)
 	if err != nil {
 		return err
 	}
 	control := emulator.Control{URL: running.Emulator}
-	err = steps.run(ctx, "replace the instances", fleetWithin, func(ctx context.Context) error { return awaitRefreshes(ctx, control) })
+	var playing emulator.Playing
+	err = steps.run(ctx, "replace the instances", fleetWithin, func(ctx context.Context) error {
+		if err := awaitRefreshes(ctx, control); err != nil {
+			return err
+		}
+		var err error
+		playing, err = awaitFleets(ctx, control, assembly.regions)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return report(ctx, o.Out, running, assembly.regions)
+	return report(ctx, o.Out, control, playing, assembly.regions)
+}
+
+// awaitFleets says that a deployment to regions has ended, and returns when what
+// it calls for is played: every instance is healthy and each region has some.
+func awaitFleets(ctx context.Context, control emulator.Control, regions []string) (emulator.Playing, error) {
+	deployment, err := control.Deployed(ctx, regions)
+	if err != nil {
+		return emulator.Playing{}, err
+	}
+	var playing emulator.Playing
+	err = poll(ctx, func() (bool, error) {
+		deployed, err := control.Fleet(ctx)
+		if err != nil {
+			return false, err
+		}
+		if playing, err = control.Playing(ctx); err != nil || playing.Deployment < deployment {
+			return false, err
+		}
+		served := map[string]bool{}
+		for _, i := range deployed.Instances {
+			if playing.Health[i.ID] != balancer.Healthy.String() {
+				return false, nil
+			}
+			served[i.Region] = playing.Regions[i.Region] != ""
+		}
+		for _, region := range regions {
+			if !served[region] {
+				return false, nil
+			}
+		}
+		return playing.URL != "", nil
+	})
+	return playing, err
 }
 
 // awaitRefreshes returns when no instance refresh is under way, or one failed.

@@ -109,7 +109,7 @@ func TestFileOfAKilledOneIsNoRunningOne(t *testing.T) {
 	if _, ok := find(t.Context(), dir); ok {
 		t.Error("something runs without a file")
 	}
-	if _, err := remember(dir, Running{Emulator: "http://localhost:1"}); err != nil {
+	if _, err := remember(dir, running{Emulator: "http://localhost:1"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := find(t.Context(), dir); ok {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -22,7 +23,6 @@ type fleet struct {
 	control emulator.Control
 	entry   *balancer.Entry
 	port    int // the entry's
-	regions []string
 	dir     string
 	output  io.Writer
 	log     *log.Logger
@@ -31,13 +31,14 @@ type fleet struct {
 	machines  map[string]*machine.Machine
 	balancers map[string]*balancer.Balancer // by ARN
 	entered   bool                          // whether there is an accelerator
+	deployed  emulator.Fleet                // what is followed
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-// newFleet starts to play. regions are in the order of the configuration.
-func newFleet(ctx context.Context, url string, regions []string, listener net.Listener, dir string, output io.Writer) (*fleet, error) {
+// newFleet starts to play.
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, output io.Writer) (*fleet, error) {
 	dir = filepath.Join(dir, "machines")
 	if err := os.RemoveAll(dir); err != nil { // of one that was killed
 		return nil, err
@@ -46,7 +47,6 @@ func newFleet(ctx context.Context, url string, regions []string, listener net.Li
 	f := &fleet{
 		control:   emulator.Control{URL: url},
 		port:      listener.Addr().(*net.TCPAddr).Port,
-		regions:   regions,
 		dir:       dir,
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
@@ -74,7 +74,7 @@ func (f *fleet) play(ctx context.Context) {
 		deployed, err := f.control.Fleet(ctx)
 		if err == nil {
 			f.follow(ctx, deployed)
-			err = f.reportHealth(ctx)
+			err = f.report(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			f.log.Print(err)
@@ -92,6 +92,7 @@ func (f *fleet) play(ctx context.Context) {
 func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.deployed = deployed
 	wanted := map[string]bool{}
 	for _, instance := range deployed.Instances {
 		wanted[instance.ID] = true
@@ -107,6 +108,12 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 	}
 	for _, config := range deployed.LoadBalancers {
 		f.updateBalancer(ctx, config)
+	}
+	for arn := range f.balancers {
+		if !slices.ContainsFunc(deployed.LoadBalancers, func(b emulator.LoadBalancer) bool { return b.ARN == arn }) {
+			f.balancers[arn].Close()
+			delete(f.balancers, arn)
+		}
 	}
 	f.updateEntry(deployed.EndpointGroups)
 }
@@ -160,7 +167,7 @@ func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer
 // updateEntry registers the regions' load balancers, nearest first.
 func (f *fleet) updateEntry(groups []emulator.EndpointGroup) {
 	var registered []*balancer.Balancer
-	for _, region := range f.regions {
+	for _, region := range f.deployed.Regions {
 		for _, group := range groups {
 			if group.Region != region {
 				continue
@@ -192,48 +199,22 @@ func (f *fleet) health() map[string]balancer.State {
 	return health
 }
 
-func (f *fleet) reportHealth(ctx context.Context) error {
-	health := emulator.Health{}
+// report tells the emulator what is played.
+func (f *fleet) report(ctx context.Context) error {
+	p := emulator.Playing{Health: map[string]string{}, Regions: map[string]string{}}
 	for id, state := range f.health() {
-		health[id] = state.String()
+		p.Health[id] = state.String()
 	}
-	return f.control.Report(ctx, health)
-}
-
-// awaitHealthy returns when every instance is healthy and there are some in
-// every region.
-func (f *fleet) awaitHealthy(ctx context.Context) error {
-	return poll(ctx, func() (bool, error) {
-		for _, state := range f.health() {
-			if state != balancer.Healthy {
-				return false, nil
-			}
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		regions := map[string]bool{}
-		for _, m := range f.machines {
-			regions[m.Region] = true
-		}
-		return len(regions) == len(f.regions), nil
-	})
-}
-
-// urls are the load balancers' addresses by region.
-func (f *fleet) urls() map[string]string {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	urls := map[string]string{}
+	p.Deployment = f.deployed.Deployment
 	for _, b := range f.balancers {
-		urls[b.Region] = b.URL
+		p.Regions[b.Region] = b.URL
 	}
-	return urls
-}
-
-// url is the way in: the entry's, or the first region's where there is none.
-func (f *fleet) url() string {
 	if f.entered {
-		return "http://localhost:" + strconv.Itoa(f.port)
+		p.URL = "http://localhost:" + strconv.Itoa(f.port)
+	} else if len(f.deployed.Regions) > 0 {
+		p.URL = p.Regions[f.deployed.Regions[0]]
 	}
-	return f.urls()[f.regions[0]]
+	f.mu.Unlock()
+	return f.control.Report(ctx, p)
 }

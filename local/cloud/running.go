@@ -17,9 +17,17 @@ import (
 // runningFile says, while a local cloud runs, where it answers.
 const runningFile = "up.json"
 
+// running is that file.
+type running struct {
+	// PID is of the process that plays it.
+	PID int `json:"pid"`
+	// Emulator is the endpoint for AWS clients.
+	Emulator string `json:"emulator"`
+}
+
 // remember writes the file and returns what removes it.
-func remember(dir string, running Running) (forget func(), err error) {
-	b, err := json.MarshalIndent(running, "", "  ")
+func remember(dir string, r running) (forget func(), err error) {
+	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -29,25 +37,20 @@ func remember(dir string, running Running) (forget func(), err error) {
 
 // find returns the local cloud that runs, if one does: a file that a killed one
 // left behind is none.
-func find(ctx context.Context, dir string) (Running, bool) {
-	var running Running
+func find(ctx context.Context, dir string) (running, bool) {
+	var r running
 	b, err := os.ReadFile(filepath.Join(dir, runningFile))
-	if err != nil || json.Unmarshal(b, &running) != nil {
-		return Running{}, false
+	if err != nil || json.Unmarshal(b, &r) != nil {
+		return running{}, false
 	}
-	_, err = emulator.Control{URL: running.Emulator}.Health(ctx)
-	return running, err == nil
+	_, err = emulator.Control{URL: r.Emulator}.Playing(ctx)
+	return r, err == nil
 }
 
 // report prints what runs, what was accepted without being emulated, and where
 // to go.
-func report(ctx context.Context, out io.Writer, running Running, regions []string) error {
-	control := emulator.Control{URL: running.Emulator}
+func report(ctx context.Context, out io.Writer, control emulator.Control, playing emulator.Playing, regions []string) error {
 	deployed, err := control.Fleet(ctx)
-	if err != nil {
-		return err
-	}
-	health, err := control.Health(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,14 +64,14 @@ func report(ctx context.Context, out io.Writer, running Running, regions []strin
 	for _, region := range regions {
 		for _, i := range deployed.Instances {
 			if i.Region == region {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Region, running.Regions[region], i.ID, i.Type, i.Zone, health[i.ID])
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Region, playing.Regions[region], i.ID, i.Type, i.Zone, playing.Health[i.ID])
 			}
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\nready: %s\n", running.URL)
+	_, err = fmt.Fprintf(out, "\nready: %s\n", playing.URL)
 	return err
 }
 

@@ -30,6 +30,10 @@ func (c Control) Accepted(ctx context.Context) ([]Accepted, error) {
 
 // Fleet is what is deployed of machines, load balancers and entries.
 type Fleet struct {
+	// Deployment is the number of the last one, and Regions are its regions, the
+	// nearest first.
+	Deployment     int             `json:"deployment"`
+	Regions        []string        `json:"regions"`
 	Instances      []Instance      `json:"instances"`
 	LoadBalancers  []LoadBalancer  `json:"loadBalancers"`
 	EndpointGroups []EndpointGroup `json:"endpointGroups"`
@@ -94,19 +98,35 @@ func (c Control) Refreshes(ctx context.Context) ([]Refresh, error) {
 	return list, c.call(ctx, http.MethodGet, "refreshes", nil, &list)
 }
 
-// Health is what load balancers said of instances, "healthy" or "unhealthy", by
-// the instance's id.
-type Health map[string]string
-
-// Health returns what was reported.
-func (c Control) Health(ctx context.Context) (Health, error) {
-	var h Health
-	return h, c.call(ctx, http.MethodGet, "health", nil, &h)
+// Playing is what the program that plays the fleets says of them.
+type Playing struct {
+	// Deployment is the number of the one that it follows.
+	Deployment int `json:"deployment"`
+	// Health is what load balancers say of instances, "initial", "healthy" or
+	// "unhealthy", by the instance's id.
+	Health map[string]string `json:"health"`
+	// URL is the way in: the entry, or the first region where there is none.
+	URL string `json:"url"`
+	// Regions are the load balancers' addresses by their region.
+	Regions map[string]string `json:"regions"`
 }
 
-// Report adds to what was reported.
-func (c Control) Report(ctx context.Context, h Health) error {
-	return c.call(ctx, http.MethodPut, "health", h, nil)
+// Playing returns what was reported last.
+func (c Control) Playing(ctx context.Context) (Playing, error) {
+	var p Playing
+	return p, c.call(ctx, http.MethodGet, "playing", nil, &p)
+}
+
+// Report replaces what was reported last.
+func (c Control) Report(ctx context.Context, p Playing) error {
+	return c.call(ctx, http.MethodPut, "playing", p, nil)
+}
+
+// Deployed says that a deployment to regions, the nearest first, has ended, and
+// returns its number.
+func (c Control) Deployed(ctx context.Context, regions []string) (int, error) {
+	var deployment int
+	return deployment, c.call(ctx, http.MethodPut, "deployed", regions, &deployment)
 }
 
 func (c Control) call(ctx context.Context, method, path string, in, out any) error {

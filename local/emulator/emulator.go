@@ -121,7 +121,8 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 	s := &Server{URL: "http://localhost:" + strconv.Itoa(o.Port), stop: cancel, done: done}
 	select {
 	case <-ready:
-		return s, nil
+		// Python has read all of it, and a killed parent would leave it behind.
+		return s, os.RemoveAll(dir)
 	case err := <-done:
 		cancel()
 		return nil, fmt.Errorf("the AWS emulator ended before it was ready: %w", err)

@@ -24,6 +24,17 @@ func TestValidateReportsAllFieldsAtOnce(t *testing.T) {
 	}
 }
 
+func TestFieldsThatCannotBeSeenAreEmpty(t *testing.T) {
+	for _, name := range []string{"", "\u200b", "\u2060 \u00ad", "\u202e"} {
+		e := valid()
+		e.FullName = name
+		var invalid *InvalidError
+		if err := e.Validate(); !errors.As(err, &invalid) || invalid.Message("fullName") != "Enter the full name." {
+			t.Errorf("%q: got %v", name, err)
+		}
+	}
+}
+
 func TestValidateAcceptsTheLongestFields(t *testing.T) {
 	e := valid()
 	e.FullName = strings.Repeat("ß", MaxField)

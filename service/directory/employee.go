@@ -96,7 +96,7 @@ func (e Employee) Validate() error {
 		{"jobTitle", "the job title", e.JobTitle},
 	} {
 		switch {
-		case f.value == "":
+		case !strings.ContainsFunc(f.value, visible):
 			invalid.add(f.field, "Enter "+f.label+".")
 		case !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl):
 			invalid.add(f.field, "Use printable characters only.")
@@ -113,6 +113,12 @@ func (e Employee) Validate() error {
 		return invalid
 	}
 	return nil
+}
+
+// visible tells whether a character can be seen: neither a space nor one that
+// only joins or directs others.
+func visible(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r)
 }
 
 // SortKey orders employees by name, whatever the case and the accents of its

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/danielgtaylor/huma/v2"
@@ -28,13 +29,13 @@ func (f Fields) employee() directory.Employee {
 	return directory.Employee{FullName: f.FullName, Location: f.Location, JobTitle: f.JobTitle, Badges: f.Badges}
 }
 
-// record is an employee as the API shows one.
+// record is an employee as the API shows one, and takes one back in an update.
 type record struct {
-	ID string `json:"id" readOnly:"true"`
+	ID string `json:"id,omitempty" readOnly:"true"`
 	Fields
-	PhotoURL string    `json:"photoUrl,omitempty" doc:"Address of the photo, on this service; absent where there is none"`
-	Version  int64     `json:"version" doc:"Counts the changes; an update names the one it is based on"`
-	Updated  time.Time `json:"updated" doc:"Time of the last change"`
+	PhotoURL string    `json:"photoUrl,omitempty" readOnly:"true" doc:"Address of the photo, on this service; absent where there is none"`
+	Version  int64     `json:"version,omitempty" minimum:"1" doc:"Counts the changes; an update is based on the one it names, here or in If-Match"`
+	Updated  time.Time `json:"updated,omitzero" readOnly:"true" doc:"Time of the last change"`
 }
 
 func recordOf(e directory.Employee) record {
@@ -88,10 +89,7 @@ type (
 	}
 	updateInput struct {
 		VersionInput
-		Body struct {
-			Fields
-			Version int64 `json:"version,omitempty" minimum:"1" doc:"Version that the update is based on; If-Match may say it instead"`
-		}
+		Body record
 	}
 	patchInput struct {
 		VersionInput
@@ -201,6 +199,9 @@ func (s *Server) problem(ctx context.Context, path string, err error) error {
 
 // unmarshalJSON names the place at which JSON is malformed.
 func unmarshalJSON(data []byte, v any) error {
+	if i := invalidUTF8(data); i >= 0 {
+		return fmt.Errorf("malformed JSON: byte %d is not UTF-8", i+1)
+	}
 	err := json.Unmarshal(data, v)
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
@@ -210,6 +211,18 @@ func unmarshalJSON(data []byte, v any) error {
 	line := strings.Count(before, "\n") + 1
 	column := len([]rune(before[strings.LastIndex(before, "\n")+1:]))
 	return fmt.Errorf("malformed JSON at line %d, column %d: %w", line, column, err)
+}
+
+// invalidUTF8 returns the index of the first byte that is not UTF-8, or -1.
+func invalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
 }
 
 // etag is the entity tag of an employee's version.

@@ -180,6 +180,15 @@ func TestIdempotencyKey(t *testing.T) {
 	wantStatus(t, res, http.StatusUnprocessableEntity)
 }
 
+// TestAnswerMayBeSentBack: a program changes a field of what it was given.
+func TestAnswerMayBeSentBack(t *testing.T) {
+	s := newSite(t, nil)
+	res, body := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	res, body = s.do(http.MethodPut, res.Header.Get("Location"), "application/json", strings.Replace(body, "London", "Rome", 1))
+	wantStatus(t, res, http.StatusOK)
+	wantText(t, body, `"location":"Rome"`, `"version":2`)
+}
+
 func TestETags(t *testing.T) {
 	s := newSite(t, nil)
 	res, body := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)

@@ -336,6 +336,7 @@ func TestAPIRefusals(t *testing.T) {
 		want                            string
 	}{
 		"malformed JSON":      {"POST", "/api/employees", "application/json", "{\n  \"fullName\": \"Ada\",\n  \"location\" 7}", 400, "line 3, column 14"},
+		"no UTF-8":            {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", "Lon\xffdon", 1), 400, "is not UTF-8"},
 		"no JSON":             {"POST", "/api/employees", "application/json", "", 400, "request body is required"},
 		"a wrong type":        {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, `"London"`, "7", 1), 422, "body.location"},
 		"an empty field":      {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", "", 1), 422, "body.location"},

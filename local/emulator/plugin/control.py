@@ -3,8 +3,11 @@
 GET  /archipelago/accepted   resources that were accepted, not emulated
 GET  /archipelago/fleet      instances, load balancers and endpoint groups
 GET  /archipelago/refreshes  the last instance refresh of each group
-GET  /archipelago/health     what the load balancers last said, as below
-PUT  /archipelago/health     {instance id: "healthy" or "unhealthy"}
+GET  /archipelago/playing    what the program that plays the fleets last said, as below
+PUT  /archipelago/playing    {"deployment": the number below that it follows,
+                              "health": {instance id: "healthy" or "unhealthy"},
+                              "url": the way in, "regions": {region: URL of its load balancer}}
+PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
 """
 
 import json
@@ -37,15 +40,27 @@ def accepted(_):
     ]
 
 
-def health(body):
+_playing = {"deployment": 0, "health": {}, "url": "", "regions": {}}
+
+
+def playing(body):
     if body:
-        groups.report(json.loads(body))
-    return dict(groups.health)
+        _playing.update(json.loads(body))
+        groups.report(_playing["health"])
+    return _playing
+
+
+def deployed(body):
+    if body:
+        fleet.deployment += 1
+        fleet.regions = json.loads(body)
+    return fleet.deployment
 
 
 ANSWERS = {
     "accepted": accepted,
     "fleet": fleet.fleet,
     "refreshes": lambda _: list(groups.refreshes.values()),
-    "health": health,
+    "playing": playing,
+    "deployed": deployed,
 }

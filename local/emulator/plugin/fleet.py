@@ -10,8 +10,16 @@ from moto.iam.models import iam_backends
 from . import groups, models
 
 
+# deployment counts the deployments that the CDK CLI has completed.
+deployment = 0
+# regions are those of the last one, the nearest first.
+regions: list[str] = []
+
+
 def fleet(_):
     return {
+        "deployment": deployment,
+        "regions": regions,
         "instances": list(instances()),
         "loadBalancers": list(load_balancers()),
         "endpointGroups": [
@@ -26,8 +34,8 @@ def fleet(_):
 
 
 def backends(all_backends):
-    for account, regions in list(all_backends.items()):
-        for region, backend in list(regions.items()):
+    for account, by_region in list(all_backends.items()):
+        for region, backend in list(by_region.items()):
             yield account, region, backend
 
 

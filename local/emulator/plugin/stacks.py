@@ -16,6 +16,7 @@ def install():
     parsing.parse_and_update_resource = update_resource
     parsing.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
     parsing.ResourceMap.update = update_resources
+    parsing.ResourceMap.build_resource_diff = build_resource_diff
     cloudformation.Stack.stack_parameters = property(stack_parameters)
     cloudformation.CloudFormationBackend.delete_stack = delete_stack
     CloudFormationResponse.describe_change_set = ChangeSets.describe
@@ -75,13 +76,28 @@ def update_resource(logical_id, resource_json, resources_map, account_id, region
     return updated or resources_map[logical_id]
 
 
+_build_resource_diff = parsing.ResourceMap.build_resource_diff
+
+
+def build_resource_diff(self, other_template, parameters=None):
+    """Compare templates only: whether the value of a parameter changes a resource
+    is seen when it is resolved, below. moto takes every parameter for changed
+    that had its default before."""
+    return _build_resource_diff(self, other_template)
+
+
 _update_resources = parsing.ResourceMap.update
 
 
 def update_resources(self, template, parameters=None):
     """Update also what only refers to something that changed, as a group does to
-    its launch template's version; moto compares templates only."""
+    its launch template's version, and forget what was removed, so that it is made
+    anew when it returns."""
+    removed = [name for name in self._resource_json_map if name not in template["Resources"]]
     _update_resources(self, template, parameters)
+    for logical_id in removed:
+        self._parsed_resources.pop(logical_id, None)
+        made_of(self).pop(logical_id, None)
     changed = True
     while changed:
         changed = False
