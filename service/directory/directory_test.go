@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func valid() Employee {
@@ -65,6 +66,133 @@ func TestNamesSortWithoutCaseAndAccents(t *testing.T) {
 	}
 }
 
+func TestFold(t *testing.T) {
+	for text, want := range map[string]string{
+		"Ada Lovelace":     "ada lovelace",
+		"José Ñandú":       "jose nandu",
+		"Jose\u0301":       "jose",
+		"Straße, STRAẞE":   "strasse, strasse",
+		"Søren Ærø":        "soren aero",
+		"Łukasz Đorđević":  "lukasz dordevic",
+		"İpek Işık":        "ipek isik",
+		"Þóra Guðmunds":    "thora gudmunds",
+		"Œuvre":            "oeuvre",
+		"ﬁne ＡＢＣ":          "fine abc",
+		"Αλέξης ΣΟΦΟΣ":     "αλεξησ σοφοσ",
+		"Ёлкин":            "елкин",
+		"山田 太郎":            "山田 太郎",
+		"soft\u00adhyphen": "softhyphen",
+		"a\x01b":           "ab",
+		"":                 "",
+	} {
+		if got := Fold(text); got != want {
+			t.Errorf("%q folds to %q, want %q", text, got, want)
+		}
+	}
+	if Fold("が") == Fold("か") {
+		t.Error("two letters of Japanese are one")
+	}
+}
+
+func TestSortKeysFitIntoDynamoDB(t *testing.T) {
+	for _, longest := range []string{strings.Repeat("ﷺ", MaxField), strings.Repeat("각", MaxField), strings.Repeat("🐧", MaxField)} {
+		e := Employee{ID: NewID(), FullName: longest, Location: longest, Badges: []string{"video-camera"}}
+		if key := e.SortKey(); len(key) > maxSortKey || !utf8.ValidString(key) || !strings.HasSuffix(key, e.ID) {
+			t.Errorf("the sort key of %.6s… has %d bytes: %.20q…", longest, len(key), key)
+		}
+		for _, list := range e.Lists() {
+			if len(list) > maxSortKey || !utf8.ValidString(list) {
+				t.Errorf("the name of a list of %.6s… has %d bytes", longest, len(list))
+			}
+		}
+		if !strings.HasPrefix(e.SortKey(), Fold(longest+"more")) {
+			t.Errorf("a search of more than is sorted by does not find %.6s…", longest)
+		}
+	}
+}
+
+func TestListsOfAnEmployee(t *testing.T) {
+	e := Employee{Location: "São Tomé", Badges: []string{"linux", "camera", "linux"}}
+	var want []string
+	for _, q := range []Query{
+		{}, {Location: "sao tome"}, {Badge: "linux"}, {Badge: "camera"},
+		{Badge: "linux", Location: "SÃO TOMÉ"}, {Badge: "camera", Location: "São Tomé"},
+	} {
+		part, err := q.Part()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, part.List)
+	}
+	slices.Sort(want)
+	if got := e.Lists(); !slices.Equal(got, want) {
+		t.Errorf("got the lists %q, want %q", got, want)
+	}
+	// A location whose characters are all invisible is one all the same.
+	if got := (Employee{Location: "\u200b"}).Lists(); len(got) != 2 {
+		t.Errorf("got the lists %q, want that of all and that of the location", got)
+	}
+}
+
+func TestPartsBeginAndEndWithAPrefix(t *testing.T) {
+	e := func(name string) string { return Employee{ID: "id", FullName: name}.SortKey() }
+	for _, test := range []struct {
+		prefix, after string
+		in, out       []string
+	}{
+		{"", "", []string{"a", "z", "\U0010ffff"}, nil},
+		{"Jo", "", []string{"jo", "Jo\u0301", "joz", "jo\U0010ffff"}, []string{"jn", "jp", "j"}},
+		{"jo", "jom", []string{"jon", "joz"}, []string{"jom", "joa", "jp"}},
+		{"jo", "a", []string{"jo", "joa"}, []string{"b", "jp"}},
+		{"jo", "z", nil, []string{"jo", "joa", "z", "zz"}},
+		{"\ud7ff", "", []string{"\ud7ffa"}, []string{"\ue000", "\ud7fe"}},
+		{"a\U0010ffff", "", []string{"a\U0010ffffz"}, []string{"az", "b"}},
+		{"\U0010ffff", "", []string{"\U0010ffff1"}, []string{"z"}},
+	} {
+		q := Query{Prefix: test.prefix}
+		if test.after != "" {
+			q.After = Cursor(e(test.after))
+		}
+		part, err := q.Part()
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := func(name string) bool {
+			key := e(name)
+			return key > part.After && (part.Before == "" || key < part.Before) && !part.Empty()
+		}
+		for _, name := range test.in {
+			if !has(name) {
+				t.Errorf("prefix %q after %q lacks %q", test.prefix, test.after, name)
+			}
+		}
+		for _, name := range test.out {
+			if has(name) {
+				t.Errorf("prefix %q after %q has %q", test.prefix, test.after, name)
+			}
+		}
+	}
+}
+
+// FuzzFold checks what sort keys and lists' names rely on.
+func FuzzFold(f *testing.F) {
+	f.Add("José")
+	f.Add("a\u0591\u200d\u05b0") // marks that only something invisible keeps apart
+	f.Add("İ\xff\x01ﷺ")
+	f.Fuzz(func(t *testing.T, s string) {
+		folded := Fold(s)
+		if !utf8.ValidString(folded) || len(folded) > maxFolded || strings.Contains(folded, separator) {
+			t.Errorf("%q folds to %q", s, folded)
+		}
+		if again := Fold(folded); again != folded {
+			t.Errorf("%q folds to %q, and that to %q", s, folded, again)
+		}
+		if end := behind(folded); end != "" && (end <= folded || strings.HasPrefix(end, folded) && folded != "") {
+			t.Errorf("%q is behind all that begin with %q", end, folded)
+		}
+	})
+}
+
 func TestPhotoKeysNameTheirContent(t *testing.T) {
 	a, b := PhotoKey("abc", []byte("1"), "jpg"), PhotoKey("abc", []byte("2"), "jpg")
 	if a == b {
@@ -85,7 +213,7 @@ func FuzzSortKeyOf(f *testing.F) {
 	f.Add("%%%")
 	f.Fuzz(func(t *testing.T, cursor string) {
 		key, err := SortKeyOf(cursor)
-		if err == nil && len(key) > 1024 {
+		if err == nil && len(key) > maxSortKey {
 			t.Errorf("a key of %d bytes", len(key))
 		}
 		if err != nil && !errors.Is(err, ErrInvalidCursor) {

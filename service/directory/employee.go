@@ -14,10 +14,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/runes"
-	"golang.org/x/text/transform"
-	"golang.org/x/text/unicode/norm"
 )
 
 // MaxField is the longest a name, location or job title may be, in characters.
@@ -119,19 +115,6 @@ func (e Employee) Validate() error {
 // only joins or directs others.
 func visible(r rune) bool {
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r)
-}
-
-// SortKey orders employees by name, whatever the case and the accents of its
-// letters, and is unique.
-func (e Employee) SortKey() string { return Fold(e.FullName) + "\x01" + e.ID }
-
-// Fold returns s without case and accents: "José Ñandú" is "jose nandu".
-func Fold(s string) string {
-	stripped, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), s)
-	if err != nil {
-		stripped = s
-	}
-	return strings.ToLower(stripped)
 }
 
 // Employees keeps employees. Every method returns ErrUnavailable, wrapped, when

@@ -1,12 +1,10 @@
-// Package dynamo keeps employees in a DynamoDB table, the replica of its own
-// region.
 package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
+	"log/slog"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -17,79 +15,92 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Client are the calls that the store makes.
-type Client interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-}
-
-// byName is the index that lists read.
-const byName = "byName"
+// changeWithin bounds a change from its note to its last call, whatever the
+// context allows. It is far shorter than a note waits.
+const changeWithin = 10 * time.Second
 
 // item is an employee as it is stored.
 type item struct {
-	PK       string   `dynamodbav:"pk"`
-	SK       string   `dynamodbav:"sk"`
-	GPK      string   `dynamodbav:"gpk"`
-	GSK      string   `dynamodbav:"gsk"`
-	ID       string   `dynamodbav:"id"`
-	FullName string   `dynamodbav:"fullName"`
-	Location string   `dynamodbav:"location"`
-	JobTitle string   `dynamodbav:"jobTitle"`
-	Badges   []string `dynamodbav:"badges"`
-	// PhotoKey and PhotoRegion are absent where there is no photo.
+	PK       string `dynamodbav:"pk"`
+	SK       string `dynamodbav:"sk"`
+	GPK      string `dynamodbav:"gpk"`
+	GSK      string `dynamodbav:"gsk"`
+	ID       string `dynamodbav:"id"`
+	FullName string `dynamodbav:"fullName"`
+	Location string `dynamodbav:"location"`
+	JobTitle string `dynamodbav:"jobTitle"`
+	// From here to PhotoRegion are optionalAttributes.
+	Badges      []string  `dynamodbav:"badges,omitempty"`
 	PhotoKey    string    `dynamodbav:"photoKey,omitempty"`
+	Thumbnail   string    `dynamodbav:"thumbnail,omitempty"`
+	PhotoWidth  int       `dynamodbav:"photoWidth,omitempty"`
+	PhotoHeight int       `dynamodbav:"photoHeight,omitempty"`
 	PhotoRegion string    `dynamodbav:"photoRegion,omitempty"`
 	Version     int64     `dynamodbav:"version"`
 	Updated     time.Time `dynamodbav:"updated"`
 }
 
-// everyone is the partition of the index that all employees are in.
-const everyone = "employees"
+// optionalAttributes are absent from an item that has none.
+var optionalAttributes = []string{"badges", "photoKey", "thumbnail", "photoWidth", "photoHeight", "photoRegion"}
 
-func keyOf(id string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "employee#" + id},
-		"sk": &types.AttributeValueMemberS{Value: "employee"},
+const (
+	employeePrefix = "employee#"
+	// employeeSK is the sort key of the employee itself, which is before those of
+	// its copies, and they are before those of its notes.
+	employeeSK = "employee"
+)
+
+func keyOf(id string) attributes { return key(employeePrefix+id, employeeSK) }
+
+func itemOf(e directory.Employee) (attributes, error) {
+	if len(e.Badges) == 0 {
+		e.Badges = nil // absent
 	}
-}
-
-func itemOf(e directory.Employee) (map[string]types.AttributeValue, error) {
 	return attributevalue.MarshalMap(item{
-		PK: "employee#" + e.ID, SK: "employee", GPK: everyone, GSK: e.SortKey(),
+		PK: employeePrefix + e.ID, SK: employeeSK, GPK: partition(""), GSK: e.SortKey(),
 		ID: e.ID, FullName: e.FullName, Location: e.Location, JobTitle: e.JobTitle, Badges: e.Badges,
-		PhotoKey: e.Photo.Key, PhotoRegion: e.Photo.Region, Version: e.Version, Updated: e.Updated,
+		PhotoKey: e.Photo.Key, Thumbnail: e.Photo.Thumbnail, PhotoWidth: e.Photo.Width, PhotoHeight: e.Photo.Height,
+		PhotoRegion: e.Photo.Region, Version: e.Version, Updated: e.Updated,
 	})
 }
 
-func employeeOf(av map[string]types.AttributeValue) (directory.Employee, error) {
+func employeeOf(stored attributes) (directory.Employee, error) {
 	var i item
-	if err := attributevalue.UnmarshalMap(av, &i); err != nil {
+	if err := attributevalue.UnmarshalMap(stored, &i); err != nil {
 		return directory.Employee{}, fmt.Errorf("an item of the table is no employee: %w", err)
 	}
 	return directory.Employee{
 		ID: i.ID, FullName: i.FullName, Location: i.Location, JobTitle: i.JobTitle, Badges: i.Badges,
-		Photo:   directory.Photo{Key: i.PhotoKey, Region: i.PhotoRegion},
+		Photo: directory.Photo{
+			Key: i.PhotoKey, Thumbnail: i.Thumbnail, Width: i.PhotoWidth, Height: i.PhotoHeight, Region: i.PhotoRegion,
+		},
 		Version: i.Version, Updated: i.Updated.UTC(),
 	}, nil
 }
 
-// Employees is a directory.Employees in a DynamoDB table.
+// Employees is a directory.Employees in a DynamoDB table. A change of an employee
+// is acknowledged once its item is written; its copies in lists follow at once,
+// or else with Repair, which is to be called again and again.
 type Employees struct {
+	// Now returns the present. Default: time.Now.
+	Now func() time.Time
+	// Log takes what was left to Repair. Default: slog.Default().
+	Log *slog.Logger
+
 	client Client
 	table  string
-	now    func() time.Time
 }
 
 // NewEmployees returns the store in the table called table.
 func NewEmployees(client Client, table string) *Employees {
-	return &Employees{client: client, table: table, now: time.Now}
+	return &Employees{Now: time.Now, Log: slog.Default(), client: client, table: table}
 }
 
 // Get implements directory.Employees.
 func (s *Employees) Get(ctx context.Context, id string) (directory.Employee, error) {
+	if !directory.ValidID(id) {
+		return directory.Employee{}, directory.ErrNotFound
+	}
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: keyOf(id), ConsistentRead: aws.Bool(true),
 	})
@@ -102,105 +113,87 @@ func (s *Employees) Get(ctx context.Context, id string) (directory.Employee, err
 	return employeeOf(out.Item)
 }
 
-// Page implements directory.Employees. It reads the index of names, which
-// follows the table within moments.
-func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
-	after, err := directory.SortKeyOf(q.After)
-	if err != nil {
-		return directory.Page{}, err
-	}
-	condition := "gpk = :everyone"
-	values := map[string]types.AttributeValue{":everyone": &types.AttributeValueMemberS{Value: everyone}}
-	if after != "" {
-		condition += " AND gsk > :after"
-		values[":after"] = &types.AttributeValueMemberS{Value: after}
-	}
-	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.table, IndexName: aws.String(byName),
-		KeyConditionExpression: &condition, ExpressionAttributeValues: values,
-		Limit: aws.Int32(int32(q.Limit)),
-	})
-	if err != nil {
-		return directory.Page{}, unavailable(err)
-	}
-	var page directory.Page
-	for _, av := range out.Items {
-		e, err := employeeOf(av)
-		if err != nil {
-			return directory.Page{}, err
-		}
-		page.Employees = append(page.Employees, e)
-	}
-	if out.LastEvaluatedKey != nil && len(page.Employees) > 0 {
-		page.Next = directory.Cursor(page.Employees[len(page.Employees)-1].SortKey())
-	}
-	return page, nil
-}
-
 // Create implements directory.Employees.
 func (s *Employees) Create(ctx context.Context, e directory.Employee) (directory.Employee, error) {
 	e.Version, e.Updated = 1, s.stamp()
-	return e, s.put(ctx, e, "attribute_not_exists(pk)", nil)
+	item, err := itemOf(e)
+	if err != nil {
+		return directory.Employee{}, err
+	}
+	return e, s.change(ctx, e.ID, func(ctx context.Context) error {
+		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: &s.table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		})
+		if refused(err) {
+			return s.unless(ctx, e)
+		}
+		return unavailable(err)
+	})
 }
 
 // Update implements directory.Employees.
 func (s *Employees) Update(ctx context.Context, e directory.Employee) (directory.Employee, error) {
-	stale, err := attributevalue.Marshal(e.Version)
+	stale := e.Version
+	e.Version, e.Updated = stale+1, s.stamp()
+	item, err := itemOf(e)
 	if err != nil {
 		return directory.Employee{}, err
 	}
-	e.Version, e.Updated = e.Version+1, s.stamp()
-	return e, s.put(ctx, e, "attribute_exists(pk) AND version = :stale", map[string]types.AttributeValue{":stale": stale})
+	update := updateOf(s.table, item, optionalAttributes...)
+	update.ConditionExpression = aws.String("version = :stale")
+	update.ExpressionAttributeValues[":stale"] = number(stale)
+	return e, s.change(ctx, e.ID, func(ctx context.Context) error {
+		_, err := s.client.UpdateItem(ctx, update)
+		if refused(err) {
+			return s.unless(ctx, e)
+		}
+		return unavailable(err)
+	})
 }
 
-func (s *Employees) put(ctx context.Context, e directory.Employee, condition string, values map[string]types.AttributeValue) error {
-	item, err := itemOf(e)
+// unless returns nil if e is what is stored, else why it was refused: a call
+// whose answer is lost is repeated, and then meets its own change.
+func (s *Employees) unless(ctx context.Context, e directory.Employee) error {
+	stored, err := s.Get(ctx, e.ID)
 	if err != nil {
 		return err
 	}
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.table, Item: item, ConditionExpression: &condition, ExpressionAttributeValues: values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	return refused(err)
-}
-
-// refused tells a condition that failed from a store that does not answer.
-func refused(err error) error {
-	var failed *types.ConditionalCheckFailedException
-	switch {
-	case errors.As(err, &failed) && failed.Item == nil:
-		return directory.ErrNotFound
-	case errors.As(err, &failed):
+	have, err := itemOf(stored)
+	if err != nil {
+		return err
+	}
+	want, err := itemOf(e)
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(have, want) {
 		return directory.ErrConflict
-	default:
-		return unavailable(err)
 	}
-}
-
-// Locations implements directory.Employees.
-func (s *Employees) Locations(ctx context.Context, limit int) ([]string, error) {
-	page, err := s.Page(ctx, directory.Query{Limit: limit})
-	var locations []string
-	for _, e := range page.Employees {
-		locations = append(locations, e.Location)
-	}
-	slices.Sort(locations)
-	return slices.Compact(locations), err
+	return nil
 }
 
 // Delete implements directory.Employees.
 func (s *Employees) Delete(ctx context.Context, id string, version int64) error {
-	condition, values := "attribute_exists(pk)", map[string]types.AttributeValue(nil)
+	condition, values := "attribute_exists(pk)", attributes(nil)
 	if version != 0 {
-		condition += " AND version = :stale"
-		values = map[string]types.AttributeValue{":stale": &types.AttributeValueMemberN{Value: strconv.FormatInt(version, 10)}}
+		condition, values = "version = :stale", attributes{":stale": number(version)}
 	}
-	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: keyOf(id), ConditionExpression: &condition, ExpressionAttributeValues: values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	return s.change(ctx, id, func(ctx context.Context) error {
+		_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: &s.table, Key: keyOf(id), ConditionExpression: &condition, ExpressionAttributeValues: values,
+		})
+		if !refused(err) {
+			return unavailable(err)
+		}
+		if _, err := s.Get(ctx, id); err != nil {
+			return err
+		}
+		return directory.ErrConflict
 	})
-	return refused(err)
+}
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
 // Ping implements directory.Employees.
@@ -210,11 +203,4 @@ func (s *Employees) Ping(ctx context.Context) error {
 }
 
 // stamp is the present, as exactly as it is stored.
-func (s *Employees) stamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
-
-func unavailable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
-}
+func (s *Employees) stamp() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

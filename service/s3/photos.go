@@ -50,6 +50,9 @@ func (s *Photos) bucket(region string) string {
 
 // Put implements directory.Photos.
 func (s *Photos) Put(ctx context.Context, key string, content []byte) error {
+	if !directory.ValidPhotoKey(key) {
+		return fmt.Errorf("%q is no photo's key", key)
+	}
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:       aws.String(s.bucket(s.config.Region)),
 		Key:          &key,

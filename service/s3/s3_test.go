@@ -2,41 +2,52 @@ package s3_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/s3"
+	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/archipelago-cdk/archipelago/service/storetest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-const pattern = "photos-{region}"
-
-// start returns the configuration of each region of an emulator that has their
-// buckets.
-func start(t *testing.T, regions ...string) map[string]aws.Config {
+// start returns the address of an emulator.
+func start(t *testing.T) string {
 	t.Helper()
 	server, err := emulator.Start(t.Context(), emulator.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Stop() })
-	configs := map[string]aws.Config{}
+	return server.URL
+}
+
+// newPhotos returns a store in each region that shares new buckets at the
+// endpoint with the others.
+func newPhotos(t *testing.T, endpoint string, regions ...string) []*s3.Photos {
+	t.Helper()
+	name := directory.NewID() + "-"
+	var stores []*s3.Photos
 	for _, region := range regions {
 		config := aws.Config{
-			Region: region, BaseEndpoint: &server.URL,
+			Region: region, BaseEndpoint: &endpoint,
 			Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 		}
 		client := awss3.NewFromConfig(config, func(o *awss3.Options) { o.UsePathStyle = true })
 		_, err := client.CreateBucket(t.Context(), &awss3.CreateBucketInput{
-			Bucket: aws.String("photos-" + region),
+			Bucket: aws.String(name + region),
 			CreateBucketConfiguration: &types.CreateBucketConfiguration{
 				LocationConstraint: types.BucketLocationConstraint(region),
 			},
@@ -44,19 +55,27 @@ func start(t *testing.T, regions ...string) map[string]aws.Config {
 		if err != nil {
 			t.Fatal(err)
 		}
-		configs[region] = config
+		stores = append(stores, s3.NewPhotos(config, name+setting.RegionPlaceholder))
 	}
-	return configs
+	return stores
 }
 
 func TestPhotos(t *testing.T) {
-	configs := start(t, "eu-west-1")
-	storetest.Photos(t, func(t *testing.T) directory.Photos { return s3.NewPhotos(configs["eu-west-1"], pattern) })
+	endpoint := start(t)
+	storetest.Photos(t, func(t *testing.T) directory.Photos { return newPhotos(t, endpoint, "eu-west-1")[0] })
+}
+
+// TestPhotosOnAnother runs the suite on a second implementation of S3, which is
+// the one that load tests use.
+func TestPhotosOnAnother(t *testing.T) {
+	server := httptest.NewServer(gofakes3.New(s3mem.New()).Server())
+	t.Cleanup(server.Close)
+	storetest.Photos(t, func(t *testing.T) directory.Photos { return newPhotos(t, server.URL, "eu-west-1")[0] })
 }
 
 func TestURLIsOfTheRegionOfTheUpload(t *testing.T) {
-	configs := start(t, "eu-west-1", "us-west-2")
-	here, there := s3.NewPhotos(configs["eu-west-1"], pattern), s3.NewPhotos(configs["us-west-2"], pattern)
+	stores := newPhotos(t, start(t), "eu-west-1", "us-west-2")
+	here, there := stores[0], stores[1]
 	content := []byte("photo")
 	photo := directory.Photo{Key: directory.PhotoKey(directory.NewID(), content, "png"), Region: "us-west-2"}
 	if err := there.Put(t.Context(), photo.Key, content); err != nil {
@@ -77,4 +96,57 @@ func TestURLIsOfTheRegionOfTheUpload(t *testing.T) {
 	if _, err := there.URL(t.Context(), photo); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("got %v, want no other place than the photo's own region", err)
 	}
+}
+
+// TestCallsEndWithTheirContext: whether S3 is silent, stops within an answer or
+// refuses again and again, every call returns when its time is over, and says why.
+func TestCallsEndWithTheirContext(t *testing.T) {
+	over := make(chan struct{})
+	handlers := map[string]http.HandlerFunc{
+		"silent": func(http.ResponseWriter, *http.Request) { <-over },
+		"stopping": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-over
+		},
+		"failing": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+	}
+	key := directory.PhotoKey("id", nil, "jpg")
+	for name, handler := range handlers {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		photos := s3.NewPhotos(aws.Config{
+			Region: "eu-west-1", BaseEndpoint: &server.URL,
+			Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+		}, "photos")
+		calls := map[string]func(context.Context) error{
+			"Get": func(ctx context.Context) error { _, err := photos.Get(ctx, key); return err },
+			"Walk": func(ctx context.Context) error {
+				return photos.Walk(ctx, func(directory.StoredPhoto) error { return nil })
+			},
+		}
+		if name != "stopping" { // these have an answer without a body
+			calls["Put"] = func(ctx context.Context) error { return photos.Put(ctx, key, []byte("photo")) }
+			calls["Delete"] = func(ctx context.Context) error { return photos.Delete(ctx, key) }
+			calls["Ping"] = photos.Ping
+		}
+		for call, do := range calls {
+			t.Run(name+"/"+call, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				defer cancel()
+				start := time.Now()
+				err := do(ctx)
+				if !errors.Is(err, directory.ErrUnavailable) {
+					t.Errorf("got error %v, want %v", err, directory.ErrUnavailable)
+				}
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
+		}
+	}
+	// Servers are closed after the calls, and wait for their requests.
+	t.Cleanup(func() { close(over) })
 }

@@ -1,212 +1,189 @@
-// Package sqlite is the embedded store: employees in a SQLite database and
-// photos as files beside it. It needs no other program.
 package sqlite
 
 import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
-const schema = `
-CREATE TABLE IF NOT EXISTS employees (
-	id           TEXT PRIMARY KEY,
-	sort_key     TEXT NOT NULL UNIQUE,
-	full_name    TEXT NOT NULL,
-	location     TEXT NOT NULL,
-	job_title    TEXT NOT NULL,
-	badges       TEXT NOT NULL,
-	photo_key    TEXT NOT NULL,
-	photo_region TEXT NOT NULL,
-	version      INTEGER NOT NULL,
-	updated      INTEGER NOT NULL
-) STRICT, WITHOUT ROWID`
+// columns are an employee's, in the order of values and scanEmployee.
+const columns = "e.id, e.full_name, e.location, e.job_title, e.badges, e.photo_key, e.thumbnail, e.photo_width, e.photo_height, e.photo_region, e.version, e.updated"
 
-const columns = "id, full_name, location, job_title, badges, photo_key, photo_region, version, updated"
-
-// Employees is a directory.Employees in a SQLite database.
-type Employees struct {
-	db  *sql.DB
-	now func() time.Time
-}
-
-// OpenEmployees opens the database in dir, and makes both where there are none.
-func OpenEmployees(ctx context.Context, dir string) (*Employees, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
-	}
-	// With a write-ahead log readers never wait for a writer; every commit is
-	// on the disk before it is acknowledged.
-	dsn := "file:" + filepath.Join(dir, "directory.db") +
-		"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(2000)&_txlock=immediate"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(4)
-	if _, err := db.ExecContext(ctx, schema); err != nil {
-		return nil, errors.Join(fmt.Errorf("the database in %s cannot be opened: %w", dir, err), db.Close())
-	}
-	return &Employees{db: db, now: time.Now}, nil
-}
-
-// Close closes the database.
-func (s *Employees) Close() error { return s.db.Close() }
+const getEmployee = "SELECT " + columns + " FROM employees AS e WHERE e.id = ?"
 
 // Get implements directory.Employees.
-func (s *Employees) Get(ctx context.Context, id string) (directory.Employee, error) {
-	e, err := scan(s.db.QueryRowContext(ctx, "SELECT "+columns+" FROM employees WHERE id = ?", id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return directory.Employee{}, directory.ErrNotFound
+func (s *Store) Get(ctx context.Context, id string) (directory.Employee, error) {
+	return found(scanEmployee(s.reads.QueryRowContext(ctx, getEmployee, id)))
+}
+
+// pageQuery returns what selects the page of at most limit employees of part,
+// and one more where another page follows.
+func pageQuery(part directory.Part, limit int) (query string, args []any) {
+	query = "SELECT " + columns + " FROM lists AS l CROSS JOIN employees AS e ON e.id = l.id WHERE l.list = ? AND l.sort_key > ?"
+	args = []any{part.List, part.After}
+	if part.Before != "" {
+		query += " AND l.sort_key < ?"
+		args = append(args, part.Before)
 	}
-	return e, unavailable(err)
+	return query + " ORDER BY l.sort_key LIMIT ?", append(args, limit+1)
 }
 
 // Page implements directory.Employees.
-func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
-	after, err := directory.SortKeyOf(q.After)
+func (s *Store) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
+	part, err := q.Part()
 	if err != nil {
 		return directory.Page{}, err
 	}
-	// One more than the page tells whether another follows.
-	limit := q.Limit
-	rows, err := s.db.QueryContext(ctx,
-		"SELECT "+columns+" FROM employees WHERE sort_key > ? ORDER BY sort_key LIMIT ?", after, limit+1)
+	query, args := pageQuery(part, q.Limit)
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	employees, err := collect(rows, err, scanEmployee)
 	if err != nil {
-		return directory.Page{}, unavailable(err)
+		return directory.Page{}, err
 	}
-	defer rows.Close()
-	var page directory.Page
-	for rows.Next() {
-		if len(page.Employees) == limit {
-			page.Next = directory.Cursor(page.Employees[limit-1].SortKey())
-			break
-		}
-		e, err := scan(rows)
-		if err != nil {
-			return directory.Page{}, unavailable(err)
-		}
-		page.Employees = append(page.Employees, e)
+	if len(employees) <= q.Limit {
+		return directory.Page{Employees: employees}, nil
 	}
-	return page, unavailable(rows.Err())
+	employees = employees[:q.Limit]
+	return directory.Page{Employees: employees, Next: directory.Cursor(employees[q.Limit-1].SortKey())}, nil
+}
+
+// locationsQuery selects each location in one of its spellings.
+const locationsQuery = "SELECT min(name) FROM locations GROUP BY folded ORDER BY folded LIMIT ?"
+
+// Locations implements directory.Employees.
+func (s *Store) Locations(ctx context.Context, limit int) ([]string, error) {
+	rows, err := s.reads.QueryContext(ctx, locationsQuery, limit)
+	return collect(rows, err, func(row scanner) (location string, err error) {
+		return location, row.Scan(&location)
+	})
 }
 
 // Create implements directory.Employees.
-func (s *Employees) Create(ctx context.Context, e directory.Employee) (directory.Employee, error) {
+func (s *Store) Create(ctx context.Context, e directory.Employee) (directory.Employee, error) {
 	e.Version, e.Updated = 1, s.stamp()
-	badges, err := json.Marshal(e.Badges)
-	if err != nil {
-		return directory.Employee{}, err
-	}
-	_, err = s.db.ExecContext(ctx,
-		"INSERT INTO employees (sort_key, "+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		e.SortKey(), e.ID, e.FullName, e.Location, e.JobTitle, string(badges), e.Photo.Key, e.Photo.Region, e.Version, e.Updated.UnixMilli())
-	if taken(err) {
-		return directory.Employee{}, directory.ErrConflict
-	}
-	return e, unavailable(err)
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO employees (id, full_name, location, job_title, badges, photo_key, thumbnail, photo_width, photo_height, photo_region, version, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			e.ID, e.FullName, e.Location, e.JobTitle, asJSON(e.Badges),
+			e.Photo.Key, e.Photo.Thumbnail, e.Photo.Width, e.Photo.Height, e.Photo.Region, e.Version, e.Updated.UnixMilli())
+		if taken(err) {
+			return directory.ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		return enter(ctx, tx, e)
+	})
+	return e, err
 }
 
 // Update implements directory.Employees.
-func (s *Employees) Update(ctx context.Context, e directory.Employee) (directory.Employee, error) {
+func (s *Store) Update(ctx context.Context, e directory.Employee) (directory.Employee, error) {
 	stale := e.Version
 	e.Version, e.Updated = stale+1, s.stamp()
-	badges, err := json.Marshal(e.Badges)
-	if err != nil {
-		return directory.Employee{}, err
-	}
-	result, err := s.db.ExecContext(ctx, `UPDATE employees SET sort_key = ?, full_name = ?, location = ?, job_title = ?,
-		badges = ?, photo_key = ?, photo_region = ?, version = ?, updated = ? WHERE id = ? AND version = ?`,
-		e.SortKey(), e.FullName, e.Location, e.JobTitle, string(badges), e.Photo.Key, e.Photo.Region, e.Version, e.Updated.UnixMilli(), e.ID, stale)
-	if err != nil {
-		return directory.Employee{}, unavailable(err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 1 {
-		return e, unavailable(err)
-	}
-	if _, err := s.Get(ctx, e.ID); err != nil {
-		return directory.Employee{}, err
-	}
-	return directory.Employee{}, directory.ErrConflict
-}
-
-// Locations implements directory.Employees.
-func (s *Employees) Locations(ctx context.Context, limit int) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT location FROM employees ORDER BY location LIMIT ?", limit)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	defer rows.Close()
-	var locations []string
-	for rows.Next() {
-		var location string
-		if err := rows.Scan(&location); err != nil {
-			return nil, unavailable(err)
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		before, err := found(scanEmployee(tx.QueryRowContext(ctx, getEmployee, e.ID)))
+		if err != nil {
+			return err
 		}
-		locations = append(locations, location)
-	}
-	return locations, unavailable(rows.Err())
+		if before.Version != stale {
+			return directory.ErrConflict
+		}
+		if err := leave(ctx, tx, before); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE employees SET full_name = ?, location = ?, job_title = ?, badges = ?, photo_key = ?, thumbnail = ?, photo_width = ?, photo_height = ?, photo_region = ?, version = ?, updated = ? WHERE id = ?",
+			e.FullName, e.Location, e.JobTitle, asJSON(e.Badges),
+			e.Photo.Key, e.Photo.Thumbnail, e.Photo.Width, e.Photo.Height, e.Photo.Region, e.Version, e.Updated.UnixMilli(), e.ID)
+		if err != nil {
+			return err
+		}
+		return enter(ctx, tx, e)
+	})
+	return e, err
 }
 
 // Delete implements directory.Employees.
-func (s *Employees) Delete(ctx context.Context, id string, version int64) error {
-	result, err := s.db.ExecContext(ctx, "DELETE FROM employees WHERE id = ? AND (version = ? OR ? = 0)", id, version, version)
+func (s *Store) Delete(ctx context.Context, id string, version int64) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		e, err := found(scanEmployee(tx.QueryRowContext(ctx, getEmployee, id)))
+		if err != nil {
+			return err
+		}
+		if version != 0 && e.Version != version {
+			return directory.ErrConflict
+		}
+		if err := leave(ctx, tx, e); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM employees WHERE id = ?", id)
+		return err
+	})
+}
+
+// enter puts employees into their lists and counts them at their locations.
+func enter(ctx context.Context, tx *sql.Tx, employees ...directory.Employee) error {
+	entries, locations := [][]string{}, [][]string{}
+	for _, e := range employees {
+		sortKey := e.SortKey()
+		for _, list := range e.Lists() {
+			entries = append(entries, []string{list, sortKey, e.ID})
+		}
+		locations = append(locations, []string{directory.Fold(e.Location), e.Location})
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO lists (list, sort_key, id)
+		SELECT value->>0, value->>1, value->>2 FROM json_each(?)`, asJSON(entries))
 	if err != nil {
-		return unavailable(err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 1 {
-		return unavailable(err)
-	}
-	if _, err := s.Get(ctx, id); err != nil {
 		return err
 	}
-	return directory.ErrConflict
+	_, err = tx.ExecContext(ctx, `INSERT INTO locations (folded, name, employees)
+		SELECT value->>0, value->>1, 1 FROM json_each(?) WHERE true
+		ON CONFLICT DO UPDATE SET employees = employees + 1`, asJSON(locations))
+	return err
+}
+
+// leave takes back what enter did.
+func leave(ctx context.Context, tx *sql.Tx, e directory.Employee) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM lists WHERE sort_key = ? AND list IN (SELECT value FROM json_each(?))",
+		e.SortKey(), asJSON(e.Lists()))
+	if err != nil {
+		return err
+	}
+	folded := directory.Fold(e.Location)
+	_, err = tx.ExecContext(ctx, "UPDATE locations SET employees = employees - 1 WHERE folded = ? AND name = ?", folded, e.Location)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM locations WHERE folded = ? AND name = ? AND employees = 0", folded, e.Location)
+	return err
+}
+
+// asJSON returns strings as json_each reads them: one statement for many.
+func asJSON[T []string | [][]string](strings T) string {
+	b, err := json.Marshal(strings)
+	if err != nil {
+		panic(err) // there are no strings that JSON cannot hold
+	}
+	return string(b)
 }
 
 // Ping implements directory.Employees.
-func (s *Employees) Ping(ctx context.Context) error {
+func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.Page(ctx, directory.Query{Limit: 1})
 	return err
 }
 
-// stamp is the present, as exactly as it is stored.
-func (s *Employees) stamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
-
-type scanner interface{ Scan(...any) error }
-
-func scan(row scanner) (directory.Employee, error) {
+func scanEmployee(row scanner) (directory.Employee, error) {
 	var e directory.Employee
 	var badges string
 	var updated int64
-	err := row.Scan(&e.ID, &e.FullName, &e.Location, &e.JobTitle, &badges, &e.Photo.Key, &e.Photo.Region, &e.Version, &updated)
+	err := row.Scan(&e.ID, &e.FullName, &e.Location, &e.JobTitle, &badges,
+		&e.Photo.Key, &e.Photo.Thumbnail, &e.Photo.Width, &e.Photo.Height, &e.Photo.Region, &e.Version, &updated)
 	if err != nil {
 		return directory.Employee{}, err
 	}
 	e.Updated = time.UnixMilli(updated).UTC()
 	return e, json.Unmarshal([]byte(badges), &e.Badges)
-}
-
-// taken tells whether err is a key that exists: the id, or the sort key, which
-// holds it.
-func taken(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) &&
-		(e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
-}
-
-// unavailable wraps what SQLite says, a full disk for one.
-func unavailable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
 }

@@ -35,9 +35,12 @@ func (s *Photos) Close() error { return s.root.Close() }
 
 // Put implements directory.Photos. A photo that did not fit on the disk leaves
 // nothing behind.
-func (s *Photos) Put(_ context.Context, key string, content []byte) error {
+func (s *Photos) Put(ctx context.Context, key string, content []byte) error {
 	if !directory.ValidPhotoKey(key) {
 		return fmt.Errorf("%q is no photo's key", key)
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
 	}
 	path := filepath.FromSlash(key)
 	if err := s.root.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -67,9 +70,12 @@ func (s *Photos) write(path string, content []byte) error {
 }
 
 // Get implements directory.Photos.
-func (s *Photos) Get(_ context.Context, key string) ([]byte, error) {
+func (s *Photos) Get(ctx context.Context, key string) ([]byte, error) {
 	if !directory.ValidPhotoKey(key) {
 		return nil, directory.ErrNotFound
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err)
 	}
 	content, err := s.root.ReadFile(filepath.FromSlash(key))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,8 +85,11 @@ func (s *Photos) Get(_ context.Context, key string) ([]byte, error) {
 }
 
 // Walk implements directory.Photos.
-func (s *Photos) Walk(_ context.Context, visit func(directory.StoredPhoto) error) error {
+func (s *Photos) Walk(ctx context.Context, visit func(directory.StoredPhoto) error) error {
 	return fs.WalkDir(s.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err := ctx.Err(); err != nil {
+			return unavailable(err)
+		}
 		if err != nil || entry.IsDir() || !directory.ValidPhotoKey(filepath.ToSlash(path)) {
 			return unavailable(err)
 		}
@@ -96,9 +105,12 @@ func (s *Photos) Walk(_ context.Context, visit func(directory.StoredPhoto) error
 }
 
 // Delete implements directory.Photos.
-func (s *Photos) Delete(_ context.Context, key string) error {
+func (s *Photos) Delete(ctx context.Context, key string) error {
 	if !directory.ValidPhotoKey(key) {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
 	}
 	if err := s.root.Remove(filepath.FromSlash(key)); !errors.Is(err, fs.ErrNotExist) {
 		return unavailable(err)

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,12 +31,22 @@ func Employees(t *testing.T, newStore func(*testing.T) directory.Employees) {
 		"an id is taken once":            testCreateTwice,
 		"unknown employees":              testUnknown,
 		"update":                         testUpdate,
+		"a photo comes and goes":         testPhotoFields,
 		"a stale update changes nothing": testStaleUpdate,
 		"one of many updates wins":       testConcurrentUpdates,
 		"delete":                         testDelete,
+		"a stale delete changes nothing": testStaleDelete,
+		"an id comes back":               testCreateAgain,
 		"pages":                          testPages,
-		"a list follows changes":         testListFollowsChanges,
+		"filters":                        testFilters,
+		"names and locations are folded": testFolding,
+		"pages part equal names":         testEqualNames,
+		"the longest fields":             testLongest,
+		"lists follow changes":           testListsFollowChanges,
+		"cursors of others":              testForeignCursors,
 		"invalid cursors":                testInvalidCursor,
+		"locations":                      testLocations,
+		"a call ends with its context":   testContext,
 		"ping":                           testPing,
 	}
 	for name, test := range tests {
@@ -91,11 +102,21 @@ func testEveryField(t *testing.T, s directory.Employees) {
 	e := employee("Zoë <b>\"Ñandú\"</b> & Søn 🐧")
 	e.Location, e.JobTitle = "São Tomé", "Vice'; DROP TABLE employees; --"
 	e.Badges = []string{"linux", "camera"}
-	e.Photo = directory.Photo{Key: directory.PhotoKey(e.ID, []byte("photo"), "png"), Region: "eu-west-1"}
+	e.Photo = photo(e.ID, "photo")
 	create(t, s, e)
 	e.Version = 1
 	if diff := cmp.Diff(e, get(t, s, e.ID), changes); diff != "" {
 		t.Errorf("what was read differs (-created +got):\n%s", diff)
+	}
+	for _, q := range []directory.Query{{}, {Location: e.Location}, {Badge: "camera"}, {Location: e.Location, Badge: "linux"}} {
+		eventually(t, s, q, e)
+	}
+}
+
+func photo(id, content string) directory.Photo {
+	return directory.Photo{
+		Key: directory.PhotoKey(id, []byte(content), "png"), Thumbnail: directory.PhotoKey(id, []byte(content+" small"), "jpg"),
+		Width: 600, Height: 800, Region: "eu-west-1",
 	}
 }
 
@@ -120,8 +141,10 @@ func testUnknown(t *testing.T, s directory.Employees) {
 	_, err = s.Update(t.Context(), e)
 	wantError(t, err, directory.ErrNotFound)
 	wantError(t, s.Delete(t.Context(), e.ID, 0), directory.ErrNotFound)
+	wantError(t, s.Delete(t.Context(), e.ID, 1), directory.ErrNotFound)
 	_, err = s.Get(t.Context(), e.ID)
 	wantError(t, err, directory.ErrNotFound)
+	eventually(t, s, directory.Query{})
 }
 
 func testUpdate(t *testing.T, s directory.Employees) {
@@ -140,6 +163,21 @@ func testUpdate(t *testing.T, s directory.Employees) {
 	}
 }
 
+func testPhotoFields(t *testing.T, s directory.Employees) {
+	e := create(t, s, employee("Ada"))
+	for _, p := range []directory.Photo{photo(e.ID, "first"), {Key: directory.PhotoKey(e.ID, []byte("old"), "jpg")}, {}} {
+		e.Photo = p
+		var err error
+		if e, err = s.Update(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, s, e.ID).Photo; got != p {
+			t.Errorf("got the photo %+v, want %+v", got, p)
+		}
+		eventually(t, s, directory.Query{Location: e.Location}, e)
+	}
+}
+
 func testStaleUpdate(t *testing.T, s directory.Employees) {
 	stale := create(t, s, employee("First"))
 	fresh := stale
@@ -147,12 +185,19 @@ func testStaleUpdate(t *testing.T, s directory.Employees) {
 	if _, err := s.Update(t.Context(), fresh); err != nil {
 		t.Fatal(err)
 	}
-	stale.FullName = "Third"
-	_, err := s.Update(t.Context(), stale)
-	wantError(t, err, directory.ErrConflict)
+	stale.FullName, stale.Location = "Third", "Porto"
+	for _, version := range []int64{stale.Version, 0, 3} {
+		stale.Version = version
+		_, err := s.Update(t.Context(), stale)
+		wantError(t, err, directory.ErrConflict)
+	}
 	if got := get(t, s, stale.ID); got.FullName != "Second" || got.Version != 2 {
 		t.Errorf("got %q in version %d, want Second in 2", got.FullName, got.Version)
 	}
+	fresh.Version = 2
+	eventually(t, s, directory.Query{}, fresh)
+	eventually(t, s, directory.Query{Location: "Porto"})
+	eventuallyLocations(t, s, "Lisbon")
 }
 
 func testConcurrentUpdates(t *testing.T, s directory.Employees) {
@@ -184,81 +229,348 @@ func testConcurrentUpdates(t *testing.T, s directory.Employees) {
 }
 
 func testDelete(t *testing.T, s directory.Employees) {
-	e, other := create(t, s, employee("Gone")), create(t, s, employee("Stays"))
-	if err := s.Delete(t.Context(), e.ID, 0); err != nil {
-		t.Fatal(err)
-	}
-	_, err := s.Get(t.Context(), e.ID)
-	wantError(t, err, directory.ErrNotFound)
-	get(t, s, other.ID)
-	eventually(t, s, []string{"Stays"})
-}
-
-// list returns the names on all pages of limit.
-func list(t *testing.T, s directory.Employees, limit int) []string {
-	t.Helper()
-	var names []string
-	for cursor := ""; ; {
-		page, err := s.Page(t.Context(), directory.Query{After: cursor, Limit: limit})
-		if err != nil {
+	e, other := employee("Gone"), create(t, s, employee("Stays"))
+	e.Location, e.Badges = "Porto", []string{"linux"}
+	for _, version := range []int64{0, 1} { // whatever it is, and this one
+		create(t, s, e)
+		if err := s.Delete(t.Context(), e.ID, version); err != nil {
 			t.Fatal(err)
 		}
-		if len(page.Employees) > limit {
-			t.Fatalf("a page has %d employees, want at most %d", len(page.Employees), limit)
+		_, err := s.Get(t.Context(), e.ID)
+		wantError(t, err, directory.ErrNotFound)
+		eventually(t, s, directory.Query{}, other)
+		for _, q := range []directory.Query{{Location: "Porto"}, {Badge: "linux"}, {Location: "Porto", Badge: "linux"}} {
+			eventually(t, s, q)
 		}
-		for _, e := range page.Employees {
-			names = append(names, e.FullName)
-		}
-		if page.Next == "" {
-			return names
-		}
-		cursor = page.Next
 	}
 }
 
-// eventually waits until the list is want.
-func eventually(t *testing.T, s directory.Employees, want []string) {
+func testStaleDelete(t *testing.T, s directory.Employees) {
+	e := create(t, s, employee("Ada"))
+	e, err := s.Update(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []int64{1, 3} {
+		wantError(t, s.Delete(t.Context(), e.ID, version), directory.ErrConflict)
+	}
+	get(t, s, e.ID)
+	eventually(t, s, directory.Query{Location: e.Location}, e)
+	if err := s.Delete(t.Context(), e.ID, e.Version); err != nil {
+		t.Error(err)
+	}
+}
+
+// testCreateAgain: who is deleted in a late version comes back in the first.
+func testCreateAgain(t *testing.T, s directory.Employees) {
+	e := create(t, s, employee("Ada"))
+	updated, err := s.Update(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), e.ID, updated.Version); err != nil {
+		t.Fatal(err)
+	}
+	e.FullName, e.Badges = "Ada again", []string{"bug"}
+	e = create(t, s, e)
+	for _, q := range []directory.Query{{}, {Location: e.Location}, {Badge: "bug", Location: e.Location}} {
+		eventually(t, s, q, e)
+	}
+}
+
+// walk returns the employees on all pages of q, each of at most limit.
+func walk(t TB, s directory.Employees, q directory.Query, limit int) []directory.Employee {
 	t.Helper()
-	var got []string
+	var all []directory.Employee
+	q.Limit = limit
+	for pages := 1; ; pages++ {
+		page, err := s.Page(t.Context(), q)
+		if err != nil {
+			t.Fatalf("there is no page of %+v: %v", q, err)
+		}
+		all = append(all, page.Employees...)
+		switch {
+		case len(page.Employees) > limit:
+			t.Fatalf("a page has %d employees, want at most %d", len(page.Employees), limit)
+		case page.Next == "":
+			return all
+		case len(page.Employees) < limit:
+			t.Fatalf("a page that another follows has %d employees, want %d", len(page.Employees), limit)
+		case pages > 1000:
+			t.Fatalf("there are more than 1000 pages of %d", limit)
+		}
+		q.After = page.Next
+	}
+}
+
+// eventually waits until want are listed for q.
+func eventually(t *testing.T, s directory.Employees, q directory.Query, want ...directory.Employee) {
+	t.Helper()
+	diff := ""
 	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if got = list(t, s, 10); slices.Equal(got, want) {
+		if diff = cmp.Diff(want, walk(t, s, q, directory.MaxLimit), changes); diff == "" {
 			return
 		}
 	}
-	t.Errorf("the list is %q, want %q", got, want)
+	t.Errorf("the list of %+v differs (-want +got):\n%s", q, diff)
+}
+
+// eventuallyLocations waits until want are the locations.
+func eventuallyLocations(t *testing.T, s directory.Employees, want ...string) {
+	t.Helper()
+	var got []string
+	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var err error
+		if got, err = s.Locations(t.Context(), directory.MaxLimit); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Equal(got, want) {
+			return
+		}
+	}
+	t.Errorf("got the locations %q, want %q", got, want)
+}
+
+func names(employees []directory.Employee) []string {
+	all := []string{}
+	for _, e := range employees {
+		all = append(all, e.FullName)
+	}
+	return all
 }
 
 func testPages(t *testing.T, s directory.Employees) {
-	if got := list(t, s, 3); len(got) != 0 {
-		t.Errorf("an empty store lists %q", got)
+	if got := walk(t, s, directory.Query{}, 3); len(got) != 0 {
+		t.Errorf("an empty store lists %q", names(got))
 	}
 	want := []string{"Ana", "ana b", "Åsa", "Björn", "bob", "Ørjan", "Zoë"}
+	var all []directory.Employee
 	for _, name := range []string{"Zoë", "bob", "ana b", "Ørjan", "Åsa", "Ana", "Björn"} {
-		create(t, s, employee(name))
+		all = append(all, create(t, s, employee(name)))
 	}
-	slices.SortFunc(want, func(a, b string) int { return strings.Compare(directory.Fold(a), directory.Fold(b)) })
-	eventually(t, s, want)
+	eventually(t, s, directory.Query{}, pageOf(all, directory.Query{Limit: 100}).Employees...)
 	for _, limit := range []int{1, 3, 6, 7} {
-		if got := list(t, s, limit); !slices.Equal(got, want) {
+		if got := names(walk(t, s, directory.Query{}, limit)); !slices.Equal(got, want) {
 			t.Errorf("by pages of %d the list is %q, want %q", limit, got, want)
+		}
+	}
+	// The last page says that it is the last, also where it is full.
+	page, err := s.Page(t.Context(), directory.Query{Limit: 7})
+	if err != nil || page.Next != "" {
+		t.Errorf("got the cursor %q, %v after the last page, want none", page.Next, err)
+	}
+}
+
+// some are employees of all kinds.
+func some() []directory.Employee {
+	var all []directory.Employee
+	for i, name := range []string{"José", "JOSE B", "Josef", "Jürgen", "Ñandú", "Joan", "Søren", "Ada", "Josephine", "Zoë"} {
+		e := employee(name)
+		e.Location = []string{"Lisbon", "São Tomé", "LISBON", "New York"}[i%4]
+		e.Badges = [][]string{{"linux"}, {}, {"linux", "camera"}, {"camera", "umbrella"}, {"linux"}}[i%5]
+		all = append(all, e)
+	}
+	return all
+}
+
+// testFilters asks for all combinations.
+func testFilters(t *testing.T, s directory.Employees) {
+	var all []directory.Employee
+	for _, e := range some() {
+		all = append(all, create(t, s, e))
+	}
+	for _, prefix := range []string{"", "jo", "José", "z", "jozz"} {
+		for _, location := range []string{"", "lisbon", "São Tomé", "Lis"} {
+			for _, badge := range []string{"", "linux", "camera", "plane", "lin"} {
+				q := directory.Query{Prefix: prefix, Location: location, Badge: badge}
+				want := pageOf(all, directory.Query{Prefix: prefix, Location: location, Badge: badge, Limit: 100}).Employees
+				eventually(t, s, q, want...)
+				if got := walk(t, s, q, 2); !slices.Equal(names(got), names(want)) {
+					t.Errorf("by pages of 2 the list of %+v is %q, want %q", q, names(got), names(want))
+				}
+			}
 		}
 	}
 }
 
-func testListFollowsChanges(t *testing.T, s directory.Employees) {
-	e := create(t, s, employee("Anna"))
-	create(t, s, employee("Bert"))
-	eventually(t, s, []string{"Anna", "Bert"})
-	e.FullName = "Cleo"
-	if _, err := s.Update(t.Context(), e); err != nil {
+func testFolding(t *testing.T, s directory.Employees) {
+	all := []string{"Ægir", "İpek", "ıtır", "José", "Jose\u0301 B", "Łukasz", "Ñandú", "Øystein", "straße", "STRASSER", "Þóra"}
+	for _, name := range all {
+		e := employee(name)
+		e.Location = name
+		create(t, s, e)
+	}
+	find := func(q directory.Query) func() []string {
+		return func() []string { return names(walk(t, s, q, 100)) }
+	}
+	for _, test := range []struct {
+		text string
+		want []string
+	}{
+		{"", all}, {"aegir", all[:1]}, {"IPEK", all[1:2]}, {"itir", all[2:3]}, {"jose", all[3:5]}, {"JOSÉ b", all[4:5]},
+		{"lukasz", all[5:6]}, {"n", all[6:7]}, {"ñ", all[6:7]}, {"oy", all[7:8]}, {"straß", all[8:10]}, {"thora", all[10:]},
+	} {
+		eventuallyNames(t, find(directory.Query{Prefix: test.text}), test.want)
+	}
+	eventuallyNames(t, find(directory.Query{Location: "jose"}), []string{"José"})
+	eventuallyNames(t, find(directory.Query{Location: "STRASSE"}), []string{"straße"})
+	eventuallyLocations(t, s, all...)
+}
+
+func eventuallyNames(t *testing.T, list func() []string, want []string) {
+	t.Helper()
+	var got []string
+	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if got = list(); slices.Equal(got, want) {
+			return
+		}
+	}
+	t.Errorf("got %q, want %q", got, want)
+}
+
+func testEqualNames(t *testing.T, s directory.Employees) {
+	var all []directory.Employee
+	for _, name := range []string{"Same Name", "same name", "SAME NÁME", "Same Name", "Same Name Too"} {
+		e := employee(name)
+		e.Badges = []string{"linux"}
+		all = append(all, create(t, s, e))
+	}
+	for _, q := range []directory.Query{{}, {Prefix: "same name"}, {Badge: "linux", Location: "Lisbon", Prefix: "s"}} {
+		q.Limit = directory.MaxLimit
+		want := pageOf(all, q).Employees
+		eventually(t, s, q, want...)
+		for _, limit := range []int{1, 2, 3} {
+			if diff := cmp.Diff(want, walk(t, s, q, limit), changes); diff != "" {
+				t.Errorf("by pages of %d the list of %+v differs (-want +got):\n%s", limit, q, diff)
+			}
+		}
+	}
+}
+
+// testLongest keeps what is longest before and after folding.
+func testLongest(t *testing.T, s directory.Employees) {
+	var all []directory.Employee
+	for _, letter := range []string{"🐧", "ﷺ", "각"} {
+		e := employee(strings.Repeat(letter, directory.MaxField))
+		e.Location, e.JobTitle = e.FullName, e.FullName
+		for _, badge := range directory.Badges {
+			e.Badges = append(e.Badges, badge.ID)
+		}
+		e = create(t, s, e)
+		all = append(all, e)
+		eventually(t, s, directory.Query{Location: e.Location, Badge: "umbrella", Prefix: e.FullName}, e)
+	}
+	q := directory.Query{Badge: "apple", Limit: directory.MaxLimit}
+	eventually(t, s, q, pageOf(all, q).Employees...)
+	if got := walk(t, s, q, 1); len(got) != len(all) {
+		t.Errorf("by pages of 1 there are %d employees, want %d", len(got), len(all))
+	}
+	for _, e := range all {
+		if err := s.Delete(t.Context(), e.ID, 1); err != nil {
+			t.Error(err)
+		}
+	}
+	eventually(t, s, q)
+}
+
+func testListsFollowChanges(t *testing.T, s directory.Employees) {
+	e, bert := employee("Anna"), create(t, s, employee("Bert"))
+	e.Badges = []string{"linux"}
+	e = create(t, s, e)
+	eventually(t, s, directory.Query{}, e, bert)
+	before := directory.Query{Location: "Lisbon", Badge: "linux"}
+	eventually(t, s, before, e)
+	e.FullName, e.Location, e.Badges = "Cleo", "Porto", []string{"camera"}
+	e, err := s.Update(t.Context(), e)
+	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, s, []string{"Bert", "Cleo"})
+	eventually(t, s, directory.Query{}, bert, e)
+	for _, q := range []directory.Query{before, {Badge: "linux"}, {Location: "Lisbon", Prefix: "anna"}, {Prefix: "anna"}} {
+		eventually(t, s, q)
+	}
+	for _, q := range []directory.Query{{Location: "porto", Badge: "camera", Prefix: "cleo"}, {Badge: "camera"}, {Location: "Porto"}, {Prefix: "c"}} {
+		eventually(t, s, q, e)
+	}
+	eventually(t, s, directory.Query{Location: "Lisbon"}, bert)
+	// What no list is made of is in the lists, too.
+	e.JobTitle = "Captain"
+	if e, err = s.Update(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, s, directory.Query{Badge: "camera", Location: "Porto"}, e)
+}
+
+// testForeignCursors uses cursors of one list with another, and of nobody.
+func testForeignCursors(t *testing.T, s directory.Employees) {
+	var all []directory.Employee
+	for _, e := range some() {
+		all = append(all, create(t, s, e))
+	}
+	eventually(t, s, directory.Query{}, pageOf(all, directory.Query{Limit: 100}).Employees...)
+	for _, after := range []string{all[0].SortKey(), all[9].SortKey(), "jo", "m\x01", "zz", "\U0010ffff", "\x00", "0"} {
+		for _, q := range []directory.Query{{}, {Prefix: "jo"}, {Location: "Lisbon"}, {Badge: "linux", Prefix: "jose"}} {
+			q.After, q.Limit = directory.Cursor(after), directory.MaxLimit
+			eventually(t, s, q, pageOf(all, q).Employees...)
+		}
+	}
 }
 
 func testInvalidCursor(t *testing.T, s directory.Employees) {
-	_, err := s.Page(t.Context(), directory.Query{After: "%%%", Limit: 3})
-	wantError(t, err, directory.ErrInvalidCursor)
+	for _, cursor := range []string{"%%%", "_w", strings.Repeat("a", 4096)} {
+		_, err := s.Page(t.Context(), directory.Query{After: cursor, Badge: "linux", Limit: 3})
+		wantError(t, err, directory.ErrInvalidCursor)
+	}
+}
+
+func testLocations(t *testing.T, s directory.Employees) {
+	eventuallyLocations(t, s)
+	at := func(location string) directory.Employee {
+		e := employee("Somebody")
+		e.Location = location
+		return create(t, s, e)
+	}
+	first, second := at("Évora"), at("Évora")
+	at("zürich")
+	at("Athens")
+	eventuallyLocations(t, s, "Athens", "Évora", "zürich")
+	if got, err := s.Locations(t.Context(), 2); err != nil || !slices.Equal(got, []string{"Athens", "Évora"}) {
+		t.Errorf("got the first two locations %q, %v", got, err)
+	}
+	// A location is there while anybody is.
+	if err := s.Delete(t.Context(), first.ID, 1); err != nil {
+		t.Fatal(err)
+	}
+	eventuallyLocations(t, s, "Athens", "Évora", "zürich")
+	second.Location = "EVORA"
+	if _, err := s.Update(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	eventuallyLocations(t, s, "Athens", "EVORA", "zürich")
+	second.Location, second.Version = "Athens", 2
+	if _, err := s.Update(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	eventuallyLocations(t, s, "Athens", "zürich")
+}
+
+// testContext: a call whose context has ended changes nothing.
+func testContext(t *testing.T, s directory.Employees) {
+	e := create(t, s, employee("Ada"))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, err := s.Get(ended, e.ID)
+	wantError(t, err, directory.ErrUnavailable)
+	_, err = s.Page(ended, directory.Query{Limit: 1})
+	wantError(t, err, directory.ErrUnavailable)
+	_, err = s.Locations(ended, 1)
+	wantError(t, err, directory.ErrUnavailable)
+	_, err = s.Create(ended, employee("Bob"))
+	wantError(t, err, directory.ErrUnavailable)
+	_, err = s.Update(ended, e)
+	wantError(t, err, directory.ErrUnavailable)
+	wantError(t, s.Delete(ended, e.ID, 0), directory.ErrUnavailable)
+	eventually(t, s, directory.Query{}, e)
 }
 
 func testPing(t *testing.T, s directory.Employees) {
