@@ -14,7 +14,7 @@ const (
 	Listen = "LISTEN"
 	// EmployeesTable is the DynamoDB table that holds the employees. Default:
 	// none, the employees are in the embedded store. It goes together with
-	// PhotosBucket.
+	// SessionsTable and PhotosBucket.
 	EmployeesTable = "EMPLOYEES_TABLE"
 	// PhotosBucket is the name of the S3 bucket that holds the photos, in
 	// which RegionPlaceholder stands for the region: each region has its own
@@ -26,6 +26,9 @@ const (
 	SessionsTable = "SESSIONS_TABLE"
 	// DataDir is the directory of the embedded store. Default: "data".
 	DataDir = "DATA_DIR"
+	// SpoolDir is the directory in which uploads lie while they are worked on, on
+	// a disk. Default: the system's directory for temporary files.
+	SpoolDir = "SPOOL_DIR"
 	// AllowCleartext set to "true" allows writes by clients that come neither
 	// over TLS nor from this machine's loopback. Default: "false".
 	AllowCleartext = "ALLOW_CLEARTEXT"
@@ -68,3 +71,7 @@ const (
 
 // Port is the TCP port the service listens on behind a load balancer.
 const Port = 8080
+
+// MetricsPort is the TCP port of loopback on which an agent of the instance
+// reads /metrics.
+const MetricsPort = 9464

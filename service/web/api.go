@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/photo"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
@@ -97,7 +99,7 @@ type (
 	}
 	photoInput struct {
 		VersionInput
-		RawBody []byte `contentType:"application/octet-stream"`
+		body io.Reader
 	}
 	locationsOutput struct {
 		Body struct {
@@ -128,23 +130,33 @@ func (c changes) apply(e directory.Employee) directory.Employee {
 	return e
 }
 
+// photoPath is the address of an employee's photo in the API.
+const photoPath = "/api/employees/{id}/photo"
+
 // api adds the routes of the JSON API and its OpenAPI document.
 func (s *Server) api(mux *http.ServeMux) {
 	config := huma.DefaultConfig("Archipelago employee directory", s.Island().Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/api/openapi", "", "/api/schemas"
 	config.CreateHooks = nil // no $schema links in the answers
+	config.Transformers = append(config.Transformers, withoutValues)
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{sessionScheme: {
+		Type: "apiKey", In: "cookie", Name: clearCookie,
+		Description: "Set by POST " + sessionPath + ". Over TLS its name is " + secureCookie + ".",
+	}}
 	lenient := config.Formats["application/json"]
 	lenient.Unmarshal = unmarshalJSON
 	config.Formats = map[string]huma.Format{"application/json": lenient, "json": lenient}
 	api := humago.New(mux, config)
 
+	s.apiSession(api)
 	register(api, s, http.MethodGet, "/api/employees", "list-employees", "Employees by name, a page at a time", s.apiList)
 	register(api, s, http.MethodPost, "/api/employees", "create-employee", "Add an employee", s.apiCreate)
 	register(api, s, http.MethodGet, "/api/employees/{id}", "get-employee", "An employee", s.apiGet)
 	register(api, s, http.MethodPut, "/api/employees/{id}", "update-employee", "Replace an employee's fields", s.apiUpdate)
 	register(api, s, http.MethodPatch, "/api/employees/{id}", "patch-employee", "Replace some of an employee's fields", s.apiPatch)
 	register(api, s, http.MethodDelete, "/api/employees/{id}", "delete-employee", "Remove an employee", s.apiDelete)
-	register(api, s, http.MethodPut, "/api/employees/{id}/photo", "put-photo", "Set an employee's photo: JPEG, PNG or WebP, 10 MB and 16 megapixels at most", s.apiPutPhoto)
+	register(api, s, http.MethodPut, photoPath, "put-photo", "Set an employee's photo: JPEG, PNG or WebP, 10 MB and 16 megapixels at most", s.apiPutPhoto)
+	documentPhoto(api)
 	register(api, s, http.MethodGet, "/api/locations", "list-locations", "Where employees are", s.apiLocations)
 	register(api, s, http.MethodGet, "/api/island", "get-island", "Where this answer comes from", s.apiIsland)
 }
@@ -154,6 +166,9 @@ func register[I, O any](api huma.API, s *Server, method, path, id, summary strin
 	operation := huma.Operation{
 		Method: method, Path: path, OperationID: id, Summary: summary,
 		DefaultStatus: defaultStatus(method), MaxBodyBytes: maxBody, BodyReadTimeout: ReadTimeout,
+	}
+	if !isRead(method) || s.SignedInReads {
+		operation.Security = []map[string][]string{{sessionScheme: {}}}
 	}
 	huma.Register(api, operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
@@ -191,10 +206,9 @@ func (s *Server) problem(ctx context.Context, path string, err error) error {
 		}
 	}
 	problem := huma.NewError(e.status, e.message, details...)
-	if e.status == http.StatusServiceUnavailable {
-		return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {retryAfter}})
-	}
-	return problem
+	header := http.Header{}
+	e.setHeader(header)
+	return huma.ErrorWithHeaders(problem, header)
 }
 
 // unmarshalJSON names the place at which JSON is malformed.
@@ -294,9 +308,32 @@ func (s *Server) apiPatch(ctx context.Context, in *patchInput) (*recordOutput, e
 	return s.apiChange(ctx, in.VersionInput, in.Body.Version, nil, in.Body.apply)
 }
 
+// Resolve implements huma.Resolver. The body is not read into memory.
+func (in *photoInput) Resolve(ctx huma.Context) []error {
+	in.body = ctx.BodyReader()
+	return nil
+}
+
+// documentPhoto says in the OpenAPI document what photoInput does not.
+func documentPhoto(api huma.API) {
+	body := &huma.RequestBody{Required: true, Description: "The photo, whose kind is told by its content", Content: map[string]*huma.MediaType{}}
+	for _, kind := range []string{"image/jpeg", "image/png", "image/webp", "application/octet-stream"} {
+		body.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	}
+	api.OpenAPI().Paths[photoPath].Put.RequestBody = body
+}
+
 // apiPutPhoto replaces the photo of the version that is named, or of the present
 // one: the other fields stay as they are either way.
 func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput, error) {
+	upload, err := s.spool(in.body)
+	if err != nil {
+		return nil, err
+	}
+	if upload == nil {
+		return nil, &statusError{status: http.StatusBadRequest, message: "A photo is required, as the body of the request."}
+	}
+	defer upload.Close()
 	var version int64
 	if in.IfMatch == "" {
 		stored, err := s.Employees.Get(ctx, in.ID)
@@ -305,12 +342,12 @@ func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput
 		}
 		version = stored.Version
 	}
-	return s.apiChange(ctx, in.VersionInput, version, in.RawBody, func(stored directory.Employee) directory.Employee { return stored })
+	return s.apiChange(ctx, in.VersionInput, version, upload, func(stored directory.Employee) directory.Employee { return stored })
 }
 
 // apiChange keeps what change makes of an employee, if that still is the version
 // that the client named.
-func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, photo []byte, change func(directory.Employee) directory.Employee) (*recordOutput, error) {
+func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, upload *photo.Upload, change func(directory.Employee) directory.Employee) (*recordOutput, error) {
 	version, err := basedOn(in.IfMatch, version)
 	if err != nil {
 		return nil, err
@@ -321,7 +358,7 @@ func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, 
 	}
 	e := change(stored)
 	e.Version = version
-	e, err = s.save(ctx, e, photo, s.Employees.Update)
+	e, err = s.save(ctx, e, upload, s.Employees.Update)
 	if in.IfMatch != "" {
 		err = unmatched(err)
 	}

@@ -17,9 +17,7 @@ const (
 	// change is seen by others within two seconds: this one, and the moments
 	// that an index takes.
 	cachedFor = time.Second
-	// storesWithin bounds what the stores may take for one page.
-	storesWithin = 2500 * time.Millisecond
-	// cachedPages is how many pages are kept at most, some 20 kB each.
+	// cachedPages is how many pages are kept at most, some 40 kB each.
 	cachedPages = 256
 )
 
@@ -28,6 +26,7 @@ const (
 type pages struct {
 	kept    *expirable.LRU[pageKey, *page]
 	flights singleflight.Group
+	meters  *meters
 }
 
 // pageKey is what a page depends on: its address and who reads it.
@@ -40,8 +39,8 @@ type page struct {
 	length []string
 }
 
-func newPages() *pages {
-	return &pages{kept: expirable.NewLRU[pageKey, *page](cachedPages, nil, cachedFor)}
+func newPages(m *meters) *pages {
+	return &pages{kept: expirable.NewLRU[pageKey, *page](cachedPages, nil, cachedFor), meters: m}
 }
 
 // forget drops every page: an employee changed.
@@ -50,23 +49,33 @@ func (p *pages) forget() { p.kept.Purge() }
 // get returns the page under key, rendered at most once at a time.
 func (p *pages) get(ctx context.Context, key pageKey, render func(context.Context) ([]byte, error)) (*page, error) {
 	if kept, ok := p.kept.Get(key); ok {
+		p.meters.cacheHits.Inc()
 		return kept, nil
 	}
-	flight := p.flights.DoChan(key.account+" "+key.address, func() (any, error) {
+	p.meters.cacheMisses.Inc()
+	flight := p.flights.DoChan(key.account+" "+key.address, func() (made any, err error) {
+		// Beyond the request's own goroutine a panic would end the process.
+		defer func() {
+			if p := recover(); p != nil {
+				err = panicError(p)
+			}
+		}()
 		// It goes on when the first of those who wait for it has gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storesWithin)
+		ctx, cancel := forEverybody(ctx)
 		defer cancel()
 		body, err := render(ctx)
 		if err != nil {
 			return nil, err
 		}
-		made := newPage(body)
-		p.kept.Add(key, made)
-		return made, nil
+		page := newPage(body)
+		p.kept.Add(key, page)
+		return page, nil
 	})
+	waiting, answered := within(ctx)
+	defer answered()
 	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-waiting.Done():
+		return nil, waiting.Err()
 	case result := <-flight:
 		if result.Err != nil {
 			return nil, result.Err
@@ -85,9 +94,9 @@ func newPage(body []byte) *page {
 }
 
 // cached answers with the page at an address, which render makes. One who just
-// changed something gets a page of their own.
+// changed something, or is told that they did, gets a page of their own.
 func (s *Server) cached(w http.ResponseWriter, r *http.Request, address string, render func(context.Context) ([]byte, error)) error {
-	if len(recent(r)) > 0 {
+	if len(recent(r)) > 0 || hasFlash(r.Context()) {
 		body, err := render(r.Context())
 		if err != nil {
 			return err

@@ -6,22 +6,21 @@ import (
 	"fmt"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/photo"
 )
 
 // save checks an employee and a photo, which may be nil, and then keeps both:
 // all that is wrong is reported at once, and nothing is kept by halves. The
 // photo comes first, since one that nobody refers to harms nobody. On an error
-// it returns the employee as it was given.
-func (s *Server) save(ctx context.Context, e directory.Employee, photo []byte,
+// it returns the employee as it would have been.
+func (s *Server) save(ctx context.Context, e directory.Employee, upload *photo.Upload,
 	keep func(context.Context, directory.Employee) (directory.Employee, error),
 ) (directory.Employee, error) {
 	e = e.Normalized()
-	var extension string
 	var problems []error
-	if photo != nil {
-		var err error
-		if extension, err = checkPhoto(photo); err != nil {
-			problems = append(problems, err)
+	if upload != nil {
+		if err := upload.Check(); err != nil {
+			problems = append(problems, unusable(err))
 		}
 	}
 	if err := e.Validate(); err != nil {
@@ -30,11 +29,19 @@ func (s *Server) save(ctx context.Context, e directory.Employee, photo []byte,
 	if len(problems) > 0 {
 		return e, errors.Join(problems...)
 	}
-	if photo != nil {
-		e.Photo = directory.Photo{Key: directory.PhotoKey(e.ID, photo, extension), Region: s.Island().Region}
-		if err := s.Photos.Put(ctx, e.Photo.Key, photo); err != nil {
+	var pictures *photo.Pictures
+	if upload != nil {
+		var err error
+		if pictures, err = s.Processor.Process(ctx, upload); err != nil {
+			return e, unusable(err)
+		}
+	}
+	if pictures != nil {
+		kept, err := photo.Keep(ctx, s.Photos, e.ID, s.Island().Region, pictures)
+		if err != nil {
 			return e, err
 		}
+		e.Photo = kept
 	}
 	kept, err := keep(ctx, e)
 	if err != nil {
@@ -46,12 +53,12 @@ func (s *Server) save(ctx context.Context, e directory.Employee, photo []byte,
 
 // add keeps a new employee. One that is sent again with the same key, since the
 // first answer was lost, is added once; without a key, each time.
-func (s *Server) add(ctx context.Context, e directory.Employee, key string, photo []byte) (directory.Employee, error) {
+func (s *Server) add(ctx context.Context, e directory.Employee, key string, upload *photo.Upload) (directory.Employee, error) {
 	e.ID = directory.NewID()
 	if key != "" {
 		e.ID = directory.IDFor(accountOf(ctx), key)
 	}
-	e, err := s.save(ctx, e, photo, s.Employees.Create)
+	e, err := s.save(ctx, e, upload, s.Employees.Create)
 	if key == "" || !errors.Is(err, directory.ErrConflict) {
 		return e, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -31,6 +32,22 @@ func (e *statusError) Error() string {
 
 func (e *statusError) Unwrap() error { return e.err }
 
+// challenge says how to sign in, to programs: nothing that browsers ask for.
+const challenge = `Cookie realm="directory", form-action="` + signInPath + `"`
+
+// setHeader says what a client can do about e.
+func (e *statusError) setHeader(h http.Header) {
+	var tooMany *tooManyError
+	switch {
+	case e.status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter)
+	case e.status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", challenge)
+	case errors.As(e.err, &tooMany):
+		h.Set("Retry-After", strconv.Itoa(wholeSeconds(tooMany.after)))
+	}
+}
+
 // errors turns a handler's error into an answer.
 func (s *Server) errors(h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -40,21 +57,30 @@ func (s *Server) errors(h func(http.ResponseWriter, *http.Request) error) http.H
 	})
 }
 
+// statusClientGone is the status of a request whose client did not wait for the
+// answer. Only the log has it; the number is nginx's.
+const statusClientGone = 499
+
 // statusOf maps what went wrong to what the client is told: the one place.
 func statusOf(err error) *statusError {
 	var status *statusError
 	var invalid *directory.InvalidError
 	var before *sentBeforeError
 	var tooLarge *http.MaxBytesError
+	var tooMany *tooManyError
 	switch {
 	case errors.As(err, &status):
 		return status
+	case errors.Is(err, context.Canceled):
+		return &statusError{statusClientGone, "The request was given up.", err}
 	case errors.As(err, &invalid):
 		return &statusError{http.StatusUnprocessableEntity, "Some fields need another look.", err}
 	case errors.As(err, &before):
 		return &statusError{http.StatusUnprocessableEntity, before.Error(), nil}
 	case errors.As(err, &tooLarge):
 		return &statusError{http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most.", err}
+	case errors.As(err, &tooMany):
+		return &statusError{http.StatusTooManyRequests, tooMany.Error(), err}
 	case errors.Is(err, directory.ErrNotFound):
 		return &statusError{http.StatusNotFound, "There is no such employee, or no longer.", err}
 	case errors.Is(err, directory.ErrConflict):
@@ -68,13 +94,21 @@ func statusOf(err error) *statusError {
 	}
 }
 
+// failure is the page of an answer that is no success.
+type failure struct {
+	Message string
+	// RequestID is what the log has the request by where the fault is this
+	// side's, else "".
+	RequestID string
+	// Again tells that the same request may succeed later.
+	Again bool
+}
+
 // fail answers with err, as a page or as problem+json.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := statusOf(err)
 	s.logFailure(r.Context(), r.URL.Path, e)
-	if e.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", retryAfter)
-	}
+	e.setHeader(w.Header())
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		w.Header().Set("Content-Type", "application/problem+json")
@@ -85,7 +119,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		return
 	}
-	if err := s.render(w, r, e.status, "error", http.StatusText(e.status), e.message); err != nil {
+	f := failure{Message: e.message, Again: isRead(r.Method) && (e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests)}
+	if e.status >= http.StatusInternalServerError {
+		f.RequestID = requestID(r.Context())
+	}
+	if err := s.render(w, r, e.status, "error", heading(e.status), f); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "page failed", slog.String("error", err.Error()))
 	}
 }
@@ -94,7 +132,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Server) logFailure(ctx context.Context, path string, e *statusError) {
 	if e.status >= http.StatusInternalServerError && e.err != nil {
 		s.Log.LogAttrs(ctx, slog.LevelError, "request failed",
-			slog.String("path", path), slog.String("error", e.err.Error()))
+			slog.String("request", requestID(ctx)), slog.String("path", cut(path)), slog.String("error", e.err.Error()))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/photo"
 )
 
 // maxFormField is the most bytes of a field that are read: more than any field
@@ -15,32 +16,40 @@ import (
 const maxFormField = 8 << 10
 
 // readForm returns the form that was sent, and a photo, nil where none was
-// chosen. What was read is returned with the error too, so that nothing
-// that was typed is lost: the photo comes last in the form.
-func readForm(r *http.Request) (form, []byte, error) {
+// chosen, which the caller closes. The form is read to its end whatever is wrong
+// with a part of it, so that nothing that was typed is lost: it is returned with
+// the error too.
+func (s *Server) readForm(r *http.Request) (form, *photo.Upload, error) {
 	var f form
-	var photo []byte
+	var upload *photo.Upload
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return f, nil, unreadable(err)
 	}
+	var wrong []error
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return f, photo, nil
+			if len(wrong) == 0 {
+				return f, upload, nil
+			}
+			wrong = append(wrong, f.Employee.Normalized().Validate())
+			break
 		}
 		if err != nil {
-			return f, nil, unreadable(err)
+			wrong = append(wrong, unreadable(err))
+			break
 		}
-		if part.FormName() == "photo" {
-			photo, err = readPhoto(part)
-		} else {
+		if part.FormName() != "photo" {
 			err = readField(part, &f)
+		} else if upload == nil {
+			upload, err = s.spool(part)
 		}
 		if err != nil {
-			return f, nil, err
+			wrong = append(wrong, err)
 		}
 	}
+	return f, nil, errors.Join(append(wrong, upload.Close())...)
 }
 
 func readField(part *multipart.Part, f *form) error {
@@ -57,7 +66,9 @@ func readField(part *multipart.Part, f *form) error {
 	case "jobTitle":
 		e.JobTitle = value
 	case "badges":
-		e.Badges = append(e.Badges, value)
+		if len(e.Badges) <= len(directory.Badges) { // more are no help to see what is wrong
+			e.Badges = append(e.Badges, value)
+		}
 	case "key":
 		f.Key = value
 	case "version":
@@ -68,29 +79,11 @@ func readField(part *multipart.Part, f *form) error {
 	return nil
 }
 
-// readPhoto reads what was chosen as a photo. One that is too large is read to
-// its end all the same: a browser shows the answer only once it has sent all.
-func readPhoto(part io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(part, directory.MaxPhotoBytes+1))
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	if len(b) > directory.MaxPhotoBytes {
-		_, err := io.Copy(io.Discard, part)
-		return nil, errors.Join(&http.MaxBytesError{Limit: directory.MaxPhotoBytes}, err)
-	}
-	if len(b) == 0 {
-		return nil, nil
-	}
-	return b, nil
-}
-
-// unreadable is a form that ended early or never was one, unless it was too
-// large.
+// unreadable is a body that ended early or is no form, unless it was too large.
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return err
 	}
-	return &statusError{http.StatusBadRequest, "The form could not be read; send it once more.", err}
+	return &statusError{http.StatusBadRequest, "What was sent could not be read; send it once more.", err}
 }

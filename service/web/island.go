@@ -26,5 +26,5 @@ func (s *Server) island(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", "application/json")
 		return json.NewEncoder(w).Encode(s.Island())
 	}
-	return s.render(w, r, http.StatusOK, "island", "This island", nil)
+	return s.renderIsland(w, r, http.StatusOK, loadForm{})
 }

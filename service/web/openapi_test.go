@@ -65,6 +65,10 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 	ask("GET", "/api/island", "", "", 200)
 	ask("DELETE", path, "", "", 204)
 	ask("DELETE", path, "", "", 404)
+	ask("POST", "/api/session", "application/json", `{"name": "`+accountName+`", "password": "wrong"}`, 401)
+	ask("POST", "/api/session", "application/json", `{"name": "`+accountName+`", "password": "`+password+`"}`, 201)
+	ask("DELETE", "/api/session", "", "", 204)
+	ask("POST", "/api/employees", "application/json", adaJSON, 401)
 	for path, item := range document.Paths.Map() {
 		for method := range item.Operations() {
 			if !walked[method+" "+path] {

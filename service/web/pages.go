@@ -162,12 +162,14 @@ func (s *Server) editForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request) error {
-	sent, photo, err := readForm(r)
+	sent, upload, err := s.readForm(r)
+	defer upload.Close()
 	sent.Employee.Version = 0
 	if err == nil {
-		sent.Employee, err = s.add(r.Context(), sent.Employee, sent.Key, photo)
+		sent.Employee, err = s.add(r.Context(), sent.Employee, sent.Key, upload)
 	}
 	if err == nil {
+		s.setFlash(w, r, "added")
 		http.Redirect(w, r, "/employees/"+sent.Employee.ID, http.StatusSeeOther)
 		return nil
 	}
@@ -183,12 +185,14 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sent, photo, err := readForm(r)
+	sent, upload, err := s.readForm(r)
+	defer upload.Close()
 	sent.Employee.ID, sent.Employee.Photo = stored.ID, stored.Photo
 	if err == nil {
-		sent.Employee, err = s.save(r.Context(), sent.Employee, photo, s.Employees.Update)
+		sent.Employee, err = s.save(r.Context(), sent.Employee, upload, s.Employees.Update)
 	}
 	if err == nil {
+		s.setFlash(w, r, "saved")
 		http.Redirect(w, r, "/employees/"+stored.ID, http.StatusSeeOther)
 		return nil
 	}
@@ -231,6 +235,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.wrote(r.Context(), id)
+	s.setFlash(w, r, "deleted")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }

@@ -3,46 +3,48 @@ package web
 import (
 	"bytes"
 	"errors"
-	"image"
-	_ "image/jpeg" // the kinds of photo
-	_ "image/png"
+	"io"
 	"net/http"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
-	_ "golang.org/x/image/webp"
+	"github.com/archipelago-cdk/archipelago/service/photo"
 )
 
-// checkPhoto returns the file extension of a photo by its content, or an error
-// that says what it should be. Its size is read before it is decoded.
-func checkPhoto(content []byte) (string, error) {
-	unsupported := &statusError{
-		status:  http.StatusUnsupportedMediaType,
-		message: "The photo must be a JPEG, PNG or WebP image.",
+// spool keeps a photo that is sent on the disk, nil where it has no bytes.
+func (s *Server) spool(r io.Reader) (*photo.Upload, error) {
+	upload, err := s.Processor.Spool(r)
+	switch {
+	case errors.Is(err, photo.ErrTooManyBytes), errors.Is(err, photo.ErrNoRoom):
+		return nil, unusable(err)
+	case err != nil:
+		return nil, unreadable(err)
+	case upload.Size() == 0:
+		return nil, upload.Close()
 	}
-	if len(content) > directory.MaxPhotoBytes {
-		return "", &http.MaxBytesError{Limit: directory.MaxPhotoBytes}
-	}
-	config, format, err := image.DecodeConfig(bytes.NewReader(content))
-	if err != nil {
-		unsupported.err = err
-		return "", unsupported
-	}
-	if config.Width < 1 || config.Height < 1 || config.Width > directory.MaxPhotoPixels/config.Height {
-		return "", &statusError{
-			status:  http.StatusRequestEntityTooLarge,
-			message: "The photo has too many pixels: 16 megapixels at most.",
+	return upload, nil
+}
+
+// unusable is what the client is told of an error of the package photo.
+func unusable(err error) error {
+	for _, known := range []struct {
+		err     error
+		status  int
+		message string
+	}{
+		{photo.ErrUnsupported, http.StatusUnsupportedMediaType, "The photo must be a JPEG, PNG or WebP image."},
+		{photo.ErrAnimated, http.StatusUnsupportedMediaType, "The photo must not be animated. Choose a JPEG, PNG or WebP image of one picture."},
+		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or save it anew in a program that opens it."},
+		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most."},
+		{photo.ErrTooManyPixels, http.StatusRequestEntityTooLarge, "The photo has too many pixels: 16 megapixels at most."},
+		{photo.ErrBusy, http.StatusServiceUnavailable, "Many photos are being worked on at the moment. Try again in a few seconds."},
+		{photo.ErrNoRoom, http.StatusServiceUnavailable, "The photo cannot be taken at the moment. Try again in a few seconds, or save without it."},
+	} {
+		if errors.Is(err, known.err) {
+			return &statusError{known.status, known.message, err}
 		}
 	}
-	if _, _, err := image.Decode(bytes.NewReader(content)); err != nil {
-		unsupported.message = "The photo is damaged: " + strings.ToUpper(format) + " data that cannot be decoded."
-		unsupported.err = err
-		return "", unsupported
-	}
-	if format == "jpeg" {
-		return "jpg", nil
-	}
-	return format, nil
+	return err
 }
 
 // photo serves a photo. What is under its address never changes. One that has
@@ -50,45 +52,105 @@ func checkPhoto(content []byte) (string, error) {
 func (s *Server) photo(w http.ResponseWriter, r *http.Request) error {
 	key := directory.PhotoPrefix + r.PathValue("id") + "/" + r.PathValue("file")
 	if !directory.ValidPhotoKey(key) {
-		return directory.ErrNotFound
+		return s.placeholder(w, r, directory.ErrNotFound)
 	}
+	h := w.Header()
 	etag := `"` + r.PathValue("file") + `"`
+	if hasTag(r.Header.Get("If-None-Match"), etag) {
+		s.cachePhoto(h, etag)
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	content, err := s.Photos.Get(r.Context(), key)
-	if errors.Is(err, directory.ErrNotFound) {
-		return s.photoElsewhere(w, r, key)
-	}
 	if err != nil {
-		return err
+		return s.photoElsewhere(w, r, key, err)
 	}
-	w.Header().Set("Content-Type", directory.ContentType(key))
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Header().Set("ETag", etag)
-	// ServeContent answers conditions and ranges.
+	s.cachePhoto(h, etag)
+	h.Set("Content-Type", directory.ContentType(key))
+	h.Set("Content-Disposition", "inline")
+	// ServeContent answers ranges and HEAD.
 	http.ServeContent(w, r, "", zeroTime, bytes.NewReader(content))
 	return nil
 }
 
-func (s *Server) photoElsewhere(w http.ResponseWriter, r *http.Request, key string) error {
+// hasTag tells whether a list of entity tags has one.
+func hasTag(list, etag string) bool {
+	for tag := range strings.SplitSeq(list, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// cachePhoto lets a photo be kept for ever, by browsers only where it takes an
+// account to see it.
+func (s *Server) cachePhoto(h http.Header, etag string) {
+	whose := "public"
+	if s.SignedInReads {
+		whose = "private"
+	}
+	h.Set("Cache-Control", whose+", max-age=31536000, immutable")
+	h.Set("ETag", etag)
+}
+
+// photoElsewhere sends a client to the region of a photo's upload, since this
+// region's store has answered with missing.
+func (s *Server) photoElsewhere(w http.ResponseWriter, r *http.Request, key string, missing error) error {
 	employee, err := s.Employees.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
-		return err
+		return s.placeholder(w, r, err)
 	}
-	if employee.Photo.Key != key {
-		return directory.ErrNotFound
+	if key != employee.Photo.Key && key != employee.Photo.Thumbnail {
+		return s.placeholder(w, r, missing)
 	}
-	url, err := s.Photos.URL(r.Context(), employee.Photo)
+	url, err := s.Photos.URL(r.Context(), directory.Photo{Key: key, Region: employee.Photo.Region})
+	if errors.Is(err, directory.ErrNotFound) {
+		err = missing
+	}
 	if err != nil {
-		return err
+		return s.placeholder(w, r, err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, url, http.StatusFound)
 	return nil
 }
 
+// placeholderSVG is somebody without a face, in gray: it is seen on light and
+// on dark.
+const placeholderSVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="192" height="192">` +
+	`<rect width="64" height="64" fill="#888"/><g fill="#bbb"><circle cx="32" cy="25" r="11"/><path d="M10 64a22 20 0 0 1 44 0z"/></g></svg>`
+
+// placeholder answers with a picture, which browsers show whatever the status,
+// and with the status of err, which programs go by.
+func (s *Server) placeholder(w http.ResponseWriter, r *http.Request, err error) error {
+	e := statusOf(err)
+	s.logFailure(r.Context(), r.URL.Path, e)
+	h := w.Header()
+	if e.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "image/svg+xml")
+	w.WriteHeader(e.status)
+	_, err = io.WriteString(w, placeholderSVG)
+	return err
+}
+
 // photoURL is the address of an employee's photo, or "".
-func photoURL(e directory.Employee) string {
-	if e.Photo.Key == "" {
+func photoURL(e directory.Employee) string { return addressOfPhoto(e.Photo.Key) }
+
+// thumbnailURL is the address of an employee's photo as lists show it, or "".
+func thumbnailURL(e directory.Employee) string {
+	if e.Photo.Thumbnail == "" {
+		return photoURL(e)
+	}
+	return addressOfPhoto(e.Photo.Thumbnail)
+}
+
+func addressOfPhoto(key string) string {
+	if key == "" {
 		return ""
 	}
-	return "/photos/" + strings.TrimPrefix(e.Photo.Key, directory.PhotoPrefix)
+	return "/photos/" + strings.TrimPrefix(key, directory.PhotoPrefix)
 }

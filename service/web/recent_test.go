@@ -237,7 +237,7 @@ func TestDeletionOfWhatChangedMeanwhile(t *testing.T) {
 	s.submit(path, fields, nil)
 	res, body := s.do(http.MethodPost, path+"/delete", "application/x-www-form-urlencoded", "version=1")
 	wantStatus(t, res, http.StatusConflict)
-	wantText(t, body, "Berta Benz", "nothing was deleted", `name="version" value="2"`)
+	wantText(t, body, "Berta Benz", "Nothing was deleted", `name="version" value="2"`)
 	if got := s.names(); len(got) != 1 {
 		t.Errorf("there are %q", got)
 	}

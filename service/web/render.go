@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"hash/fnv"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
@@ -17,21 +17,18 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-//go:embed static
-var staticFiles embed.FS
-
-// zeroTime keeps http.ServeContent from sending a Last-Modified.
-var zeroTime time.Time
-
 var templates = parseTemplates()
 
 // parseTemplates returns each page with the layout around it.
 func parseTemplates() map[string]*template.Template {
 	pages := map[string]*template.Template{}
-	functions := template.FuncMap{"photoURL": photoURL, "initials": initials, "badgeName": badgeName}
-	for _, name := range []string{"list", "detail", "form", "delete", "island", "error"} {
+	functions := template.FuncMap{
+		"asset": assetURL, "photoURL": photoURL, "thumbnailURL": thumbnailURL, "tint": tint,
+		"initials": initials, "avatar": avatar, "badgeName": badgeName, "at": at,
+	}
+	for _, name := range []string{"list", "detail", "form", "delete", "island", "islands", "sign-in", "error"} {
 		pages[name] = template.Must(template.New(name).Funcs(functions).
-			ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html"))
+			ParseFS(templateFiles, "templates/layout.html", "templates/icons.html", "templates/load.html", "templates/"+name+".html"))
 	}
 	return pages
 }
@@ -41,21 +38,43 @@ func badgeName(id string) string {
 	return name
 }
 
-// initials stand in for a photo: the first letters of the first and last word.
+// at is the address of the list of those at a location.
+func at(location string) string { return address(directory.Query{Location: location}) }
+
+// tints is how many colours and shapes style.css has for people.
+const tints = 6
+
+// tint chooses one of them by an employee's id, which never changes.
+func tint(id string) int {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return int(h.Sum32() % tints)
+}
+
+// initials stand in for a photo: the first letters of the first and last word
+// that have any, or else the first character.
 func initials(name string) string {
-	words := strings.Fields(name)
-	if len(words) == 0 {
-		return "?"
+	var letters []string
+	for _, word := range strings.Fields(name) {
+		if i := strings.IndexFunc(word, unicode.IsLetter); i >= 0 {
+			letter, _ := utf8.DecodeRuneInString(word[i:])
+			letters = append(letters, string(unicode.ToUpper(letter)))
+		}
 	}
-	letters := []rune{[]rune(words[0])[0]}
-	if len(words) > 1 {
-		letters = append(letters, []rune(words[len(words)-1])[0])
+	switch len(letters) {
+	case 0:
+		return string([]rune(name)[:min(1, utf8.RuneCountInString(name))])
+	case 1:
+		return letters[0]
+	default:
+		return letters[0] + letters[len(letters)-1]
 	}
-	return strings.Map(unicode.ToUpper, string(letters))
 }
 
 // view is what every page is rendered from.
 type view struct {
+	// Page is the name of its template.
+	Page   string
 	Title  string
 	Island Island
 	// Account is the name of the account that is signed in, or "".
@@ -65,12 +84,16 @@ type view struct {
 	Data  any
 }
 
+// pageBytes is more than a page of the list has.
+const pageBytes = 48 << 10
+
 // body is a page.
 func (s *Server) body(ctx context.Context, page, title string, data any) ([]byte, error) {
 	var b bytes.Buffer
-	v := view{Title: title, Island: s.Island(), Account: accountOf(ctx), Data: data}
+	b.Grow(pageBytes)
+	v := view{Page: page, Title: title, Island: s.Island(), Account: accountOf(ctx), Flash: takeFlash(ctx), Data: data}
 	err := templates[page].ExecuteTemplate(&b, "layout", v)
-	return b.Bytes(), err
+	return bytes.Clone(b.Bytes()), err // it is kept, without what b has left
 }
 
 // render writes a page whole or not at all.
@@ -91,14 +114,16 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 	return err
 }
 
-func static() http.Handler {
-	files, err := fs.Sub(staticFiles, "static")
-	if err != nil {
-		panic(err) // the folder is embedded
+// heading is what a status means to a person.
+func heading(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "Not on the map"
+	case status == http.StatusServiceUnavailable:
+		return "Out of reach for a moment"
+	case status >= http.StatusInternalServerError:
+		return "Something went wrong"
+	default:
+		return http.StatusText(status)
 	}
-	server := http.StripPrefix("/static/", http.FileServerFS(files))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=3600")
-		server.ServeHTTP(w, r)
-	})
 }

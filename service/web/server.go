@@ -9,7 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/service/account"
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/photo"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 )
 
@@ -30,6 +32,8 @@ type Options struct {
 	// Employees and Photos are the stores. Required.
 	Employees directory.Employees
 	Photos    directory.Photos
+	// Processor makes pictures of uploads. Default: one with its defaults.
+	Processor *photo.Processor
 	// Island returns where the service runs. Required.
 	Island func() Island
 	// Accounts and Sessions are the stores of who may sign in and who has.
@@ -50,6 +54,8 @@ type Options struct {
 	ImageSources []string
 	// AllowCleartext allows writes over HTTP from other machines. Default: false.
 	AllowCleartext bool
+	// Now returns the present. Default: time.Now.
+	Now func() time.Time
 	// Log takes a line for each request. Required.
 	Log *slog.Logger
 }
@@ -57,39 +63,80 @@ type Options struct {
 // Server is the service's handler.
 type Server struct {
 	Options
-	handler  http.Handler
-	pages    *pages
-	draining atomic.Bool
+	handler   http.Handler
+	pages     *pages
+	accounts  *account.Accounts
+	sessions  *sessions
+	writes    *writeLimits
+	load      *load
+	metrics   *meters
+	ready     *check
+	sightings sightings
+	draining  atomic.Bool
 }
 
 // New returns the handler of all routes.
 func New(o Options) *Server {
-	s := &Server{Options: o, pages: newPages()}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.WriteRate == 0 {
+		o.WriteRate = defaultWriteRate
+	}
+	s := &Server{Options: o, metrics: newMeters(o.Island), load: newLoad(spin)}
+	s.pages = newPages(s.metrics)
+	s.Employees = askedEmployees{o.Employees, s.operations("employees")}
+	s.Photos = askedPhotos{o.Photos, s.operations("photos")}
+	s.Accounts = askedAccounts{o.Accounts, s.operations("accounts")}
+	s.Sessions = askedSessions{o.Sessions, s.operations("sessions")}
+	s.ready = &check{of: s.askStores}
+	if o.Processor == nil {
+		s.Processor = photo.New(photo.Options{})
+	}
+	s.accounts = account.New(s.Accounts, s.Now)
+	s.sessions = newSessions(s.Options)
+	s.writes = newWriteLimits(s.WriteRate)
 	mux := http.NewServeMux()
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle(pattern, s.errors(h))
+		mux.Handle(pattern, s.errors(func(w http.ResponseWriter, r *http.Request) error { return h(w, s.withFlash(w, r)) }))
 	}
 	page("GET /{$}", s.list)
-	page("GET /employees/new", s.newForm)
+	page("GET /employees/new", s.withSignIn(s.newForm))
 	page("POST /employees", s.create)
 	page("GET /employees/{id}", s.detail)
-	page("GET /employees/{id}/edit", s.editForm)
+	page("GET /employees/{id}/edit", s.withSignIn(s.editForm))
 	page("POST /employees/{id}", s.update)
-	page("GET /employees/{id}/delete", s.deleteForm)
+	page("GET /employees/{id}/delete", s.withSignIn(s.deleteForm))
 	page("POST /employees/{id}/delete", s.delete)
 	page("GET /photos/{id}/{file}", s.photo)
+	page("GET "+signInPath, s.signInForm)
+	page("POST "+signInPath, s.signIn)
+	page("POST "+signOutPath, s.signOut)
 	page("GET /island", s.island)
-	page("GET "+setting.LivePath, s.live)
-	page("GET "+setting.ReadyPath, s.ready)
-	mux.Handle("GET /static/", static())
+	page("GET /islands", s.islands)
+	if s.LoadGenerator {
+		page("POST /island/load", s.startLoad)
+		page("POST /island/load/stop", s.stopLoad)
+	}
+	page("GET "+setting.LivePath, s.liveness)
+	page("GET "+setting.ReadyPath, s.readiness)
+	page("GET /static/{file}", s.static)
 	s.api(mux)
 	mux.Handle("/", s.errors(s.unknown(mux)))
-	s.handler = s.log(s.secure(http.NewCrossOriginProtection().Handler(s.guardWrites(mux))))
+	s.handler = s.observe(s.secure(s.identify(s.refuseOtherSites(s.guardCleartext(s.authorize(routed(mux)))))))
 	return s
+}
+
+func (s *Server) operations(store string) *operations {
+	return &operations{store: store, meters: s.metrics}
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Drain makes the service say that it is not ready, while it goes on serving.
-func (s *Server) Drain() { s.draining.Store(true) }
+// Drain makes the service say that it is not ready, while it goes on serving,
+// and ends what burns CPU.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.load.close()
+}

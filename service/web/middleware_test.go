@@ -1,0 +1,182 @@
+package web_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/service/web"
+)
+
+// TestWhoMayWriteAndSignIn sends from peers, by load balancers and with and
+// without TLS.
+func TestWhoMayWriteAndSignIn(t *testing.T) {
+	const balancers = "10.24.0.0/16"
+	for name, test := range map[string]struct {
+		trusted           string
+		peer, proto, for_ string
+		tls, allowed      bool
+		want              bool
+	}{
+		"from this machine":                             {peer: "127.0.0.1:4711", want: true},
+		"from this machine, by IPv6":                    {peer: "[::1]:4711", want: true},
+		"from this machine, IPv4 in IPv6":               {peer: "[::ffff:127.0.0.1]:4711", want: true},
+		"in the clear":                                  {peer: "203.0.113.7:4711", want: false},
+		"in the clear, where allowed":                   {peer: "203.0.113.7:4711", allowed: true, want: true},
+		"over TLS":                                      {peer: "203.0.113.7:4711", tls: true, want: true},
+		"saying that it is TLS":                         {peer: "203.0.113.7:4711", proto: "https", want: false},
+		"saying that it is from this machine":           {peer: "203.0.113.7:4711", for_: "127.0.0.1", want: false},
+		"by a load balancer with TLS":                   {trusted: balancers, peer: "10.24.1.2:4711", proto: "https", for_: "203.0.113.7", want: true},
+		"by a load balancer without":                    {trusted: balancers, peer: "10.24.1.2:4711", proto: "http", for_: "203.0.113.7", want: false},
+		"by a load balancer that nobody trusts":         {peer: "10.24.1.2:4711", proto: "https", for_: "203.0.113.7", want: false},
+		"by another than the trusted load balancers":    {trusted: balancers, peer: "10.25.1.2:4711", proto: "https", for_: "203.0.113.7", want: false},
+		"lying to a load balancer of its own address":   {trusted: balancers, peer: "10.24.1.2:4711", proto: "http", for_: "127.0.0.1, 203.0.113.7", want: false},
+		"by a load balancer on this machine, from here": {trusted: "127.0.0.0/8", peer: "127.0.0.1:4711", proto: "http", for_: "127.0.0.1", want: true},
+		"by a load balancer on this machine, from afar": {trusted: "127.0.0.0/8", peer: "127.0.0.1:4711", proto: "http", for_: "203.0.113.7", want: false},
+		"by a load balancer that names no address":      {trusted: "127.0.0.0/8", peer: "127.0.0.1:4711", proto: "http", for_: "unknown", want: false},
+		"from no address":                               {peer: "@", want: false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, func(o *web.Options) {
+				o.AllowCleartext = test.allowed
+				if test.trusted != "" {
+					o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(test.trusted)}
+				}
+			})
+			send := func(method, path, contentType, body, cookie string) *httptest.ResponseRecorder {
+				r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+				r.RemoteAddr = test.peer
+				r.Header.Set("Content-Type", contentType)
+				if test.proto != "" {
+					r.Header.Set("X-Forwarded-Proto", test.proto)
+				}
+				if test.for_ != "" {
+					r.Header.Set("X-Forwarded-For", test.for_)
+				}
+				if cookie != "" {
+					r.Header.Set("Cookie", cookie)
+				}
+				if test.tls {
+					r.TLS = &tls.ConnectionState{}
+				}
+				w := httptest.NewRecorder()
+				s.handler.ServeHTTP(w, r)
+				return w
+			}
+			signIn := send(http.MethodPost, "/sign-in", formType, credentials(accountName, password).Encode(), "")
+			form := send(http.MethodGet, "/sign-in", "", "", "")
+			// The session is a true one under any name that the cookie may have.
+			write := send(http.MethodPost, "/api/employees", "application/json", adaJSON, s.session+"; __Host-"+s.session)
+			if test.want {
+				if signIn.Code != http.StatusSeeOther || form.Code != http.StatusOK || write.Code != http.StatusCreated {
+					t.Errorf("sign-in is answered by %d, its form by %d, a write by %d", signIn.Code, form.Code, write.Code)
+				}
+				return
+			}
+			for _, refused := range []*httptest.ResponseRecorder{signIn, form, write} {
+				wantText(t, refused.Body.String(), "read-only here", "HTTPS", "ALLOW_CLEARTEXT=true")
+				if refused.Code != http.StatusForbidden || refused.Header().Get("Set-Cookie") != "" {
+					t.Errorf("got status %d, headers %v", refused.Code, refused.Header())
+				}
+			}
+			// Reads go on, as anybody's.
+			list := send(http.MethodGet, "/", "", "", s.session+"; __Host-"+s.session)
+			edit := send(http.MethodGet, "/employees/new", "", "", s.session+"; __Host-"+s.session)
+			if list.Code != http.StatusOK || edit.Code != http.StatusSeeOther {
+				t.Errorf("the list is answered by %d, a form by %d", list.Code, edit.Code)
+			}
+		})
+	}
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	s := newSite(t, func(o *web.Options) {
+		o.ImageSources = []string{"https://*.s3.example", "http://localhost:5000"}
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	want := map[string]string{
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; " +
+			"img-src 'self' https://*.s3.example http://localhost:5000; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",
+		"Referrer-Policy":            "same-origin",
+		"Strict-Transport-Security":  "",
+		"X-Content-Type-Options":     "nosniff",
+		"X-Frame-Options":            "DENY",
+		"X-Island":                   "eu-west-1",
+	}
+	check := func(name string, res *http.Response) {
+		t.Helper()
+		for header, value := range want {
+			if got := strings.Join(res.Header.Values(header), "|"); got != value {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, value)
+			}
+		}
+	}
+	for _, path := range []string{"/", "/nowhere", "/static/style.css", "/api/employees", "/api/nowhere", "/sign-in", "/livez", "/photos/a/b"} {
+		res, _ := s.get(path)
+		check(path, res)
+	}
+	res, _ := s.as(t, "").form("/employees", nil)
+	check("a write of nobody", res)
+	want["Strict-Transport-Security"] = "max-age=31536000"
+	res, _ = s.do(http.MethodGet, "/", "", "", "X-Forwarded-Proto", "https")
+	check("over TLS", res)
+}
+
+// TestPagesKeepToTheirPolicy: nothing in them is inline.
+func TestPagesKeepToTheirPolicy(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.LoadGenerator = true })
+	res, _ := s.submit("/employees", ada(), nil)
+	path := res.Header.Get("Location")
+	for _, session := range []string{"", s.session} {
+		for _, address := range []string{"/", path, path + "/edit", path + "/delete", "/employees/new", "/sign-in", "/island", "/nowhere"} {
+			_, body := s.as(t, session).get(address)
+			for _, inline := range []string{"<style", " style=", "<script>", " onclick=", " onsubmit=", "javascript:"} {
+				if strings.Contains(body, inline) {
+					t.Errorf("%s has %q", address, inline)
+				}
+			}
+		}
+	}
+}
+
+func TestOtherSitesMayNotWrite(t *testing.T) {
+	s := newSite(t, nil)
+	for name, headers := range map[string][]string{
+		"another site":       {"Sec-Fetch-Site", "cross-site"},
+		"another subdomain":  {"Sec-Fetch-Site", "same-site"},
+		"an older browser":   {"Origin", "https://evil.example"},
+		"a page of no place": {"Origin", "null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := s.as(t, s.session)
+			res, body := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON, headers...)
+			wantStatus(t, res, http.StatusForbidden)
+			wantText(t, body, "came from another site", `"status":403`)
+			for path, fields := range map[string]url.Values{
+				"/employees": ada(), "/sign-in": credentials(accountName, password), "/sign-out": nil,
+			} {
+				res, body = s.form(path, fields, headers...)
+				wantStatus(t, res, http.StatusForbidden)
+				wantText(t, body, "came from another site", "<!doctype html>")
+				if res.Header.Get("Set-Cookie") != "" {
+					t.Errorf("%s sets %q", path, res.Header.Get("Set-Cookie"))
+				}
+			}
+			res, _ = s.do(http.MethodGet, "/employees/new", "", "", headers...)
+			wantStatus(t, res, http.StatusOK) // a link
+		})
+	}
+	if got := s.names(); len(got) > 0 {
+		t.Errorf("%q was saved", got)
+	}
+	for _, headers := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"}, {"Origin", s.URL}, nil} {
+		res, _ := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON, headers...)
+		wantStatus(t, res, http.StatusCreated)
+	}
+}
