@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// drainFor is how long the operator's switch is remembered.
+const drainFor = 10 * time.Second
+
+// drainSwitch is what darkens an island on purpose.
+type drainSwitch struct {
+	client interface {
+		GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	}
+	parameter string
+	always    bool // whatever the parameter says
+	now       func() time.Time
+
+	mu   sync.Mutex
+	last bool
+	read time.Time // of last
+}
+
+// drained tells whether the island is to be dark. A parameter that does not
+// exist drains nothing. When the parameter cannot be read, the last answer
+// stands as long as the function's environment lives.
+func (d *drainSwitch) drained(ctx context.Context) (bool, error) {
+	if d.always {
+		return true, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	if !d.read.IsZero() && now.Sub(d.read) < drainFor {
+		return d.last, nil
+	}
+	out, err := d.client.GetParameter(ctx, &ssm.GetParameterInput{Name: &d.parameter})
+	var missing *types.ParameterNotFound
+	switch {
+	case errors.As(err, &missing):
+		d.last = false
+	case err != nil && d.read.IsZero():
+		return false, err
+	case err != nil:
+		return d.last, nil
+	default:
+		d.last = aws.ToString(out.Parameter.Value) == "true"
+	}
+	d.read = now
+	return d.last, nil
+}

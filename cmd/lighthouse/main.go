@@ -1,0 +1,126 @@
+// Command lighthouse is the Lambda function that a region's load balancer asks
+// whether the island can do its work. It answers 200 or 503, with a JSON body
+// that says which part failed, and prints its metrics for CloudWatch.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/service/lighthouse"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// lookWithin is less than the function's own time limit, so that what does not
+// answer is named.
+const lookWithin = 6 * time.Second
+
+func main() {
+	h, err := newHandler(context.Background(), os.Getenv, os.Stdout, time.Now)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lighthouse:", err)
+		os.Exit(1)
+	}
+	lambda.Start(h.handle)
+}
+
+// handler answers the load balancer.
+type handler struct {
+	lighthouse lighthouse.Lighthouse
+	deployment string
+	out        io.Writer
+	now        func() time.Time
+}
+
+func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, now func() time.Time) (*handler, error) {
+	for _, name := range []string{setting.Region, setting.EmployeesTable, setting.PhotosBucket, setting.Deployment, setting.DrainParameter} {
+		if getenv(name) == "" {
+			return nil, fmt.Errorf("%s is not set", name)
+		}
+	}
+	region := getenv(setting.Region)
+	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	if err != nil {
+		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
+	}
+	// An emulator's endpoint has no name for each bucket.
+	buckets := s3.NewFromConfig(aws, func(o *s3.Options) { o.UsePathStyle = aws.BaseEndpoint != nil })
+	drain := &drainSwitch{
+		client:    ssm.NewFromConfig(aws),
+		parameter: getenv(setting.DrainParameter),
+		always:    getenv(setting.Drained) == "true",
+		now:       now,
+	}
+	return &handler{
+		lighthouse: lighthouse.Lighthouse{
+			Checks: map[string]lighthouse.Check{
+				"table":  table{dynamodb.NewFromConfig(aws), getenv(setting.EmployeesTable), setting.LighthouseItem(region), now}.check,
+				"photos": (&bucket{client: buckets, name: getenv(setting.PhotosBucket), key: setting.LighthouseObject(region), content: region, now: now}).check,
+			},
+			Drained: drain.drained,
+			Within:  lookWithin,
+		},
+		deployment: getenv(setting.Deployment),
+		out:        out,
+		now:        now,
+	}, nil
+}
+
+// handle answers one request or health check.
+func (h *handler) handle(ctx context.Context, _ events.ALBTargetGroupRequest) (events.ALBTargetGroupResponse, error) {
+	report := h.lighthouse.Look(ctx)
+	if err := h.printMetrics(report); err != nil {
+		return events.ALBTargetGroupResponse{}, err
+	}
+	body, err := json.Marshal(report)
+	if err != nil {
+		return events.ALBTargetGroupResponse{}, err
+	}
+	status := http.StatusOK
+	if !report.Lit {
+		status = http.StatusServiceUnavailable
+	}
+	return events.ALBTargetGroupResponse{
+		StatusCode:        status,
+		StatusDescription: strconv.Itoa(status) + " " + http.StatusText(status),
+		Headers:           map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"},
+		Body:              string(body) + "\n",
+	}, nil
+}
+
+// printMetrics prints the report as a line that CloudWatch Logs turns into
+// metrics. Source: Amazon CloudWatch User Guide, "Specification: Embedded
+// metric format".
+func (h *handler) printMetrics(report lighthouse.Report) error {
+	drained := 0
+	if report.Drained {
+		drained = 1
+	}
+	type metric struct{ Name, Unit string }
+	return json.NewEncoder(h.out).Encode(map[string]any{
+		"_aws": map[string]any{
+			"Timestamp": h.now().UnixMilli(),
+			"CloudWatchMetrics": []any{map[string]any{
+				"Namespace":  setting.MetricNamespace,
+				"Dimensions": [][]string{{setting.MetricDimension}},
+				"Metrics":    []metric{{setting.FailingMetric, "Count"}, {setting.DrainedMetric, "Count"}},
+			}},
+		},
+		setting.MetricDimension: h.deployment,
+		setting.FailingMetric:   report.Failing,
+		setting.DrainedMetric:   drained,
+		"parts":                 report.Parts,
+	})
+}

@@ -1,0 +1,176 @@
+// Package lighthouse gives an island a health of its own, apart from that of
+// its machines: a function behind the load balancer that tries what the island
+// cannot work without.
+package lighthouse
+
+import (
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Props configure a Lighthouse.
+type Props struct {
+	// Name is the function's name. Required: operators call it.
+	Name string
+	// Deployment is the deployment's name, by which its metrics are found. Required.
+	Deployment string
+	// Code is the directory that holds the function's bootstrap. Required.
+	Code string
+	// Network is the load balancer's. Required.
+	Network *network.Network
+	// LoadBalancer is unhealthy, to the entry, while the lighthouse is dark. Required.
+	LoadBalancer *loadbalancer.LoadBalancer
+	// Table is the name of the employees table. Required.
+	Table string
+	// Bucket is the name of this region's bucket of photos. Required.
+	Bucket string
+	// DrainParameter is the name of the SSM parameter with which an operator
+	// darkens the island. Required; it need not exist.
+	DrainParameter string
+	// Drained keeps the island dark. Default: false.
+	Drained bool
+}
+
+// Lighthouse is an island's health.
+type Lighthouse struct {
+	// Function is what the load balancer asks.
+	Function awslambda.Function
+	// Targets is the group that it is the only target of.
+	Targets elb.ApplicationTargetGroup
+}
+
+// How often the load balancer asks, in seconds. The island is dark two misses
+// after something broke, and lit three passes after it healed. The interval has
+// to be longer than the function may take.
+const (
+	timeout       = 8
+	checkTimeout  = 10
+	checkInterval = 15
+	missesToDark  = 2
+	passesToLight = 3
+)
+
+// concurrency is kept for the function, so that no other one of the account
+// darkens an island: each node of the load balancer asks once in an interval.
+const concurrency = 5
+
+// New creates a Lighthouse. An accelerator and Route 53 take a load balancer for
+// healthy only while each of its target groups has a healthy target, and an
+// Auto Scaling group looks at its own target group only: so a dark lighthouse
+// moves users and replaces no instance. Source: AWS Global Accelerator,
+// "Changing health check options"; Elastic Load Balancing, "Lambda functions as
+// targets".
+func New(scope constructs.Construct, id string, props Props) *Lighthouse {
+	this := constructs.NewConstruct(scope, &id)
+	function := newFunction(this, props)
+	targets := elb.NewApplicationTargetGroup(this, jsii.String("Targets"), &elb.ApplicationTargetGroupProps{
+		TargetType: elb.TargetType_LAMBDA,
+		HealthCheck: &elb.HealthCheck{
+			Enabled:                 jsii.Bool(true), // off by default for a function
+			Path:                    jsii.String(setting.LighthousePath),
+			HealthyHttpCodes:        jsii.String("200"),
+			Interval:                awscdk.Duration_Seconds(jsii.Number(checkInterval)),
+			Timeout:                 awscdk.Duration_Seconds(jsii.Number(checkTimeout)),
+			HealthyThresholdCount:   jsii.Number(passesToLight),
+			UnhealthyThresholdCount: jsii.Number(missesToDark),
+		},
+	})
+	// CDK's own target would let every load balancer of every account call the
+	// function; this group's name is not known before the function is its target.
+	function.AddPermission(jsii.String("LoadBalancer"), &awslambda.Permission{
+		Principal: awsiam.NewServicePrincipal(jsii.String("elasticloadbalancing.amazonaws.com"), nil),
+		SourceArn: awscdk.Stack_Of(this).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("elasticloadbalancing"), Resource: jsii.String("targetgroup"), ResourceName: jsii.String("*"),
+		}),
+	})
+	group := targets.Node().DefaultChild().(elb.CfnTargetGroup)
+	group.SetTargets([]any{&elb.CfnTargetGroup_TargetDescriptionProperty{Id: function.FunctionArn()}})
+	group.Node().AddDependency(function.Node().FindChild(jsii.String("LoadBalancer")))
+	// Health checks pass no listener. The rule makes the group one of the load
+	// balancer's, and lets nobody outside the network keep the function busy.
+	elb.NewApplicationListenerRule(this, jsii.String("Rule"), &elb.ApplicationListenerRuleProps{
+		Listener: props.LoadBalancer.Listener,
+		Priority: jsii.Number(1),
+		Conditions: &[]elb.ListenerCondition{
+			elb.ListenerCondition_PathPatterns(jsii.Strings(setting.LighthousePath)),
+			elb.ListenerCondition_SourceIps(&[]*string{props.Network.VPC.VpcCidrBlock()}),
+		},
+		Action: elb.ListenerAction_Forward(&[]elb.IApplicationTargetGroup{targets}, nil),
+	})
+	return &Lighthouse{Function: function, Targets: targets}
+}
+
+// newFunction is in no VPC: it reaches AWS at its public endpoints, and does so
+// while the network is at fault.
+func newFunction(scope constructs.Construct, props Props) awslambda.Function {
+	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
+		Retention:     awslogs.RetentionDays_ONE_MONTH,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.String("What the lighthouse may do"),
+	})
+	logs.GrantWrite(role)
+	grant(scope, props, role)
+	drained := "false"
+	if props.Drained {
+		drained = "true"
+	}
+	return awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName: &props.Name,
+		Description:  jsii.String("Tells the load balancer whether the island can do its work"),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: awslambda.Architecture_ARM_64(),
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(&props.Code, nil),
+		MemorySize:   jsii.Number(256),
+		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout)),
+		Role:         role,
+		LogGroup:     logs,
+		Environment: &map[string]*string{
+			setting.Deployment:     &props.Deployment,
+			setting.EmployeesTable: &props.Table,
+			setting.PhotosBucket:   &props.Bucket,
+			setting.DrainParameter: &props.DrainParameter,
+			setting.Drained:        &drained,
+		},
+		ReservedConcurrentExecutions: jsii.Number(concurrency),
+	})
+}
+
+// grant lets the function touch its own item, its own object and its switch.
+func grant(scope constructs.Construct, props Props, role awsiam.Role) {
+	stack := awscdk.Stack_Of(scope)
+	region := *stack.Region()
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("dynamodb:GetItem", "dynamodb:UpdateItem"),
+		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: &props.Table,
+		})},
+		Conditions: &map[string]any{
+			"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{setting.LighthouseItem(region)}},
+		},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("s3:GetObject", "s3:PutObject"),
+		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("s3"), Region: jsii.String(""), Account: jsii.String(""),
+			Resource: &props.Bucket, ResourceName: jsii.String(setting.LighthouseObject(region)),
+		})},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("ssm:GetParameter"),
+		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.DrainParameter[1:]),
+		})},
+	}))
+}

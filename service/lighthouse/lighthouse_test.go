@@ -1,0 +1,77 @@
+package lighthouse
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func passes(context.Context) error { return nil }
+func fails(context.Context) error  { return errors.New("broken") }
+
+// hangs is a check that ignores its context.
+func hangs(context.Context) error { select {} }
+
+func drained(yes bool, err error) func(context.Context) (bool, error) {
+	return func(context.Context) (bool, error) { return yes, err }
+}
+
+func TestLook(t *testing.T) {
+	for name, test := range map[string]struct {
+		table, photos Check
+		drained       bool
+		drain         error
+		want          Report
+	}{
+		"all is well": {passes, passes, false, nil,
+			Report{Lit: true, Parts: map[string]string{"table": "ok", "photos": "ok"}}},
+		"one part fails": {fails, passes, false, nil,
+			Report{Failing: 1, Parts: map[string]string{"table": "broken", "photos": "ok"}}},
+		"both fail": {fails, fails, false, nil,
+			Report{Failing: 2, Parts: map[string]string{"table": "broken", "photos": "broken"}}},
+		"drained": {passes, passes, true, nil,
+			Report{Drained: true, Parts: map[string]string{"table": "ok", "photos": "ok"}}},
+		"drained and failing": {passes, fails, true, nil,
+			Report{Drained: true, Failing: 1, Parts: map[string]string{"table": "ok", "photos": "broken"}}},
+		"the switch cannot be read": {passes, passes, true, errors.New("no"),
+			Report{Lit: true, Parts: map[string]string{"table": "ok", "photos": "ok", "drain": "no"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Lighthouse{
+				Checks:  map[string]Check{"table": test.table, "photos": test.photos},
+				Drained: drained(test.drained, test.drain),
+				Within:  time.Minute,
+			}.Look(t.Context())
+			same := got.Lit == test.want.Lit && got.Drained == test.want.Drained && got.Failing == test.want.Failing &&
+				len(got.Parts) == len(test.want.Parts)
+			for part, text := range test.want.Parts {
+				same = same && got.Parts[part] == text
+			}
+			if !same {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestLookEndsInTime(t *testing.T) {
+	begun := time.Now()
+	got := Lighthouse{
+		Checks:  map[string]Check{"table": hangs, "photos": passes},
+		Drained: func(context.Context) (bool, error) { select {} },
+		Within:  50 * time.Millisecond,
+	}.Look(t.Context())
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if got.Lit || got.Drained || got.Parts["photos"] != "ok" {
+		t.Errorf("got %+v, want it dark because of the table alone", got)
+	}
+	for _, part := range []string{"table", "drain"} {
+		if !strings.Contains(got.Parts[part], "no answer in") {
+			t.Errorf("%s: got %q", part, got.Parts[part])
+		}
+	}
+}
