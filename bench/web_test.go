@@ -121,7 +121,7 @@ func directoryBinary(b *testing.B) string {
 func fill(b *testing.B, dir string, count int) []string {
 	b.Helper()
 	ctx := context.Background()
-	employees, err := sqlite.OpenEmployees(ctx, dir)
+	employees, err := sqlite.Open(ctx, dir)
 	if err != nil {
 		b.Fatal(err)
 	}

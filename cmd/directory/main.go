@@ -1,4 +1,5 @@
-// Command directory serves the employee directory.
+// Command directory serves the employee directory, keeps its accounts, and brings
+// over the data of the one that it replaces.
 package main
 
 import (
@@ -11,9 +12,12 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/service/photo"
+	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/archipelago-cdk/archipelago/service/web"
 	"github.com/coreos/go-systemd/v22/daemon"
 )
@@ -23,11 +27,15 @@ import (
 const version = "0.1.0"
 
 const (
+	// memoryLimit is where the garbage collector works harder, unless GOMEMLIMIT
+	// says otherwise: what photos are decoded with, and 64 MiB for all else.
+	memoryLimit = photo.Memory + 64<<20
 	// lameDuck is how long the service serves on after it was told to end, so
 	// that a load balancer learns of it first.
 	lameDuck = 2 * time.Second
-	// drainWithin bounds the requests in flight; the unit's TimeoutStopSec is
-	// longer.
+	// drainWithin bounds the requests in flight: the load balancer's
+	// deregistration delay, after which it cuts them off itself, and a margin.
+	// The unit's TimeoutStopSec is longer than both.
 	drainWithin = 45 * time.Second
 )
 
@@ -40,31 +48,93 @@ func main() {
 	}
 }
 
-// run serves until ctx ends and every request in flight is answered.
+// command is something that the program does besides serving.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) error
+}
+
+// commands are chosen by the first argument.
+func commands() []command {
+	return []command{
+		{"user", "keep the accounts of those who may sign in", runUser},
+		{"import", "bring over the data of the directory that this one replaces", runImport},
+	}
+}
+
+// run does what the first argument says, or else serves.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	for _, c := range commands() {
+		if len(args) > 0 && args[0] == c.name {
+			return c.run(ctx, args[1:], getenv, os.Stdin, stdout)
+		}
+	}
+	return serve(ctx, args, getenv, stdout)
+}
+
+// serve serves until ctx ends and every request in flight is answered.
+func serve(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) (err error) {
 	settings, err := parseSettings(args, getenv, stdout)
 	if err != nil || settings == nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(stdout, nil))
-	listener, err := net.Listen("tcp", settings.listen)
-	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w; choose another address with LISTEN or --listen, such as LISTEN=127.0.0.1:8081", settings.listen, err)
+	if getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
+	log, flush := newLog(stdout)
+	defer func() { err = errors.Join(err, flush()) }()
+	listener, err := listen(setting.Listen, settings.listen, "127.0.0.1:8081")
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // where it does not serve
 	island := newIsland(ctx, settings, log)
-	stores, err := openStores(ctx, settings)
+	stores, err := openStores(ctx, &settings.stored, log, impatient(log)...)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
-	defer stores.close()
-	handler := web.New(web.Options{
+	defer func() { err = errors.Join(err, stores.close()) }()
+	handler := newHandler(settings, stores, island, log)
+	stopMetrics, err := serveMetrics(settings.metricsListen, handler.Metrics(), log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+	server := newServer(handler, log)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("serving", "url", "http://"+listener.Addr().String(), "store", settings.store(), "version", version)
+	notify(daemon.SdNotifyReady, log)
+	defer background(context.WithoutCancel(ctx), func(ctx context.Context) { watch(ctx, handler, log) })()
+	defer background(ctx, append(chores(stores, log), handler.Beat)...)()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	return drain(server, handler, log)
+}
+
+func newHandler(s *settings, stores *stores, island *island, log *slog.Logger) *web.Server {
+	return web.New(web.Options{
 		Employees:      stores.employees,
 		Photos:         stores.photos,
+		Processor:      photo.New(photo.Options{Dir: s.spoolDir}),
+		Accounts:       stores.accounts,
+		Sessions:       stores.sessions,
 		Island:         island.get,
-		AllowCleartext: settings.allowCleartext,
+		SignedInReads:  s.signedInReads,
+		TrustedProxies: s.trustedProxies,
+		WriteRate:      s.writeRate,
+		LoadGenerator:  s.loadGenerator,
+		ImageSources:   s.imageSources,
+		AllowCleartext: s.allowCleartext,
 		Log:            log,
 	})
-	server := &http.Server{
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       web.ReadTimeout,
@@ -75,16 +145,38 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	log.Info("serving", "url", "http://"+listener.Addr().String(), "store", settings.store(), "version", version)
-	notify(daemon.SdNotifyReady, log)
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
+}
+
+// listen listens on the address that a setting named name has.
+func listen(name, address, other string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s, such as %s=%s", address, err, name, name, other)
 	}
-	return drain(server, handler, log)
+	return listener, nil
+}
+
+// serveMetrics serves /metrics on an address of its own, if there is one, and
+// returns what ends that.
+func serveMetrics(address string, handler http.Handler, log *slog.Logger) (stop func(), err error) {
+	if address == "" {
+		return func() {}, nil
+	}
+	listener, err := listen(setting.MetricsListen, address, "127.0.0.1:9465")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", handler)
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	go func() { _ = server.Serve(listener) }()
+	log.Info("serving metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	return func() { _ = server.Close() }, nil
 }
 
 // drain goes on serving for a moment, and then until nothing is in flight.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"io"
@@ -10,39 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
-
-func environment(values map[string]string) func(string) string {
-	return func(name string) string { return values[name] }
-}
-
-func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
-	err := run(t.Context(), []string{"surplus"}, environment(map[string]string{
-		"LISTEN": "8080", "EMPLOYEES_TABLE": "employees", "ALLOW_CLEARTEXT": "maybe",
-	}), io.Discard)
-	if err == nil {
-		t.Fatal("the settings were accepted")
-	}
-	for _, want := range []string{`"surplus"`, "LISTEN: want an address", "PHOTOS_BUCKET: want a value", "AWS_REGION: want a value", "ALLOW_CLEARTEXT: want true or false"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error lacks %q:\n%v", want, err)
-		}
-	}
-}
-
-func TestHelpAndVersion(t *testing.T) {
-	var out bytes.Buffer
-	if err := run(t.Context(), []string{"--help"}, environment(nil), &out); err != nil || !strings.Contains(out.String(), "[PHOTOS_BUCKET]") {
-		t.Errorf("--help printed %q, %v", out.String(), err)
-	}
-	out.Reset()
-	if err := run(t.Context(), []string{"--version"}, environment(nil), &out); err != nil || out.String() != version+"\n" {
-		t.Errorf("--version printed %q, %v", out.String(), err)
-	}
-}
 
 func TestTakenPortNamesTheNextStep(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,17 +42,25 @@ func TestDataDirThatCannotBeMade(t *testing.T) {
 // answered, and run returns after it.
 func TestDrain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	address := freeAddress(t)
+	address, dir := freeAddress(t), t.TempDir()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, nil, environment(map[string]string{"LISTEN": address, "DATA_DIR": t.TempDir()}), io.Discard)
+		done <- run(ctx, nil, environment(map[string]string{"LISTEN": address, "DATA_DIR": dir}), io.Discard)
 	}()
 	awaitServing(t, address)
+	mustRunUser(t, dir, testPassword, "add", "ada", "--password-stdin")
+	session := signIn(t, address, "ada", testPassword)
 
 	body, slowly := io.Pipe()
 	answered := make(chan *http.Response, 1)
 	go func() {
-		res, err := http.Post("http://"+address+"/api/employees", "application/json", body)
+		req, err := http.NewRequest(http.MethodPost, "http://"+address+"/api/employees", body)
+		if err != nil {
+			t.Error(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.AddCookie(session)
+		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Error(err)
 		}
@@ -109,6 +88,93 @@ func TestDrain(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestMetricsHaveAListenerOfTheirOwn, which ends with the service.
+func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	address, metrics := freeAddress(t), freeAddress(t)
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, nil, environment(map[string]string{"LISTEN": address, "METRICS_LISTEN": metrics, "DATA_DIR": t.TempDir()}), io.Discard)
+	}()
+	awaitServing(t, address)
+	for path, want := range map[string]int{
+		address + "/metrics": http.StatusNotFound, metrics + "/metrics": http.StatusOK, metrics + "/livez": http.StatusNotFound,
+	} {
+		res, err := http.Get("http://" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != want || strings.Contains(string(body), "directory_build_info") != (want == http.StatusOK) {
+			t.Errorf("%s answers %d, %v; want %d:\n%s", path, res.StatusCode, err, want, body)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.DialTimeout("tcp", metrics, time.Second); err == nil {
+		t.Error("the metrics are still served")
+	}
+}
+
+func TestTakenPortOfMetrics(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	address := freeAddress(t)
+	err = run(t.Context(), nil, environment(map[string]string{"LISTEN": address, "METRICS_LISTEN": l.Addr().String(), "DATA_DIR": t.TempDir()}), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "METRICS_LISTEN=127.0.0.1:9465") {
+		t.Errorf("got %v, want the next step", err)
+	}
+	if _, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+		t.Error("the other address is still listened on")
+	}
+}
+
+// TestSystemdIsToldWhatHappens runs the program as a unit of Type=notify with
+// a watchdog.
+func TestSystemdIsToldWhatHappens(t *testing.T) {
+	said := systemd(t)
+	t.Setenv("WATCHDOG_USEC", "60000000")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, nil, environment(map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": t.TempDir()}), io.Discard)
+	}()
+	for _, want := range []string{"READY=1", "WATCHDOG=1"} {
+		if got := hear(t, said); got != want {
+			t.Errorf("systemd is told %q, want %q", got, want)
+		}
+	}
+	cancel()
+	if got := hear(t, said); got != "STOPPING=1" {
+		t.Errorf("systemd is told %q, want that the service ends", got)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTheUnitWaitsForTheDrain: systemd must not kill what still answers.
+func TestTheUnitWaitsForTheDrain(t *testing.T) {
+	unit, err := os.ReadFile("../../constructs/fleet/userdata.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(unit), "TimeoutStopSec=")
+	seconds, err := strconv.Atoi(strings.SplitN(after, "\n", 2)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waits := time.Duration(seconds) * time.Second; waits < lameDuck+drainWithin+5*time.Second {
+		t.Errorf("the unit waits %s, the service takes up to %s", waits, lameDuck+drainWithin)
 	}
 }
 
@@ -140,7 +206,7 @@ func awaitServing(t *testing.T, address string) {
 func TestBuildIsReproducible(t *testing.T) {
 	copied := t.TempDir()
 	source := filepath.Join(copied, "elsewhere")
-	for _, name := range []string{"go.mod", "go.sum", "Makefile", "cmd/directory", "service"} {
+	for _, name := range []string{"go.mod", "go.sum", "Makefile", "cmd/directory", "cmd/lighthouse", "service"} {
 		from, to := filepath.Join("../..", name), filepath.Join(source, name)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			t.Fatal(err)
@@ -164,9 +230,9 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 	here := build(t, "../..", filepath.Join(copied, "a"))
 	there := build(t, source, filepath.Join(copied, "b"))
-	for arch, sum := range here {
-		if there[arch] != sum {
-			t.Errorf("two builds for %s differ", arch)
+	for binary, sum := range here {
+		if there[binary] != sum {
+			t.Errorf("two builds of %s differ", binary)
 		}
 	}
 }
@@ -179,12 +245,14 @@ func build(t *testing.T, checkout, dist string) map[string][32]byte {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	sums := map[string][32]byte{}
-	for _, arch := range []string{"arm64", "amd64"} {
-		b, err := os.ReadFile(filepath.Join(dist, "directory.linux-"+arch))
+	for _, binary := range []string{
+		"directory.linux-arm64", "directory.linux-amd64", "lighthouse/lighthouse.aarch64", "lighthouse/lighthouse.x86_64",
+	} {
+		b, err := os.ReadFile(filepath.Join(dist, binary))
 		if err != nil {
 			t.Fatal(err)
 		}
-		sums[arch] = sha256.Sum256(b)
+		sums[binary] = sha256.Sum256(b)
 	}
 	return sums
 }
