@@ -11,10 +11,13 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// binaries are what cdk.json's build step makes.
-var binaries = map[string]string{
-	"aarch64": "dist/directory.linux-arm64",
-	"x86_64":  "dist/directory.linux-amd64",
+// builds are what cdk.json's build step makes.
+var builds = stacks.Builds{
+	Service: map[string]string{
+		"aarch64": "dist/directory.linux-arm64",
+		"x86_64":  "dist/directory.linux-amd64",
+	},
+	Lighthouse: "dist/lighthouse",
 }
 
 func main() {
@@ -34,7 +37,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	stacks.Add(app, config, binaries)
+	stacks.Add(app, config, builds)
 	app.Synth(nil)
 	return nil
 }

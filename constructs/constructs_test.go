@@ -7,16 +7,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/logs"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -46,7 +52,9 @@ func newStack() awscdk.Stack {
 
 func newNetwork(stack awscdk.Stack, public bool) *network.Network {
 	network.DeclareZones(stack, nil, 3)
-	return network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/16", Public: public})
+	return network.New(stack, "Network", network.Props{
+		CIDR: "10.0.0.0/16", Public: public, Buckets: []string{"photos"}, Tables: []string{"employees"},
+	})
 }
 
 func newLoadBalancer(stack awscdk.Stack, public, protect bool) *loadbalancer.LoadBalancer {
@@ -55,16 +63,39 @@ func newLoadBalancer(stack awscdk.Stack, public, protect bool) *loadbalancer.Loa
 	})
 }
 
-// newFleet places a fleet with small stand-ins for its binaries.
+// plainFleet is a fleet with all its defaults.
+var plainFleet = sync.OnceValue(func() assertions.Template {
+	dir, err := os.MkdirTemp("", "fleet")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	return makeFleet(dir, func(*fleet.Props) {})
+})
+
+// newFleet places a fleet, changed if change is not nil.
 func newFleet(t *testing.T, change func(*fleet.Props)) assertions.Template {
 	t.Helper()
+	if change == nil {
+		return plainFleet()
+	}
+	return makeFleet(t.TempDir(), change)
+}
+
+func makeFleet(dir string, change func(*fleet.Props)) assertions.Template {
 	stack := newStack()
+	placeFleet(stack, dir, change)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+// placeFleet places a fleet with small stand-ins for its binaries, in dir.
+func placeFleet(stack awscdk.Stack, dir string, change func(*fleet.Props)) {
 	net := newNetwork(stack, false)
 	binaries := map[string]string{}
 	for _, machine := range []string{"aarch64", "x86_64"} {
-		binaries[machine] = filepath.Join(t.TempDir(), "directory."+machine)
+		binaries[machine] = filepath.Join(dir, "directory."+machine)
 		if err := os.WriteFile(binaries[machine], []byte(machine), 0o755); err != nil {
-			t.Fatal(err)
+			panic(err)
 		}
 	}
 	props := fleet.Props{
@@ -77,11 +108,8 @@ func newFleet(t *testing.T, change func(*fleet.Props)) assertions.Template {
 		Max:                   6,
 		Service:               fleet.Service{Name: "directory", Binaries: binaries, Environment: map[string]string{"B": "2", "A": "1"}},
 	}
-	if change != nil {
-		change(&props)
-	}
+	change(&props)
 	fleet.New(stack, "Fleet", props)
-	return assertions.Template_FromStack(stack, nil)
 }
 
 func has(template assertions.Template, resourceType string, want properties) {
@@ -200,7 +228,7 @@ func TestDeploymentLaunchesBeforeItTerminates(t *testing.T) {
 	newFleet(t, nil).HasResource(jsii.String("AWS::AutoScaling::AutoScalingGroup"), properties{
 		"UpdatePolicy": properties{"AutoScalingInstanceRefresh": properties{
 			"Strategy":    "Rolling",
-			"Preferences": properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 60},
+			"Preferences": assertions.Match_ObjectLike(&properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 60}),
 		}},
 	})
 }
@@ -236,6 +264,19 @@ func TestUserDataWritesTheEnvironmentInOrder(t *testing.T) {
 	})
 }
 
+// TestUnitOfTheService: a service that hangs is ended, and what it spools lies on
+// the disk.
+func TestUnitOfTheService(t *testing.T) {
+	template := newFleet(t, nil)
+	for _, line := range []string{"Type=notify", "WatchdogSec=30", "Restart=always", "Environment=TMPDIR=/var/tmp", "PrivateTmp=true"} {
+		has(template, "AWS::EC2::LaunchTemplate", properties{
+			"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
+				"UserData": properties{"Fn::Base64": assertions.Match_StringLikeRegexp(jsii.String("\n" + line + "\n"))},
+			}),
+		})
+	}
+}
+
 func TestPinnedImage(t *testing.T) {
 	template := newFleet(t, func(p *fleet.Props) { p.AMI = "ami-0123456789abcdef0" })
 	has(template, "AWS::EC2::LaunchTemplate", properties{
@@ -245,7 +286,7 @@ func TestPinnedImage(t *testing.T) {
 
 func TestPhotoBucketIsClosedAndVersioned(t *testing.T) {
 	stack := newStack()
-	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: "photos", LogsName: "logs", Protect: true})
+	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: "photos", Logs: logsBucket(stack), Protect: true})
 	template := assertions.Template_FromStack(stack, nil)
 	template.HasResource(jsii.String("AWS::S3::Bucket"), properties{
 		"DeletionPolicy": "Retain",
@@ -260,9 +301,16 @@ func TestPhotoBucketIsClosedAndVersioned(t *testing.T) {
 	count(template, "Custom::S3AutoDeleteObjects", 0)
 }
 
+// logsBucket is one that another stack has.
+func logsBucket(stack awscdk.Stack) awss3.IBucket {
+	return awss3.Bucket_FromBucketName(stack, jsii.String("Logs"), jsii.String("logs"))
+}
+
 func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 	stack := newStack()
-	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: "photos", LogsName: "logs"})
+	photos.NewBucket(stack, "Photos", photos.BucketProps{
+		Name: "photos", Logs: logs.NewBucket(stack, "Logs", logs.BucketProps{Name: "logs"}),
+	})
 	template := assertions.Template_FromStack(stack, nil)
 	template.AllResources(jsii.String("AWS::S3::Bucket"), properties{"DeletionPolicy": "Delete"})
 	count(template, "Custom::S3AutoDeleteObjects", 2)
@@ -270,7 +318,7 @@ func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 
 func newMesh(buckets ...string) assertions.Template {
 	stack := newStack()
-	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: buckets[0], LogsName: "logs", Protect: true})
+	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: buckets[0], Logs: logsBucket(stack), Protect: true})
 	var members []photos.Member
 	for _, b := range buckets {
 		members = append(members, photos.Member{Bucket: b, Region: "region-of-" + b})
@@ -343,32 +391,91 @@ func TestInstanceTypeParameterIsWrittenOnce(t *testing.T) {
 	})
 }
 
-func TestEmployeesAreInEveryRegion(t *testing.T) {
-	stack := newStack()
-	tables.NewEmployees(stack, "Employees", tables.EmployeesProps{
-		Name: "employees", Regions: []string{"eu-west-1", "us-east-1"}, Protect: true,
-	})
-	replica := func(region string) any {
-		return assertions.Match_ObjectLike(&properties{
-			"Region":                           region,
-			"DeletionProtectionEnabled":        true,
-			"PointInTimeRecoverySpecification": properties{"PointInTimeRecoveryEnabled": true},
+func TestTablesAreInEveryRegion(t *testing.T) {
+	for name, test := range map[string]struct {
+		create      func(constructs.Construct, string, tables.Props) awsdynamodb.TableV2
+		protect     bool
+		recoverable bool
+		policy      string
+	}{
+		"employees":              {tables.NewEmployees, true, true, "Retain"},
+		"throw-away employees":   {tables.NewEmployees, false, true, "Delete"},
+		"sessions":               {tables.NewSessions, true, false, "Delete"}, // nobody's data is in them
+		"sessions to throw away": {tables.NewSessions, false, false, "Delete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack := newStack()
+			test.create(stack, "Table", tables.Props{
+				Name: "test-table", Regions: []string{"eu-west-1", "us-east-1"}, Protect: test.protect,
+			})
+			replica := func(region string) any {
+				return assertions.Match_ObjectLike(&properties{
+					"Region":                           region,
+					"DeletionProtectionEnabled":        test.protect,
+					"PointInTimeRecoverySpecification": properties{"PointInTimeRecoveryEnabled": test.recoverable},
+				})
+			}
+			assertions.Template_FromStack(stack, nil).HasResource(jsii.String("AWS::DynamoDB::GlobalTable"), properties{
+				"DeletionPolicy": test.policy,
+				"Properties": assertions.Match_ObjectLike(&properties{
+					"TableName":   "test-table",
+					"BillingMode": "PAY_PER_REQUEST",
+					"KeySchema": []any{
+						properties{"AttributeName": "pk", "KeyType": "HASH"}, properties{"AttributeName": "sk", "KeyType": "RANGE"},
+					},
+					"Replicas": assertions.Match_ArrayWith(&[]any{replica("us-east-1"), replica("eu-west-1")}),
+				}),
+			})
 		})
 	}
-	assertions.Template_FromStack(stack, nil).HasResource(jsii.String("AWS::DynamoDB::GlobalTable"), properties{
-		"DeletionPolicy": "Retain",
-		"Properties": assertions.Match_ObjectLike(&properties{
-			"TableName":   "employees",
-			"BillingMode": "PAY_PER_REQUEST",
-			"Replicas":    assertions.Match_ArrayWith(&[]any{replica("us-east-1"), replica("eu-west-1")}),
-		}),
+}
+
+func TestSessionsExpire(t *testing.T) {
+	stack := newStack()
+	tables.NewSessions(stack, "Sessions", tables.Props{Name: "test-sessions"})
+	has(assertions.Template_FromStack(stack, nil), "AWS::DynamoDB::GlobalTable", properties{
+		"TimeToLiveSpecification": properties{"AttributeName": "expires", "Enabled": true},
+	})
+}
+
+// TestGrantsAreOfTheOwnRegion: the calls that the service makes, on what is in
+// this region, and the photos of another to read.
+func TestGrantsAreOfTheOwnRegion(t *testing.T) {
+	stack := newStack()
+	role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("ec2.amazonaws.com"), nil),
+	})
+	tables.GrantEmployees(stack, "employees", role)
+	tables.GrantSessions(stack, "sessions", role)
+	photos.GrantReadWrite("photos-eu-west-1", role)
+	photos.GrantRead("photos-us-east-1", role)
+	table := func(name string) any { return "arn:aws:dynamodb:eu-west-1:123456789012:table/" + name }
+	bucket := func(name string) any {
+		return properties{"Fn::Join": []any{"", []any{"arn:", properties{"Ref": "AWS::Partition"}, ":s3:::" + name}}}
+	}
+	statement := func(resource any, actions ...any) properties {
+		s := properties{"Effect": "Allow", "Resource": resource, "Action": actions}
+		if len(actions) == 1 {
+			s["Action"] = actions[0]
+		}
+		return s
+	}
+	has(assertions.Template_FromStack(stack, nil), "AWS::IAM::Policy", properties{
+		"PolicyDocument": properties{"Version": "2012-10-17", "Statement": []any{
+			statement(table("employees"), "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+			statement(table("employees/index/byName"), "dynamodb:Query"),
+			statement(table("sessions"), "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+			statement(bucket("photos-eu-west-1/employees/*"), "s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
+			statement(bucket("photos-eu-west-1"), "s3:ListBucket"),
+			statement(bucket("photos-us-east-1/employees/*"), "s3:GetObject"),
+		}},
 	})
 }
 
 func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 	stack := newStack()
 	entry.New(stack, "Entry", entry.Props{
-		Name: "test", Port: 80, ListenerParameter: "/test/entry/listener-arn", Regions: []string{"eu-west-1", "us-east-1"},
+		Name: "test", Ports: []int{80}, ListenerParameter: "/test/entry/listener-arn", Regions: []string{"eu-west-1", "us-east-1"},
 	})
 	template := assertions.Template_FromStack(stack, nil)
 	count(template, "Custom::AWS", 2)
@@ -385,7 +492,7 @@ func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 func TestEndpointKeepsTheClientsAddress(t *testing.T) {
 	stack := newStack()
 	entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false, false), ListenerParameter: "/test/entry/listener-arn",
+		LoadBalancer: newLoadBalancer(stack, false, false), ListenerParameter: "/test/entry/listener-arn", Weight: 100,
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{
 		"EndpointGroupRegion": "eu-west-1",

@@ -6,11 +6,16 @@ package stacks
 import (
 	"errors"
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 )
 
@@ -22,43 +27,90 @@ const ContextKey = "archipelago"
 const (
 	// EntryAccelerator is one AWS Global Accelerator in front of internal load balancers.
 	EntryAccelerator = "accelerator"
+	// EntryDNS is one name with a record for each region's public load balancer:
+	// users get the nearest healthy one.
+	EntryDNS = "dns"
 	// EntryNone leaves each region with its own public load balancer.
 	EntryNone = "none"
+)
+
+// Values of Config.Egress.
+const (
+	// EgressNone gives instances no route to the internet.
+	EgressNone = "none"
+	// EgressNAT gives them one, through a NAT gateway in each zone.
+	EgressNAT = "nat"
 )
 
 // Config is what a deployment is made from.
 type Config struct {
 	// Name is the prefix of every stack and physical name, at most 28
 	// characters. Default: "archipelago".
-	Name string
+	Name string `json:"name"`
 	// Account is the AWS account's id. Default: the account of the CDK CLI's
 	// credentials.
-	Account string
+	Account string `json:"account"`
 	// Regions are the islands; the first is the primary. Required.
-	Regions []Region
+	Regions []Region `json:"regions" jsonschema:"required,minItems=1"`
+	// Domain is the name that users know the deployment by. Default: none, it is
+	// reached by AWS's names and without TLS.
+	Domain Domain `json:"domain"`
+	// Entry is "accelerator", "dns" or "none". "dns" needs a domain. Default:
+	// "accelerator".
+	Entry string `json:"entry" jsonschema:"enum=accelerator,enum=dns,enum=none"`
+	// Consistency is that of the employees' table: "eventual" or "strong". A
+	// strong one has three regions of one set, or two and Witness. It is chosen
+	// once, for the table's life. Default: "eventual".
+	Consistency string `json:"consistency" jsonschema:"enum=eventual,enum=strong"`
+	// Witness is the region that keeps the log of a strong table and no replica.
+	// Default: none.
+	Witness string `json:"witness"`
 	// Fleet sizes the Auto Scaling group of every region.
-	Fleet Fleet
-	// Entry is EntryAccelerator or EntryNone. Default: EntryAccelerator.
-	Entry string
+	Fleet Fleet `json:"fleet"`
+	// Egress is "none" or "nat": instances' way to the internet. Default: "none".
+	Egress string `json:"egress" jsonschema:"enum=none,enum=nat"`
+	// WAF is the firewall of every region's load balancer.
+	WAF WAF `json:"waf"`
+	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
+	Alarms []string `json:"alarms"`
+	// Logs sends the service's logs and metrics to CloudWatch; without a NAT
+	// gateway that takes two endpoints, paid per zone and hour. Default: false.
+	Logs bool `json:"logs"`
+	// SSM lets operators open sessions on instances; without a NAT gateway that
+	// takes two endpoints, paid per zone and hour. Default: false.
+	SSM bool `json:"ssm"`
 	// Protect retains data and forbids deletion. Default: true.
-	Protect bool
+	Protect bool `json:"protect"`
 	// AllowCleartext lets the deployed service take writes over HTTP. Default: false.
-	AllowCleartext bool
+	AllowCleartext bool `json:"allowCleartext"`
+	// Reads is "open" or "signed-in": who may read. Default: "open".
+	Reads string `json:"reads" jsonschema:"enum=open,enum=signed-in"`
+	// LoadGenerator lets people who are signed in burn CPU on an instance, to
+	// see scaling. Default: false.
+	LoadGenerator bool `json:"loadGenerator"`
 }
 
 // Region is one island.
 type Region struct {
 	// Name is the AWS region, such as "eu-west-1". Required.
-	Name string
+	Name string `json:"name" jsonschema:"required"`
 	// Zones are how many availability zones to use, or which. Default: three,
 	// two in us-west-1.
-	Zones Zones
-	// CIDR is the VPC's address range, from /16 to /22. Default: 10.N.0.0/16,
-	// where N belongs to the region.
-	CIDR string
+	Zones Zones `json:"zones"`
+	// CIDR is the VPC's address range, from /16 to /24, large enough for
+	// fleet.max instances with one zone lost. Default: 10.N.0.0/16, where N
+	// belongs to the region.
+	CIDR string `json:"cidr"`
 	// AMI is the image that the fleet boots, an Amazon Linux 2023 of the
-	// ladder's architecture. Default: AWS's latest at each deployment.
-	AMI string
+	// ladder's architecture; `make ami` writes it. Default: AWS's latest at each
+	// deployment.
+	AMI string `json:"ami"`
+	// Weight is how many percent of the region's own users it serves; the others
+	// go to the next nearest. 0 drains it. Default: 100.
+	Weight int `json:"weight" jsonschema:"minimum=0,maximum=100"`
+	// Retired takes the region out of all but its storage stack, the step
+	// between a region's life and its removal. Default: false.
+	Retired bool `json:"retired"`
 }
 
 // Zones are the availability zones of one region.
@@ -72,26 +124,46 @@ type Zones struct {
 
 // Fleet is the size of each region's Auto Scaling group.
 type Fleet struct {
-	// Min is the fewest instances in service. Default: 2.
-	Min int
+	// Min is the fewest instances in service, one in each of two zones at
+	// least. Default: 2.
+	Min int `json:"min" jsonschema:"minimum=2"`
 	// Max is the most instances in service. Default: 6.
-	Max int
+	Max int `json:"max" jsonschema:"minimum=2"`
 	// Ladder are the instance types, smallest first, of one architecture.
 	// Default: m7g.medium, m7g.large, m7g.xlarge, m7g.2xlarge.
-	Ladder []string
+	Ladder []string `json:"ladder"`
 	// StartAt is the type of the first deployment, a rung of Ladder. Later ones
 	// keep the type that the fleet has. Default: the first rung.
-	StartAt string
+	StartAt string `json:"startAt"`
+	// CPUTarget is the average CPU use, in percent, that the number of
+	// instances is held to. Default: 55.
+	CPUTarget int `json:"cpuTarget" jsonschema:"minimum=10,maximum=90"`
+	// RequestsPerTarget is how many requests a minute each instance takes on
+	// before there are more; it is right for one rung only. Default: 0, CPU
+	// alone decides.
+	RequestsPerTarget int `json:"requestsPerTarget" jsonschema:"minimum=0"`
+	// Schedule are the times at which the fleet's bounds change. Default: none.
+	Schedule []Schedule `json:"schedule"`
+	// Guard fails a deployment while more than 5 % of a region's requests fail,
+	// and its stack rolls back; without it a fleet that fails already can be
+	// mended. Default: true.
+	Guard bool `json:"guard"`
 }
 
 // Names returns the names of the deployment's stacks and resources.
 func (c Config) Names() Names { return Names{Name: c.Name, Account: c.Account} }
 
-// RegionNames returns the names of all regions, the primary first.
+// Islands returns the regions that are not retired, the primary first.
+func (c Config) Islands() []Region {
+	return slices.DeleteFunc(slices.Clone(c.Regions), func(r Region) bool { return r.Retired })
+}
+
+// RegionNames returns the names of the regions that are not retired, the
+// primary first.
 func (c Config) RegionNames() []string {
-	names := make([]string, len(c.Regions))
-	for i, r := range c.Regions {
-		names[i] = r.Name
+	var names []string
+	for _, r := range c.Islands() {
+		names = append(names, r.Name)
 	}
 	return names
 }
@@ -109,18 +181,21 @@ func ParseConfig(context map[string]any, defaultAccount string) (Config, error) 
 		Name:           root.string("name", "archipelago"),
 		Account:        root.string("account", defaultAccount),
 		Regions:        parseRegions(root),
+		Domain:         parseDomain(root),
 		Entry:          root.string("entry", EntryAccelerator),
+		Consistency:    root.string("consistency", ConsistencyEventual),
+		Witness:        root.string("witness", ""),
+		Fleet:          parseFleet(root),
+		Egress:         root.string("egress", EgressNone),
+		WAF:            parseWAF(root),
+		Alarms:         root.strings("alarms", nil),
+		Logs:           root.bool("logs", false),
+		SSM:            root.bool("ssm", false),
 		Protect:        root.bool("protect", true),
 		AllowCleartext: root.bool("allowCleartext", false),
+		Reads:          root.string("reads", setting.ReadsOpen),
+		LoadGenerator:  root.bool("loadGenerator", false),
 	}
-	fleet := root.object("fleet")
-	c.Fleet = Fleet{
-		Min:    fleet.int("min", 2),
-		Max:    fleet.int("max", 6),
-		Ladder: fleet.strings("ladder", []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"}),
-	}
-	c.Fleet.StartAt = fleet.string("startAt", first(c.Fleet.Ladder))
-	fleet.refuseUnknown()
 	root.refuseUnknown()
 	return c, errors.Join(append(errs, c.Validate())...)
 }
@@ -129,15 +204,17 @@ func parseRegions(root *object) []Region {
 	var regions []Region
 	for _, item := range root.list("regions") {
 		if name, ok := item.value.(string); ok {
-			regions = append(regions, Region{Name: name}.withDefaults())
+			regions = append(regions, Region{Name: name, Weight: 100}.withDefaults())
 			continue
 		}
 		o := item.object(`a region's name or an object such as {"name": "eu-west-1"}`)
 		r := Region{
-			Name:  o.string("name", ""),
-			Zones: parseZones(o),
-			CIDR:  o.string("cidr", ""),
-			AMI:   o.string("ami", ""),
+			Name:    o.string("name", ""),
+			Zones:   parseZones(o),
+			CIDR:    o.string("cidr", ""),
+			AMI:     o.string("ami", ""),
+			Weight:  o.int("weight", 100),
+			Retired: o.bool("retired", false),
 		}
 		o.refuseUnknown()
 		regions = append(regions, r.withDefaults())
@@ -155,6 +232,22 @@ func parseZones(o *object) Zones {
 		return Zones{Count: len(letters), Letters: letters}
 	}
 	return Zones{Count: o.int("zones", 0)}
+}
+
+func parseFleet(root *object) Fleet {
+	o := root.object("fleet")
+	f := Fleet{
+		Min:               o.int("min", 2),
+		Max:               o.int("max", 6),
+		Ladder:            o.strings("ladder", []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"}),
+		CPUTarget:         o.int("cpuTarget", 55),
+		RequestsPerTarget: o.int("requestsPerTarget", 0),
+		Schedule:          parseSchedule(o),
+		Guard:             o.bool("guard", true),
+	}
+	f.StartAt = o.string("startAt", first(f.Ladder))
+	o.refuseUnknown()
+	return f
 }
 
 // zoneNames are the zones' full names, if the configuration names them.
@@ -180,10 +273,14 @@ func (r Region) withDefaults() Region {
 	return r
 }
 
+// maxName leaves room for "-photos-", an account and the longest region's name
+// in the 63 characters of a bucket's name. Names of load balancers and roles,
+// which have 32 and 64, are left to CloudFormation, which shortens them.
+const maxName = 28
+
 var (
-	// validName leaves room for "-photos-", an account and the longest
-	// region's name in the 63 characters of a bucket's name.
-	validName = regexp.MustCompile(`^[a-z](?:[a-z0-9-]{0,26}[a-z0-9])?$`)
+	// validName is the prefix of a bucket's name.
+	validName = regexp.MustCompile(`^[a-z](?:[a-z0-9-]*[a-z0-9])?$`)
 	// validAccount is an AWS account's id.
 	validAccount = regexp.MustCompile(`^\d{12}$`)
 	// validAMI is an image's id, in its old and new length.
@@ -197,16 +294,31 @@ var (
 // Validate returns every problem of c, joined, or nil.
 func (c Config) Validate() error {
 	p := problems{path: ContextKey}
-	if !validName.MatchString(c.Name) {
+	switch {
+	case len(c.Name) > maxName:
+		p.add("name", fmt.Sprintf("at most %d characters, since a bucket's name may have 63 and is made of it, an account and a region", maxName), c.Name)
+	case !validName.MatchString(c.Name):
 		p.add("name", "1 to 28 lower-case letters, digits and hyphens, a letter first", c.Name)
 	}
 	if !validAccount.MatchString(c.Account) {
 		p.add("account", "the 12 digits of an AWS account, here or from the credentials of the CDK CLI", c.Account)
 	}
-	if c.Entry != EntryAccelerator && c.Entry != EntryNone {
-		p.add("entry", fmt.Sprintf("%q or %q", EntryAccelerator, EntryNone), c.Entry)
+	p.oneOf("entry", c.Entry, EntryAccelerator, EntryDNS, EntryNone)
+	if c.Entry == EntryDNS && !c.Domain.Set() {
+		p.add("entry", fmt.Sprintf("%q or %q, or set archipelago.domain, whose records make the entry", EntryAccelerator, EntryNone), c.Entry)
 	}
-	return errors.Join(append(p.errs, c.validateRegions(), c.Fleet.validate())...)
+	p.oneOf("reads", c.Reads, setting.ReadsOpen, setting.ReadsSignedIn)
+	p.oneOf("egress", c.Egress, EgressNone, EgressNAT)
+	for i, address := range c.Alarms {
+		key := fmt.Sprintf("alarms[%d]", i)
+		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
+			p.add(key, `an e-mail address such as "ops@example.com"`, address)
+		} else if slices.Index(c.Alarms, address) < i {
+			p.add(key, "each address once", address)
+		}
+	}
+	return errors.Join(append(p.errs, c.validateRegions(), c.validateWeights(), c.validateConsistency(),
+		c.Domain.validate(), c.Fleet.validate(), c.WAF.validate())...)
 }
 
 func (c Config) validateRegions() error {
@@ -225,6 +337,7 @@ func (c Config) validateRegions() error {
 			continue
 		}
 		r.validate(&p, path)
+		c.validateSize(&p, path, r)
 		for j, other := range c.Regions[:i] {
 			if overlap(r.CIDR, other.CIDR) {
 				p.add(path+".cidr", fmt.Sprintf("a range apart from regions[%d].cidr, %s", j, other.CIDR), r.CIDR)
@@ -246,19 +359,72 @@ func (r Region) validate(p *problems, path string) {
 			p.add(fmt.Sprintf("%s.zones[%d]", path, i), "each zone once", letter)
 		}
 	}
-	cidr, err := netip.ParsePrefix(r.CIDR)
-	if err != nil || !cidr.Addr().Is4() || cidr != cidr.Masked() || cidr.Bits() < 16 || cidr.Bits() > 22 {
-		p.add(path+".cidr", `an IPv4 range from /16 to /22, such as "10.1.0.0/16"`, r.CIDR)
+	if _, ok := r.prefix(); !ok {
+		p.add(path+".cidr", `an IPv4 range from /16 to /24, such as "10.1.0.0/16"`, r.CIDR)
+	}
+	if r.Weight < 0 || r.Weight > 100 {
+		p.add(path+".weight", "0 to 100 percent", r.Weight)
 	}
 	if r.AMI != "" && !validAMI.MatchString(r.AMI) {
 		p.add(path+".ami", `an image's id, such as "ami-0123456789abcdef0"`, r.AMI)
 	}
 }
 
+// prefix is the range of r.CIDR, if it is one that a VPC may have here.
+func (r Region) prefix() (netip.Prefix, bool) {
+	cidr, err := netip.ParsePrefix(r.CIDR)
+	return cidr, err == nil && cidr.Addr().Is4() && cidr == cidr.Masked() && cidr.Bits() >= 16 && cidr.Bits() <= 24
+}
+
+// validateSize refuses a range in which the fleet could not grow to its most
+// instances while a zone is lost.
+func (c Config) validateSize(p *problems, path string, r Region) {
+	cidr, ok := r.prefix()
+	if !ok || r.Zones.Count < 2 || r.Zones.Count > 6 {
+		return
+	}
+	holds := func(bits int) bool {
+		return network.Instances(bits, r.Zones.Count, c.Egress == EgressNAT) >= c.Fleet.Max
+	}
+	if holds(cidr.Bits()) {
+		return
+	}
+	want := fmt.Sprintf("a range that holds fleet.max, %d instances, in %d zones with one lost: ", c.Fleet.Max, r.Zones.Count)
+	bits := cidr.Bits()
+	for bits >= 16 && !holds(bits) {
+		bits--
+	}
+	if bits >= 16 {
+		want += fmt.Sprintf("/%d at least", bits)
+	} else {
+		want += "there is none, so lower fleet.max"
+	}
+	p.add(path+".cidr", want, r.CIDR)
+}
+
+// validateWeights refuses what the entry cannot do, and a deployment that
+// nobody reaches.
+func (c Config) validateWeights() error {
+	p := problems{path: ContextKey}
+	for i, r := range c.Regions {
+		path := fmt.Sprintf("regions[%d]", i)
+		if c.Entry != EntryAccelerator && r.Weight > 0 && r.Weight < 100 {
+			p.add(path+".weight", fmt.Sprintf("0 or 100, since only the entry %q takes a part of a region's users elsewhere", EntryAccelerator), r.Weight)
+		}
+		if i == 0 && r.Retired {
+			p.add(path+".retired", "false: the first region is the primary, which holds the stack that spans the regions", true)
+		}
+	}
+	if islands := c.Islands(); len(islands) > 0 && !slices.ContainsFunc(islands, func(r Region) bool { return r.Weight != 0 }) {
+		p.add("regions", "a region with a weight above 0", islands[0].Weight)
+	}
+	return errors.Join(p.errs...)
+}
+
 func (f Fleet) validate() error {
 	p := problems{path: ContextKey + ".fleet"}
 	if f.Min < 2 {
-		p.add("min", "at least 2, so that one instance may fail", f.Min)
+		p.add("min", "at least 2, one in each of two zones, so that one is left when a zone fails", f.Min)
 	}
 	if f.Max < f.Min {
 		p.add("max", fmt.Sprintf("at least fleet.min, %d", f.Min), f.Max)
@@ -266,6 +432,13 @@ func (f Fleet) validate() error {
 	if len(f.Ladder) == 0 {
 		p.add("ladder", `at least one instance type, such as ["m7g.medium", "m7g.large"]`, f.Ladder)
 	}
+	if f.CPUTarget < 10 || f.CPUTarget > 90 {
+		p.add("cpuTarget", "10 to 90 percent", f.CPUTarget)
+	}
+	if f.RequestsPerTarget < 0 {
+		p.add("requestsPerTarget", "requests a minute that an instance takes on, or 0 to leave it to the CPU", f.RequestsPerTarget)
+	}
+	f.validateSchedule(&p)
 	wellFormed := true
 	for i, t := range f.Ladder {
 		switch {
@@ -292,6 +465,15 @@ func (f Fleet) validate() error {
 
 // architecture is that of the whole ladder.
 func (f Fleet) architecture() awsec2.InstanceArchitecture { return architecture(f.Ladder[0]) }
+
+// burstable tells whether a rung of the ladder runs on CPU credits.
+func (f Fleet) burstable() bool {
+	return slices.ContainsFunc(f.Ladder, func(t string) bool { return *awsec2.NewInstanceType(&t).IsBurstable() })
+}
+
+// ImageParameter is the public SSM parameter of the image that the fleet boots
+// where none is pinned.
+func (f Fleet) ImageParameter() string { return fleet.ImageParameter(f.architecture()) }
 
 func architecture(instanceType string) awsec2.InstanceArchitecture {
 	return awsec2.NewInstanceType(&instanceType).Architecture()
@@ -336,6 +518,18 @@ type problems struct {
 
 func (p *problems) add(key, want string, got any) {
 	p.errs = append(p.errs, wrong(p.path+"."+key, want, got))
+}
+
+func (p *problems) oneOf(key, got string, choices ...string) {
+	if slices.Contains(choices, got) {
+		return
+	}
+	quoted := make([]string, len(choices))
+	for i, choice := range choices {
+		quoted[i] = strconv.Quote(choice)
+	}
+	last := len(quoted) - 1
+	p.add(key, strings.Join(quoted[:last], ", ")+" or "+quoted[last]+didYouMean(got, choices), got)
 }
 
 func wrong(path, want string, got any) error {

@@ -32,16 +32,22 @@ func TestDefaults(t *testing.T) {
 		Name:    "archipelago",
 		Account: account,
 		Regions: []Region{
-			{Name: "eu-west-1", Zones: Zones{Count: 3}, CIDR: "10.24.0.0/16"},
-			{Name: "us-west-1", Zones: Zones{Count: 2}, CIDR: "10.2.0.0/16"},
+			{Name: "eu-west-1", Zones: Zones{Count: 3}, CIDR: "10.24.0.0/16", Weight: 100},
+			{Name: "us-west-1", Zones: Zones{Count: 2}, CIDR: "10.2.0.0/16", Weight: 100},
 		},
 		Fleet: Fleet{
 			Min: 2, Max: 6,
-			Ladder:  []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"},
-			StartAt: "m7g.medium",
+			Ladder:    []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"},
+			StartAt:   "m7g.medium",
+			CPUTarget: 55,
+			Guard:     true,
 		},
-		Entry:   EntryAccelerator,
-		Protect: true,
+		Entry:       EntryAccelerator,
+		Consistency: ConsistencyEventual,
+		Egress:      EgressNone,
+		WAF:         WAF{Common: ModeBlock, BadInputs: ModeBlock, IPReputation: ModeBlock, Rate: ModeBlock, RateLimit: 10000},
+		Protect:     true,
+		Reads:       "open",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -50,20 +56,34 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryKeyIsRead(t *testing.T) {
 	got, err := parse(t, `{"archipelago": {
-		"name": "shop", "account": "210987654321", "entry": "none", "protect": false, "allowCleartext": true,
+		"name": "shop", "account": "210987654321", "entry": "dns", "protect": false, "allowCleartext": true, "reads": "signed-in", "loadGenerator": true,
+		"domain": {"zone": "example.com", "zoneId": "Z0123", "host": "shop.example.com"},
+		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
+		"alarms": ["ops@example.com"], "logs": true, "ssm": true,
+		"waf": {"common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
-			{"name": "eu-west-2", "zones": 2}],
-		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge"}}}`)
+			{"name": "eu-west-2", "zones": 2, "weight": 0}],
+		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge",
+			"cpuTarget": 40, "requestsPerTarget": 6000, "guard": false,
+			"schedule": [{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": 4, "max": 12}]}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Config{
-		Name: "shop", Account: "210987654321", Entry: EntryNone, AllowCleartext: true,
+		Name: "shop", Account: "210987654321", Entry: EntryDNS, AllowCleartext: true, Reads: "signed-in", LoadGenerator: true,
+		Domain:      Domain{Zone: "example.com", ZoneID: "Z0123", Host: "shop.example.com"},
+		Consistency: ConsistencyStrong, Witness: "eu-west-3", Egress: EgressNAT,
+		Alarms: []string{"ops@example.com"}, Logs: true, SSM: true,
+		WAF: WAF{Common: ModeCount, BadInputs: ModeCount, IPReputation: ModeCount, Rate: ModeCount, RateLimit: 99},
 		Regions: []Region{
-			{Name: "eu-west-1", Zones: Zones{Count: 2, Letters: []string{"a", "c"}}, CIDR: "10.7.0.0/20", AMI: "ami-0123456789abcdef0"},
+			{Name: "eu-west-1", Zones: Zones{Count: 2, Letters: []string{"a", "c"}}, CIDR: "10.7.0.0/20", AMI: "ami-0123456789abcdef0", Weight: 100},
 			{Name: "eu-west-2", Zones: Zones{Count: 2}, CIDR: "10.25.0.0/16"},
 		},
-		Fleet: Fleet{Min: 3, Max: 9, Ladder: []string{"c7g.large", "c7g.xlarge"}, StartAt: "c7g.xlarge"},
+		Fleet: Fleet{
+			Min: 3, Max: 9, Ladder: []string{"c7g.large", "c7g.xlarge"}, StartAt: "c7g.xlarge",
+			CPUTarget: 40, RequestsPerTarget: 6000,
+			Schedule: []Schedule{{Name: "Morning", Cron: "0 7 * * 1-5", Timezone: "Europe/Madrid", Min: 4, Max: 12}},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -92,6 +112,16 @@ func TestDottedKeysReplaceOneLeaf(t *testing.T) {
 	}
 	if want := []string{"b", "c"}; !cmp.Equal(got.Regions[0].Zones.Letters, want) {
 		t.Errorf("got zones %q, want %q", got.Regions[0].Zones.Letters, want)
+	}
+}
+
+func TestRetiredRegionsAreNoIslands(t *testing.T) {
+	got, err := parse(t, `{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "retired": true}, "us-west-2"]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"eu-west-1", "us-west-2"}; !cmp.Equal(got.RegionNames(), want) {
+		t.Errorf("got %q, want %q", got.RegionNames(), want)
 	}
 }
 
@@ -142,7 +172,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"a range that is none": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.1/16"}]}}`,
-			[]string{`archipelago.regions[0].cidr: want an IPv4 range from /16 to /22, such as "10.1.0.0/16", got "10.0.0.1/16"`},
+			[]string{`archipelago.regions[0].cidr: want an IPv4 range from /16 to /24, such as "10.1.0.0/16", got "10.0.0.1/16"`},
 		},
 		"one zone": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": 1}]}}`,
@@ -165,7 +195,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"a fleet of one": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"min": 1}}}`,
-			[]string{`archipelago.fleet.min: want at least 2, so that one instance may fail, got 1`},
+			[]string{`archipelago.fleet.min: want at least 2, one in each of two zones, so that one is left when a zone fails, got 1`},
 		},
 		"two architectures": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.medium", "m7i.large"]}}}`,
@@ -214,7 +244,133 @@ func TestRefusals(t *testing.T) {
 		},
 		"an unknown entry": {
 			`{"archipelago": {"regions": ["eu-west-1"], "entry": "cloudfront"}}`,
-			[]string{`archipelago.entry: want "accelerator" or "none", got "cloudfront"`},
+			[]string{`archipelago.entry: want "accelerator", "dns" or "none", got "cloudfront"`},
+		},
+		"records without a domain": {
+			`{"archipelago": {"regions": ["eu-west-1"], "entry": "dns"}}`,
+			[]string{`archipelago.entry: want "accelerator" or "none", or set archipelago.domain, whose records make the entry, got "dns"`},
+		},
+		"half a domain": {
+			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"host": "staff"}}}`,
+			[]string{
+				`archipelago.domain.zone: want the name of a hosted zone, such as "example.com", got nothing`,
+				`archipelago.domain.zoneId: want the id of that hosted zone, such as "Z0123456789ABCDEFGHIJ", got nothing`,
+				`archipelago.domain.host: want a name in the zone, such as "staff.example.com", got "staff"`,
+			},
+		},
+		"a host of another zone": {
+			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"zone": "example.com", "zoneId": "Z1", "host": "staff.badexample.com"}}}`,
+			[]string{`archipelago.domain.host: want a name in the zone, "example.com" or one that ends in ".example.com", got "staff.badexample.com"`},
+		},
+		"strong in two regions": {
+			`{"archipelago": {"regions": ["eu-west-1", "eu-west-2"], "consistency": "strong"}}`,
+			[]string{`archipelago.consistency: want "eventual", or for "strong" three regions, or two and archipelago.witness, got ["eu-west-1","eu-west-2"]`},
+		},
+		"strong in four regions": {
+			`{"archipelago": {"regions": ["eu-west-1", "eu-west-2", "eu-west-3"], "witness": "eu-central-1", "consistency": "strong"}}`,
+			[]string{`archipelago.consistency: want "eventual", or for "strong" three regions, or two and archipelago.witness`},
+		},
+		"strong over two sets": {
+			`{"archipelago": {"regions": ["eu-west-1", "eu-west-2"], "witness": "us-east-1", "consistency": "strong"}}`,
+			[]string{`regions of one set: us-east-1, us-east-2, us-west-2; or eu-west-1, eu-west-2, eu-west-3, eu-central-1; or ap-northeast-1, ap-northeast-2, ap-northeast-3, got ["eu-west-1","eu-west-2","us-east-1"]`},
+		},
+		"a witness with a replica": {
+			`{"archipelago": {"regions": ["eu-west-1", "eu-west-2"], "witness": "eu-west-2", "consistency": "strong"}}`,
+			[]string{`archipelago.witness: want a region that is not among archipelago.regions, which have replicas, got "eu-west-2"`},
+		},
+		"a witness of nothing": {
+			`{"archipelago": {"regions": ["eu-west-1"], "witness": "eu-west-2"}}`,
+			[]string{`archipelago.witness: want nothing, since only the consistency "strong" has one, got "eu-west-2"`},
+		},
+		"a strong table that loses a region": {
+			`{"archipelago": {"regions": ["eu-west-1", "eu-west-2", {"name": "eu-west-3", "retired": true}], "consistency": "strong"}}`,
+			[]string{`archipelago.regions[2].retired: want false: a strong table keeps its regions for life, got true`},
+		},
+		"an unknown consistency": {
+			`{"archipelago": {"regions": ["eu-west-1"], "consistency": "stong"}}`,
+			[]string{`archipelago.consistency: want "eventual" or "strong" (did you mean "strong"?), got "stong"`},
+		},
+		"an unknown egress": {
+			`{"archipelago": {"regions": ["eu-west-1"], "egress": "igw"}}`,
+			[]string{`archipelago.egress: want "none" or "nat", got "igw"`},
+		},
+		"a range too small for its zones": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.0/24"}]}}`,
+			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 6 instances, in 3 zones with one lost: /23 at least, got "10.0.0.0/24"`},
+		},
+		"a fleet that no range holds": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"max": 100000}}}`,
+			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 100000 instances, in 3 zones with one lost: there is none, so lower fleet.max`},
+		},
+		"weights that are none": {
+			`{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "weight": 101}]}}`,
+			[]string{`archipelago.regions[1].weight: want 0 to 100 percent, got 101`},
+		},
+		"part of the users by records": {
+			`{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "weight": 50}], "entry": "none"}}`,
+			[]string{`archipelago.regions[1].weight: want 0 or 100, since only the entry "accelerator" takes a part of a region's users elsewhere, got 50`},
+		},
+		"everything drained": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "weight": 0}, {"name": "us-east-1", "retired": true}]}}`,
+			[]string{`archipelago.regions: want a region with a weight above 0, got 0`},
+		},
+		"a retired primary": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "retired": true}, "us-east-1"]}}`,
+			[]string{`archipelago.regions[0].retired: want false: the first region is the primary, which holds the stack that spans the regions, got true`},
+		},
+		"targets that are none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"cpuTarget": 100, "requestsPerTarget": -1}}}`,
+			[]string{
+				`archipelago.fleet.cpuTarget: want 10 to 90 percent, got 100`,
+				`archipelago.fleet.requestsPerTarget: want requests a minute that an instance takes on, or 0 to leave it to the CPU, got -1`,
+			},
+		},
+		"a schedule that is none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"schedule": [
+				{"name": "early", "cron": "7 o'clock", "timezone": "Madrid", "min": 1},
+				{"name": "early", "cron": "0 7 * * *"},
+				{"name": "no one", "cron": "0 7 * * *", "min": 5, "max": 4},
+				{"name": "more", "cron": "0 7 * * *", "min": 7},
+				{"name": "less", "cron": "0 7 * * *", "max": 1}, 7]}}}`,
+			[]string{
+				`archipelago.fleet.schedule[0].cron: want five fields`,
+				`archipelago.fleet.schedule[0].timezone: want a time zone such as "Europe/Madrid", got "Madrid"`,
+				`archipelago.fleet.schedule[0].min: want at least 2`,
+				`archipelago.fleet.schedule[1].name: want each name once, got "early"`,
+				`archipelago.fleet.schedule[1]: want a min or a max`,
+				`archipelago.fleet.schedule[2].name: want 1 to 32 letters and digits, a letter first, such as "Morning", got "no one"`,
+				`archipelago.fleet.schedule[2].max: want at least the min of that time, 5, got 4`,
+				`archipelago.fleet.schedule[3].min: want at most fleet.max, 6, or a max with it, got 7`,
+				`archipelago.fleet.schedule[4].max: want at least fleet.min, 2, or a min with it, got 1`,
+				`archipelago.fleet.schedule[5]: want an object such as`,
+			},
+		},
+		"a firewall that is none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "waf": {"common": "off", "rateLimit": 9, "rat": "count"}}}`,
+			[]string{
+				`archipelago.waf.common: want "block" or "count", got "off"`,
+				`archipelago.waf.rateLimit: want 10 to 2000000000 requests of an address in five minutes, got 9`,
+				`archipelago.waf.rat: there is no such key (did you mean "rate"?)`,
+			},
+		},
+		"addresses that are none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "alarms": ["ops", "Ops <ops@example.com>", "ops@example.com", "ops@example.com"]}}`,
+			[]string{
+				`archipelago.alarms[0]: want an e-mail address such as "ops@example.com", got "ops"`,
+				`archipelago.alarms[1]: want an e-mail address`,
+				`archipelago.alarms[3]: want each address once, got "ops@example.com"`,
+			},
+		},
+		"a name too long for a bucket": {
+			`{"archipelago": {"regions": ["eu-west-1"], "name": "abcdefghijklmnopqrstuvwxyz012"}}`,
+			[]string{`archipelago.name: want at most 28 characters, since a bucket's name may have 63 and is made of it, an account and a region, got "abcdefghijklmnopqrstuvwxyz012"`},
+		},
+		"readers that are none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "reads": "closed", "loadGenerator": "often"}}`,
+			[]string{
+				`archipelago.reads: want "open" or "signed-in", got "closed"`,
+				`archipelago.loadGenerator: want true or false, got "often"`,
+			},
 		},
 	}
 	for name, test := range tests {
@@ -257,14 +413,13 @@ func TestKnownRegionsAreThoseOfCDK(t *testing.T) {
 }
 
 func TestNamesFitAtTheirLongest(t *testing.T) {
-	n := Names{Name: strings.Repeat("n", 28), Account: account}
-	if !validName.MatchString(n.Name) || validName.MatchString(n.Name+"n") {
-		t.Error("28 characters are not the limit")
-	}
+	n := Names{Name: strings.Repeat("n", maxName), Account: account}
 	for _, region := range knownRegionNames() {
 		// 63 is the limit of a bucket's name.
-		if bucket := n.PhotosBucket(region); len(bucket) > 63 {
-			t.Errorf("%s has %d characters", bucket, len(bucket))
+		for _, bucket := range []string{n.PhotosBucket(region), n.LogsBucket(region)} {
+			if len(bucket) > 63 {
+				t.Errorf("%s has %d characters", bucket, len(bucket))
+			}
 		}
 	}
 }

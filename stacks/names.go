@@ -40,8 +40,40 @@ func (n Names) LogsBucket(region string) string {
 	return fmt.Sprintf("%s-logs-%s-%s", n.Name, n.Account, region)
 }
 
-// EmployeesTable is the global table of employees.
+// EmployeesTable is the global table of employees and accounts.
 func (n Names) EmployeesTable() string { return n.Name + "-employees" }
+
+// SessionsTable is the global table of sessions, counts and heartbeats.
+func (n Names) SessionsTable() string { return n.Name + "-sessions" }
+
+// LoadBalancer is every region's load balancer: one name for those with public
+// addresses and one for those without, which take each other's place.
+func (n Names) LoadBalancer(public bool) string {
+	if public {
+		return n.Name + "-pub"
+	}
+	return n.Name + "-int"
+}
+
+// ImpairedAlarm is the alarm, one in each region, that sums up the others.
+func (n Names) ImpairedAlarm() string { return n.Name + "-island-impaired" }
+
+// Dashboard is region's dashboard; dashboards are the account's, of all regions.
+func (n Names) Dashboard(region string) string { return n.Name + "-" + region }
+
+// GlobalDashboard is the dashboard over all regions.
+func (n Names) GlobalDashboard() string { return n.Name }
+
+// Lighthouse is the function that tells a region's health, the same in every
+// region.
+func (n Names) Lighthouse() string { return n.Name + "-lighthouse" }
+
+// DrainParameter is the SSM parameter, one in each region, with which an
+// operator moves users away from the region. `make drain` writes it.
+func (n Names) DrainParameter() string { return "/" + n.Name + "/island/drained" }
+
+// Tables are all tables of the deployment.
+func (n Names) Tables() []string { return []string{n.EmployeesTable(), n.SessionsTable()} }
 
 // InstanceTypeParameter is the SSM parameter, one in each region, that holds
 // the fleet's instance type.

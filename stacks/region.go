@@ -3,10 +3,14 @@ package stacks
 import (
 	"strconv"
 
+	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
+	"github.com/archipelago-cdk/archipelago/constructs/firewall"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/constructs/observability"
 	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
 	"github.com/archipelago-cdk/archipelago/service/setting"
@@ -16,21 +20,38 @@ import (
 
 // newRegion places one island: network, load balancer, fleet, and its
 // registration with the entry.
-func newRegion(app awscdk.App, c Config, region Region, binaries map[string]string) awscdk.Stack {
+func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.Stack {
 	names := c.Names()
 	stack := newStack(app, c, names.RegionStack(region.Name), region.Name,
 		"Archipelago: network, load balancer and fleet of "+region.Name)
 	network.DeclareZones(stack, region.zoneNames(), region.Zones.Count)
 	net := network.New(stack, "Network", network.Props{
-		CIDR:   region.CIDR,
-		Public: c.Entry == EntryNone,
+		CIDR:       region.CIDR,
+		Public:     c.Entry != EntryAccelerator,
+		NAT:        c.Egress == EgressNAT,
+		LogsBucket: names.LogsBucket(region.Name),
+		Buckets:    []string{names.PhotosBucket(region.Name)},
+		Tables:     names.Tables(),
+		Logs:       c.Logs,
+		Sessions:   c.SSM,
 	})
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
+		Name:       names.LoadBalancer(c.Entry != EntryAccelerator),
 		Network:    net,
-		Public:     c.Entry == EntryNone,
+		Public:     c.Entry != EntryAccelerator,
+		Domain:     domain.Domain(c.Domain),
+		LogsBucket: names.LogsBucket(region.Name),
 		Protect:    c.Protect,
 		Port:       setting.Port,
 		HealthPath: setting.LivePath,
+	})
+	firewall.New(stack, "Firewall", firewall.Props{
+		LoadBalancer:      balancer,
+		CountCommon:       c.WAF.Common == ModeCount,
+		CountBadInputs:    c.WAF.BadInputs == ModeCount,
+		CountIPReputation: c.WAF.IPReputation == ModeCount,
+		CountRate:         c.WAF.Rate == ModeCount,
+		RateLimit:         c.WAF.RateLimit,
 	})
 	machines := fleet.New(stack, "Fleet", fleet.Props{
 		Network:               net,
@@ -41,19 +62,30 @@ func newRegion(app awscdk.App, c Config, region Region, binaries map[string]stri
 		Architecture:          c.Fleet.architecture(),
 		Min:                   c.Fleet.Min,
 		Max:                   c.Fleet.Max,
+		CPUTarget:             c.Fleet.CPUTarget,
+		RequestsPerTarget:     c.Fleet.RequestsPerTarget,
+		Schedule:              c.Fleet.schedule(),
+		Unguarded:             !c.Fleet.Guard,
+		Sessions:              c.SSM,
 		Service: fleet.Service{
 			Name:     "directory",
-			Binaries: binaries,
+			Binaries: builds.Service,
 			Environment: map[string]string{
 				setting.Region:         region.Name,
 				setting.Listen:         ":" + strconv.Itoa(setting.Port),
 				setting.EmployeesTable: names.EmployeesTable(),
+				setting.SessionsTable:  names.SessionsTable(),
 				setting.PhotosBucket:   names.PhotosBucketPattern(),
 				setting.AllowCleartext: strconv.FormatBool(c.AllowCleartext),
+				setting.Reads:          c.Reads,
+				setting.TrustedProxies: region.CIDR,
+				setting.MetricsListen:  "127.0.0.1:" + strconv.Itoa(setting.MetricsPort),
+				setting.LoadGenerator:  strconv.FormatBool(c.LoadGenerator),
 			},
 		},
 	})
-	tables.GrantReadWrite(stack, names.EmployeesTable(), machines.Role)
+	tables.GrantEmployees(stack, names.EmployeesTable(), machines.Role)
+	tables.GrantSessions(stack, names.SessionsTable(), machines.Role)
 	for _, other := range c.RegionNames() {
 		if other == region.Name {
 			photos.GrantReadWrite(names.PhotosBucket(other), machines.Role)
@@ -61,14 +93,46 @@ func newRegion(app awscdk.App, c Config, region Region, binaries map[string]stri
 			photos.GrantRead(names.PhotosBucket(other), machines.Role)
 		}
 	}
-	if c.Entry == EntryAccelerator {
+	lighthouse.New(stack, "Lighthouse", lighthouse.Props{
+		Name:           names.Lighthouse(),
+		Deployment:     c.Name,
+		Code:           builds.Lighthouse,
+		Network:        net,
+		LoadBalancer:   balancer,
+		Table:          names.EmployeesTable(),
+		Bucket:         names.PhotosBucket(region.Name),
+		DrainParameter: names.DrainParameter(),
+		Drained:        region.Weight == 0,
+	})
+	switch {
+	case c.Entry == EntryAccelerator:
 		entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
 			LoadBalancer:      balancer,
 			ListenerParameter: names.ListenerParameter(),
+			Weight:            region.Weight,
+		})
+	case c.Entry == EntryDNS && region.Weight > 0:
+		entry.NewRecord(stack, "Record", entry.RecordProps{
+			LoadBalancer: balancer,
+			Domain:       domain.Domain(c.Domain),
 		})
 	}
-	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{
-		Value: jsii.String("http://" + *balancer.ALB.LoadBalancerDnsName()),
+	observability.NewRegion(stack, "Observability", observability.RegionProps{
+		Deployment:   c.Name,
+		Dashboard:    names.Dashboard(region.Name),
+		Impaired:     names.ImpairedAlarm(),
+		Regions:      c.RegionNames(),
+		LoadBalancer: balancer,
+		Fleet:        machines,
+		Min:          c.Fleet.Min,
+		Max:          c.Fleet.Max,
+		Burstable:    c.Fleet.burstable(),
+		Table:        names.EmployeesTable(),
+		Index:        tables.EmployeesIndex,
+		Strong:       c.Consistency == ConsistencyStrong,
+		Bucket:       names.PhotosBucket,
+		Emails:       c.Alarms,
 	})
+	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
 	return stack
 }

@@ -5,15 +5,24 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// Builds are what the build step makes, and a deployment publishes.
+type Builds struct {
+	// Service are the paths of the service's binaries, as fleet.Service has them.
+	Service map[string]string
+	// Lighthouse is the directory of the lighthouse's code.
+	Lighthouse string
+}
+
 // Add places every stack of c in app, each with the stacks that must be
-// deployed before it. c must be valid. binaries are the service's, as
-// fleet.Service has them.
-func Add(app awscdk.App, c Config, binaries map[string]string) {
+// deployed before it. c must be valid.
+func Add(app awscdk.App, c Config, builds Builds) {
 	global := newGlobal(app, c)
-	var previous awscdk.Stack
 	for _, region := range c.Regions {
 		global.AddStackDependency(newStorage(app, c, region), jsii.String("replication needs the bucket"))
-		island := newRegion(app, c, region, binaries)
+	}
+	var previous awscdk.Stack
+	for _, region := range c.Islands() {
+		island := newRegion(app, c, region, builds)
 		island.AddStackDependency(global, jsii.String("the fleet needs the table, the entry its listener"))
 		if previous != nil {
 			// Endpoint groups of one accelerator are changed one at a time, and
@@ -24,10 +33,25 @@ func Add(app awscdk.App, c Config, binaries map[string]string) {
 	}
 }
 
+// newStack tags everything in it that takes tags, for bills and for whoever finds
+// it: the resources, so that a launch template tags what it launches, and the
+// stack, so that CloudFormation tags what CDK makes without. The parameter of the
+// fleet's instance type is not a stack's resource: it is written once, by a call.
 func newStack(app awscdk.App, c Config, id, region, description string) awscdk.Stack {
-	return awscdk.NewStack(app, &id, &awscdk.StackProps{
+	tags := map[string]*string{"project": jsii.String("archipelago"), "deployment": &c.Name, "region": &region}
+	stack := awscdk.NewStack(app, &id, &awscdk.StackProps{
 		Env:                   &awscdk.Environment{Account: &c.Account, Region: &region},
 		Description:           &description,
 		TerminationProtection: &c.Protect,
+		Tags:                  &tags,
 	})
+	for name, value := range tags {
+		// That these take tags is newer than cfn-lint's schema (1.51.0); they have
+		// the stack's.
+		awscdk.Tags_Of(stack).Add(&name, value, &awscdk.TagProps{
+			ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard",
+				"AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule"),
+		})
+	}
+	return stack
 }

@@ -2,8 +2,10 @@ package stacks
 
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/logs"
 	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 )
 
 // newStorage places what a region keeps: its photos and its fleet's size. It
@@ -12,10 +14,16 @@ func newStorage(app awscdk.App, c Config, region Region) awscdk.Stack {
 	names := c.Names()
 	stack := newStack(app, c, names.StorageStack(region.Name), region.Name,
 		"Archipelago: photos and fleet size of "+region.Name)
+	// A retired region's storage is to be destroyed; its buckets are kept anyway.
+	stack.SetTerminationProtection(jsii.Bool(c.Protect && !region.Retired))
+	logsBucket := logs.NewBucket(stack, "Logs", logs.BucketProps{
+		Name:    names.LogsBucket(region.Name),
+		Protect: c.Protect,
+	})
 	photos.NewBucket(stack, "Photos", photos.BucketProps{
-		Name:     names.PhotosBucket(region.Name),
-		LogsName: names.LogsBucket(region.Name),
-		Protect:  c.Protect,
+		Name:    names.PhotosBucket(region.Name),
+		Logs:    logsBucket,
+		Protect: c.Protect,
 	})
 	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{
 		Name:    names.InstanceTypeParameter(),

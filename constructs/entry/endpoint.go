@@ -17,6 +17,9 @@ type EndpointProps struct {
 	// ListenerParameter is the name of the SSM parameter that Accelerator
 	// published in this region. Required.
 	ListenerParameter string
+	// Weight is how many percent of the users who are nearest to this region it
+	// serves; 0 drains it. Required.
+	Weight int
 }
 
 // NewEndpoint registers scope's region with the accelerator. Its health is that
@@ -28,6 +31,8 @@ func NewEndpoint(scope constructs.Construct, id string, props EndpointProps) {
 	awsglobalaccelerator.NewEndpointGroup(this, jsii.String("Group"), &awsglobalaccelerator.EndpointGroupProps{
 		Listener: awsglobalaccelerator.Listener_FromListenerArn(this, jsii.String("Listener"), listener),
 		Region:   awscdk.Stack_Of(this).Region(),
+		// The region's dial, not the endpoint's weight: a group has one endpoint.
+		TrafficDialPercentage: jsii.Number(props.Weight),
 		Endpoints: &[]awsglobalaccelerator.IEndpoint{
 			awsglobalacceleratorendpoints.NewApplicationLoadBalancerEndpoint(props.LoadBalancer.ALB,
 				&awsglobalacceleratorendpoints.ApplicationLoadBalancerEndpointOptions{PreserveClientIp: jsii.Bool(true)}),

@@ -1,11 +1,15 @@
-// Package entry gives a deployment its one address: an accelerator that takes
-// each user to the nearest healthy island.
+// Package entry gives a deployment its one address: an accelerator, or a record
+// for each island, that takes each user to the nearest healthy one.
 package entry
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53targets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -15,8 +19,11 @@ import (
 type Props struct {
 	// Name is the accelerator's name. Required.
 	Name string
-	// Port is the TCP port that users connect to. Required.
-	Port int
+	// Ports are the TCP ports that users connect to. Required.
+	Ports []int
+	// Domain is the name that gets a record for it. Default: none, users know it
+	// by AWS's name.
+	Domain domain.Domain
 	// ListenerParameter is the name of the SSM parameter through which regions
 	// learn the listener's ARN. Required.
 	ListenerParameter string
@@ -28,6 +35,8 @@ type Props struct {
 type Accelerator struct {
 	// URL is the address for users.
 	URL string
+	// ID is by which its metrics are found.
+	ID string
 }
 
 // New creates an Accelerator and publishes its listener to every region, so
@@ -37,14 +46,30 @@ func New(scope constructs.Construct, id string, props Props) *Accelerator {
 	accelerator := awsglobalaccelerator.NewAccelerator(this, jsii.String("Accelerator"), &awsglobalaccelerator.AcceleratorProps{
 		AcceleratorName: &props.Name,
 	})
+	var ports []*awsglobalaccelerator.PortRange
+	for _, port := range props.Ports {
+		ports = append(ports, &awsglobalaccelerator.PortRange{FromPort: jsii.Number(port), ToPort: jsii.Number(port)})
+	}
 	listener := accelerator.AddListener(jsii.String("Listener"), &awsglobalaccelerator.ListenerOptions{
-		PortRanges: &[]*awsglobalaccelerator.PortRange{{FromPort: jsii.Number(props.Port)}},
+		PortRanges: &ports,
 	})
 	for _, region := range props.Regions {
 		publish(this, region, props.ListenerParameter, *listener.ListenerArn())
 	}
-	return &Accelerator{URL: "http://" + *accelerator.DnsName()}
+	acceleratorID := *awscdk.Fn_Select(jsii.Number(1), awscdk.Fn_Split(jsii.String("/"), accelerator.AcceleratorArn(), nil))
+	if !props.Domain.Set() {
+		return &Accelerator{URL: "http://" + *accelerator.DnsName(), ID: acceleratorID}
+	}
+	awsroute53.NewARecord(this, jsii.String("Record"), &awsroute53.ARecordProps{
+		Zone:       props.Domain.HostedZone(this),
+		RecordName: fullName(props.Domain),
+		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewGlobalAcceleratorTarget(accelerator, nil)),
+	})
+	return &Accelerator{URL: "https://" + props.Domain.Host, ID: acceleratorID}
 }
+
+// fullName is the domain's name with the dot that keeps CDK from adding the zone.
+func fullName(d domain.Domain) *string { return jsii.String(d.Host + ".") }
 
 func publish(scope constructs.Construct, region, parameter, value string) {
 	put := &customresources.AwsSdkCall{
@@ -64,7 +89,7 @@ func publish(scope constructs.Construct, region, parameter, value string) {
 		Service: jsii.String("ssm"), Region: &region,
 		Resource: jsii.String("parameter"), ResourceName: jsii.String(parameter[1:]),
 	})
-	customresources.NewAwsCustomResource(scope, jsii.String("PublishTo"+region), &customresources.AwsCustomResourceProps{
+	awscall.New(scope, "PublishTo"+region, customresources.AwsCustomResourceProps{
 		OnCreate: put,
 		OnUpdate: put,
 		OnDelete: &customresources.AwsSdkCall{
@@ -80,6 +105,5 @@ func publish(scope constructs.Construct, region, parameter, value string) {
 				Resources: &[]*string{arn},
 			}),
 		}),
-		InstallLatestAwsSdk: jsii.Bool(false),
 	})
 }

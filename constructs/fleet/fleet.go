@@ -8,9 +8,11 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -39,13 +41,38 @@ type Props struct {
 	Max int
 	// CPUTarget is the average CPU use, in percent, that the number of
 	// instances is held to. Default: 55.
-	CPUTarget float64
+	CPUTarget int
+	// RequestsPerTarget is how many requests a minute each instance takes on
+	// before there are more. Default: 0, CPU alone decides.
+	RequestsPerTarget int
+	// Schedule are the times at which Min and Max change. Default: none.
+	Schedule []Schedule
+	// Unguarded lets a deployment go on while too many requests fail, as it has
+	// to in order to mend a fleet that fails already. Default: false.
+	Unguarded bool
+	// Sessions lets operators open sessions on instances by AWS Systems Manager.
+	// Default: false.
+	Sessions bool
+}
+
+// Schedule changes a fleet's bounds at certain times. A bound of 0 stays.
+type Schedule struct {
+	// Name tells it from the others. Required.
+	Name string
+	// Cron is when, in five fields. Required.
+	Cron string
+	// Timezone is where that is the time. Default: UTC.
+	Timezone string
+	// Min and Max are the new bounds.
+	Min, Max int
 }
 
 // Fleet is an island's Auto Scaling group.
 type Fleet struct {
 	// Group is the Auto Scaling group.
 	Group awsautoscaling.AutoScalingGroup
+	// Guard is the alarm that stops a deployment.
+	Guard awscloudwatch.Alarm
 	// Role is what the service may do.
 	Role awsiam.Role
 }
@@ -58,11 +85,14 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("ec2.amazonaws.com"), nil),
 		Description: jsii.String("What the service may do on an instance"),
 	})
+	if props.Sessions {
+		grantSessions(this, role)
+	}
 	template := awsec2.NewLaunchTemplate(this, jsii.String("LaunchTemplate"), &awsec2.LaunchTemplateProps{
-		MachineImage:            image(props),
+		MachineImage:            image(this, props),
 		Role:                    role,
 		SecurityGroup:           securityGroup(this, props),
-		UserData:                props.Service.userData(this, role),
+		UserData:                props.Service.userData(this, props.Network, role),
 		DetailedMonitoring:      jsii.Bool(true), // scaling that sees a minute, not five
 		RequireImdsv2:           jsii.Bool(true),
 		HttpPutResponseHopLimit: jsii.Number(1),
@@ -75,7 +105,7 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		}},
 	})
 	instanceType := awsssm.StringParameter_ValueForStringParameter(this, &props.InstanceTypeParameter, nil)
-	warmUp := awscdk.Duration_Seconds(jsii.Number(60))
+	guard := newGuard(this, props.LoadBalancer)
 	group := awsautoscaling.NewAutoScalingGroup(this, jsii.String("Group"), &awsautoscaling.AutoScalingGroupProps{
 		Vpc:         props.Network.VPC,
 		VpcSubnets:  props.Network.Fleet,
@@ -96,30 +126,88 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 			AdditionalTypes: &[]awsautoscaling.AdditionalHealthCheckType{awsautoscaling.AdditionalHealthCheckType_ELB},
 			GracePeriod:     awscdk.Duration_Minutes(jsii.Number(2)),
 		}),
-		DefaultInstanceWarmup: warmUp,
+		DefaultInstanceWarmup: warmUp(),
+		// Zones get equal shares; where one has no capacity the others make up.
+		AzCapacityDistributionStrategy: awsautoscaling.CapacityDistributionStrategy_BALANCED_BEST_EFFORT,
+		MaxInstanceLifetime:            awscdk.Duration_Days(jsii.Number(maxLifetime)),
+		GroupMetrics:                   &[]awsautoscaling.GroupMetrics{awsautoscaling.GroupMetrics_All()},
 		// Launch before terminate, whatever the reason to replace.
 		MinHealthyPercentage: jsii.Number(100),
 		MaxHealthyPercentage: jsii.Number(150),
-		UpdatePolicy: awsautoscaling.UpdatePolicy_InstanceRefresh(&awsautoscaling.InstanceRefreshOptions{
-			Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
-			MinHealthyPercentage: jsii.Number(100),
-			MaxHealthyPercentage: jsii.Number(150),
-			InstanceWarmup:       warmUp,
-		}),
+		UpdatePolicy:         refresh(props, guard),
 	})
 	group.Node().AddDependency(props.Network.Endpoints)
-	allowInstanceRefresh(group)
-	group.AttachToApplicationTargetGroup(props.LoadBalancer.Targets)
-	group.ScaleOnCpuUtilization(jsii.String("Cpu"), &awsautoscaling.CpuUtilizationScalingProps{
-		TargetUtilizationPercent: &props.CPUTarget,
+	cfn := group.Node().DefaultChild().(awsautoscaling.CfnAutoScalingGroup)
+	cfn.SetAvailabilityZoneImpairmentPolicy(&awsautoscaling.CfnAutoScalingGroup_AvailabilityZoneImpairmentPolicyProperty{
+		ZonalShiftEnabled: jsii.Bool(true),
+		// What cannot be reached in a zone that was left is not replaced there.
+		ImpairedZoneHealthCheckBehavior: jsii.String("IgnoreUnhealthy"),
 	})
-	return &Fleet{Group: group, Role: role}
+	allowInstanceRefresh(cfn)
+	group.AttachToApplicationTargetGroup(props.LoadBalancer.Targets)
+	scale(group, props)
+	return &Fleet{Group: group, Guard: guard, Role: role}
+}
+
+// maxLifetime is after how many days an instance is replaced, so that none
+// grows old with what leaks or was changed on it.
+const maxLifetime = 14
+
+// warmUp is how long a new instance's load says nothing about the fleet's.
+func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) }
+
+// refresh is how a deployment replaces instances: a quarter of them first. One
+// that fails fails the stack, whose rollback replaces them once more.
+func refresh(props Props, guard awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
+	options := &awsautoscaling.InstanceRefreshOptions{
+		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
+		MinHealthyPercentage: jsii.Number(100),
+		MaxHealthyPercentage: jsii.Number(150),
+		InstanceWarmup:       warmUp(),
+		// Instances that are right already are left: those of a size that scaling
+		// has chosen.
+		SkipMatching: jsii.Bool(true),
+		// The guard sees what the first quarter does before the others follow, and
+		// what all do before the deployment is done.
+		CheckpointPercentages: &[]*float64{jsii.Number(25), jsii.Number(100)},
+		CheckpointDelay:       awscdk.Duration_Minutes(jsii.Number(guardMinutes)),
+		BakeTime:              awscdk.Duration_Minutes(jsii.Number(guardMinutes)),
+	}
+	if !props.Unguarded {
+		options.Alarms = &[]interfacesawscloudwatch.IAlarmRef{guard}
+	}
+	return awsautoscaling.UpdatePolicy_InstanceRefresh(options)
+}
+
+// scale lets the number of instances follow the load and the clock.
+func scale(group awsautoscaling.AutoScalingGroup, props Props) {
+	group.ScaleOnCpuUtilization(jsii.String("Cpu"), &awsautoscaling.CpuUtilizationScalingProps{
+		TargetUtilizationPercent: jsii.Number(props.CPUTarget),
+	})
+	if props.RequestsPerTarget > 0 {
+		group.ScaleOnRequestCount(jsii.String("Requests"), &awsautoscaling.RequestCountScalingProps{
+			TargetRequestsPerMinute: jsii.Number(props.RequestsPerTarget),
+		})
+	}
+	for _, s := range props.Schedule {
+		action := &awsautoscaling.BasicScheduledActionProps{Schedule: awsautoscaling.Schedule_Expression(&s.Cron)}
+		if s.Timezone != "" {
+			action.TimeZone = &s.Timezone
+		}
+		if s.Min > 0 {
+			action.MinCapacity = jsii.Number(s.Min)
+		}
+		if s.Max > 0 {
+			action.MaxCapacity = jsii.Number(s.Max)
+		}
+		group.ScaleOnSchedule(&s.Name, action)
+	}
 }
 
 // allowInstanceRefresh tells cfn-lint about the group's update policy, which is
 // newer than its schema (1.51.0): E3016 is the rule on update policies.
-func allowInstanceRefresh(group awsautoscaling.AutoScalingGroup) {
-	group.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String("cfn-lint"), map[string]any{
+func allowInstanceRefresh(group awsautoscaling.CfnAutoScalingGroup) {
+	group.AddMetadata(jsii.String("cfn-lint"), map[string]any{
 		"config": map[string]any{"ignore_checks": []string{"E3016"}},
 	})
 }
@@ -140,17 +228,25 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-func image(props Props) awsec2.IMachineImage {
+func image(scope constructs.Construct, props Props) awsec2.IMachineImage {
 	if props.AMI != "" {
 		return awsec2.MachineImage_GenericLinux(&map[string]*string{
 			*awscdk.Stack_Of(props.Network.VPC).Region(): &props.AMI,
 		}, nil)
 	}
-	cpu := awsec2.AmazonLinuxCpuType_ARM_64
-	if props.Architecture == awsec2.InstanceArchitecture_X86_64 {
-		cpu = awsec2.AmazonLinuxCpuType_X86_64
+	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("archipelago:unpinned-image"),
+		jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
+	return awsec2.MachineImage_FromSsmParameter(jsii.String(ImageParameter(props.Architecture)), nil)
+}
+
+// ImageParameter is AWS's public SSM parameter of the latest Amazon Linux 2023
+// of an architecture.
+func ImageParameter(architecture awsec2.InstanceArchitecture) string {
+	suffix := "arm64"
+	if architecture == awsec2.InstanceArchitecture_X86_64 {
+		suffix = "x86_64"
 	}
-	return awsec2.MachineImage_LatestAmazonLinux2023(&awsec2.AmazonLinux2023ImageSsmParameterProps{CpuType: cpu})
+	return "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-" + suffix
 }
 
 // securityGroup admits the load balancer, and lets the instances reach HTTPS:

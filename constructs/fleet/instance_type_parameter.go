@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/awscall"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
@@ -49,7 +50,7 @@ func NewInstanceTypeParameter(scope constructs.Construct, id string, props Insta
 			IgnoreErrorCodesMatching: jsii.String("ParameterNotFound"),
 		}
 	}
-	customresources.NewAwsCustomResource(scope, &id, &customresources.AwsCustomResourceProps{
+	awscall.New(scope, id, customresources.AwsCustomResourceProps{
 		OnCreate: create,
 		OnDelete: remove,
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
@@ -60,6 +61,5 @@ func NewInstanceTypeParameter(scope constructs.Construct, id string, props Insta
 				})},
 			}),
 		}),
-		InstallLatestAwsSdk: jsii.Bool(false),
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -32,13 +33,13 @@ var userDataScript string
 
 // userData is the script of an instance's first boot. Each binary is a file
 // asset of its own, so that an instance downloads the one it runs.
-func (s Service) userData(scope constructs.Construct, role awsiam.IRole) awsec2.UserData {
+func (s Service) userData(scope constructs.Construct, net *network.Network, role awsiam.IRole) awsec2.UserData {
 	var cases []string
 	for _, machine := range slices.Sorted(maps.Keys(s.Binaries)) {
 		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
 			Path: jsii.String(s.Binaries[machine]),
 		})
-		grantAssets(asset, role)
+		grantAssets(asset, net, role)
 		cases = append(cases, fmt.Sprintf("%s) binary='%s' ;;", machine, *asset.S3ObjectUrl()))
 	}
 	var environment []string
@@ -57,9 +58,11 @@ func (s Service) userData(scope constructs.Construct, role awsiam.IRole) awsec2.
 // grantAssets lets role read the assets that a deployment published, this one
 // and those of the next: while a deployment narrows the policy to its own
 // asset, an instance that the old launch template starts could not boot.
-func grantAssets(asset awss3assets.Asset, role awsiam.IRole) {
+func grantAssets(asset awss3assets.Asset, net *network.Network, role awsiam.IRole) {
+	assets := *asset.Bucket().ArnForObjects(jsii.String("*"))
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("s3:GetObject"),
-		Resources: &[]*string{asset.Bucket().ArnForObjects(jsii.String("*"))},
+		Resources: jsii.Strings(assets),
 	}))
+	net.AllowS3(assets)
 }

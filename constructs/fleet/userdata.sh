@@ -20,7 +20,10 @@ After=network-online.target
 
 [Service]
 Type=notify
+WatchdogSec=30
 EnvironmentFile=/etc/archipelago/@NAME@.env
+# On the disk, the unit's own by PrivateTmp: /tmp is memory.
+Environment=TMPDIR=/var/tmp
 ExecStart=/usr/local/bin/@NAME@
 Restart=always
 RestartSec=1

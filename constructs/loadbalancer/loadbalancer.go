@@ -2,6 +2,7 @@
 package loadbalancer
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -12,11 +13,20 @@ import (
 
 // Props configure a LoadBalancer.
 type Props struct {
+	// Name is its name, by which its metrics are found in other regions; another
+	// one if Public changes, since that replaces it. Default: CloudFormation's.
+	Name string
 	// Network is where it stands. Required.
 	Network *network.Network
 	// Public gives it public addresses. Default: false, it is reached through
 	// an accelerator.
 	Public bool
+	// Domain is the name it answers to over TLS. Default: none, it answers over
+	// HTTP alone.
+	Domain domain.Domain
+	// LogsBucket is the name of the bucket that takes its access logs; the
+	// bucket must let it write. Default: none, there are no access logs.
+	LogsBucket string
 	// Protect forbids its deletion. Default: false.
 	Protect bool
 	// Port is the TCP port of the targets. Required.
@@ -30,27 +40,43 @@ type Props struct {
 type LoadBalancer struct {
 	// ALB is the load balancer itself.
 	ALB elb.ApplicationLoadBalancer
+	// Listener takes users' requests to Targets; what is to go elsewhere has a
+	// rule there.
+	Listener elb.ApplicationListener
 	// Targets is the group that the fleet joins.
 	Targets elb.ApplicationTargetGroup
 	// SecurityGroup is what the fleet admits.
 	SecurityGroup awsec2.ISecurityGroup
+	// URL is its address.
+	URL string
 }
 
-// ListenerPort is the TCP port on which users' requests arrive.
-const ListenerPort = 80
+const (
+	httpPort  = 80
+	httpsPort = 443
+)
+
+// Ports are the TCP ports on which users' requests arrive.
+func Ports(d domain.Domain) []int {
+	if d.Set() {
+		return []int{httpPort, httpsPort}
+	}
+	return []int{httpPort}
+}
 
 // New creates a LoadBalancer.
 func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	this := constructs.NewConstruct(scope, &id)
 	securityGroup := awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.VPC,
-		Description:      jsii.String("Load balancer, open to the world on its listener"),
+		Description:      jsii.String("Load balancer, open to the world on its listeners"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	// An accelerator keeps the client's address, so an internal load balancer
-	// sees the world too.
-	securityGroup.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(ListenerPort)),
-		jsii.String("users"), nil)
+	for _, port := range Ports(props.Domain) {
+		// An accelerator keeps the client's address, so an internal load balancer
+		// sees the world too.
+		securityGroup.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(port)), jsii.String("users"), nil)
+	}
 	alb := elb.NewApplicationLoadBalancer(this, jsii.String("Alb"), &elb.ApplicationLoadBalancerProps{
 		Vpc:                     props.Network.VPC,
 		VpcSubnets:              props.Network.LoadBalancer,
@@ -58,7 +84,19 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		SecurityGroup:           securityGroup,
 		DeletionProtection:      &props.Protect,
 		DropInvalidHeaderFields: jsii.Bool(true),
+		// A connection stays where it is when a zone or an island is left, so it
+		// is not kept for AWS's hour. Source: ARC Developer Guide, "Best practices
+		// for zonal shifts".
+		ClientKeepAlive: awscdk.Duration_Minutes(jsii.Number(5)),
 	})
+	if props.Name != "" {
+		alb.Node().DefaultChild().(elb.CfnLoadBalancer).SetName(&props.Name)
+	}
+	alb.SetAttribute(jsii.String("zonal_shift.config.enabled"), jsii.String("true"))
+	if props.LogsBucket != "" {
+		alb.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))
+		alb.SetAttribute(jsii.String("access_logs.s3.bucket"), &props.LogsBucket)
+	}
 	alb.Node().AddDependency(props.Network.Internet)
 	targets := elb.NewApplicationTargetGroup(this, jsii.String("Targets"), &elb.ApplicationTargetGroupProps{
 		Vpc:        props.Network.VPC,
@@ -76,12 +114,40 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		DeregistrationDelay:        awscdk.Duration_Seconds(jsii.Number(30)),
 		LoadBalancingAlgorithmType: elb.TargetGroupLoadBalancingAlgorithmType_LEAST_OUTSTANDING_REQUESTS,
 	})
-	alb.AddListener(jsii.String("Http"), &elb.BaseApplicationListenerProps{
-		Port:     jsii.Number(ListenerPort),
+	balancer := &LoadBalancer{ALB: alb, Targets: targets, SecurityGroup: securityGroup}
+	balancer.listen(this, props)
+	return balancer
+}
+
+// listen takes users' requests to the targets: over HTTPS, to which HTTP
+// redirects, where there is a domain.
+func (l *LoadBalancer) listen(scope constructs.Construct, props Props) {
+	http := &elb.BaseApplicationListenerProps{
+		Port:     jsii.Number(httpPort),
 		Protocol: elb.ApplicationProtocol_HTTP,
-		// The security group above says who may come in.
-		Open:                jsii.Bool(false),
-		DefaultTargetGroups: &[]elb.IApplicationTargetGroup{targets},
+		// The security group says who may come in.
+		Open: jsii.Bool(false),
+	}
+	targets := &[]elb.IApplicationTargetGroup{l.Targets}
+	if !props.Domain.Set() {
+		http.DefaultTargetGroups = targets
+		l.Listener = l.ALB.AddListener(jsii.String("Http"), http)
+		l.URL = "http://" + *l.ALB.LoadBalancerDnsName()
+		return
+	}
+	http.DefaultAction = elb.ListenerAction_Redirect(&elb.RedirectOptions{
+		Protocol:  jsii.String("HTTPS"),
+		Port:      jsii.String("443"),
+		Permanent: jsii.Bool(true),
 	})
-	return &LoadBalancer{ALB: alb, Targets: targets, SecurityGroup: securityGroup}
+	l.ALB.AddListener(jsii.String("Http"), http)
+	l.Listener = l.ALB.AddListener(jsii.String("Https"), &elb.BaseApplicationListenerProps{
+		Port:                jsii.Number(httpsPort),
+		Protocol:            elb.ApplicationProtocol_HTTPS,
+		Certificates:        &[]elb.IListenerCertificate{elb.ListenerCertificate_FromCertificateManager(props.Domain.NewCertificate(scope))},
+		SslPolicy:           elb.SslPolicy_TLS13_12_RES_PQ, // TLS 1.3, and 1.2 with forward secrecy
+		Open:                jsii.Bool(false),
+		DefaultTargetGroups: targets,
+	})
+	l.URL = "https://" + *l.ALB.LoadBalancerDnsName()
 }

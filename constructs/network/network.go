@@ -1,10 +1,12 @@
-// Package network gives an island its VPC: subnets without a route to the
-// internet for the fleet, subnets for the load balancer, and the endpoints
-// through which both reach AWS.
+// Package network gives an island its VPC: subnets for the fleet, without a
+// route to the internet unless asked for, subnets for the load balancer, and
+// the endpoints through which instances reach AWS.
 package network
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -17,13 +19,29 @@ type Props struct {
 	// the VPC has an internet gateway, as AWS Global Accelerator asks of it,
 	// but no route to it.
 	Public bool
+	// NAT gives the fleet's subnets a route out, through a NAT gateway in each
+	// zone. Default: false.
+	NAT bool
+	// LogsBucket is the name of the bucket that takes the flow logs. Default:
+	// none, there are no flow logs.
+	LogsBucket string
+	// Buckets are the names of the buckets, of this account and region, that
+	// instances may reach. Default: none.
+	Buckets []string
+	// Tables are the names of the DynamoDB tables that instances may reach.
+	// Default: none, there is no endpoint of DynamoDB.
+	Tables []string
+	// Logs lets instances reach CloudWatch, Sessions lets AWS Systems Manager
+	// open sessions on them. With NAT they do without endpoints of their own.
+	// Default: false.
+	Logs, Sessions bool
 }
 
 // Network is one island's VPC.
 type Network struct {
 	// VPC holds the subnets.
 	VPC awsec2.IVpc
-	// Fleet are the subnets of the instances: no route to the internet.
+	// Fleet are the subnets of the instances.
 	Fleet *awsec2.SubnetSelection
 	// LoadBalancer are the subnets of the load balancer.
 	LoadBalancer *awsec2.SubnetSelection
@@ -32,6 +50,8 @@ type Network struct {
 	Internet constructs.IDependable
 	// Endpoints are the way to AWS; what calls AWS at boot depends on them.
 	Endpoints constructs.IDependable
+
+	s3 awsec2.GatewayVpcEndpoint
 }
 
 const (
@@ -39,53 +59,83 @@ const (
 	maxZones            = 10
 	fleetSubnets        = "Fleet"
 	loadBalancerSubnets = "LoadBalancer"
+	egressSubnets       = "Egress"
 )
 
 // New creates a Network.
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, &id)
-	loadBalancerType := awsec2.SubnetType_PRIVATE_ISOLATED
-	if props.Public {
-		loadBalancerType = awsec2.SubnetType_PUBLIC
-	}
 	vpc := awsec2.NewVpc(this, jsii.String("Vpc"), &awsec2.VpcProps{
-		IpAddresses: awsec2.IpAddresses_Cidr(&props.CIDR),
-		MaxAzs:      jsii.Number(maxZones),
-		NatGateways: jsii.Number(0),
-		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
-			{Name: jsii.String(fleetSubnets), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
-			{Name: jsii.String(loadBalancerSubnets), SubnetType: loadBalancerType, CidrMask: jsii.Number(26)},
-		},
+		IpAddresses:                  awsec2.IpAddresses_Cidr(&props.CIDR),
+		MaxAzs:                       jsii.Number(maxZones),
+		NatGateways:                  natGateways(props),
+		NatGatewaySubnets:            &awsec2.SubnetSelection{SubnetGroupName: jsii.String(egressSubnets)},
+		SubnetConfiguration:          subnets(props),
 		RestrictDefaultSecurityGroup: jsii.Bool(true),
 	})
-	// Both are free, and the only way from the fleet to AWS.
-	endpoints := constructs.NewDependencyGroup(
-		vpc.AddGatewayEndpoint(jsii.String("S3"), &awsec2.GatewayVpcEndpointOptions{
-			Service: awsec2.GatewayVpcEndpointAwsService_S3(),
-		}),
-		vpc.AddGatewayEndpoint(jsii.String("DynamoDB"), &awsec2.GatewayVpcEndpointOptions{
-			Service: awsec2.GatewayVpcEndpointAwsService_DYNAMODB(),
-		}),
-	)
 	network := &Network{
 		VPC:          vpc,
 		Fleet:        &awsec2.SubnetSelection{SubnetGroupName: jsii.String(fleetSubnets)},
 		LoadBalancer: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(loadBalancerSubnets)},
-		Endpoints:    endpoints,
 	}
-	if props.Public {
+	network.Endpoints = network.addEndpoints(this, props)
+	if props.Public || props.NAT {
 		network.Internet = vpc.InternetConnectivityEstablished()
 	} else {
 		network.Internet = attachInternetGateway(this, vpc)
 	}
+	if props.LogsBucket != "" {
+		vpc.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
+			Destination: awsec2.FlowLogDestination_ToS3(
+				awss3.Bucket_FromBucketName(this, jsii.String("LogsBucket"), &props.LogsBucket), nil, nil),
+			TrafficType: awsec2.FlowLogTrafficType_ALL,
+		})
+	}
 	return network
+}
+
+func subnets(props Props) *[]*awsec2.SubnetConfiguration {
+	fleet, loadBalancer := awsec2.SubnetType_PRIVATE_ISOLATED, awsec2.SubnetType_PRIVATE_ISOLATED
+	if props.NAT {
+		fleet = awsec2.SubnetType_PRIVATE_WITH_EGRESS
+	}
+	if props.Public {
+		loadBalancer = awsec2.SubnetType_PUBLIC
+	}
+	configuration := []*awsec2.SubnetConfiguration{
+		{Name: jsii.String(fleetSubnets), SubnetType: fleet},
+		{Name: jsii.String(loadBalancerSubnets), SubnetType: loadBalancer, CidrMask: jsii.Number(loadBalancerMask)},
+	}
+	if props.NAT {
+		// Subnets of their own, since the load balancer's may have no route out.
+		configuration = append(configuration, &awsec2.SubnetConfiguration{
+			Name: jsii.String(egressSubnets), SubnetType: awsec2.SubnetType_PUBLIC, CidrMask: jsii.Number(egressMask),
+		})
+	}
+	for _, c := range configuration {
+		if c.SubnetType == awsec2.SubnetType_PUBLIC {
+			c.MapPublicIpOnLaunch = jsii.Bool(false) // load balancers and NAT gateways have their own
+		}
+	}
+	return &configuration
+}
+
+// natGateways is one for each zone: with fewer, one zone's failure would cut
+// off the others.
+func natGateways(props Props) *float64 {
+	if props.NAT {
+		return jsii.Number(maxZones)
+	}
+	return jsii.Number(0)
 }
 
 // attachInternetGateway makes the gateway that Vpc leaves out when every subnet
 // is isolated. Source: AWS Global Accelerator, "Requirements for endpoints with
 // client IP address preservation".
 func attachInternetGateway(scope constructs.Construct, vpc awsec2.Vpc) constructs.IDependable {
-	gateway := awsec2.NewCfnInternetGateway(scope, jsii.String("InternetGateway"), &awsec2.CfnInternetGatewayProps{})
+	gateway := awsec2.NewCfnInternetGateway(scope, jsii.String("InternetGateway"), &awsec2.CfnInternetGatewayProps{
+		Tags: &[]*awscdk.CfnTag{{Key: jsii.String("Name"), Value: scope.Node().Path()}},
+	})
 	return awsec2.NewCfnVPCGatewayAttachment(scope, jsii.String("InternetGatewayAttachment"), &awsec2.CfnVPCGatewayAttachmentProps{
 		VpcId:             vpc.VpcId(),
 		InternetGatewayId: gateway.Ref(),

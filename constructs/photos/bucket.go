@@ -17,34 +17,20 @@ const KeyPrefix = "employees/"
 type BucketProps struct {
 	// Name is the bucket's name. Required: the other regions have to know it.
 	Name string
-	// LogsName is the name of the bucket that takes its access logs. Required.
-	LogsName string
-	// Protect retains both buckets. Default: false, they are emptied and
-	// deleted with the stack.
+	// Logs takes its access logs. Required.
+	Logs awss3.IBucket
+	// Protect retains the bucket. Default: false, it is emptied and deleted with
+	// the stack.
 	Protect bool
 }
 
-// NewBucket creates a region's photo bucket and the bucket of its access logs.
+// NewBucket creates a region's photo bucket.
 func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.Bucket {
-	this := constructs.NewConstruct(scope, &id)
-	removal, empty := awscdk.RemovalPolicy_DESTROY, !props.Protect
+	removal := awscdk.RemovalPolicy_DESTROY
 	if props.Protect {
 		removal = awscdk.RemovalPolicy_RETAIN
 	}
-	logs := awss3.NewBucket(this, jsii.String("AccessLogs"), &awss3.BucketProps{
-		BucketName:        &props.LogsName,
-		Encryption:        awss3.BucketEncryption_S3_MANAGED,
-		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-		EnforceSSL:        jsii.Bool(true),
-		LifecycleRules: &[]*awss3.LifecycleRule{{
-			Id:         jsii.String("ExpireLogs"),
-			Expiration: awscdk.Duration_Days(jsii.Number(90)),
-		}},
-		RemovalPolicy:     removal,
-		AutoDeleteObjects: &empty,
-	})
-	return awss3.NewBucket(this, jsii.String("Photos"), &awss3.BucketProps{
+	return awss3.NewBucket(scope, &id, &awss3.BucketProps{
 		BucketName:        &props.Name,
 		Versioned:         jsii.Bool(true), // replication asks for it
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
@@ -54,20 +40,21 @@ func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.B
 		LifecycleRules: &[]*awss3.LifecycleRule{{
 			Id:                                  jsii.String("ExpireOldVersions"),
 			NoncurrentVersionExpiration:         awscdk.Duration_Days(jsii.Number(30)),
+			ExpiredObjectDeleteMarker:           jsii.Bool(true),
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},
-		ServerAccessLogsBucket: logs,
+		ServerAccessLogsBucket: props.Logs,
 		ServerAccessLogsPrefix: jsii.String("photos/"),
 		RemovalPolicy:          removal,
-		AutoDeleteObjects:      &empty,
+		AutoDeleteObjects:      jsii.Bool(!props.Protect),
 	})
 }
 
-// GrantReadWrite lets grantee read, add and list the photos of the bucket
+// GrantReadWrite lets grantee read, add, delete and list the photos of the bucket
 // called name. Without the right to list, S3 answers 403 instead of 404 for a
 // photo that has not been replicated yet.
 func GrantReadWrite(name string, grantee awsiam.IGrantable) {
-	grant(grantee, []string{"s3:GetObject", "s3:PutObject"}, objects(name))
+	grant(grantee, []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, objects(name))
 	grant(grantee, []string{"s3:ListBucket"}, arn(name))
 }
 

@@ -1,6 +1,7 @@
 package photos
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/awscall"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -14,6 +15,10 @@ type Member struct {
 	// Region is where it stands.
 	Region string
 }
+
+// RuleID is the id of the rule with which any other bucket replicates into the
+// one of region.
+func RuleID(region string) string { return region }
 
 // NewMesh replicates each member into all others. The buckets must exist, with
 // versioning on, before it is deployed: two buckets that replicate to each
@@ -39,16 +44,16 @@ func NewMesh(scope constructs.Construct, id string, members []Member) {
 // replicationPolicy is what S3 needs to replicate. Source: Amazon S3 User
 // Guide, "Setting up permissions for live replication".
 func replicationPolicy(scope constructs.Construct, members []Member) awsiam.Policy {
-	var buckets, objects []string
+	var buckets, photos []string
 	for _, m := range members {
 		buckets = append(buckets, arn(m.Bucket))
-		objects = append(objects, arn(m.Bucket)+"/*")
+		photos = append(photos, objects(m.Bucket))
 	}
 	return awsiam.NewPolicy(scope, jsii.String("Policy"), &awsiam.PolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			statement([]string{"s3:GetReplicationConfiguration", "s3:ListBucket"}, buckets...),
 			statement([]string{"s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
-				"s3:GetObjectVersionTagging", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"}, objects...),
+				"s3:GetObjectVersionTagging", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"}, photos...),
 		},
 	})
 }
@@ -62,10 +67,10 @@ func configure(scope constructs.Construct, source Member, members []Member, role
 			continue
 		}
 		rules = append(rules, map[string]any{
-			"ID":                      destination.Region,
+			"ID":                      RuleID(destination.Region),
 			"Status":                  "Enabled",
 			"Priority":                len(rules) + 1,
-			"Filter":                  map[string]any{"Prefix": ""},
+			"Filter":                  map[string]any{"Prefix": KeyPrefix},
 			"DeleteMarkerReplication": map[string]any{"Status": "Enabled"},
 			"SourceSelectionCriteria": map[string]any{"ReplicaModifications": map[string]any{"Status": "Enabled"}},
 			// S3 Replication Time Control: 15 minutes is the only time it takes.
@@ -86,7 +91,7 @@ func configure(scope constructs.Construct, source Member, members []Member, role
 		},
 		PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String(source.Bucket + "/replication")),
 	}
-	return customresources.NewAwsCustomResource(scope, jsii.String("From"+source.Region), &customresources.AwsCustomResourceProps{
+	return awscall.New(scope, "From"+source.Region, customresources.AwsCustomResourceProps{
 		OnCreate: put,
 		OnUpdate: put,
 		OnDelete: &customresources.AwsSdkCall{
@@ -102,7 +107,6 @@ func configure(scope constructs.Construct, source Member, members []Member, role
 			statement([]string{"s3:PutReplicationConfiguration"}, arn(source.Bucket)),
 			statement([]string{"iam:PassRole"}, roleARN),
 		}),
-		InstallLatestAwsSdk: jsii.Bool(false),
 	})
 }
 

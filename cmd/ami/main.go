@@ -1,0 +1,121 @@
+// Command ami pins the image of every region's fleet: it looks up AWS's latest
+// Amazon Linux 2023 and writes it into cdk.json. It needs credentials that may
+// read AWS's public parameters.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	jsii.Close()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "ami:", err)
+		os.Exit(1)
+	}
+}
+
+// run writes the images of all regions into the file, or of none.
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("ami", flag.ContinueOnError)
+	path := flags.String("file", "cdk.json", "`file` with the configuration")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	file, err := os.ReadFile(*path)
+	if err != nil {
+		return err
+	}
+	deployment, err := parse(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", *path, err)
+	}
+	credentials, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	images, err := latest(ctx, credentials, deployment)
+	if err != nil {
+		return err
+	}
+	for i, region := range deployment.Regions {
+		if region.Retired {
+			continue
+		}
+		fmt.Fprintf(stdout, "%-16s %s\n", region.Name, change(region.AMI, images[region.Name]))
+		if file, err = pin(file, i, region.Name, images[region.Name]); err != nil {
+			return fmt.Errorf("%s: %w", *path, err)
+		}
+	}
+	return os.WriteFile(*path, file, 0o644)
+}
+
+// parse reads the configuration out of a cdk.json.
+func parse(file []byte) (stacks.Config, error) {
+	var cdk struct{ Context map[string]any }
+	if err := json.Unmarshal(file, &cdk); err != nil {
+		return stacks.Config{}, err
+	}
+	// The account has no part in an image's choice.
+	return stacks.ParseConfig(cdk.Context, "000000000000")
+}
+
+// latest looks up the image of each region that has a fleet.
+func latest(ctx context.Context, credentials aws.Config, deployment stacks.Config) (map[string]string, error) {
+	parameter := deployment.Fleet.ImageParameter()
+	images := map[string]string{}
+	var errs []error
+	for _, region := range deployment.Islands() {
+		answer, err := ssm.NewFromConfig(credentials, func(o *ssm.Options) { o.Region = region.Name }).
+			GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s could not be read, nothing was written: %w", region.Name, parameter, err))
+			continue
+		}
+		images[region.Name] = *answer.Parameter.Value
+	}
+	return images, errors.Join(errs...)
+}
+
+// pin sets the image of region i and leaves every other byte of the file.
+func pin(file []byte, i int, name, image string) ([]byte, error) {
+	path := fmt.Sprintf("context.%s.regions.%d", stacks.ContextKey, i)
+	switch region := gjson.GetBytes(file, path); {
+	case region.IsObject():
+		return sjson.SetBytes(file, path+".ami", image)
+	case region.Type == gjson.String:
+		return sjson.SetRawBytes(file, path, fmt.Appendf(nil, `{"name": %q, "ami": %q}`, name, image))
+	default:
+		return nil, fmt.Errorf("%s.regions: want a list of the regions to write images into, such as [%q]", stacks.ContextKey, name)
+	}
+}
+
+func change(from, to string) string {
+	switch from {
+	case to:
+		return to + ", as before"
+	case "":
+		return to
+	default:
+		return from + " → " + to
+	}
+}

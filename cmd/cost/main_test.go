@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/cost"
+)
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	prices, err := cost.ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = print(&out, prices, []cost.Estimate{
+		{"eu-west-1": {{What: "instances", USD: 1}}},
+		{"eu-west-1": {{What: "instances", USD: 2}, {What: "keys", USD: 0.5}}},
+		{"eu-west-1": {{What: "instances", USD: 3}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(out.String()) {
+		rows = append(rows, strings.Join(strings.Fields(line), " "))
+	}
+	for _, want := range []string{
+		"low expected high",
+		"1.00 2.00 3.00 eu-west-1 instances",
+		"0.00 0.50 0.00 eu-west-1 keys",
+		"1.00 2.50 3.00 eu-west-1 all",
+		"1.00 2.50 3.00 all regions",
+	} {
+		if !strings.Contains(strings.Join(rows, "\n"), want) {
+			t.Errorf("the table lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestNoTemplates(t *testing.T) {
+	if err := run([]string{"-templates", t.TempDir()}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "make synth") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,39 @@
+package entry
+
+import (
+	"github.com/archipelago-cdk/archipelago/constructs/domain"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// RecordProps configure a region's record.
+type RecordProps struct {
+	// LoadBalancer is where it sends this region's users to. Required.
+	LoadBalancer *loadbalancer.LoadBalancer
+	// Domain is the name that the record is of. Required.
+	Domain domain.Domain
+}
+
+// NewRecord registers scope's region as one of the answers to the domain's
+// name: the one for users to whom it is nearest, while each of its load
+// balancer's target groups has a healthy target. A name without a healthy
+// answer gets all of them.
+func NewRecord(scope constructs.Construct, id string, props RecordProps) {
+	this := constructs.NewConstruct(scope, &id)
+	region := awscdk.Stack_Of(this).Region()
+	awsroute53.NewCfnRecordSet(this, jsii.String("Record"), &awsroute53.CfnRecordSetProps{
+		HostedZoneId:  &props.Domain.ZoneID,
+		Name:          fullName(props.Domain),
+		Type:          jsii.String("A"),
+		Region:        region,
+		SetIdentifier: region,
+		AliasTarget: &awsroute53.CfnRecordSet_AliasTargetProperty{
+			DnsName:              props.LoadBalancer.ALB.LoadBalancerDnsName(),
+			HostedZoneId:         props.LoadBalancer.ALB.LoadBalancerCanonicalHostedZoneId(),
+			EvaluateTargetHealth: jsii.Bool(true),
+		},
+	})
+}

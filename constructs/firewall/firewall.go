@@ -1,0 +1,112 @@
+// Package firewall gives an island's load balancer its AWS WAF.
+package firewall
+
+import (
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Props configure a firewall. A rule that counts lets what it matches pass.
+type Props struct {
+	// LoadBalancer is what it stands in front of. Required.
+	LoadBalancer *loadbalancer.LoadBalancer
+	// CountCommon makes AWS's rules against common attacks count. Default:
+	// false, they block.
+	CountCommon bool
+	// CountBadInputs makes AWS's rules against known exploits count. Default:
+	// false, they block.
+	CountBadInputs bool
+	// CountIPReputation makes AWS's list of addresses that attack count.
+	// Default: false, it blocks.
+	CountIPReputation bool
+	// CountRate makes the limit on an address's requests count. Default: false,
+	// it blocks.
+	CountRate bool
+	// RateLimit is how many requests an address may make in five minutes.
+	// Default: 10000.
+	RateLimit int
+}
+
+// uploads are the common rules that a photo would break, whatever it shows: it
+// is larger than 8 KiB, and its metadata is XML. They count in any mode; the
+// service has its own limit on bodies and never writes one back as HTML.
+var uploads = []string{"SizeRestrictions_BODY", "CrossSiteScripting_BODY"}
+
+// New creates a firewall and puts it in front of the load balancer. It samples
+// requests and counts its rules in CloudWatch; what it did with each one is in
+// the load balancer's access logs.
+func New(scope constructs.Construct, id string, props Props) awswafv2.CfnWebACL {
+	this := constructs.NewConstruct(scope, &id)
+	if props.RateLimit == 0 {
+		props.RateLimit = 10_000
+	}
+	rate := rule(3, "Rate", &awswafv2.CfnWebACL_StatementProperty{
+		RateBasedStatement: &awswafv2.CfnWebACL_RateBasedStatementProperty{
+			AggregateKeyType: jsii.String("IP"),
+			Limit:            jsii.Number(props.RateLimit),
+		},
+	})
+	if props.CountRate {
+		rate.Action = &awswafv2.CfnWebACL_RuleActionProperty{Count: map[string]any{}}
+	} else {
+		rate.Action = &awswafv2.CfnWebACL_RuleActionProperty{Block: map[string]any{}}
+	}
+	acl := awswafv2.NewCfnWebACL(this, jsii.String("Acl"), &awswafv2.CfnWebACLProps{
+		Description:      jsii.String("Firewall of the load balancer"),
+		Scope:            jsii.String("REGIONAL"),
+		DefaultAction:    &awswafv2.CfnWebACL_DefaultActionProperty{Allow: map[string]any{}},
+		VisibilityConfig: visibility("Firewall"),
+		Rules: &[]any{
+			managed(0, "IPReputation", "AWSManagedRulesAmazonIpReputationList", props.CountIPReputation),
+			managed(1, "Common", "AWSManagedRulesCommonRuleSet", props.CountCommon, uploads...),
+			managed(2, "BadInputs", "AWSManagedRulesKnownBadInputsRuleSet", props.CountBadInputs),
+			rate,
+		},
+	})
+	awswafv2.NewCfnWebACLAssociation(this, jsii.String("Association"), &awswafv2.CfnWebACLAssociationProps{
+		ResourceArn: props.LoadBalancer.ALB.LoadBalancerArn(),
+		WebAclArn:   acl.AttrArn(),
+	})
+	return acl
+}
+
+// managed is a group of rules that AWS keeps; those in counted count in any mode.
+func managed(priority int, name, group string, count bool, counted ...string) *awswafv2.CfnWebACL_RuleProperty {
+	var overrides []any
+	for _, c := range counted {
+		overrides = append(overrides, &awswafv2.CfnWebACL_RuleActionOverrideProperty{
+			Name:        &c,
+			ActionToUse: &awswafv2.CfnWebACL_RuleActionProperty{Count: map[string]any{}},
+		})
+	}
+	statement := &awswafv2.CfnWebACL_ManagedRuleGroupStatementProperty{VendorName: jsii.String("AWS"), Name: &group}
+	if len(overrides) > 0 {
+		statement.RuleActionOverrides = &overrides
+	}
+	r := rule(priority, name, &awswafv2.CfnWebACL_StatementProperty{ManagedRuleGroupStatement: statement})
+	if count {
+		r.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{Count: map[string]any{}}
+	} else {
+		r.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{None: map[string]any{}}
+	}
+	return r
+}
+
+func rule(priority int, name string, statement *awswafv2.CfnWebACL_StatementProperty) *awswafv2.CfnWebACL_RuleProperty {
+	return &awswafv2.CfnWebACL_RuleProperty{
+		Priority:         jsii.Number(priority),
+		Name:             &name,
+		Statement:        statement,
+		VisibilityConfig: visibility(name),
+	}
+}
+
+func visibility(name string) *awswafv2.CfnWebACL_VisibilityConfigProperty {
+	return &awswafv2.CfnWebACL_VisibilityConfigProperty{
+		CloudWatchMetricsEnabled: jsii.Bool(true),
+		SampledRequestsEnabled:   jsii.Bool(true),
+		MetricName:               &name,
+	}
+}

@@ -1,0 +1,148 @@
+package constructs_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+)
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// preferences matches those of the group's instance refresh.
+func preferences(want properties) any {
+	return properties{"UpdatePolicy": properties{"AutoScalingInstanceRefresh": properties{
+		"Strategy": "Rolling", "Preferences": assertions.Match_ObjectLike(&want),
+	}}}
+}
+
+func TestDeploymentTriesAQuarterFirst(t *testing.T) {
+	newFleet(t, nil).HasResource(str("AWS::AutoScaling::AutoScalingGroup"), preferences(properties{
+		"CheckpointPercentages": []any{25, 100}, "CheckpointDelay": 180, "BakeTime": 180, "SkipMatching": true,
+	}))
+}
+
+func TestGuardStopsADeployment(t *testing.T) {
+	template := newFleet(t, nil)
+	for id := range *template.FindResources(str("AWS::CloudWatch::Alarm"), properties{
+		"Properties": properties{"Threshold": 5, "TreatMissingData": "notBreaching"},
+	}) {
+		template.HasResource(str("AWS::AutoScaling::AutoScalingGroup"), preferences(properties{
+			"AlarmSpecification": properties{"Alarms": []any{properties{"Ref": id}}},
+		}))
+		return
+	}
+	t.Error("there is no alarm")
+}
+
+func TestUnguardedDeploymentMendsWhatFails(t *testing.T) {
+	newFleet(t, func(p *fleet.Props) { p.Unguarded = true }).HasResource(str("AWS::AutoScaling::AutoScalingGroup"),
+		preferences(properties{"AlarmSpecification": assertions.Match_Absent()}))
+}
+
+func TestInstancesDoNotGrowOld(t *testing.T) {
+	has(newFleet(t, nil), "AWS::AutoScaling::AutoScalingGroup", properties{"MaxInstanceLifetime": 14 * 24 * 60 * 60})
+}
+
+func TestGroupFollowsAZonalShift(t *testing.T) {
+	has(newFleet(t, nil), "AWS::AutoScaling::AutoScalingGroup", properties{
+		"AvailabilityZoneImpairmentPolicy": properties{"ZonalShiftEnabled": true, "ImpairedZoneHealthCheckBehavior": "IgnoreUnhealthy"},
+		"AvailabilityZoneDistribution":     properties{"CapacityDistributionStrategy": "balanced-best-effort"},
+	})
+}
+
+func TestDisksAreEncrypted(t *testing.T) {
+	has(newFleet(t, nil), "AWS::EC2::LaunchTemplate", properties{
+		"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
+			"BlockDeviceMappings": []any{assertions.Match_ObjectLike(&properties{
+				"Ebs": assertions.Match_ObjectLike(&properties{"Encrypted": true, "VolumeType": "gp3"}),
+			})},
+		}),
+	})
+}
+
+// metric matches a target tracking policy.
+func metric(name string, target int) properties {
+	return properties{
+		"PolicyType": "TargetTrackingScaling",
+		"TargetTrackingConfiguration": assertions.Match_ObjectLike(&properties{
+			"PredefinedMetricSpecification": assertions.Match_ObjectLike(&properties{"PredefinedMetricType": name}),
+			"TargetValue":                   target,
+		}),
+	}
+}
+
+func TestFleetFollowsItsCPU(t *testing.T) {
+	template := newFleet(t, nil)
+	count(template, "AWS::AutoScaling::ScalingPolicy", 1)
+	has(template, "AWS::AutoScaling::ScalingPolicy", metric("ASGAverageCPUUtilization", 55))
+}
+
+func TestFleetFollowsItsRequestsAndTheClock(t *testing.T) {
+	template := newFleet(t, func(p *fleet.Props) {
+		p.CPUTarget, p.RequestsPerTarget = 40, 6000
+		p.Schedule = []fleet.Schedule{{Name: "Morning", Cron: "0 7 * * 1-5", Timezone: "Europe/Madrid", Min: 4}}
+	})
+	has(template, "AWS::AutoScaling::ScalingPolicy", metric("ASGAverageCPUUtilization", 40))
+	has(template, "AWS::AutoScaling::ScalingPolicy", metric("ALBRequestCountPerTarget", 6000))
+	has(template, "AWS::AutoScaling::ScheduledAction", properties{
+		"Recurrence": "0 7 * * 1-5", "TimeZone": "Europe/Madrid", "MinSize": 4,
+		"MaxSize": assertions.Match_Absent(), "DesiredCapacity": assertions.Match_Absent(),
+	})
+	// A deployment leaves the bounds that the clock has set.
+	template.HasResource(str("AWS::AutoScaling::AutoScalingGroup"), properties{
+		"UpdatePolicy": assertions.Match_ObjectLike(&properties{
+			"AutoScalingScheduledAction": properties{"IgnoreUnmodifiedGroupSizeProperties": true},
+		}),
+	})
+}
+
+// actions are those that the fleet's role may use.
+func actions(template assertions.Template) map[string]bool {
+	found := map[string]bool{}
+	for _, policy := range *template.FindResources(str("AWS::IAM::Policy"), nil) {
+		for _, s := range (*policy)["Properties"].(properties)["PolicyDocument"].(properties)["Statement"].([]any) {
+			switch a := s.(properties)["Action"].(type) {
+			case string:
+				found[a] = true
+			case []any:
+				for _, action := range a {
+					found[action.(string)] = true
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestSessionsAreOffUnlessAskedFor(t *testing.T) {
+	const open = "ssmmessages:OpenDataChannel"
+	if actions(newFleet(t, nil))[open] {
+		t.Error("a plain fleet opens sessions")
+	}
+	if !actions(newFleet(t, func(p *fleet.Props) { p.Sessions = true }))[open] {
+		t.Errorf("a fleet with sessions may not %s", open)
+	}
+}
+
+func TestUnpinnedImageIsWarnedOf(t *testing.T) {
+	warnings := func(ami string) int {
+		stack := newStack()
+		placeFleet(stack, t.TempDir(), func(p *fleet.Props) { p.AMI = ami })
+		return len(*assertions.Annotations_FromStack(stack).FindWarning(str("*"), assertions.Match_StringLikeRegexp(str("pin it with `make ami`"))))
+	}
+	if got := warnings(""); got != 1 {
+		t.Errorf("got %d warnings of AWS's latest image, want 1", got)
+	}
+	if got := warnings("ami-0123456789abcdef0"); got != 0 {
+		t.Errorf("got %d warnings of a pinned image, want none", got)
+	}
+}

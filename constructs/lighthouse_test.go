@@ -1,0 +1,159 @@
+package constructs_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newLighthouse places one, with a stand-in for its code, in front of a load
+// balancer.
+func newLighthouse(t *testing.T, stack awscdk.Stack, change func(*lighthouse.Props)) *lighthouse.Lighthouse {
+	t.Helper()
+	code := t.TempDir()
+	if err := os.WriteFile(filepath.Join(code, "bootstrap"), []byte("lighthouse"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	net := newNetwork(stack, false)
+	props := lighthouse.Props{
+		Name: "test-lighthouse", Deployment: "test", Code: code, Network: net,
+		LoadBalancer: loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"}),
+		Table:        "employees", Bucket: "photos", DrainParameter: "/test/island/drained",
+	}
+	if change != nil {
+		change(&props)
+	}
+	return lighthouse.New(stack, "Lighthouse", props)
+}
+
+func lighthouseTemplate(t *testing.T, change func(*lighthouse.Props)) assertions.Template {
+	t.Helper()
+	stack := newStack()
+	newLighthouse(t, stack, change)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+// TestLighthouseIsATargetGroupOfItsOwn: only then is the load balancer unhealthy
+// while it is dark, and its health is that of no instance.
+func TestLighthouseIsATargetGroupOfItsOwn(t *testing.T) {
+	template := lighthouseTemplate(t, nil)
+	count(template, "AWS::ElasticLoadBalancingV2::TargetGroup", 2)
+	has(template, "AWS::ElasticLoadBalancingV2::TargetGroup", properties{
+		"TargetType":         "lambda",
+		"HealthCheckEnabled": true,
+		"HealthCheckPath":    "/lighthouse",
+		"Matcher":            properties{"HttpCode": "200"},
+		"Port":               assertions.Match_Absent(),
+		"Protocol":           assertions.Match_Absent(),
+		"VpcId":              assertions.Match_Absent(),
+		"Targets":            []any{properties{"Id": properties{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^LighthouseFunction")), "Arn"}}}},
+	})
+	has(template, "AWS::ElasticLoadBalancingV2::ListenerRule", properties{
+		"Actions": []any{assertions.Match_ObjectLike(&properties{
+			"TargetGroupArn": properties{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^LighthouseTargets"))},
+		})},
+	})
+}
+
+// TestUsersDoNotReachTheLighthouse: whoever could keep the function busy could
+// darken the island.
+func TestUsersDoNotReachTheLighthouse(t *testing.T) {
+	has(lighthouseTemplate(t, nil), "AWS::ElasticLoadBalancingV2::ListenerRule", properties{
+		"Conditions": assertions.Match_ArrayWith(&[]any{properties{
+			"Field":          "source-ip",
+			"SourceIpConfig": properties{"Values": []any{properties{"Fn::GetAtt": []any{assertions.Match_AnyValue(), "CidrBlock"}}}},
+		}}),
+	})
+}
+
+// TestLoadBalancerMayCallTheLighthouse: before its target group exists, and no
+// other account's.
+func TestLoadBalancerMayCallTheLighthouse(t *testing.T) {
+	template := lighthouseTemplate(t, nil)
+	has(template, "AWS::Lambda::Permission", properties{
+		"Action":    "lambda:InvokeFunction",
+		"Principal": "elasticloadbalancing.amazonaws.com",
+		"SourceArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/*",
+	})
+	groups := *template.FindResources(jsii.String("AWS::ElasticLoadBalancingV2::TargetGroup"), properties{
+		"Properties": properties{"TargetType": "lambda"},
+	})
+	for _, group := range groups {
+		if on := (*group)["DependsOn"].([]any); len(on) != 1 || !strings.HasPrefix(on[0].(string), "LighthouseFunctionLoadBalancer") {
+			t.Errorf("the target group depends on %v, want the permission", on)
+		}
+	}
+}
+
+func TestLighthouseFunction(t *testing.T) {
+	template := lighthouseTemplate(t, nil)
+	has(template, "AWS::Lambda::Function", properties{
+		"Runtime": "provided.al2023", "Architectures": []any{"arm64"}, "Handler": "bootstrap",
+		"ReservedConcurrentExecutions": 5,
+		"VpcConfig":                    assertions.Match_Absent(),
+		"LoggingConfig":                assertions.Match_AnyValue(),
+		"Environment": properties{"Variables": properties{
+			"DEPLOYMENT": "test", "EMPLOYEES_TABLE": "employees", "PHOTOS_BUCKET": "photos",
+			"DRAIN_PARAMETER": "/test/island/drained", "DRAINED": "false",
+		}},
+	})
+	has(template, "AWS::Logs::LogGroup", properties{"RetentionInDays": 30})
+	has(lighthouseTemplate(t, func(p *lighthouse.Props) { p.Drained = true }), "AWS::Lambda::Function", properties{
+		"Environment": properties{"Variables": assertions.Match_ObjectLike(&properties{"DRAINED": "true"})},
+	})
+}
+
+// TestLighthouseAsksLessOftenThanItTakes: a load balancer gives up on a function
+// only after its own time limit.
+func TestLighthouseAsksLessOftenThanItTakes(t *testing.T) {
+	template := lighthouseTemplate(t, nil)
+	number := func(resourceType, name string, like properties) float64 {
+		t.Helper()
+		for _, resource := range *template.FindResources(&resourceType, properties{"Properties": like}) {
+			return (*resource)["Properties"].(properties)[name].(float64)
+		}
+		t.Fatalf("no %s is like %v", resourceType, like)
+		return 0
+	}
+	group := properties{"TargetType": "lambda"}
+	function := number("AWS::Lambda::Function", "Timeout", properties{"FunctionName": "test-lighthouse"})
+	check := number("AWS::ElasticLoadBalancingV2::TargetGroup", "HealthCheckTimeoutSeconds", group)
+	interval := number("AWS::ElasticLoadBalancingV2::TargetGroup", "HealthCheckIntervalSeconds", group)
+	if !(function < check && check < interval) {
+		t.Errorf("the function may take %v s, a check %v s, every %v s: want each less than the next", function, check, interval)
+	}
+}
+
+// TestLighthouseTouchesOnlyItsOwn is the whole of its policy.
+func TestLighthouseTouchesOnlyItsOwn(t *testing.T) {
+	template := lighthouseTemplate(t, nil)
+	count(template, "AWS::IAM::Role", 2) // CDK's own for the default security group is the other
+	has(template, "AWS::IAM::Policy", properties{
+		"PolicyDocument": assertions.Match_ObjectLike(&properties{"Statement": []any{
+			properties{
+				"Effect": "Allow", "Action": []any{"logs:CreateLogStream", "logs:PutLogEvents"},
+				"Resource": properties{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^LighthouseLogs")), "Arn"}},
+			},
+			properties{
+				"Effect": "Allow", "Action": []any{"dynamodb:GetItem", "dynamodb:UpdateItem"},
+				"Resource":  "arn:aws:dynamodb:eu-west-1:123456789012:table/employees",
+				"Condition": properties{"ForAllValues:StringEquals": properties{"dynamodb:LeadingKeys": []any{"lighthouse#eu-west-1"}}},
+			},
+			properties{
+				"Effect": "Allow", "Action": []any{"s3:GetObject", "s3:PutObject"},
+				"Resource": "arn:aws:s3:::photos/lighthouse/eu-west-1",
+			},
+			properties{
+				"Effect": "Allow", "Action": "ssm:GetParameter",
+				"Resource": "arn:aws:ssm:eu-west-1:123456789012:parameter/test/island/drained",
+			},
+		}}),
+	})
+}

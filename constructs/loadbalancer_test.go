@@ -1,0 +1,166 @@
+package constructs_test
+
+import (
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/domain"
+	"github.com/archipelago-cdk/archipelago/constructs/entry"
+	"github.com/archipelago-cdk/archipelago/constructs/firewall"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+var example = domain.Domain{Zone: "example.com", ZoneID: "Z0123", Host: "staff.example.com"}
+
+// newNamedLoadBalancer places a public load balancer with a domain.
+func newNamedLoadBalancer(stack awscdk.Stack) *loadbalancer.LoadBalancer {
+	return loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
+		Network: newNetwork(stack, true), Public: true, Domain: example, LogsBucket: "logs", Port: 8080, HealthPath: "/livez",
+	})
+}
+
+func TestLoadBalancerLogsAndShiftsZones(t *testing.T) {
+	stack := newStack()
+	newNamedLoadBalancer(stack)
+	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::LoadBalancer", properties{
+		"LoadBalancerAttributes": assertions.Match_ArrayWith(&[]any{
+			properties{"Key": "zonal_shift.config.enabled", "Value": "true"},
+			properties{"Key": "access_logs.s3.enabled", "Value": "true"},
+			properties{"Key": "access_logs.s3.bucket", "Value": "logs"},
+		}),
+	})
+}
+
+func TestTargetsDrainAndGetTheFewestRequests(t *testing.T) {
+	stack := newStack()
+	newLoadBalancer(stack, false, false)
+	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::TargetGroup", properties{
+		"TargetGroupAttributes": assertions.Match_ArrayWith(&[]any{
+			properties{"Key": "deregistration_delay.timeout_seconds", "Value": "30"},
+			properties{"Key": "load_balancing.algorithm.type", "Value": "least_outstanding_requests"},
+		}),
+	})
+}
+
+func TestDomainIsServedOverTLSOnly(t *testing.T) {
+	stack := newStack()
+	newNamedLoadBalancer(stack)
+	template := assertions.Template_FromStack(stack, nil)
+	count(template, "AWS::ElasticLoadBalancingV2::Listener", 2)
+	has(template, "AWS::ElasticLoadBalancingV2::Listener", properties{
+		"Port": 443, "Protocol": "HTTPS", "SslPolicy": "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+		"DefaultActions": []any{assertions.Match_ObjectLike(&properties{"Type": "forward"})},
+	})
+	has(template, "AWS::ElasticLoadBalancingV2::Listener", properties{
+		"Port": 80, "Protocol": "HTTP",
+		"DefaultActions": []any{properties{
+			"Type": "redirect", "RedirectConfig": properties{"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"},
+		}},
+	})
+}
+
+func TestCertificateIsProvedByItsZone(t *testing.T) {
+	stack := newStack()
+	newNamedLoadBalancer(stack)
+	has(assertions.Template_FromStack(stack, nil), "AWS::CertificateManager::Certificate", properties{
+		"DomainName": "staff.example.com", "ValidationMethod": "DNS",
+		"DomainValidationOptions": []any{properties{"DomainName": "staff.example.com", "HostedZoneId": "Z0123"}},
+	})
+}
+
+func TestLoadBalancerOpensItsListenersOnly(t *testing.T) {
+	stack := newStack()
+	newNamedLoadBalancer(stack)
+	port := func(n int) any {
+		return assertions.Match_ObjectLike(&properties{"CidrIp": "0.0.0.0/0", "FromPort": n, "ToPort": n})
+	}
+	has(assertions.Template_FromStack(stack, nil), "AWS::EC2::SecurityGroup", properties{
+		"SecurityGroupIngress": []any{port(80), port(443)},
+	})
+}
+
+func newFirewall(props firewall.Props) assertions.Template {
+	stack := newStack()
+	props.LoadBalancer = newLoadBalancer(stack, false, false)
+	firewall.New(stack, "Firewall", props)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+// action is what a rule does, within the list of rules.
+func action(name, key, value string) any {
+	return assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{"Name": name, key: properties{value: properties{}}})})
+}
+
+func TestFirewallBlocks(t *testing.T) {
+	template := newFirewall(firewall.Props{})
+	count(template, "AWS::WAFv2::WebACLAssociation", 1)
+	for _, group := range []string{"IPReputation", "Common", "BadInputs"} {
+		has(template, "AWS::WAFv2::WebACL", properties{"Scope": "REGIONAL", "Rules": action(group, "OverrideAction", "None")})
+	}
+	has(template, "AWS::WAFv2::WebACL", properties{"Rules": action("Rate", "Action", "Block")})
+}
+
+func TestFirewallCountsWhatItIsToldTo(t *testing.T) {
+	template := newFirewall(firewall.Props{CountCommon: true, CountBadInputs: true, CountIPReputation: true, CountRate: true, RateLimit: 99})
+	for _, group := range []string{"IPReputation", "Common", "BadInputs"} {
+		has(template, "AWS::WAFv2::WebACL", properties{"Rules": action(group, "OverrideAction", "Count")})
+	}
+	has(template, "AWS::WAFv2::WebACL", properties{"Rules": action("Rate", "Action", "Count")})
+	has(template, "AWS::WAFv2::WebACL", properties{"Rules": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{
+		"Statement": properties{"RateBasedStatement": properties{"AggregateKeyType": "IP", "Limit": 99}},
+	})})})
+}
+
+func TestFirewallLetsPhotosThrough(t *testing.T) {
+	counts := func(rule string) any {
+		return properties{"Name": rule, "ActionToUse": properties{"Count": properties{}}}
+	}
+	has(newFirewall(firewall.Props{}), "AWS::WAFv2::WebACL", properties{
+		"Rules": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{
+			"Statement": properties{"ManagedRuleGroupStatement": assertions.Match_ObjectLike(&properties{
+				"Name":                "AWSManagedRulesCommonRuleSet",
+				"RuleActionOverrides": []any{counts("SizeRestrictions_BODY"), counts("CrossSiteScripting_BODY")},
+			})},
+		})}),
+	})
+}
+
+func TestWeightIsTheRegionsDial(t *testing.T) {
+	stack := newStack()
+	entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
+		LoadBalancer: newLoadBalancer(stack, false, false), ListenerParameter: "/test/entry/listener-arn", Weight: 0,
+	})
+	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{"TrafficDialPercentage": 0})
+}
+
+func TestAcceleratorWithADomain(t *testing.T) {
+	stack := newStack()
+	entry.New(stack, "Entry", entry.Props{
+		Name: "test", Ports: loadbalancer.Ports(example), Domain: example,
+		ListenerParameter: "/test/entry/listener-arn", Regions: []string{"eu-west-1"},
+	})
+	template := assertions.Template_FromStack(stack, nil)
+	has(template, "AWS::GlobalAccelerator::Listener", properties{
+		"PortRanges": []any{properties{"FromPort": 80, "ToPort": 80}, properties{"FromPort": 443, "ToPort": 443}},
+	})
+	has(template, "AWS::Route53::RecordSet", properties{
+		"Name": "staff.example.com.", "HostedZoneId": "Z0123", "Type": "A",
+		// The hosted zone of all accelerators.
+		"AliasTarget": assertions.Match_ObjectLike(&properties{"HostedZoneId": "Z2BJ6XQ5FK7U4H"}),
+	})
+}
+
+func TestRecordIsLeftWhenItsIslandIsUnhealthy(t *testing.T) {
+	stack := newStack()
+	entry.NewRecord(stack, "Record", entry.RecordProps{LoadBalancer: newNamedLoadBalancer(stack), Domain: example})
+	has(assertions.Template_FromStack(stack, nil), "AWS::Route53::RecordSet", properties{
+		"Name": "staff.example.com.", "HostedZoneId": "Z0123", "Type": "A",
+		"Region": "eu-west-1", "SetIdentifier": "eu-west-1",
+		"AliasTarget": assertions.Match_ObjectLike(&properties{"EvaluateTargetHealth": true}),
+	})
+}
+
+// str is jsii.String.
+func str(s string) *string { return jsii.String(s) }

@@ -1,0 +1,155 @@
+package constructs_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/google/go-cmp/cmp"
+)
+
+// networkOf places a network of three zones.
+func networkOf(props network.Props) assertions.Template {
+	stack := newStack()
+	network.DeclareZones(stack, nil, 3)
+	props.CIDR = "10.0.0.0/16"
+	network.New(stack, "Network", props)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+func TestNATGatewayInEachZone(t *testing.T) {
+	template := networkOf(network.Props{NAT: true})
+	count(template, "AWS::EC2::NatGateway", 3)
+	// Each fleet subnet to its gateway, each gateway's subnet to the internet;
+	// the load balancer's stay without.
+	count(template, "AWS::EC2::Route", 6)
+	count(template, "AWS::EC2::VPCGatewayAttachment", 1)
+}
+
+// endpointResources are what the endpoint of a service lets through, by action.
+func endpointResources(t *testing.T, template assertions.Template, service string) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for _, endpoint := range *template.FindResources(str("AWS::EC2::VPCEndpoint"), nil) {
+		p := (*endpoint)["Properties"].(properties)
+		if !strings.HasSuffix(flatten(p["ServiceName"]), "."+service) {
+			continue
+		}
+		for _, s := range p["PolicyDocument"].(properties)["Statement"].([]any) {
+			statement := s.(properties)
+			if condition, ok := statement["Condition"].(properties); ok {
+				if diff := cmp.Diff(properties{"StringEquals": properties{"aws:PrincipalAccount": "123456789012"}}, condition); diff != "" {
+					t.Errorf("condition of %s (-want +got):\n%s", service, diff)
+				}
+			} else if statement["Action"] != "s3:GetObject" {
+				t.Errorf("%s lets any account use %v", service, statement["Action"])
+			}
+			resources, many := statement["Resource"].([]any)
+			if !many {
+				resources = []any{statement["Resource"]}
+			}
+			for _, r := range resources {
+				found[statement["Action"].(string)] = append(found[statement["Action"].(string)], flatten(r))
+			}
+		}
+	}
+	return found
+}
+
+func TestEndpointsReachOwnBucketsAndTablesOnly(t *testing.T) {
+	template := networkOf(network.Props{Buckets: []string{"photos"}, Tables: []string{"employees"}})
+	if diff := cmp.Diff(map[string][]string{
+		"s3:*":         {"arn::s3:::photos", "arn::s3:::photos/*"},
+		"s3:GetObject": {"arn::s3:::al2023-repos-eu-west-1-de612dc2/*"},
+	}, endpointResources(t, template, "s3")); diff != "" {
+		t.Errorf("S3 (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string][]string{
+		"dynamodb:*": {
+			"arn:aws:dynamodb:eu-west-1:123456789012:table/employees",
+			"arn:aws:dynamodb:eu-west-1:123456789012:table/employees/index/*",
+		},
+	}, endpointResources(t, template, "dynamodb")); diff != "" {
+		t.Errorf("DynamoDB (-want +got):\n%s", diff)
+	}
+}
+
+func TestFleetReachesItsBinary(t *testing.T) {
+	got := endpointResources(t, plainFleet(), "s3")["s3:*"]
+	want := "arn:aws:s3:::cdk-hnb659fds-assets-123456789012-eu-west-1/*"
+	for _, arn := range got {
+		if arn == want {
+			return
+		}
+	}
+	t.Errorf("got %q, want %q among them", got, want)
+}
+
+func TestInterfaceEndpointsAreOfWhatIsSwitchedOn(t *testing.T) {
+	for name, test := range map[string]struct {
+		props network.Props
+		want  int
+	}{
+		"nothing":           {network.Props{}, 0},
+		"logs":              {network.Props{Logs: true}, 2},
+		"logs and sessions": {network.Props{Logs: true, Sessions: true}, 4},
+		"by NAT":            {network.Props{Logs: true, Sessions: true, NAT: true}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			interfaces := networkOf(test.props).FindResources(str("AWS::EC2::VPCEndpoint"),
+				properties{"Properties": properties{"VpcEndpointType": "Interface"}})
+			if len(*interfaces) != test.want {
+				t.Errorf("got %d, want %d", len(*interfaces), test.want)
+			}
+		})
+	}
+}
+
+func TestFlowLogsGoToTheBucket(t *testing.T) {
+	has(networkOf(network.Props{LogsBucket: "logs"}), "AWS::EC2::FlowLog", properties{
+		"TrafficType": "ALL", "LogDestinationType": "s3", "LogDestination": assertions.Match_AnyValue(),
+	})
+}
+
+func TestDefaultSecurityGroupIsClosed(t *testing.T) {
+	count(networkOf(network.Props{}), "Custom::VpcRestrictDefaultSG", 1)
+}
+
+// TestInstancesFit compares the count of addresses with the subnets that CDK
+// makes: fewer would be refused for nothing, more would fail at scaling.
+func TestInstancesFit(t *testing.T) {
+	for _, test := range []struct {
+		cidr  string
+		bits  int
+		zones int
+		nat   bool
+		mask  string
+	}{
+		{"10.0.0.0/16", 16, 3, false, "/18"},
+		{"10.0.0.0/22", 22, 3, true, "/24"},
+		{"10.0.0.0/24", 24, 2, false, "/26"},
+	} {
+		stack := newStack()
+		network.DeclareZones(stack, nil, test.zones)
+		network.New(stack, "Network", network.Props{CIDR: test.cidr, NAT: test.nat})
+		template := assertions.Template_FromStack(stack, nil)
+		size := 1
+		for id, subnet := range *template.FindResources(str("AWS::EC2::Subnet"), nil) {
+			if strings.Contains(id, "Fleet") {
+				_, mask, _ := strings.Cut((*subnet)["Properties"].(properties)["CidrBlock"].(string), "/")
+				if "/"+mask != test.mask {
+					t.Errorf("%s: a fleet's subnet is a /%s, want %s", test.cidr, mask, test.mask)
+				}
+				size = 1 << (32 - atoi(t, mask))
+			}
+		}
+		want := (size - 13) * (test.zones - 1) * 2 / 3
+		if got := network.Instances(test.bits, test.zones, test.nat); got != want {
+			t.Errorf("%s in %d zones holds %d instances, want %d", test.cidr, test.zones, got, want)
+		}
+	}
+	if got := network.Instances(26, 3, false); got != 0 {
+		t.Errorf("a /26 in three zones holds %d instances, want none", got)
+	}
+}

@@ -1,0 +1,116 @@
+package observability
+
+import (
+	"fmt"
+
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// width is that of a dashboard's row.
+const width = 24
+
+// row is a row of graphs of one width.
+func row(graphs ...*awscloudwatch.GraphWidgetProps) *[]awscloudwatch.IWidget {
+	var widgets []awscloudwatch.IWidget
+	for _, g := range graphs {
+		g.Width, g.Height = jsii.Number(width/len(graphs)), jsii.Number(6)
+		widgets = append(widgets, awscloudwatch.NewGraphWidget(g))
+	}
+	return &widgets
+}
+
+// graph shows metrics on the left axis, from 0.
+func graph(title string, metrics ...awscloudwatch.IMetric) *awscloudwatch.GraphWidgetProps {
+	return &awscloudwatch.GraphWidgetProps{
+		Title: &title, Left: &metrics, LeftYAxis: &awscloudwatch.YAxisProps{Min: jsii.Number(0), ShowUnits: jsii.Bool(false)},
+	}
+}
+
+// state shows alarms and where to read on.
+func state(runbook string, alarms []awscloudwatch.IAlarm) *[]awscloudwatch.IWidget {
+	var shown []interfacesawscloudwatch.IAlarmRef
+	for _, a := range alarms {
+		shown = append(shown, a)
+	}
+	return &[]awscloudwatch.IWidget{
+		awscloudwatch.NewAlarmStatusWidget(&awscloudwatch.AlarmStatusWidgetProps{
+			Title: jsii.String("Alarms"), Alarms: &shown, Width: jsii.Number(width - 6), Height: jsii.Number(4),
+		}),
+		awscloudwatch.NewTextWidget(&awscloudwatch.TextWidgetProps{
+			Markdown: jsii.String("[What to do about each alarm](" + runbook + "#alarms)"), Width: jsii.Number(6), Height: jsii.Number(4),
+		}),
+	}
+}
+
+func newDashboard(scope constructs.Construct, name string, rows ...*[]awscloudwatch.IWidget) {
+	awscloudwatch.NewDashboard(scope, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
+		DashboardName:   &name,
+		DefaultInterval: awscdk.Duration_Hours(jsii.Number(6)),
+		Widgets:         &rows,
+	})
+}
+
+// dashboard is one region's.
+func (r *region) dashboard(scope constructs.Construct) {
+	traffic, targets := r.LoadBalancer.ALB.Metrics(), r.LoadBalancer.Targets.Metrics()
+	group := *r.Fleet.Group.AutoScalingGroupName()
+	instances := func(name, label string) awscloudwatch.IMetric {
+		return ofGroup("AWS/AutoScaling", name, group, r.name, "Average", label)
+	}
+	credits := func(name, label string) awscloudwatch.IMetric {
+		return ofGroup("AWS/EC2", name, group, r.name, "Average", label)
+	}
+	var tableLags, photoLags []awscloudwatch.IMetric
+	for _, other := range r.others() {
+		tableLags = append(tableLags, tableLag(r.Table, r.name, other))
+		photoLags = append(photoLags, photoLag(r.Bucket, other, r.name))
+	}
+	rows := []*[]awscloudwatch.IWidget{
+		state(r.runbook, r.alarms),
+		row(
+			graph("Requests a minute", traffic.RequestCount(every(minute, "Sum", "requests"))),
+			graph("Errors a minute",
+				traffic.HttpCodeTarget(elb.HttpCodeTarget_TARGET_5XX_COUNT, every(minute, "Sum", "5xx of the service")),
+				traffic.HttpCodeElb(elb.HttpCodeElb_ELB_5XX_COUNT, every(minute, "Sum", "5xx of the load balancer")),
+				traffic.HttpCodeTarget(elb.HttpCodeTarget_TARGET_4XX_COUNT, every(minute, "Sum", "4xx"))),
+			graph("Time to answer, s",
+				traffic.TargetResponseTime(every(minute, "p50", "p50")),
+				traffic.TargetResponseTime(every(minute, "p99", "p99"))),
+		),
+		row(
+			graph("Instances",
+				targets.HealthyHostCount(every(minute, "Minimum", "healthy")),
+				targets.UnhealthyHostCount(every(minute, "Maximum", "unhealthy")),
+				instances("GroupDesiredCapacity", "desired"),
+				instances("GroupMaxSize", "most")),
+			graph("CPU, %", ofGroup("AWS/EC2", "CPUUtilization", group, r.name, "Average", "average"),
+				ofGroup("AWS/EC2", "CPUUtilization", group, r.name, "Maximum", "busiest")),
+			graph("Surplus CPU credits", credits("CPUSurplusCreditBalance", "spent beyond what was earned"), credits("CPUSurplusCreditsCharged", "billed")),
+		),
+		row(
+			graph("Table, refused requests a minute",
+				throttles(r.Table, "", "ReadThrottleEvents", r.name), throttles(r.Table, "", "WriteThrottleEvents", r.name),
+				throttles(r.Table, r.Index, "ReadThrottleEvents", r.name), throttles(r.Table, r.Index, "WriteThrottleEvents", r.name)),
+			graph("Table, units a minute",
+				metric("AWS/DynamoDB", "ConsumedReadCapacityUnits", map[string]string{"TableName": r.Table}, r.name, every(minute, "Sum", "read")),
+				metric("AWS/DynamoDB", "ConsumedWriteCapacityUnits", map[string]string{"TableName": r.Table}, r.name, every(minute, "Sum", "written"))),
+			graph("Lighthouse",
+				lighthouse(setting.FailingMetric, r.Deployment, r.name, minute, "parts that fail"),
+				lighthouse(setting.DrainedMetric, r.Deployment, r.name, minute, "drained")),
+		),
+	}
+	if len(photoLags) > 0 {
+		lags := []*awscloudwatch.GraphWidgetProps{graph(fmt.Sprintf("Photos, from the others to %s, s", r.name), photoLags...)}
+		if !r.Strong {
+			lags = append(lags, graph(fmt.Sprintf("Table, from %s to the others, ms", r.name), tableLags...))
+		}
+		rows = append(rows, row(lags...))
+	}
+	newDashboard(scope, r.Dashboard, rows...)
+}

@@ -1,0 +1,142 @@
+package observability
+
+import (
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// GlobalProps configure the dashboard over all regions.
+type GlobalProps struct {
+	// Deployment is the deployment's name. Required.
+	Deployment string
+	// Dashboard is the dashboard's name, of the account's. Required.
+	Dashboard string
+	// Impaired is the name of the alarm that sums up a region's. Required.
+	Impaired string
+	// Regions are the deployment's. Required.
+	Regions []string
+	// LoadBalancer is the name of every region's load balancer. Required.
+	LoadBalancer string
+	// RegionStack returns the name of a region's stack, with which the name of its
+	// Auto Scaling group begins. Required.
+	RegionStack func(region string) string
+	// Table is the name of the employees table. Required.
+	Table string
+	// Strong tells that the table's writes wait for the other regions, so that
+	// there is no lag to show. Default: false.
+	Strong bool
+	// Bucket returns the name of a region's bucket of photos. Required.
+	Bucket func(region string) string
+	// Accelerator is the id of the accelerator. Default: none, there is none.
+	Accelerator string
+	// Runbook is the address of the page that says what to do. Default: Runbook.
+	Runbook string
+}
+
+// acceleratorMetrics is where AWS publishes those of every accelerator. Source:
+// AWS Global Accelerator Developer Guide, "Using Amazon CloudWatch with AWS
+// Global Accelerator".
+const acceleratorMetrics = "us-west-2"
+
+// NewGlobal creates the dashboard over all regions. It needs none of them: what
+// only a region knows, it searches there.
+func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
+	this := constructs.NewConstruct(scope, &id)
+	each := func(metrics func(region string) []awscloudwatch.IMetric) []awscloudwatch.IMetric {
+		var all []awscloudwatch.IMetric
+		for _, region := range props.Regions {
+			all = append(all, metrics(region)...)
+		}
+		return all
+	}
+	ofBalancers := func(name, statistic string) []awscloudwatch.IMetric {
+		return each(func(region string) []awscloudwatch.IMetric {
+			return []awscloudwatch.IMetric{search(region, "AWS/ApplicationELB,LoadBalancer", "LoadBalancer=app/"+props.LoadBalancer, name, statistic, region)}
+		})
+	}
+	ofFleets := func(namespace, name, statistic string) []awscloudwatch.IMetric {
+		return each(func(region string) []awscloudwatch.IMetric {
+			return []awscloudwatch.IMetric{search(region, namespace+",AutoScalingGroupName", "AutoScalingGroupName="+props.RegionStack(region), name, statistic, region)}
+		})
+	}
+	ofLighthouses := func(name string) []awscloudwatch.IMetric {
+		return each(func(region string) []awscloudwatch.IMetric {
+			return []awscloudwatch.IMetric{lighthouse(name, props.Deployment, region, minute, region)}
+		})
+	}
+	between := func(lag func(from, to string) awscloudwatch.Metric) []awscloudwatch.IMetric {
+		return each(func(to string) []awscloudwatch.IMetric {
+			var all []awscloudwatch.IMetric
+			for _, from := range props.Regions {
+				if from != to {
+					all = append(all, lag(from, to))
+				}
+			}
+			return all
+		})
+	}
+	rows := []*[]awscloudwatch.IWidget{
+		state(orRunbook(props.Runbook), impaired(this, props)),
+		row(
+			graph("Requests a minute", ofBalancers("RequestCount", "Sum")...),
+			graph("Errors of the service a minute", ofBalancers("HTTPCode_Target_5XX_Count", "Sum")...),
+			graph("Errors of the load balancers a minute", ofBalancers("HTTPCode_ELB_5XX_Count", "Sum")...),
+		),
+		row(
+			graph("Time to answer, p50, s", ofBalancers("TargetResponseTime", "p50")...),
+			graph("Time to answer, p99, s", ofBalancers("TargetResponseTime", "p99")...),
+		),
+		row(
+			graph("Instances in service", ofFleets("AWS/AutoScaling", "GroupInServiceInstances", "Average")...),
+			graph("CPU, %", ofFleets("AWS/EC2", "CPUUtilization", "Average")...),
+			graph("Surplus CPU credits", ofFleets("AWS/EC2", "CPUSurplusCreditBalance", "Average")...),
+		),
+		row(
+			graph("Lighthouses, parts that fail", ofLighthouses(setting.FailingMetric)...),
+			graph("Lighthouses, drained", ofLighthouses(setting.DrainedMetric)...),
+			graph("Table, refused requests a minute", each(func(region string) []awscloudwatch.IMetric {
+				return []awscloudwatch.IMetric{
+					labelled(throttles(props.Table, "", "ReadThrottleEvents", region), region+", reads"),
+					labelled(throttles(props.Table, "", "WriteThrottleEvents", region), region+", writes"),
+				}
+			})...),
+		),
+	}
+	if len(props.Regions) > 1 {
+		lags := []*awscloudwatch.GraphWidgetProps{graph("Photos behind, s", between(func(from, to string) awscloudwatch.Metric { return photoLag(props.Bucket, from, to) })...)}
+		if !props.Strong {
+			lags = append(lags, graph("Table behind, ms", between(func(from, to string) awscloudwatch.Metric { return tableLag(props.Table, from, to) })...))
+		}
+		rows = append(rows, row(lags...))
+	}
+	if props.Accelerator != "" {
+		ofAccelerator := func(name string) awscloudwatch.IMetric {
+			return metric("AWS/GlobalAccelerator", name, map[string]string{"Accelerator": props.Accelerator}, acceleratorMetrics, every(minute, "Sum", ""))
+		}
+		rows = append(rows, row(
+			graph("New connections at the entry a minute", ofAccelerator("NewFlowCount")),
+			graph("Bytes through the entry a minute", ofAccelerator("ProcessedBytesIn"), ofAccelerator("ProcessedBytesOut")),
+		))
+	}
+	newDashboard(this, props.Dashboard, rows...)
+}
+
+func labelled(m awscloudwatch.Metric, label string) awscloudwatch.IMetric {
+	return m.With(&awscloudwatch.MetricOptions{Label: &label})
+}
+
+// impaired are the regions' alarms, by the name that each of them has.
+func impaired(scope constructs.Construct, props GlobalProps) []awscloudwatch.IAlarm {
+	var alarms []awscloudwatch.IAlarm
+	for _, region := range props.Regions {
+		arn := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("cloudwatch"), Region: &region, Resource: jsii.String("alarm"), ResourceName: &props.Impaired,
+			ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+		})
+		alarms = append(alarms, awscloudwatch.Alarm_FromAlarmArn(scope, jsii.String("Impaired"+region), arn))
+	}
+	return alarms
+}

@@ -1,0 +1,169 @@
+package observability
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// RegionProps configure what watches one region.
+type RegionProps struct {
+	// Deployment is the deployment's name. Required.
+	Deployment string
+	// Dashboard is the dashboard's name, of the account's. Required.
+	Dashboard string
+	// Impaired is the name of the alarm that sums up the others. Required: the
+	// other regions have to know it.
+	Impaired string
+	// Regions are those of the deployment, this one among them. Required.
+	Regions []string
+	// LoadBalancer is this region's. Required.
+	LoadBalancer *loadbalancer.LoadBalancer
+	// Fleet is this region's. Its guard is one of the alarms. Required.
+	Fleet *fleet.Fleet
+	// Min and Max are the fleet's bounds. Required.
+	Min, Max int
+	// Burstable tells that the fleet's instances run on CPU credits. Default: false.
+	Burstable bool
+	// Table is the name of the employees table, and Index of its index. Required.
+	Table, Index string
+	// Strong tells that the table's writes wait for the other regions, so that
+	// there is no lag to watch. Default: false.
+	Strong bool
+	// Bucket returns the name of a region's bucket of photos. Required.
+	Bucket func(region string) string
+	// Emails are the addresses that alarms are sent to. Default: none.
+	Emails []string
+	// Runbook is the address of the page that says what to do. Default: Runbook.
+	Runbook string
+}
+
+// NewRegion creates the alarms and the dashboard of scope's region.
+func NewRegion(scope constructs.Construct, id string, props RegionProps) {
+	this := constructs.NewConstruct(scope, &id)
+	action := newNotifications(this, props.Emails)
+	r := &region{
+		RegionProps: props,
+		watch:       &watch{scope: this, runbook: orRunbook(props.Runbook), action: action},
+		name:        *awscdk.Stack_Of(this).Region(),
+	}
+	r.watchIsland()
+	r.watchFleet()
+	r.watchData()
+	r.dashboard(this)
+}
+
+// region is one region while its watch is made.
+type region struct {
+	RegionProps
+	*watch
+	name string
+}
+
+// others are the deployment's other regions.
+func (r *region) others() []string {
+	return slices.DeleteFunc(slices.Clone(r.Regions), func(name string) bool { return name == r.name })
+}
+
+// watchIsland rings when users are not served as they should be. One alarm sums
+// up the others, so that one thing that is wrong is told once.
+func (r *region) watchIsland() {
+	errors := r.Fleet.Guard
+	errors.Node().DefaultChild().(awscloudwatch.CfnAlarm).SetAlarmDescription(r.describe("More than 5 % of the answers are errors", "errors"))
+	slow := r.alarm("Latency", alarm{
+		anchor: "slow-answers", says: "One answer in a hundred takes longer than 2 s",
+		metric: r.LoadBalancer.ALB.Metrics().TargetResponseTime(every(minute, "p99", "")), above: 2, periods: 5, breaching: 3,
+		ignoreFewSamples: true, quiet: true,
+	})
+	hosts := r.LoadBalancer.Targets.Metrics().HealthyHostCount(every(minute, "Minimum", ""))
+	nobody := r.alarm("NoHosts", alarm{
+		anchor: "no-healthy-instance", says: "No instance is healthy",
+		metric: hosts, below: 1, periods: 2, breaching: 2, silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
+	})
+	// The load balancer has the lighthouse look at least four times a minute: no
+	// data is a lighthouse that does not run, and so a dark island.
+	dark := r.alarm("Dark", alarm{
+		anchor: "island-failing", says: "The table or the photos of the region fail, or nobody can tell: the island is dark and its users are elsewhere",
+		metric: lighthouse(setting.FailingMetric, r.Deployment, r.name, minute, ""), above: 0, periods: 5, breaching: 3,
+		silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
+	})
+	var rules []awscloudwatch.IAlarmRule
+	for _, cause := range []awscloudwatch.Alarm{errors, slow, nobody, dark} {
+		rules = append(rules, awscloudwatch.AlarmRule_FromAlarm(cause, awscloudwatch.AlarmState_ALARM))
+	}
+	impaired := awscloudwatch.NewCompositeAlarm(r.scope, jsii.String("Impaired"), &awscloudwatch.CompositeAlarmProps{
+		CompositeAlarmName: &r.Impaired,
+		AlarmDescription:   r.describe("The island is impaired", "island-impaired"),
+		AlarmRule:          awscloudwatch.AlarmRule_AnyOf(rules...),
+	})
+	if r.action != nil {
+		impaired.AddAlarmAction(r.action)
+		impaired.AddOkAction(r.action)
+	}
+	r.alarms = append([]awscloudwatch.IAlarm{impaired, errors}, r.alarms...)
+}
+
+// watchFleet rings when the fleet is too small, too busy or too dear.
+func (r *region) watchFleet() {
+	group := *r.Fleet.Group.AutoScalingGroupName()
+	r.alarm("FewHosts", alarm{
+		anchor: "too-few-instances", says: fmt.Sprintf("Fewer than %d instances are healthy", r.Min),
+		metric: r.LoadBalancer.Targets.Metrics().HealthyHostCount(every(minute, "Minimum", "")), below: float64(r.Min), periods: 10, breaching: 10,
+	})
+	r.alarm("AtMaximum", alarm{
+		anchor: "fleet-at-its-maximum", says: fmt.Sprintf("The fleet has held its maximum, %d instances", r.Max),
+		metric: ofGroup("AWS/AutoScaling", "GroupInServiceInstances", group, r.name, "Minimum", ""), above: float64(r.Max) - 0.5, periods: 15, breaching: 15,
+	})
+	r.alarm("Busy", alarm{
+		anchor: "fleet-busy", says: "The fleet's CPU is busier than 85 %",
+		metric: ofGroup("AWS/EC2", "CPUUtilization", group, r.name, "Average", ""), above: 85, periods: 15, breaching: 15,
+	})
+	if r.Burstable {
+		r.alarm("SurplusCredits", alarm{
+			anchor: "surplus-credits", says: "Instances use more CPU than their type includes, and AWS bills it",
+			metric: metric("AWS/EC2", "CPUSurplusCreditsCharged", map[string]string{"AutoScalingGroupName": group}, r.name, every(fiveMinutes, "Maximum", "")),
+			above:  0, periods: 3, breaching: 3,
+		})
+	}
+}
+
+// watchData rings when the table refuses requests or a copy falls behind.
+func (r *region) watchData() {
+	sum := map[string]awscloudwatch.IMetric{
+		"reads":       throttles(r.Table, "", "ReadThrottleEvents", r.name),
+		"writes":      throttles(r.Table, "", "WriteThrottleEvents", r.name),
+		"indexReads":  throttles(r.Table, r.Index, "ReadThrottleEvents", r.name),
+		"indexWrites": throttles(r.Table, r.Index, "WriteThrottleEvents", r.name),
+	}
+	r.alarm("Throttled", alarm{
+		anchor: "table-throttled", says: "The table refuses requests for being too many",
+		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+			Expression:   jsii.String("FILL(reads, 0) + FILL(writes, 0) + FILL(indexReads, 0) + FILL(indexWrites, 0)"),
+			UsingMetrics: &sum,
+			Label:        jsii.String("throttled requests"),
+			Period:       minute(),
+		}),
+		above: 0, periods: 5, breaching: 3,
+	})
+	for _, other := range r.others() {
+		if !r.Strong {
+			r.alarm("TableLagTo"+other, alarm{
+				anchor: "table-replication-lag", says: "Writes take longer than a minute to " + other,
+				metric: tableLag(r.Table, r.name, other), above: 60_000, periods: 3, breaching: 3,
+				// The lighthouse writes all the time: no data is worth a look.
+				silence: awscloudwatch.TreatMissingData_MISSING,
+			})
+		}
+		r.alarm("PhotoLagFrom"+other, alarm{
+			anchor: "photo-replication-lag", says: "Photos from " + other + " take longer than the 15 minutes that AWS promises",
+			metric: photoLag(r.Bucket, other, r.name), above: 15 * 60, periods: 2, breaching: 2,
+		})
+	}
+}

@@ -1,0 +1,246 @@
+package constructs_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/observability"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func bucketOf(region string) string { return "photos-" + region }
+
+// watchedRegion is eu-west-1 of two regions, with everything that watches it.
+func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assertions.Template {
+	t.Helper()
+	stack := newStack()
+	net := newNetwork(stack, false)
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
+	props := observability.RegionProps{
+		Deployment: "test", Dashboard: "test-eu-west-1", Impaired: "test-island-impaired",
+		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer,
+		Fleet: fleet.New(stack, "Fleet", fleet.Props{
+			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
+			Service: fleet.Service{Name: "directory"},
+		}),
+		Min: 2, Max: 6, Burstable: true, Table: "employees", Index: "byName", Bucket: bucketOf,
+	}
+	if change != nil {
+		change(&props)
+	}
+	observability.NewRegion(stack, "Observability", props)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+// alarms returns the properties of every alarm, by the start of its logical id.
+func alarms(template assertions.Template) map[string]properties {
+	found := map[string]properties{}
+	for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
+		for id, resource := range *template.FindResources(&kind, nil) {
+			name := strings.TrimPrefix(id, "Observability")
+			found[name[:len(name)-8]] = (*resource)["Properties"].(properties)
+		}
+	}
+	return found
+}
+
+// headings are the anchors of a page, as GitHub makes them.
+func headings(t *testing.T, path string) []string {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var anchors []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllSubmatch(page, -1) {
+		text := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(string(heading[1])), "")
+		anchors = append(anchors, strings.ReplaceAll(text, " ", "-"))
+	}
+	return anchors
+}
+
+// TestEveryAlarmSaysWhatToDo: its description ends in the address of a section
+// that there is.
+func TestEveryAlarmSaysWhatToDo(t *testing.T) {
+	anchors := headings(t, "../docs/operations.md")
+	found := alarms(watchedRegion(t, nil))
+	if len(found) < 10 {
+		t.Fatalf("there are %d alarms", len(found))
+	}
+	for name, alarm := range found {
+		text, _ := alarm["AlarmDescription"].(string)
+		_, anchor, ok := strings.Cut(text, ". What to do: "+observability.Runbook+"#")
+		if !ok || !slices.Contains(anchors, anchor) {
+			t.Errorf("%s: %q leads to no section of docs/operations.md", name, text)
+		}
+	}
+}
+
+// TestWhatRings is the whole list, with what silence means to each.
+func TestWhatRings(t *testing.T) {
+	found := alarms(watchedRegion(t, nil))
+	for name, want := range map[string]struct {
+		comparison string
+		threshold  float64
+		silence    string
+	}{
+		"FleetGuard":          {"GreaterThanThreshold", 5, "notBreaching"},
+		"Latency":             {"GreaterThanThreshold", 2, "notBreaching"},
+		"NoHosts":             {"LessThanThreshold", 1, "breaching"},
+		"Dark":                {"GreaterThanThreshold", 0, "breaching"},
+		"FewHosts":            {"LessThanThreshold", 2, "notBreaching"},
+		"AtMaximum":           {"GreaterThanThreshold", 5.5, "notBreaching"},
+		"Busy":                {"GreaterThanThreshold", 85, "notBreaching"},
+		"SurplusCredits":      {"GreaterThanThreshold", 0, "notBreaching"},
+		"Throttled":           {"GreaterThanThreshold", 0, "notBreaching"},
+		"TableLagTouseast1":   {"GreaterThanThreshold", 60_000, "missing"},
+		"PhotoLagFromuseast1": {"GreaterThanThreshold", 900, "notBreaching"},
+		"Impaired":            {},
+	} {
+		got, ok := found[name]
+		delete(found, name)
+		if !ok {
+			t.Errorf("there is no %s", name)
+		} else if name != "Impaired" && (got["ComparisonOperator"] != want.comparison || got["Threshold"] != want.threshold || got["TreatMissingData"] != want.silence) {
+			t.Errorf("%s: got %v %v with silence %v, want %+v", name, got["ComparisonOperator"], got["Threshold"], got["TreatMissingData"], want)
+		}
+	}
+	if len(found) > 0 {
+		t.Errorf("there are also %v", found)
+	}
+}
+
+func TestImpairedSumsUpWhatUsersNotice(t *testing.T) {
+	impaired := alarms(watchedRegion(t, nil))["Impaired"]
+	rule, err := json.Marshal(impaired["AlarmRule"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cause := range []string{"FleetGuard", "ObservabilityLatency", "ObservabilityNoHosts", "ObservabilityDark"} {
+		if !strings.Contains(string(rule), cause) {
+			t.Errorf("the rule lacks %s: %s", cause, rule)
+		}
+	}
+	if impaired["AlarmName"] != "test-island-impaired" {
+		t.Errorf("it is called %v", impaired["AlarmName"])
+	}
+}
+
+// TestAlarmsWithoutReaders: nothing to send to makes no topic.
+func TestAlarmsWithoutReaders(t *testing.T) {
+	template := watchedRegion(t, nil)
+	count(template, "AWS::SNS::Topic", 0)
+	count(template, "AWS::KMS::Key", 0)
+	for name, alarm := range alarms(template) {
+		if alarm["AlarmActions"] != nil {
+			t.Errorf("%s has an action", name)
+		}
+	}
+}
+
+func TestAlarmsAreSent(t *testing.T) {
+	template := watchedRegion(t, func(p *observability.RegionProps) { p.Emails = []string{"a@example.com", "b@example.com"} })
+	count(template, "AWS::SNS::Subscription", 2)
+	has(template, "AWS::SNS::Subscription", properties{"Protocol": "email", "Endpoint": "b@example.com"})
+	has(template, "AWS::SNS::Topic", properties{"KmsMasterKeyId": assertions.Match_AnyValue()})
+	ours := properties{
+		"StringEquals": properties{"aws:SourceAccount": "123456789012"},
+		"ArnLike":      properties{"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
+	}
+	has(template, "AWS::KMS::Key", properties{
+		"EnableKeyRotation": true,
+		"KeyPolicy": assertions.Match_ObjectLike(&properties{"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{
+			"Action": []any{"kms:Decrypt", "kms:GenerateDataKey"}, "Principal": properties{"Service": "cloudwatch.amazonaws.com"}, "Condition": ours,
+		})})}),
+	})
+	has(template, "AWS::SNS::TopicPolicy", properties{
+		"PolicyDocument": assertions.Match_ObjectLike(&properties{"Statement": assertions.Match_ArrayWith(&[]any{
+			assertions.Match_ObjectLike(&properties{"Effect": "Deny", "Condition": properties{"Bool": properties{"aws:SecureTransport": "false"}}}),
+			assertions.Match_ObjectLike(&properties{
+				"Action": "sns:Publish", "Principal": properties{"Service": "cloudwatch.amazonaws.com"}, "Condition": ours,
+			}),
+		})}),
+	})
+	for name, alarm := range alarms(template) {
+		quiet := slices.Contains([]string{"FleetGuard", "Latency", "NoHosts", "Dark"}, name)
+		if told := alarm["AlarmActions"] != nil; told == quiet {
+			t.Errorf("%s: sends by itself %t, want %t", name, told, !quiet)
+		}
+	}
+}
+
+func TestWhatDoesNotApplyIsNotWatched(t *testing.T) {
+	found := alarms(watchedRegion(t, func(p *observability.RegionProps) { p.Strong, p.Burstable = true, false }))
+	for _, name := range []string{"TableLagTouseast1", "SurplusCredits"} {
+		if found[name] != nil {
+			t.Errorf("there is %s", name)
+		}
+	}
+	if found["PhotoLagFromuseast1"] == nil {
+		t.Error("photos are replicated all the same")
+	}
+}
+
+// TestLagsAreOfTheMesh: the dimensions are those of the rules that the mesh puts.
+func TestLagsAreOfTheMesh(t *testing.T) {
+	alarm := alarms(watchedRegion(t, nil))["PhotoLagFromuseast1"]
+	got := fmt.Sprint(alarm["Metrics"])
+	for _, want := range []string{"SourceBucket Value:photos-us-east-1", "DestinationBucket Value:photos-eu-west-1", "RuleId Value:eu-west-1"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the metric lacks %s: %s", want, got)
+		}
+	}
+}
+
+// body is a dashboard's, references left out.
+func body(t *testing.T, template assertions.Template) string {
+	t.Helper()
+	for _, dashboard := range *template.FindResources(jsii.String("AWS::CloudWatch::Dashboard"), nil) {
+		return flatten((*dashboard)["Properties"].(properties)["DashboardBody"])
+	}
+	t.Fatal("there is no dashboard")
+	return ""
+}
+
+func TestRegionsDashboard(t *testing.T) {
+	got := body(t, watchedRegion(t, nil))
+	for _, want := range []string{
+		"RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", `"p50"`, `"p99"`, "HealthyHostCount", "GroupDesiredCapacity",
+		"CPUUtilization", "CPUSurplusCreditBalance", "WriteThrottleEvents", "Failing", "Drained",
+		`"ReplicationLatency","ReceivingRegion","us-east-1","TableName","employees"`, `"SourceBucket","photos-us-east-1"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the dashboard lacks %s", want)
+		}
+	}
+}
+
+func TestGlobalDashboard(t *testing.T) {
+	stack := newStack()
+	observability.NewGlobal(stack, "Observability", observability.GlobalProps{
+		Deployment: "test", Dashboard: "test", Impaired: "test-island-impaired", Regions: []string{"eu-west-1", "us-east-1"},
+		LoadBalancer: "test-int", RegionStack: func(region string) string { return "test-region-" + region },
+		Table: "employees", Bucket: bucketOf, Accelerator: "12345678",
+	})
+	got := body(t, assertions.Template_FromStack(stack, nil))
+	for _, want := range []string{
+		`SEARCH('{AWS/ApplicationELB,LoadBalancer} LoadBalancer=app/test-int MetricName=\"RequestCount\"', 'Sum', 60)`,
+		`SEARCH('{AWS/EC2,AutoScalingGroupName} AutoScalingGroupName=test-region-us-east-1 MetricName=\"CPUUtilization\"', 'Average', 60)`,
+		`"label":"us-east-1","region":"us-east-1"`, `'p99'`, "HTTPCode_Target_5XX_Count", "GroupInServiceInstances", "CPUSurplusCreditBalance",
+		"arn:aws:cloudwatch:us-east-1:123456789012:alarm:test-island-impaired", "WriteThrottleEvents", "Failing", "Drained",
+		`"ReplicationLatency","ReceivingRegion","eu-west-1","TableName","employees"`, `"SourceBucket","photos-eu-west-1"`,
+		`"NewFlowCount","Accelerator","12345678"`, `"region":"us-west-2"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the dashboard lacks %s:\n%s", want, got)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package cost
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// assembly writes templates as a synth does, by their stack and region, and
+// returns their folder.
+func assembly(t *testing.T, stacks map[[2]string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	artifacts := map[string]any{"assets": map[string]any{"type": "cdk:asset-manifest"}}
+	for stack, resources := range stacks {
+		name, region := stack[0], stack[1]
+		artifacts[name] = map[string]any{
+			"type": "aws:cloudformation:stack", "environment": "aws://123456789012/" + region,
+			"properties": map[string]any{"templateFile": name + ".template.json"},
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".template.json"), []byte(`{"Resources": {`+resources+`}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manifest, err := json.Marshal(map[string]any{"artifacts": artifacts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), manifest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+const (
+	storage = `"Type": {"Type": "Custom::AWS", "Properties": {"Create": "{\"action\": \"putParameter\", \"parameters\": {\"Name\": \"/a/fleet/instance-type\", \"Value\": \"m7g.large\"}}"}}`
+	global  = `"Table": {"Type": "AWS::DynamoDB::GlobalTable"},
+		"Mesh": {"Type": "Custom::AWS", "Properties": {"Create": {"Fn::Join": ["", ["{\"action\": \"putBucketReplication\"", {"Ref": "Role"}, "}"]]}}},
+		"Accelerator": {"Type": "AWS::GlobalAccelerator::Accelerator"},
+		"Dashboard": {"Type": "AWS::CloudWatch::Dashboard"}`
+	island = `"Group": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": "2", "MaxSize": "6"}},
+		"Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": {"Monitoring": {"Enabled": true}, "BlockDeviceMappings": [{"Ebs": {"VolumeSize": 8}}]}}},
+		"Alb": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internet-facing", "Subnets": [{"Ref": "A"}, {"Ref": "B"}]}},
+		"Fleet": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "instance", "HealthCheckIntervalSeconds": 5}},
+		"Lights": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "lambda", "HealthCheckIntervalSeconds": 20}},
+		"Lighthouse": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "provided.al2023", "MemorySize": 256}},
+		"Helper": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": {"Fn::FindInMap": ["a", "b", "c"]}, "MemorySize": 512}},
+		"Eip": {"Type": "AWS::EC2::EIP"},
+		"Nat": {"Type": "AWS::EC2::NatGateway"},
+		"Gateway": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Gateway"}},
+		"Logs": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Interface", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]}},
+		"Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": {"Rules": [{}, {}, {}]}},
+		"Key": {"Type": "AWS::KMS::Key"},
+		"Simple": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "A"}},
+		"Share": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a / b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
+		"Impaired": {"Type": "AWS::CloudWatch::CompositeAlarm"}`
+)
+
+func twoRegions(t *testing.T) Deployment {
+	t.Helper()
+	d, err := Read(assembly(t, map[[2]string]string{
+		{"a-storage-eu-west-1", "eu-west-1"}: storage, {"a-storage-us-east-1", "us-east-1"}: storage,
+		{"a-global", "eu-west-1"}:           global,
+		{"a-region-eu-west-1", "eu-west-1"}: island, {"a-region-us-east-1", "us-east-1"}: island,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestWhatCostsMoneyIsRead(t *testing.T) {
+	d := twoRegions(t)
+	want := Region{
+		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
+		PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
+		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, LighthouseMemoryMiB: 256,
+	}
+	if got := *d.Regions["us-east-1"]; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if d.Home != "eu-west-1" || d.Accelerators != 1 || !d.Replicated || d.Regions["eu-west-1"].Dashboards != 1 {
+		t.Errorf("got %+v, want one accelerator and a dashboard at home, and replication", d)
+	}
+}
+
+// prices are round, so that sums can be done in the head.
+func roundPrices(p Prices) Prices {
+	for region, prices := range p.Regions {
+		for what := range prices {
+			p.Regions[region][what] = Price{USD: 1}
+		}
+	}
+	return p
+}
+
+func TestEstimate(t *testing.T) {
+	d := twoRegions(t)
+	prices, err := ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	low, err := roundPrices(prices).Estimate(d, Load{Requests: 2, EmployeesGB: 3, PhotosGB: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const requests = 2628e3       // a month's, of one region: one a second
+	const looks = 2 * 2628e3 / 20 // two nodes, every 20 s
+	for what, want := range map[string]float64{
+		"instances, m7g.large":             2 * 730,
+		"their volumes":                    2 * 8,
+		"their metrics by the minute":      2 * 7,
+		"load balancer":                    730 + 730*requests*20e3/1e9/730,
+		"public addresses":                 3 * 730,
+		"NAT gateways":                     730,
+		"interface endpoints":              2 * 730,
+		"firewall":                         1 + 3 + requests/1e6,
+		"tables":                           (requests*2+looks)/1e6 + (2*requests*0.02*4+2*looks)/1e6 + 3*2,
+		"photos":                           4 + 2*requests*0.001*2/1e3 + requests*0.3/1e3,
+		"their replication":                requests*0.001*300e3/1e9*2 + 4,
+		"alarms":                           3 + 1,
+		"keys":                             1,
+		"transfer to users":                requests * 20e3 / 1e9,
+		"transfer through the accelerator": requests * 20e3 / 1e9,
+	} {
+		if got := low.Of("us-east-1", what); math.Abs(got-want) > 1e-6*want {
+			t.Errorf("%s: got %f, want %f", what, got, want)
+		}
+	}
+	if got := low.Of("eu-west-1", "accelerator"); got != 730 {
+		t.Errorf("the accelerator costs %f, want 730, once", got)
+	}
+	if got := low.Of("us-east-1", "accelerator"); got != 0 {
+		t.Errorf("the accelerator costs %f in another region too", got)
+	}
+	high, err := prices.Estimate(d, Load{Requests: 2, Full: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := high.Of("us-east-1", "instances, m7g.large"); got != 6*730 {
+		t.Errorf("a full fleet costs %f, want %d", got, 6*730)
+	}
+	if low.Total() != low.OfRegion("eu-west-1")+low.OfRegion("us-east-1") {
+		t.Error("the total is not the regions' sum")
+	}
+}
+
+func TestMissingPrices(t *testing.T) {
+	for name, test := range map[string]struct {
+		region, kind, want string
+	}{
+		"a region":           {"ap-south-1", "m7g.large", "no price for ap-south-1: cost/prices.json has those of eu-west-1, us-east-1"},
+		"an instance's type": {"eu-west-1", "x9z.large", `no price for eu-west-1: cost/prices.json has none of "instance x9z.large" there`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Read(assembly(t, map[[2]string]string{
+				{"a-storage", test.region}: strings.Replace(storage, "m7g.large", test.kind, 1),
+				{"a-region", test.region}:  island,
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			prices, err := ReadPrices()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := prices.Estimate(d, Loads[0]); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestFolderWithoutTemplates(t *testing.T) {
+	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "run `make synth` first") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestEveryPriceHasItsSource: and every source a price, and a day that can be read.
+func TestEveryPriceHasItsSource(t *testing.T) {
+	prices, err := ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for region, table := range prices.Regions {
+		for what, price := range table {
+			used[price.Source] = true
+			if prices.Sources[price.Source].What == "" || price.USD <= 0 || price.Per == "" {
+				t.Errorf("%s, %s: %+v has no source, price or unit", region, what, price)
+			}
+		}
+		for other, same := range prices.Regions {
+			for what := range same {
+				if table[what].USD == 0 {
+					t.Errorf("%s has no %q, %s has", region, what, other)
+				}
+			}
+		}
+	}
+	for name, source := range prices.Sources {
+		if !used[name] {
+			t.Errorf("nothing is of the source %s", name)
+		}
+		if _, err := time.Parse(time.DateOnly, source.Read); source.Read != "" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

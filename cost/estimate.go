@@ -1,0 +1,199 @@
+package cost
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Load is how much a deployment has to do, all regions together.
+type Load struct {
+	// Name is what it is called.
+	Name string
+	// Requests is the mean over the month, in a second.
+	Requests float64
+	// Full tells that every fleet is at its maximum; else it is at its minimum.
+	Full bool
+	// EmployeesGB and PhotosGB are what is stored, once for each region.
+	EmployeesGB, PhotosGB float64
+}
+
+// Loads are the ones that are estimated.
+var Loads = []Load{
+	{Name: "low", Requests: 1, EmployeesGB: 0.1, PhotosGB: 2},
+	{Name: "expected", Requests: 20, EmployeesGB: 1, PhotosGB: 20},
+	{Name: "high", Requests: 400, Full: true, EmployeesGB: 10, PhotosGB: 200},
+}
+
+// What a request takes, of this service as it is.
+const (
+	hours              = 730.0 // of a month
+	seconds            = hours * 3600
+	gb                 = 1e9
+	answerBytes        = 20e3 // photos and pages together, as many come from the browser's memory
+	perConnection      = 5    // requests
+	readUnits          = 2.0
+	writesPerRequest   = 0.02
+	writeUnits         = 4.0 // the employee, its place in the index, and what signing in keeps
+	photoReads         = 0.3 // per request, from the bucket
+	uploadsPerRequest  = 0.001
+	uploadBytes        = 300e3 // with its thumbnail
+	uploadObjects      = 2
+	monitoringMetrics  = 7 // of an instance
+	replicationMetrics = 4 // of a rule
+)
+
+// What a lighthouse's look takes.
+const (
+	lookSeconds    = 0.05
+	lookLogBytes   = 400
+	lookMetrics    = 2                // that it prints
+	writesPerMonth = 2 * seconds / 60 // of its object, by two environments
+)
+
+// Line is one of an estimate: what it is, and its cost in a month.
+type Line struct {
+	What string
+	USD  float64
+}
+
+// Estimate is a month of a deployment at one load: the lines by region. What
+// spans the regions is under Home.
+type Estimate map[string][]Line
+
+// Of is one line of a region, 0 where it has none of that name.
+func (e Estimate) Of(region, what string) float64 {
+	for _, l := range e[region] {
+		if l.What == what {
+			return l.USD
+		}
+	}
+	return 0
+}
+
+// OfRegion is the sum of a region's lines.
+func (e Estimate) OfRegion(region string) float64 {
+	sum := 0.0
+	for _, l := range e[region] {
+		sum += l.USD
+	}
+	return sum
+}
+
+// Total is the sum of all.
+func (e Estimate) Total() float64 {
+	sum := 0.0
+	for region := range e {
+		sum += e.OfRegion(region)
+	}
+	return sum
+}
+
+// LeftOut is what no estimate has, as it is little or cannot be told before.
+const LeftOut = "data between zones, VPC flow logs and access logs, NAT and endpoint data, S3's old versions, KMS and SSM calls, Route 53, the free allowances, tax"
+
+// Estimate returns what d costs in a month at load l. It fails where a price is
+// missing.
+func (p Prices) Estimate(d Deployment, l Load) (Estimate, error) {
+	e := Estimate{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(d.Regions)) {
+		prices, err := p.in(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		e[name] = d.region(name, prices, l)
+		errs = append(errs, prices.err)
+	}
+	return e, errors.Join(errs...)
+}
+
+// region estimates one region, which takes its share of the load.
+func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
+	r := d.Regions[name]
+	regions := float64(len(d.Regions))
+	others := regions - 1
+	month := l.Requests * seconds // all regions'
+	requests := month / regions
+	var lines []Line
+	add := func(usd float64, format string, arguments ...any) {
+		if usd > 0 {
+			lines = append(lines, Line{fmt.Sprintf(format, arguments...), usd})
+		}
+	}
+	price := prices.of
+	times := func(n int, what string, each float64) float64 {
+		if n == 0 {
+			return 0 // what is not there needs no price
+		}
+		return float64(n) * each * price(what)
+	}
+
+	instances := r.Min
+	if l.Full {
+		instances = r.Max
+	}
+	add(times(instances, "instance "+r.InstanceType, hours), "instances, %s", r.InstanceType)
+	add(times(instances, "volume", float64(r.VolumeGB)), "their volumes")
+	if r.Monitored {
+		add(times(instances, "metric", monitoringMetrics), "their metrics by the minute")
+	}
+	add(times(r.LoadBalancers, "load balancer", hours)+times(r.LoadBalancers, "load balancer unit", hours*units(requests)), "load balancer")
+	add(times(r.PublicAddresses, "public address", hours), "public addresses")
+	add(times(r.NATGateways, "NAT gateway", hours), "NAT gateways")
+	add(times(r.InterfaceEndpoints, "interface endpoint", hours), "interface endpoints")
+	if r.Firewalls > 0 {
+		add(times(r.Firewalls, "firewall", 1)+times(r.FirewallRules, "firewall rule", 1)+requests/1e6*price("firewall request"), "firewall")
+	}
+
+	looks := d.looks(name)
+	allLooks := 0.0
+	for other := range d.Regions {
+		allLooks += d.looks(other)
+	}
+	writes := month*writesPerRequest*writeUnits + allLooks // every region takes every write
+	add((requests*readUnits+looks)/1e6*price("table read")+writes/1e6*price("table write")+
+		l.EmployeesGB*(price("table storage")+price("table recovery")), "tables")
+	uploads := month * uploadsPerRequest // every region keeps every photo
+	add(l.PhotosGB*price("object storage")+uploads*uploadObjects/1e3*price("object write")+
+		requests*photoReads/1e3*price("object read"), "photos")
+	if d.Replicated {
+		sent := uploads / regions * uploadBytes * others / gb
+		add(sent*(price("replication")+price("transfer to a region"))+others*replicationMetrics*price("metric"), "their replication")
+	}
+	if looks > 0 {
+		add(looks/1e6*price("function call")+looks*lookSeconds*float64(r.LighthouseMemoryMiB)/1024*price("function second")+
+			looks*lookLogBytes/gb*price("logs")+lookMetrics*price("metric")+
+			looks/1e3*price("object read")+writesPerMonth/1e3*price("object write"), "lighthouse")
+	}
+	add(times(r.AlarmMetrics, "alarm", 1)+times(r.CompositeAlarms, "composite alarm", 1), "alarms")
+	add(times(r.Dashboards, "dashboard", 1), "dashboards")
+	add(times(r.Keys, "key", 1), "keys")
+	out := requests * answerBytes / gb
+	add(out*price("transfer out"), "transfer to users")
+	if d.Accelerators > 0 {
+		add(out*price("accelerator transfer"), "transfer through the accelerator")
+		if name == d.Home {
+			add(times(d.Accelerators, "accelerator", hours), "accelerator")
+		}
+	}
+	return lines
+}
+
+// looks are a region's lighthouse's in a month: each of the load balancer's
+// nodes asks, one in each zone.
+func (d Deployment) looks(region string) float64 {
+	r := d.Regions[region]
+	if r.LooksEvery == 0 {
+		return 0
+	}
+	return float64(r.Zones) * seconds / float64(r.LooksEvery)
+}
+
+// units are a load balancer's, of which the dimension that is used most counts:
+// 25 new connections a second, or a gigabyte an hour.
+func units(requests float64) float64 {
+	return max(requests/seconds/perConnection/25, requests*answerBytes/gb/hours)
+}

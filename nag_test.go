@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// suppression is a finding of cdk-nag that is meant to be.
+type suppression struct {
+	// finding is the rule with what it found in brackets, resource the path of
+	// the construct within its stack.
+	finding, resource string
+	// reason is why it is right.
+	reason string
+}
+
+// suppressions are all findings that are meant to be, in any configuration.
+var suppressions = []suppression{
+	{`AwsSolutions-AS3`, `Fleet/Group/ASG`,
+		"That the fleet grows and shrinks is its work: it is in the group's activities and metrics. Alarms tell of what somebody has to look at."},
+	{`CdkNagValidationFailure\[AwsSolutions-EC26\]`, `Fleet/Group/ASG`,
+		"The rule cannot follow a mixed instances policy to its launch template. TestDisksAreEncrypted does."},
+	{`AwsSolutions-EC23`, `LoadBalancer/SecurityGroup/Resource`,
+		"The load balancer serves the world, on its listeners' ports alone; an accelerator keeps clients' addresses, so an internal one sees them too."},
+	{`AwsSolutions-IAM4\[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole\]`, `AWS679f53fac002430cb0da5b7982bd2287/ServiceRole/Resource`,
+		"CDK's own function, which makes a deployment's calls: the policy lets it write its log. What it calls is in statements written out."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:s3:::cdk-[a-z0-9]+-assets-\d+-[a-z0-9-]+/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
+		"An instance that starts while a deployment is under way needs the old binary or the new one, whatever their hashes; see docs/decisions.md."},
+	{`AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:s3:::[a-z0-9-]+-photos-\d+-[a-z0-9-]+/employees/\*\]`, `(Fleet/Role/DefaultPolicy|Replication/Policy)/Resource`,
+		"A photo's key is made of its content: all of this prefix, and nothing else in the bucket, are photos."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d+:instance/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
+		"Only with ssm: an instance's agent registers itself, and the instance's id is not known before it starts."},
+	{`AwsSolutions-IAM5\[Resource::\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
+		"Only with ssm: the actions of ssmmessages that open a session know no resources."},
+}
+
+// matches tells whether s is about a finding.
+func (s suppression) matches(finding, resource string) bool {
+	whole := func(pattern, text string) bool { return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(text) }
+	return whole(s.finding, finding) && whole(s.resource, resource)
+}
+
+// TestCdkNagFindsNothingNew checks every configuration against the rules of
+// AWS Solutions.
+func TestCdkNagFindsNothingNew(t *testing.T) {
+	used := map[string]bool{}
+	each(t, func(t *testing.T, name string, s synthesis) {
+		found := 0
+		for stack := range stackRegions(t, s.dir) {
+			for path, messages := range annotations(t, s.dir, stack) {
+				_, resource, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+				for _, message := range messages {
+					finding, _, _ := strings.Cut(message, ": ")
+					if !strings.HasPrefix(finding, "AwsSolutions-") && !strings.HasPrefix(finding, "CdkNag") {
+						continue
+					}
+					found++
+					known := false
+					for _, s := range suppressions {
+						if s.matches(finding, resource) {
+							used[s.finding], known = true, true
+						}
+					}
+					if !known {
+						t.Errorf("%s: %s", path, message)
+					}
+				}
+			}
+		}
+		if found == 0 {
+			t.Error("cdk-nag found nothing, not even what is suppressed: did it run?")
+		}
+	})
+	for _, s := range suppressions {
+		if !used[s.finding] {
+			t.Errorf("nothing is suppressed by %s: remove it", s.finding)
+		}
+	}
+}
+
+// annotations are the errors and warnings of a stack's constructs, by path.
+func annotations(t *testing.T, dir, stack string) map[string][]string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("%s/%s.metadata.json", dir, stack))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var metadata map[string][]struct {
+		Type string
+		Data any
+	}
+	if err := json.Unmarshal(b, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for path, entries := range metadata {
+		for _, e := range entries {
+			if e.Type == "aws:cdk:error" || e.Type == "aws:cdk:warning" {
+				found[path] = append(found[path], fmt.Sprint(e.Data))
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,62 @@
+package stacks
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Domain is the name that users know a deployment by.
+type Domain struct {
+	// Zone is the name of a public hosted zone of Route 53 in the same account,
+	// such as "example.com". Required.
+	Zone string `json:"zone" jsonschema:"required"`
+	// ZoneID is the zone's id, such as "Z0123456789ABCDEFGHIJ". Required: to look
+	// it up takes credentials.
+	ZoneID string `json:"zoneId" jsonschema:"required"`
+	// Host is the name itself, in the zone: "staff.example.com". Required.
+	Host string `json:"host" jsonschema:"required"`
+}
+
+// Set tells whether there is one.
+func (d Domain) Set() bool { return d != Domain{} }
+
+func parseDomain(root *object) Domain {
+	o := root.object("domain")
+	d := Domain{
+		Zone:   o.string("zone", ""),
+		ZoneID: o.string("zoneId", ""),
+		Host:   o.string("host", ""),
+	}
+	o.refuseUnknown()
+	return d
+}
+
+var (
+	// validDNSName is a domain name in lower case, without its final dot.
+	validDNSName = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
+	// validZoneID is the id of a hosted zone.
+	validZoneID = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
+)
+
+func (d Domain) validate() error {
+	if !d.Set() {
+		return nil
+	}
+	p := problems{path: ContextKey + ".domain"}
+	zoneIsOne := validDNSName.MatchString(d.Zone)
+	if !zoneIsOne {
+		p.add("zone", `the name of a hosted zone, such as "example.com"`, d.Zone)
+	}
+	if !validZoneID.MatchString(d.ZoneID) {
+		p.add("zoneId", `the id of that hosted zone, such as "Z0123456789ABCDEFGHIJ"`, d.ZoneID)
+	}
+	switch {
+	case !validDNSName.MatchString(d.Host) || len(d.Host) > 253:
+		p.add("host", `a name in the zone, such as "staff.example.com"`, d.Host)
+	case zoneIsOne && d.Host != d.Zone && !strings.HasSuffix(d.Host, "."+d.Zone):
+		p.add("host", fmt.Sprintf(`a name in the zone, %q or one that ends in ".%s"`, d.Zone, d.Zone), d.Host)
+	}
+	return errors.Join(p.errs...)
+}

@@ -1,0 +1,191 @@
+package stacks
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/invopop/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+var update = flag.Bool("update", false, "write cdk.schema.json instead of comparing with it")
+
+const schemaFile = "../cdk.schema.json"
+
+// schema is the JSON Schema of cdk.json, made from the types of the
+// configuration and their comments.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	r := jsonschema.Reflector{Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true}
+	if err := r.AddGoComments("github.com/archipelago-cdk/archipelago/stacks", ".", jsonschema.WithFullComment()); err != nil {
+		t.Fatal(err)
+	}
+	for name, comment := range r.CommentMap {
+		r.CommentMap[name] = strings.Join(strings.Fields(comment), " ")
+	}
+	name := &jsonschema.Schema{Type: "string"}
+	for _, region := range knownRegionNames() {
+		name.Enum = append(name.Enum, region)
+	}
+	r.Mapper = func(t reflect.Type) *jsonschema.Schema {
+		switch t {
+		case reflect.TypeFor[Zones]():
+			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+				{Type: "integer", Minimum: "2", Maximum: "6"},
+				{Type: "array", MinItems: new(uint64(2)), Items: &jsonschema.Schema{Type: "string", Pattern: validZone.String()}},
+			}}
+		case reflect.TypeFor[Region]():
+			object := (&jsonschema.Reflector{
+				Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true, CommentMap: r.CommentMap,
+				Mapper: func(t reflect.Type) *jsonschema.Schema {
+					if t == reflect.TypeFor[Region]() {
+						return nil
+					}
+					return r.Mapper(t)
+				},
+			}).Reflect(Region{})
+			object.Version = ""
+			property, _ := object.Properties.Get("name")
+			property.Enum = name.Enum
+			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{name, object}}
+		}
+		return nil
+	}
+	config := r.Reflect(Config{})
+	version := config.Version
+	config.Version = ""
+	context := jsonschema.NewProperties()
+	context.Set(ContextKey, config)
+	properties := jsonschema.NewProperties()
+	properties.Set("context", &jsonschema.Schema{Type: "object", Properties: context, Required: []string{ContextKey}})
+	return &jsonschema.Schema{
+		Version:     version,
+		Title:       "cdk.json of Archipelago",
+		Description: "Made from the Go types in stacks; `go test ./stacks -update` writes it.",
+		Type:        "object",
+		Properties:  properties,
+	}
+}
+
+func TestSchemaIsCurrent(t *testing.T) {
+	got, err := json.MarshalIndent(schema(t), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	if *update {
+		if err := os.WriteFile(schemaFile, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("cdk.schema.json is not what the types say; run `go test ./stacks -update`:\n%s", diff)
+	}
+}
+
+// validate checks a configuration, written as in cdk.json, against the schema.
+func validate(t *testing.T, file string) error {
+	t.Helper()
+	b, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := validator.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := validator.NewCompiler()
+	if err := compiler.AddResource("cdk.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("cdk.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := validator.UnmarshalJSON(strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate(value)
+}
+
+func TestShippedConfigurationIsOfTheSchema(t *testing.T) {
+	b, err := os.ReadFile("../cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate(t, string(b)); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(string(b), `"$schema": "./cdk.schema.json"`) {
+		t.Error("cdk.json does not name its schema: editors would not complete it")
+	}
+}
+
+func TestSchemaTakesWhatIsReadAndNothingElse(t *testing.T) {
+	for name, test := range map[string]struct {
+		config string
+		valid  bool
+	}{
+		"names of regions":    {`{"regions": ["eu-west-1", "us-east-1"]}`, true},
+		"objects and letters": {`{"regions": [{"name": "eu-west-1", "zones": ["a", "b"], "weight": 0}]}`, true},
+		"a number of zones":   {`{"regions": [{"name": "eu-west-1", "zones": 3}]}`, true},
+		"no regions":          {`{}`, false},
+		"an unknown region":   {`{"regions": ["europe"]}`, false},
+		"an unknown key":      {`{"regions": ["eu-west-1"], "flet": {}}`, false},
+		"an unknown leaf":     {`{"regions": ["eu-west-1"], "fleet": {"mim": 3}}`, false},
+		"a wrong choice":      {`{"regions": ["eu-west-1"], "entry": "cloudfront"}`, false},
+		"a domain in part":    {`{"regions": ["eu-west-1"], "domain": {"zone": "example.com"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := validate(t, `{"context": {"archipelago": `+test.config+`}}`)
+			if valid := err == nil; valid != test.valid {
+				t.Errorf("valid is %t, want %t: %v", valid, test.valid, err)
+			}
+		})
+	}
+}
+
+// TestSchemaHasEveryKey compares the schema's keys with those that the
+// configuration's reader names in its errors.
+func TestSchemaHasEveryKey(t *testing.T) {
+	_, err := parse(t, `{"archipelago": {"regions": [{"name": "eu-west-1", "?": 1}], "?": 1,
+		"domain": {"?": 1}, "fleet": {"?": 1, "schedule": [{"?": 1}]}, "waf": {"?": 1}}}`)
+	known := map[string]string{}
+	for line := range strings.Lines(err.Error()) {
+		if path, keys, ok := strings.Cut(strings.TrimSpace(line), ".?: there is no such key; known are "); ok {
+			known[path] = keys
+		}
+	}
+	for path, of := range map[string]reflect.Type{
+		"archipelago":                   reflect.TypeFor[Config](),
+		"archipelago.regions[0]":        reflect.TypeFor[Region](),
+		"archipelago.domain":            reflect.TypeFor[Domain](),
+		"archipelago.fleet":             reflect.TypeFor[Fleet](),
+		"archipelago.fleet.schedule[0]": reflect.TypeFor[Schedule](),
+		"archipelago.waf":               reflect.TypeFor[WAF](),
+	} {
+		want := map[string]bool{}
+		for key := range strings.SplitSeq(known[path], ", ") {
+			want[key] = true
+		}
+		got := map[string]bool{}
+		for i := range of.NumField() {
+			got[of.Field(i).Tag.Get("json")] = true
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s reads other keys than %s has (-read +schema):\n%s", path, of, diff)
+		}
+	}
+}
