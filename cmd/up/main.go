@@ -34,6 +34,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, ready func(cloud.
 	flags.StringVar(&o.Dir, "dir", "", "`directory` for logs and templates (default .archipelago in the checkout)")
 	flags.IntVar(&o.Port, "port", 8080, "`port` of the entry on loopback; 0 is any free one")
 	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long a photo takes to another region")
+	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as often as the templates say health checks run")
 	flags.Func("c", "`setting` of the configuration, such as archipelago.fleet.min=3; may be repeated", func(s string) error {
 		o.Context = append(o.Context, s)
 		return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"io"
 	"net/http"
 	"net/url"
@@ -27,8 +28,8 @@ import (
 func TestIslands(t *testing.T) {
 	dir := t.TempDir()
 	running := up(t, dir)
-	photo := testPhoto(t)
-	path := addEmployee(t, running.URL, "Ada Lovelace", photo)
+	session := signIn(t, running.URL, running)
+	path, photo := addEmployee(t, running.URL, session, "Ada Lovelace")
 
 	for region, address := range running.Regions {
 		t.Run("read in "+region, func(t *testing.T) {
@@ -36,24 +37,61 @@ func TestIslands(t *testing.T) {
 		})
 	}
 
-	t.Run("an instance that is lost is replaced", func(t *testing.T) {
+	t.Run("every island lists all", func(t *testing.T) {
+		for _, address := range running.Regions {
+			await(t, func() error {
+				a := fetch(t, address+"/islands")
+				for region := range running.Regions {
+					if !strings.Contains(string(a.body), region) {
+						return fmt.Errorf("%s is not among the islands that %s lists", region, a.island)
+					}
+				}
+				return nil
+			})
+		}
+	})
+
+	t.Run("a sign-out holds everywhere", func(t *testing.T) {
+		here, there := running.Regions["eu-west-1"], running.Regions["us-east-1"]
+		session := signIn(t, here, running)
+		if err := signedIn(t, there, session); err != nil {
+			t.Fatal(err)
+		}
+		send(t, http.MethodDelete, here+"/api/session", session, "", nil)
+		out := time.Now()
+		if signedIn(t, here, session) == nil {
+			t.Error("it does not hold where it was done")
+		}
+		for signedIn(t, there, session) == nil {
+			if time.Since(out) > 5*time.Second {
+				t.Fatal("it does not hold in the other region after 5 s")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+
+	t.Run("an instance that is lost is replaced, and its sessions go on", func(t *testing.T) {
 		before := fleetOf(t, running, "eu-west-1")
+		session, instance := signInAt(t, running.URL, running)
 		aws(t, running, "ec2", "eu-west-1", url.Values{
-			"Action": {"TerminateInstances"}, "Version": {"2016-11-15"}, "InstanceId.1": {before[0]},
+			"Action": {"TerminateInstances"}, "Version": {"2016-11-15"}, "InstanceId.1": {instance},
 		})
 		await(t, func() error {
 			for _, id := range fleetOf(t, running, "eu-west-1") {
-				if id == before[0] {
+				if id == instance {
 					return fmt.Errorf("%s is still there", id)
 				}
 			}
 			return allHealthy(t, running, len(before))
 		})
 		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
+		if err := signedIn(t, running.URL, session); err != nil {
+			t.Error(err)
+		}
 	})
 
 	t.Run("a photo is had from the other region until it is replicated", func(t *testing.T) {
-		path := addEmployee(t, running.Regions["us-east-1"], "Grace Hopper", photo)
+		path, photo := addEmployee(t, running.Regions["us-east-1"], session, "Grace Hopper")
 		e := employee(t, running.Regions["eu-west-1"], path)
 		if got := fetch(t, running.Regions["eu-west-1"]+e.PhotoURL); !bytes.Equal(got.body, photo) {
 			t.Errorf("got %d bytes with status %d, want the photo's %d", len(got.body), got.status, len(photo))
@@ -88,6 +126,9 @@ func TestIslands(t *testing.T) {
 		if err := run(t.Context(), arguments(dir, "-c", "archipelago.allowCleartext=true", "-c", "archipelago.fleet.startAt=m7g.large"), &output, nil); err != nil {
 			t.Fatalf("%v\n%s", err, &output)
 		}
+		if want := "sign in as " + running.Account + " with " + running.Password; !strings.Contains(output.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, &output)
+		}
 		if err := allHealthy(t, running, len(before)); err != nil {
 			t.Error(err)
 		}
@@ -104,13 +145,19 @@ func TestIslands(t *testing.T) {
 		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
 	})
 
-	t.Run("users move away from a region that has no fleet", func(t *testing.T) {
+	lighthouses(t, running, func(address, region string) { awaitEmployee(t, address, path, "Ada Lovelace", photo, region) })
+
+	t.Run("users and their sessions move away from a region that has no fleet", func(t *testing.T) {
+		session := signIn(t, running.Regions["eu-west-1"], running)
 		group := groupOf(t, running, "eu-west-1")
 		aws(t, running, "autoscaling", "eu-west-1", url.Values{
 			"Action": {"UpdateAutoScalingGroup"}, "Version": {"2011-01-01"}, "AutoScalingGroupName": {group},
 			"MinSize": {"0"}, "DesiredCapacity": {"0"},
 		})
 		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "us-east-1")
+		if err := signedIn(t, running.URL, session); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -167,7 +214,7 @@ func testPhoto(t *testing.T) []byte {
 
 func arguments(dir string, more ...string) []string {
 	return append([]string{
-		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s",
+		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s", "-pace", "10",
 		"-c", "archipelago.regions=eu-west-1,us-east-1",
 	}, more...)
 }
@@ -193,7 +240,8 @@ func up(t *testing.T, dir string) cloud.Running {
 	})
 	select {
 	case running := <-ready:
-		if want := "ready: " + running.URL; !strings.Contains(output.String(), want) {
+		want := "ready: " + running.URL + "\nsign in as " + running.Account + " with " + running.Password + "\n"
+		if !strings.Contains(output.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, output.String())
 		}
 		return running
@@ -264,6 +312,49 @@ type record struct {
 	PhotoURL string `json:"photoUrl"`
 }
 
+// signIn returns a new session as a header Cookie has it.
+func signIn(t *testing.T, address string, running cloud.Running) string {
+	t.Helper()
+	session, _ := signInAt(t, address, running)
+	return session
+}
+
+// signInAt returns the instance, too, that the session began on.
+func signInAt(t *testing.T, address string, running cloud.Running) (session, instance string) {
+	t.Helper()
+	credentials, err := json.Marshal(map[string]string{"name": running.Account, "password": running.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, _ := send(t, http.MethodPost, address+"/api/session", "", "application/json", credentials)
+	session, _, _ = strings.Cut(res.Header.Get("Set-Cookie"), ";")
+	return session, res.Header.Get("X-Instance")
+}
+
+// signedIn returns nil if the page that takes an account is shown.
+func signedIn(t *testing.T, address, session string) error {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/employees/new", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", session)
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req) // follows no redirect
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusSeeOther:
+		return fmt.Errorf("the session is none at %s", address)
+	default:
+		t.Fatalf("%s: status %d", req.URL, res.StatusCode)
+		return nil
+	}
+}
+
 func employee(t *testing.T, address, path string) record {
 	t.Helper()
 	var e record
@@ -275,36 +366,46 @@ func employee(t *testing.T, address, path string) record {
 	return e
 }
 
-// addEmployee adds one with a photo and returns its path in the API.
-func addEmployee(t *testing.T, address, name string, photo []byte) string {
+// addEmployee adds one with a photo and returns its path in the API, and the
+// photo as it is kept.
+func addEmployee(t *testing.T, address, session, name string) (path string, photo []byte) {
 	t.Helper()
 	fields, err := json.Marshal(map[string]any{"fullName": name, "location": "London", "jobTitle": "Analyst", "badges": []string{"bug"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := send(t, http.MethodPost, address+"/api/employees", "application/json", fields)
-	path := res.Header.Get("Location")
-	send(t, http.MethodPut, address+path+"/photo", "image/jpeg", photo)
-	return path
+	res, _ := send(t, http.MethodPost, address+"/api/employees", session, "application/json", fields)
+	path = res.Header.Get("Location")
+	_, answer := send(t, http.MethodPut, address+path+"/photo", session, "image/jpeg", testPhoto(t))
+	var e record
+	if err := json.Unmarshal(answer, &e); err != nil {
+		t.Fatal(err)
+	}
+	kept := fetch(t, address+e.PhotoURL)
+	if _, err := jpeg.Decode(bytes.NewReader(kept.body)); err != nil {
+		t.Fatalf("the photo: status %d, %v", kept.status, err)
+	}
+	return path, kept.body
 }
 
-func send(t *testing.T, method, address, contentType string, body []byte) *http.Response {
+func send(t *testing.T, method, address, session, contentType string, body []byte) (*http.Response, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, address, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Cookie", session)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode >= 300 {
-		text, _ := io.ReadAll(res.Body)
-		t.Fatalf("%s %s: %s: %s", method, address, res.Status, text)
+	answer, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode >= 300 {
+		t.Fatalf("%s %s: %s, %v: %s", method, address, res.Status, err, answer)
 	}
-	return res
+	return res, answer
 }
 
 // awaitEmployee waits until an employee and the photo are read at an address,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -26,35 +27,30 @@ type Balancer struct {
 	// Region is where it stands.
 	Region string
 
+	pace   int
 	server *http.Server
 	proxy  *httputil.ReverseProxy
 	client *http.Client
 
-	mu      sync.Mutex
-	config  emulator.LoadBalancer
-	targets map[string]*target
+	mu     sync.Mutex
+	groups map[string]*group // by ARN
+	rules  []emulator.Rule
 }
 
-// target is an instance behind the balancer.
-type target struct {
-	addr     string
-	health   Health
-	checking bool
-	inFlight int
-}
-
-// Listen starts a balancer on a free port of loopback; it ends with ctx.
-func Listen(ctx context.Context, region string, errorLog *log.Logger) (*Balancer, error) {
+// Listen starts a balancer on a free port of loopback; it ends with ctx. Its
+// health checks run pace times as often as its groups say.
+func Listen(ctx context.Context, region string, pace int, errorLog *log.Logger) (*Balancer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	b := &Balancer{
-		Addr:    listener.Addr().String(),
-		URL:     "http://localhost:" + fmt.Sprint(listener.Addr().(*net.TCPAddr).Port),
-		Region:  region,
-		targets: map[string]*target{},
-		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		Addr:   listener.Addr().String(),
+		URL:    "http://localhost:" + fmt.Sprint(listener.Addr().(*net.TCPAddr).Port),
+		Region: region,
+		pace:   pace,
+		groups: map[string]*group{},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	b.proxy = &httputil.ReverseProxy{
 		Rewrite:      b.rewrite,
@@ -71,21 +67,22 @@ func Listen(ctx context.Context, region string, errorLog *log.Logger) (*Balancer
 // Close ends the balancer: it was deleted.
 func (b *Balancer) Close() { _ = b.server.Close() }
 
-// Update takes the settings and the targets that the emulator has now. addr
-// returns an instance's address, or "" while it has none.
-func (b *Balancer) Update(config emulator.LoadBalancer, addr func(id string) string) {
+// Update takes the settings and the targets that the emulator has now. find
+// returns a target, or false while it cannot be asked.
+func (b *Balancer) Update(config emulator.LoadBalancer, find func(id string) (Target, bool)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.config = config
-	for id := range b.targets {
-		if !slices.Contains(config.Targets, id) {
-			delete(b.targets, id)
+	b.rules = config.Rules
+	for arn := range b.groups {
+		if !slices.ContainsFunc(config.Groups, func(g emulator.TargetGroup) bool { return g.ARN == arn }) {
+			delete(b.groups, arn)
 		}
 	}
-	for _, id := range config.Targets {
-		if a := addr(id); b.targets[id] == nil && a != "" {
-			b.targets[id] = &target{addr: a}
+	for _, g := range config.Groups {
+		if b.groups[g.ARN] == nil {
+			b.groups[g.ARN] = &group{targets: map[string]*target{}}
 		}
+		b.groups[g.ARN].update(g, find)
 	}
 }
 
@@ -93,58 +90,54 @@ func (b *Balancer) Update(config emulator.LoadBalancer, addr func(id string) str
 func (b *Balancer) Check(ctx context.Context, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, t := range b.targets {
-		if t.checking || !t.health.Due(now) {
-			continue
+	for _, g := range b.groups {
+		checks := Checks{
+			Interval:     time.Duration(g.config.Interval) * time.Second / time.Duration(b.pace),
+			HealthyAfter: g.config.HealthyAfter, UnhealthyAfter: g.config.UnhealthyAfter,
 		}
-		t.checking = true
-		config := b.config
-		go func() {
-			passed := b.passes(ctx, t.addr, config)
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			t.checking = false
-			t.health = t.health.Next(passed, now, config)
-		}()
+		for _, t := range g.targets {
+			if t.checking || !t.health.Due(now) {
+				continue
+			}
+			t.checking = true
+			config := g.config
+			go func() {
+				passed := b.passes(ctx, t.Target, config)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				t.checking = false
+				t.health = t.health.Next(passed, now, checks)
+			}()
+		}
 	}
 }
 
-// passes asks a target once.
-func (b *Balancer) passes(ctx context.Context, addr string, config emulator.LoadBalancer) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(config.Timeout)*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+config.Path, nil)
-	if err != nil {
-		return false
-	}
-	req.Header.Set("User-Agent", "ELB-HealthChecker/2.0")
-	res, err := b.client.Do(req)
-	if err != nil {
-		return false
-	}
-	defer res.Body.Close()
-	return fmt.Sprint(res.StatusCode) == config.Status
-}
-
-// Health returns the state of every target by its instance's id.
+// Health returns the state of every target by its instance's id or its
+// function's ARN.
 func (b *Balancer) Health() map[string]State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	states := map[string]State{}
-	for id, t := range b.targets {
-		states[id] = t.health.State
+	for _, g := range b.groups {
+		for id, t := range g.targets {
+			states[id] = t.health.State
+		}
 	}
 	return states
 }
 
-// Healthy tells whether a target is.
+// Healthy tells whether the entry may send users here: each target group has a
+// healthy target. Source: AWS Global Accelerator, "Changing health check
+// options".
 func (b *Balancer) Healthy() bool {
-	for _, state := range b.Health() {
-		if state == Healthy {
-			return true
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, g := range b.groups {
+		if !g.healthy() {
+			return false
 		}
 	}
-	return false
+	return len(b.groups) > 0
 }
 
 // Drop takes a target out, so that it gets no more requests. The function that
@@ -152,45 +145,62 @@ func (b *Balancer) Healthy() bool {
 func (b *Balancer) Drop(id string) (wait func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t, delay := b.targets[id], time.Duration(b.config.DeregistrationDelay)*time.Second
-	delete(b.targets, id)
+	var dropped []*target
+	var delay time.Duration
+	for _, g := range b.groups {
+		if t := g.targets[id]; t != nil {
+			delete(g.targets, id)
+			dropped = append(dropped, t)
+			delay = max(delay, time.Duration(g.config.DeregistrationDelay)*time.Second)
+		}
+	}
 	return func() {
-		for deadline := time.Now().Add(delay); t != nil && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(delay); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 			b.mu.Lock()
-			idle := t.inFlight == 0
+			busy := slices.ContainsFunc(dropped, func(t *target) bool { return t.inFlight > 0 })
 			b.mu.Unlock()
-			if idle {
+			if !busy {
 				return
 			}
 		}
 	}
 }
 
-// pick returns the target with the fewest requests in flight among the healthy
-// ones, or among all when none is: a load balancer fails open.
-func (b *Balancer) pick() *target {
+// pick returns the target for a request: of the first rule whose path it has.
+func (b *Balancer) pick(path string) *target {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var best *target
-	for _, t := range b.targets {
-		switch {
-		case best == nil,
-			t.health.State == Healthy && best.health.State != Healthy,
-			(t.health.State == Healthy) == (best.health.State == Healthy) && t.inFlight < best.inFlight:
-			best = t
+	for _, rule := range b.rules {
+		if !matches(rule.Paths, path) {
+			continue
+		}
+		if g := b.groups[rule.Group]; g != nil {
+			if t := g.pick(); t != nil {
+				t.inFlight++
+				return t
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+// matches tells whether path is like one of patterns, or there are none.
+func matches(patterns []string, path string) bool {
+	for _, pattern := range patterns {
+		expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+		if regexp.MustCompile("^" + expression + "$").MatchString(path) {
+			return true
 		}
 	}
-	if best != nil {
-		best.inFlight++
-	}
-	return best
+	return len(patterns) == 0
 }
 
 type targetKey struct{}
 
 // ServeHTTP implements http.Handler.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	t := b.pick()
+	t := b.pick(r.URL.Path)
 	if t == nil {
 		http.Error(w, "503 Service Temporarily Unavailable: no target is registered", http.StatusServiceUnavailable)
 		return
@@ -200,6 +210,10 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer b.mu.Unlock()
 		t.inFlight--
 	}()
+	if t.Function != nil {
+		serveFunction(w, r, t.Function, t.group)
+		return
+	}
 	b.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
 }
 
@@ -207,7 +221,7 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Balancer) rewrite(r *httputil.ProxyRequest) {
 	t := r.In.Context().Value(targetKey{}).(*target)
 	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
-	r.SetURL(&url.URL{Scheme: "http", Host: t.addr})
+	r.SetURL(&url.URL{Scheme: "http", Host: t.Addr})
 	r.SetXForwarded()
 	r.Out.Host = r.In.Host
 	r.Out.Header.Set("X-Forwarded-Port", b.Addr[strings.LastIndex(b.Addr, ":")+1:])

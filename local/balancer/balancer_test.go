@@ -46,36 +46,57 @@ func newInstance(t *testing.T, name string) *instance {
 // and its clock: each call is another round of checks.
 func newBalancer(t *testing.T, region string, instances ...*instance) (*Balancer, func()) {
 	t.Helper()
-	b, err := Listen(t.Context(), region, quiet)
+	fleet := emulator.TargetGroup{
+		ARN: "fleet", Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 2, UnhealthyAfter: 2, DeregistrationDelay: 10,
+	}
+	targets := map[string]Target{}
+	for i, instance := range instances {
+		id := string(rune('a' + i))
+		fleet.Targets = append(fleet.Targets, id)
+		targets[id] = Target{Addr: instance.Listener.Addr().String()}
+	}
+	return balancerOf(t, region, emulator.LoadBalancer{
+		Groups: []emulator.TargetGroup{fleet}, Rules: []emulator.Rule{{Group: "fleet"}},
+	}, targets)
+}
+
+// balancerOf returns a balancer with such groups and targets, and its clock.
+func balancerOf(t *testing.T, region string, config emulator.LoadBalancer, targets map[string]Target) (*Balancer, func()) {
+	t.Helper()
+	b, err := Listen(t.Context(), region, 1, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := emulator.LoadBalancer{Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 2, UnhealthyAfter: 2, DeregistrationDelay: 10}
-	addresses := map[string]string{}
-	for i, instance := range instances {
-		id := string(rune('a' + i))
-		config.Targets = append(config.Targets, id)
-		addresses[id] = instance.Listener.Addr().String()
-	}
-	b.Update(config, func(id string) string { return addresses[id] })
+	b.Update(config, func(id string) (Target, bool) {
+		target, ok := targets[id]
+		return target, ok
+	})
 	now := time.Now()
 	return b, func() {
 		now = now.Add(6 * time.Second)
-		b.Check(t.Context(), now)
-		for range 200 { // until every answer is in
-			b.mu.Lock()
-			busy := false
-			for _, target := range b.targets {
+		check(t, b, now)
+	}
+}
+
+// check runs the checks that are due at now and waits for every answer.
+func check(t *testing.T, b *Balancer, now time.Time) {
+	t.Helper()
+	b.Check(t.Context(), now)
+	for range 1000 {
+		b.mu.Lock()
+		busy := false
+		for _, group := range b.groups {
+			for _, target := range group.targets {
 				busy = busy || target.checking
 			}
-			b.mu.Unlock()
-			if !busy {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
 		}
-		t.Error("a check does not end")
+		b.mu.Unlock()
+		if !busy {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
+	t.Error("a check does not end")
 }
 
 func get(t *testing.T, address string) (int, string) {
@@ -168,7 +189,7 @@ func TestHeadersOfALoadBalancer(t *testing.T) {
 func TestDropWaitsForWhatIsInFlight(t *testing.T) {
 	a := newInstance(t, "a")
 	balancer, _ := newBalancer(t, "eu-west-1", a)
-	target := balancer.pick()
+	target := balancer.pick("/")
 	dropped := make(chan struct{})
 	wait := balancer.Drop("a")
 	go func() {

@@ -2,11 +2,7 @@
 // regions are healthy, and who gets a request.
 package balancer
 
-import (
-	"time"
-
-	"github.com/archipelago-cdk/archipelago/local/emulator"
-)
+import "time"
 
 // State is a target's health.
 type State int
@@ -21,6 +17,13 @@ const (
 )
 
 func (s State) String() string { return [...]string{"initial", "healthy", "unhealthy"}[s] }
+
+// Checks are how often a target is asked, and how many answers of one kind in a
+// row change its health.
+type Checks struct {
+	Interval                     time.Duration
+	HealthyAfter, UnhealthyAfter int
+}
 
 // Health is what a load balancer knows of a target.
 type Health struct {
@@ -41,11 +44,11 @@ func (h Health) Due(now time.Time) bool {
 // one that passes; else HealthyAfter or UnhealthyAfter in a row change it.
 // Source: Elastic Load Balancing, "Health checks for Application Load Balancer
 // target groups".
-func (h Health) Next(passed bool, now time.Time, rules emulator.LoadBalancer) Health {
+func (h Health) Next(passed bool, now time.Time, rules Checks) Health {
 	if !passed && now.Before(h.due) {
 		return h // one of those between the intervals
 	}
-	next := Health{State: h.State, due: now.Add(time.Duration(rules.Interval) * time.Second)}
+	next := Health{State: h.State, due: now.Add(rules.Interval)}
 	if passed == (h.State == Healthy) && h.State != Initial {
 		return next
 	}

@@ -3,11 +3,9 @@ package balancer
 import (
 	"testing"
 	"time"
-
-	"github.com/archipelago-cdk/archipelago/local/emulator"
 )
 
-var rules = emulator.LoadBalancer{Interval: 5, HealthyAfter: 3, UnhealthyAfter: 2}
+var rules = Checks{Interval: 5 * time.Second, HealthyAfter: 3, UnhealthyAfter: 2}
 
 func TestHealth(t *testing.T) {
 	for _, test := range []struct {

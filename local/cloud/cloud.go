@@ -4,6 +4,7 @@ package cloud
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,7 +30,11 @@ const (
 	bootstrapWithin = 2 * time.Minute
 	deployWithin    = 5 * time.Minute
 	fleetWithin     = 2 * time.Minute
+	accountWithin   = 30 * time.Second
 )
+
+// accountName is of whom the local cloud makes an account for.
+const accountName = "islander"
 
 // Options configure the local cloud.
 type Options struct {
@@ -46,6 +52,9 @@ type Options struct {
 	// ReplicationDelay is how long a photo takes to another region. Default: a
 	// second.
 	ReplicationDelay time.Duration
+	// Pace is how many times as often as the templates say health checks run.
+	// Default: 1, as on AWS.
+	Pace int
 	// Out takes the progress. Required.
 	Out io.Writer
 	// Ready is called when everything is healthy. Default: nothing.
@@ -60,6 +69,9 @@ type Running struct {
 	URL string
 	// Regions are the load balancers' addresses by their region.
 	Regions map[string]string
+	// Account and Password are of an account that was made for this one.
+	Account  string
+	Password string
 }
 
 // Up deploys the checkout. If a local cloud is running already it deploys into
@@ -142,7 +154,7 @@ func start(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, steps.log)
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.Pace, steps.log)
 	if err != nil {
 		return err
 	}
@@ -157,16 +169,23 @@ func start(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	forget, err := remember(o.Dir, running{PID: os.Getpid(), Emulator: server.URL})
+	r := running{PID: os.Getpid(), Emulator: server.URL, Account: accountName, Password: strings.ToLower(rand.Text())}
+	err = steps.run(ctx, "add an account", accountWithin, func(ctx context.Context) error {
+		return fleet.run(ctx, strings.NewReader(r.Password), "user", "add", "--password-stdin", r.Account)
+	})
+	if err != nil {
+		return err
+	}
+	forget, err := remember(o.Dir, r)
 	if err != nil {
 		return err
 	}
 	defer forget()
-	if err := report(ctx, o.Out, control, playing, assembly.regions); err != nil {
+	if err := report(ctx, o.Out, r, playing, assembly.regions); err != nil {
 		return err
 	}
 	if o.Ready != nil {
-		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions})
+		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions, Account: r.Account, Password: r.Password})
 	}
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -202,11 +221,12 @@ func redeploy(ctx context.Context, o Options, running running) error {
 	if err != nil {
 		return err
 	}
-	return report(ctx, o.Out, control, playing, assembly.regions)
+	return report(ctx, o.Out, running, playing, assembly.regions)
 }
 
 // awaitFleets says that a deployment to regions has ended, and returns when what
-// it calls for is played: every instance is healthy and each region has some.
+// it calls for is played: every instance is healthy, each region has some, and
+// its lighthouse was asked, which may be dark on purpose.
 func awaitFleets(ctx context.Context, control emulator.Control, regions []string) (emulator.Playing, error) {
 	deployment, err := control.Deployed(ctx, regions)
 	if err != nil {
@@ -227,6 +247,11 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 				return false, nil
 			}
 			served[i.Region] = playing.Regions[i.Region] != ""
+		}
+		for _, f := range deployed.Functions {
+			if playing.Health[f.ARN] == balancer.Initial.String() {
+				return false, nil
+			}
 		}
 		for _, region := range regions {
 			if !served[region] {

@@ -2,11 +2,13 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,21 +16,24 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/local/balancer"
 	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/local/lambda"
 	"github.com/archipelago-cdk/archipelago/local/machine"
 )
 
 // fleet plays what the emulator says is deployed: a machine for each instance,
-// a balancer for each load balancer, and the entry.
+// a process for each function, a balancer for each load balancer, and the entry.
 type fleet struct {
 	control emulator.Control
 	entry   *balancer.Entry
 	port    int // the entry's
 	dir     string
+	pace    int // of the health checks
 	output  io.Writer
 	log     *log.Logger
 
 	mu        sync.Mutex
 	machines  map[string]*machine.Machine
+	functions map[string]*lambda.Function   // by ARN
 	balancers map[string]*balancer.Balancer // by ARN
 	entered   bool                          // whether there is an accelerator
 	deployed  emulator.Fleet                // what is followed
@@ -37,20 +42,29 @@ type fleet struct {
 	done   sync.WaitGroup
 }
 
+// Folders, below the local cloud's, of what the fleet runs.
+const (
+	machinesDir  = "machines"
+	functionsDir = "functions"
+)
+
 // newFleet starts to play.
-func newFleet(ctx context.Context, url string, listener net.Listener, dir string, output io.Writer) (*fleet, error) {
-	dir = filepath.Join(dir, "machines")
-	if err := os.RemoveAll(dir); err != nil { // of one that was killed
-		return nil, err
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, pace int, output io.Writer) (*fleet, error) {
+	for _, of := range []string{machinesDir, functionsDir} {
+		if err := os.RemoveAll(filepath.Join(dir, of)); err != nil { // of one that was killed
+			return nil, err
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	f := &fleet{
 		control:   emulator.Control{URL: url},
 		port:      listener.Addr().(*net.TCPAddr).Port,
 		dir:       dir,
+		pace:      max(1, pace),
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
 		machines:  map[string]*machine.Machine{},
+		functions: map[string]*lambda.Function{},
 		balancers: map[string]*balancer.Balancer{},
 		cancel:    cancel,
 	}
@@ -59,12 +73,14 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 	return f, nil
 }
 
-// stop stops every machine and waits for it.
+// stop stops every machine and function and waits for it.
 func (f *fleet) stop() {
 	f.cancel()
 	f.done.Wait()
-	if err := os.RemoveAll(f.dir); err != nil {
-		f.log.Print(err)
+	for _, of := range []string{machinesDir, functionsDir} {
+		if err := os.RemoveAll(filepath.Join(f.dir, of)); err != nil {
+			f.log.Print(err)
+		}
 	}
 }
 
@@ -106,6 +122,7 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 			f.stopMachine(ctx, m)
 		}
 	}
+	f.updateFunctions(deployed.Functions)
 	for _, config := range deployed.LoadBalancers {
 		f.updateBalancer(ctx, config)
 	}
@@ -121,7 +138,7 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 func (f *fleet) startMachine(instance emulator.Instance) {
 	// A machine ends when it is stopped, after its balancer let go of it, and
 	// not with the context.
-	m, err := machine.Start(context.Background(), instance, f.control.URL, f.dir, f.output)
+	m, err := machine.Start(context.Background(), instance, f.control.URL, filepath.Join(f.dir, machinesDir), f.output)
 	if err != nil {
 		f.log.Printf("%s: %v", instance.ID, err)
 		return
@@ -145,22 +162,70 @@ func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
 	})
 }
 
+// updateFunctions starts what is deployed, and anew what was deployed anew.
+func (f *fleet) updateFunctions(deployed []emulator.Function) {
+	wanted := map[string]emulator.Function{}
+	for _, function := range deployed {
+		wanted[function.ARN] = function
+	}
+	for arn, running := range f.functions {
+		if !reflect.DeepEqual(running.Function, wanted[arn]) {
+			delete(f.functions, arn)
+			running.Stop()
+		}
+	}
+	for arn, function := range wanted {
+		if f.functions[arn] != nil {
+			continue
+		}
+		started, err := lambda.Start(function, f.control.URL, filepath.Join(f.dir, functionsDir), f.output)
+		if err != nil {
+			f.log.Printf("%s: %v", arn, err)
+			continue
+		}
+		f.functions[arn] = started
+	}
+}
+
+// functionTarget is the function of an ARN as it is deployed when it is asked.
+type functionTarget struct {
+	fleet *fleet
+	arn   string
+}
+
+// Invoke implements balancer.Function.
+func (t functionTarget) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	t.fleet.mu.Lock()
+	function := t.fleet.functions[t.arn]
+	t.fleet.mu.Unlock()
+	if function == nil {
+		return nil, errors.New("there is no such function")
+	}
+	return function.Invoke(ctx, event)
+}
+
+// target returns what a load balancer sends requests to.
+func (f *fleet) target(id string) (balancer.Target, bool) {
+	if m := f.machines[id]; m != nil {
+		return balancer.Target{Addr: m.Addr}, true
+	}
+	if f.functions[id] != nil {
+		return balancer.Target{Function: functionTarget{f, id}}, true
+	}
+	return balancer.Target{}, false
+}
+
 func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer) {
 	b := f.balancers[config.ARN]
 	if b == nil {
 		var err error
-		if b, err = balancer.Listen(ctx, config.Region, discard); err != nil {
+		if b, err = balancer.Listen(ctx, config.Region, f.pace, discard); err != nil {
 			f.log.Print(err)
 			return
 		}
 		f.balancers[config.ARN] = b
 	}
-	b.Update(config, func(id string) string {
-		if m := f.machines[id]; m != nil {
-			return m.Addr
-		}
-		return ""
-	})
+	b.Update(config, f.target)
 	b.Check(ctx, time.Now())
 }
 
@@ -183,7 +248,7 @@ func (f *fleet) updateEntry(groups []emulator.EndpointGroup) {
 	f.entry.Update(registered)
 }
 
-// health is what the balancers say of the machines that run.
+// health is what the balancers say of the machines and functions that run.
 func (f *fleet) health() map[string]balancer.State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,6 +262,20 @@ func (f *fleet) health() map[string]balancer.State {
 		}
 	}
 	return health
+}
+
+// run runs the service's program once, on any of the machines.
+func (f *fleet) run(ctx context.Context, stdin io.Reader, arguments ...string) error {
+	f.mu.Lock()
+	var chosen *machine.Machine
+	for _, m := range f.machines {
+		chosen = m
+	}
+	f.mu.Unlock()
+	if chosen == nil {
+		return errors.New("there is no instance")
+	}
+	return chosen.Run(ctx, stdin, arguments...)
 }
 
 // report tells the emulator what is played.

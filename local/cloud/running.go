@@ -23,6 +23,9 @@ type running struct {
 	PID int `json:"pid"`
 	// Emulator is the endpoint for AWS clients.
 	Emulator string `json:"emulator"`
+	// Account and Password are of an account that was made for this one.
+	Account  string `json:"account"`
+	Password string `json:"password"`
 }
 
 // remember writes the file and returns what removes it.
@@ -32,7 +35,7 @@ func remember(dir string, r running) (forget func(), err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, runningFile)
-	return func() { _ = os.Remove(path) }, os.WriteFile(path, append(b, '\n'), 0o644)
+	return func() { _ = os.Remove(path) }, os.WriteFile(path, append(b, '\n'), 0o600) // it holds a password
 }
 
 // find returns the local cloud that runs, if one does: a file that a killed one
@@ -49,7 +52,8 @@ func find(ctx context.Context, dir string) (running, bool) {
 
 // report prints what runs, what was accepted without being emulated, and where
 // to go.
-func report(ctx context.Context, out io.Writer, control emulator.Control, playing emulator.Playing, regions []string) error {
+func report(ctx context.Context, out io.Writer, r running, playing emulator.Playing, regions []string) error {
+	control := emulator.Control{URL: r.Emulator}
 	deployed, err := control.Fleet(ctx)
 	if err != nil {
 		return err
@@ -67,11 +71,16 @@ func report(ctx context.Context, out io.Writer, control emulator.Control, playin
 				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Region, playing.Regions[region], i.ID, i.Type, i.Zone, playing.Health[i.ID])
 			}
 		}
+		for _, f := range deployed.Functions {
+			if f.Region == region {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Region, playing.Regions[region], f.Name, "function", "", playing.Health[f.ARN])
+			}
+		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\nready: %s\n", playing.URL)
+	_, err = fmt.Fprintf(out, "\nready: %s\nsign in as %s with %s\n", playing.URL, r.Account, r.Password)
 	return err
 }
 

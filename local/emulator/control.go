@@ -28,13 +28,14 @@ func (c Control) Accepted(ctx context.Context) ([]Accepted, error) {
 	return list, c.call(ctx, http.MethodGet, "accepted", nil, &list)
 }
 
-// Fleet is what is deployed of machines, load balancers and entries.
+// Fleet is what is deployed of machines, functions, load balancers and entries.
 type Fleet struct {
 	// Deployment is the number of the last one, and Regions are its regions, the
 	// nearest first.
 	Deployment     int             `json:"deployment"`
 	Regions        []string        `json:"regions"`
 	Instances      []Instance      `json:"instances"`
+	Functions      []Function      `json:"functions"`
 	LoadBalancers  []LoadBalancer  `json:"loadBalancers"`
 	EndpointGroups []EndpointGroup `json:"endpointGroups"`
 }
@@ -51,11 +52,46 @@ type Instance struct {
 	UserData string `json:"userData"`
 }
 
-// LoadBalancer is an Application Load Balancer with its target group.
+// Function is a Lambda function whose code is a program.
+type Function struct {
+	ARN         string            `json:"arn"`
+	Name        string            `json:"name"`
+	Region      string            `json:"region"`
+	Role        string            `json:"role"` // its ARN
+	Handler     string            `json:"handler"`
+	Environment map[string]string `json:"environment"`
+	Memory      int               `json:"memory"`  // MiB
+	Timeout     int               `json:"timeout"` // seconds
+	// Bucket and Key are where its code is, a zip.
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+}
+
+// LoadBalancer is an Application Load Balancer.
 type LoadBalancer struct {
-	ARN     string   `json:"arn"`
-	Region  string   `json:"region"`
-	Targets []string `json:"targets"` // instance ids
+	ARN    string `json:"arn"`
+	Region string `json:"region"`
+	// Groups are the target groups of its listeners.
+	Groups []TargetGroup `json:"groups"`
+	// Rules are by their priority; the last one takes every request.
+	Rules []Rule `json:"rules"`
+}
+
+// Rule says which requests go to a target group.
+type Rule struct {
+	// Paths are patterns, in which * is any characters and ? is one; none is
+	// every path. A rule's other conditions are not known here: on this machine
+	// every client is at loopback.
+	Paths []string `json:"paths"`
+	Group string   `json:"group"` // ARN
+}
+
+// TargetGroup is a target group with its health checks.
+type TargetGroup struct {
+	ARN string `json:"arn"`
+	// Type is "instance", or "lambda" where the one target is a function.
+	Type    string   `json:"type"`
+	Targets []string `json:"targets"` // instance ids, or the function's ARN
 	// Path is asked every Interval seconds, and answers Status within Timeout
 	// seconds where a target is healthy.
 	Path     string `json:"path"`
@@ -102,8 +138,8 @@ func (c Control) Refreshes(ctx context.Context) ([]Refresh, error) {
 type Playing struct {
 	// Deployment is the number of the one that it follows.
 	Deployment int `json:"deployment"`
-	// Health is what load balancers say of instances, "initial", "healthy" or
-	// "unhealthy", by the instance's id.
+	// Health is what load balancers say of targets, "initial", "healthy" or
+	// "unhealthy", by the instance's id or the function's ARN.
 	Health map[string]string `json:"health"`
 	// URL is the way in: the entry, or the first region where there is none.
 	URL string `json:"url"`
@@ -127,6 +163,15 @@ func (c Control) Report(ctx context.Context, p Playing) error {
 func (c Control) Deployed(ctx context.Context, regions []string) (int, error) {
 	var deployment int
 	return deployment, c.call(ctx, http.MethodPut, "deployed", regions, &deployment)
+}
+
+// Failing are the AWS services that answer 503, such as "dynamodb", by the region
+// whose calls they refuse.
+type Failing map[string][]string
+
+// Fail makes these services fail, and no other.
+func (c Control) Fail(ctx context.Context, f Failing) error {
+	return c.call(ctx, http.MethodPut, "failing", f, nil)
 }
 
 func (c Control) call(ctx context.Context, method, path string, in, out any) error {

@@ -4,15 +4,20 @@
 package machine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
+	"github.com/archipelago-cdk/archipelago/local/child"
 	"github.com/archipelago-cdk/archipelago/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 )
@@ -30,6 +35,15 @@ type Machine struct {
 	output io.Writer
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+
+	mu      sync.Mutex
+	service *service
+}
+
+// service is a unit that was started, with what it runs with.
+type service struct {
+	program     string
+	environment []string
 }
 
 // Start boots instance in a folder below dir, and returns at once. What goes on
@@ -83,14 +97,39 @@ func (m *Machine) boot(ctx context.Context, metadata string) error {
 		if err != nil {
 			return err
 		}
+		m.mu.Lock()
+		m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
+		m.mu.Unlock()
 		m.done.Go(func() { u.supervise(ctx, m.root, environment, m.output, m.log) })
 		return nil
 	}
 	return runUserData(ctx, m.UserData, shell{root: m.root, url: m.url, output: m.output, start: start})
 }
 
+// Run runs the program of the machine's service once, with arguments and what it
+// reads, as an operator does who has the service's settings. Its error has what
+// the program printed.
+func (m *Machine) Run(ctx context.Context, stdin io.Reader, arguments ...string) error {
+	m.mu.Lock()
+	s := m.service
+	m.mu.Unlock()
+	if s == nil {
+		return fmt.Errorf("%s has not started its service yet", m.ID)
+	}
+	cmd := exec.Command(s.program, arguments...)
+	cmd.Env = s.environment
+	cmd.Stdin = stdin
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := <-child.Run(ctx, cmd, time.Second); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(s.program), strings.Join(arguments, " "), err, bytes.TrimSpace(output.Bytes()))
+	}
+	return nil
+}
+
 // environment is the unit's own, but for what differs from AWS: where the
-// service listens, and where AWS and the instance's metadata are.
+// service listens, where its load balancer is, and where AWS and the instance's
+// metadata are.
 func (m *Machine) environment(u *unit, metadata string) ([]string, error) {
 	environment, err := u.environment(m.root)
 	if err != nil {
@@ -98,6 +137,8 @@ func (m *Machine) environment(u *unit, metadata string) ([]string, error) {
 	}
 	return append(environment,
 		setting.Listen+"="+m.Addr,
+		setting.MetricsListen+"=127.0.0.1:0", // several machines share this one
+		setting.TrustedProxies+"=127.0.0.0/8",
 		"AWS_ENDPOINT_URL="+m.url,
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata,
 		"AWS_CONFIG_FILE="+os.DevNull,

@@ -186,3 +186,27 @@ func TestMetadata(t *testing.T) {
 	cancel()
 	m.done.Wait()
 }
+
+func TestProgramOfTheServiceIsRunOnce(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "app")
+	script := "#!/bin/sh\nread line\necho \"$SETTING $1 $line\" >\"$OUT\"\n[ \"$1\" = well ] || { echo refused >&2; exit 3; }\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	m := &Machine{Instance: emulator.Instance{ID: "i-1"}}
+	if err := m.Run(t.Context(), nil, "well"); err == nil || !strings.Contains(err.Error(), "i-1 has not started its service yet") {
+		t.Errorf("before the boot: got %v", err)
+	}
+	m.service = &service{program, []string{"SETTING=a", "OUT=" + out}}
+	if err := m.Run(t.Context(), strings.NewReader("secret\n"), "well"); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(out); err != nil || string(got) != "a well secret\n" {
+		t.Errorf("it was run with %q, %v", got, err)
+	}
+	err := m.Run(t.Context(), strings.NewReader("secret\n"), "badly")
+	if err == nil || !strings.Contains(err.Error(), "app badly: exit status 3: refused") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v, want what the program said", err)
+	}
+}

@@ -31,7 +31,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import buckets, control, customs, groups, models, stacks, tables
+    from . import balancers, buckets, control, customs, entries, groups, models, stacks, tables
 
     models.install()
     stacks.install()
@@ -39,6 +39,8 @@ def main() -> None:
     buckets.install(options.replication_delay)
     customs.install()
     groups.install()
+    balancers.install()
+    entries.install()
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, code="-", size="-") -> None:

@@ -1,16 +1,18 @@
 """What the local cloud asks of the emulator beside AWS's own calls, as JSON:
 
 GET  /archipelago/accepted   resources that were accepted, not emulated
-GET  /archipelago/fleet      instances, load balancers and endpoint groups
+GET  /archipelago/fleet      instances, functions, load balancers and endpoint groups
 GET  /archipelago/refreshes  the last instance refresh of each group
 GET  /archipelago/playing    what the program that plays the fleets last said, as below
 PUT  /archipelago/playing    {"deployment": the number below that it follows,
-                              "health": {instance id: "healthy" or "unhealthy"},
+                              "health": {instance id or function ARN: "healthy" or "unhealthy"},
                               "url": the way in, "regions": {region: URL of its load balancer}}
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
+PUT  /archipelago/failing    {region: [service, ...]}, which answer 503 from now on
 """
 
 import json
+import re
 
 from . import fleet, groups, models
 
@@ -24,6 +26,9 @@ def wrap(app):
     def wrapped(environ, start_response):
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
+            if fails(environ):
+                start_response("503 Service Unavailable", [])
+                return []
             return app(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         answer = ANSWERS[path.removeprefix(PREFIX)](body)
@@ -57,10 +62,30 @@ def deployed(body):
     return fleet.deployment
 
 
+# failing are the services that answer 503, by region.
+failing: dict[str, list[str]] = {}
+
+# A signature's scope: key, date, region, service.
+SCOPE = re.compile(r"Credential=[^/]*/[^/]*/([^/]*)/([^/]*)/")
+
+
+def fails(environ):
+    """Whether a call is to a service that is made to fail in the call's region."""
+    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return bool(scope) and scope[2] in failing.get(scope[1], [])
+
+
+def fail(body):
+    global failing
+    failing = json.loads(body)
+    return failing
+
+
 ANSWERS = {
     "accepted": accepted,
     "fleet": fleet.fleet,
     "refreshes": lambda _: list(groups.refreshes.values()),
     "playing": playing,
     "deployed": deployed,
+    "failing": fail,
 }

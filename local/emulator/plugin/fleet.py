@@ -1,13 +1,14 @@
-"""What is deployed of machines, load balancers and entries, in one answer: what
-the program that plays them asks for several times a second."""
+"""What is deployed of machines, functions, load balancers and entries, in one
+answer: what the program that plays them asks for several times a second."""
 
 import base64
 
 from moto.autoscaling.models import autoscaling_backends
+from moto.awslambda.models import lambda_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
-from . import groups, models
+from . import entries, groups
 
 
 # deployment counts the deployments that the CDK CLI has completed.
@@ -21,15 +22,9 @@ def fleet(_):
         "deployment": deployment,
         "regions": regions,
         "instances": list(instances()),
+        "functions": list(functions()),
         "loadBalancers": list(load_balancers()),
-        "endpointGroups": [
-            {
-                "region": r.properties["EndpointGroupRegion"],
-                "loadBalancers": [c["EndpointId"] for c in r.properties.get("EndpointConfigurations", [])],
-            }
-            for r in list(models.accepted.values())
-            if r.resource_type == "AWS::GlobalAccelerator::EndpointGroup"
-        ],
+        "endpointGroups": list(entries.endpoint_groups()),
     }
 
 
@@ -65,20 +60,74 @@ def role_arn(account, group):
     return iam_backends[account]["aws"].get_instance_profile_by_arn(profile_arn).roles[0].arn
 
 
+def functions():
+    """Those whose code is a program: CDK's own are JavaScript, and played in customs.py."""
+    for _, region, backend in backends(lambda_backends):
+        for function in list(backend.list_functions()):
+            if function.run_time.startswith("provided"):
+                yield {
+                    "arn": function.function_arn,
+                    "name": function.function_name,
+                    "region": region,
+                    "role": function.role,
+                    "handler": function.handler,
+                    "environment": function.environment_vars,
+                    "memory": int(function.memory_size),
+                    "timeout": int(function.timeout),
+                    "bucket": function.code["S3Bucket"],
+                    "key": function.code["S3Key"],
+                }
+
+
 def load_balancers():
     for _, region, backend in backends(elbv2_backends):
         for balancer in list(backend.load_balancers.values()):
-            for group in list(backend.target_groups.values()):
-                if balancer.arn in group.load_balancer_arns:
-                    yield {
-                        "arn": balancer.arn,
-                        "region": region,
-                        "targets": list(group.targets),
-                        "path": group.health_check_path,
-                        "status": group.matcher["HttpCode"],
-                        "interval": int(group.health_check_interval_seconds),
-                        "timeout": int(group.health_check_timeout_seconds),
-                        "healthyAfter": int(group.healthy_threshold_count),
-                        "unhealthyAfter": int(group.unhealthy_threshold_count),
-                        "deregistrationDelay": int(group.attributes["deregistration_delay.timeout_seconds"]),
-                    }
+            yield {
+                "arn": balancer.arn,
+                "region": region,
+                "groups": [
+                    target_group(group)
+                    for group in list(backend.target_groups.values())
+                    if balancer.arn in group.load_balancer_arns
+                ],
+                "rules": list(rules(balancer)),
+            }
+
+
+def target_group(group):
+    return {
+        "arn": group.arn,
+        "type": group.target_type,
+        "targets": list(group.targets),
+        "path": group.health_check_path,
+        "status": group.matcher["HttpCode"],
+        "interval": int(group.health_check_interval_seconds),
+        "timeout": int(group.health_check_timeout_seconds),
+        "healthyAfter": int(group.healthy_threshold_count),
+        "unhealthyAfter": int(group.unhealthy_threshold_count),
+        "deregistrationDelay": int(group.attributes["deregistration_delay.timeout_seconds"]),
+    }
+
+
+def rules(balancer):
+    """The listeners' rules that send requests to a target group, the default one last."""
+    for listener in list(balancer.listeners.values()):
+        ordered = sorted(listener.rules.values(), key=lambda r: (r.priority == "default", r.priority))
+        for rule in ordered:
+            for action in rule.actions:
+                if action.type == "forward":
+                    yield {"paths": paths(rule), "group": forward_to(action.data)}
+
+
+def paths(rule):
+    return [
+        value
+        for condition in rule.conditions
+        if condition["Field"] == "path-pattern"
+        for value in condition.get("PathPatternConfig", condition)["Values"]
+    ]
+
+
+def forward_to(action):
+    """The target group of a forward action, in the shorter form or the longer one."""
+    return action.get("TargetGroupArn") or action["ForwardConfig"]["TargetGroups"][0]["TargetGroupArn"]

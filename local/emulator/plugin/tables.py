@@ -1,7 +1,10 @@
 """DynamoDB global tables: one table object that every replica's region serves."""
 
+import functools
+import threading
+
 from moto.core.common_models import CloudFormationModel
-from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import Table
 
 from . import models
@@ -65,5 +68,23 @@ class GlobalTable(CloudFormationModel):
             dynamodb_backends[account_id][region].tables.pop(self.table.name, None)
 
 
+# writing is held by one write at a time.
+writing = threading.RLock()
+
+
+def alone(write):
+    """moto looks whether a condition holds and then writes, and its server has
+    threads: without this, two of them may find the same condition to hold."""
+
+    @functools.wraps(write)
+    def one_at_a_time(*args, **kwargs):
+        with writing:
+            return write(*args, **kwargs)
+
+    return one_at_a_time
+
+
 def install():
+    for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
+        setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
     models.emulated["AWS::DynamoDB::GlobalTable"] = GlobalTable

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/local/cloud"
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+)
+
+// lighthouses takes eu-west-1 through what darkens an island. await waits until
+// users of an address are answered by a region.
+func lighthouses(t *testing.T, running cloud.Running, await func(address, region string)) {
+	const region = "eu-west-1"
+	machines := fleetOf(t, running, region)
+	unharmed := func(t *testing.T) {
+		t.Helper()
+		if after := fleetOf(t, running, region); !slices.Equal(after, machines) {
+			t.Errorf("the fleet was %v and is %v: a dark island keeps its machines", machines, after)
+		}
+		if err := allHealthy(t, running, len(machines)); err != nil {
+			t.Error(err)
+		}
+	}
+	fail := func(t *testing.T, failing emulator.Failing) {
+		t.Helper()
+		if err := (emulator.Control{URL: running.Emulator}).Fail(t.Context(), failing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for service, part := range map[string]string{"dynamodb": "table", "s3": "photos"} {
+		t.Run("users move away from an island that loses its "+part+", and come back", func(t *testing.T) {
+			fail(t, emulator.Failing{region: {service}})
+			await(running.URL, "us-east-1")
+			look := lookAt(t, running, region)
+			if look.status != http.StatusServiceUnavailable || look.Parts[part] == "ok" || look.Failing != 1 {
+				t.Errorf("the lighthouse says %+v, want that only %q fails", look, part)
+			}
+			unharmed(t)
+			fail(t, emulator.Failing{})
+			await(running.URL, region)
+			unharmed(t)
+		})
+	}
+	t.Run("an operator drains an island, and ends it", func(t *testing.T) {
+		makeDrain(t, running, "REGION="+region)
+		await(running.URL, "us-east-1")
+		if look := lookAt(t, running, region); look.status != http.StatusServiceUnavailable || !look.Drained || look.Failing != 0 {
+			t.Errorf("the lighthouse says %+v, want it drained and well", look)
+		}
+		await(running.Regions[region], region) // users who are there are still answered
+		makeDrain(t, running, "REGION="+region, "OFF=1")
+		await(running.URL, region)
+		unharmed(t)
+	})
+}
+
+// look is what a lighthouse says.
+type look struct {
+	status  int
+	Drained bool
+	Failing int
+	Parts   map[string]string
+}
+
+// lookAt asks a region's lighthouse, through its load balancer.
+func lookAt(t *testing.T, running cloud.Running, region string) look {
+	t.Helper()
+	a := fetch(t, running.Regions[region]+"/lighthouse")
+	l := look{status: a.status}
+	if err := json.Unmarshal(a.body, &l); err != nil {
+		t.Fatalf("%v: %s", err, a.body)
+	}
+	return l
+}
+
+// awsCLI stands in for the AWS CLI, which nothing else here needs.
+const awsCLI = `#!/bin/sh
+unset AWS_PROFILE # the tool itself takes an empty one for none
+exec "$PYTHON" - "$@" <<'END'
+import argparse, boto3
+p = argparse.ArgumentParser()
+p.add_argument("words", nargs=2)
+for option in "region", "name", "type", "value":
+    p.add_argument("--" + option, required=True)
+p.add_argument("--overwrite", action="store_true")
+o = p.parse_args()
+assert o.words == ["ssm", "put-parameter"], o.words
+boto3.client("ssm", o.region).put_parameter(Name=o.name, Type=o.type, Value=o.value, Overwrite=o.overwrite)
+END
+`
+
+// makeDrain runs the operator's command against the emulator.
+func makeDrain(t *testing.T, running cloud.Running, arguments ...string) {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte(awsCLI), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make", append([]string{"drain"}, arguments...)...)
+	cmd.Dir = "../.."
+	cmd.Env = append(append(os.Environ(), emulator.Environment(running.Emulator)...), fmt.Sprintf("PATH=%s:%s", bin, os.Getenv("PATH")))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make drain: %v\n%s", err, out)
+	}
+}

@@ -1,0 +1,70 @@
+"""Entries: which load balancers users are sent to, by an accelerator or by the
+records of a domain, and the certificates that a domain has."""
+
+from moto.acm.models import acm_backends
+from moto.core.common_models import CloudFormationModel
+from moto.elbv2.models import elbv2_backends
+
+from . import models
+
+GROUP = "AWS::GlobalAccelerator::EndpointGroup"
+RECORD = "AWS::Route53::RecordSet"
+
+
+def install():
+    models.emulated["AWS::CertificateManager::Certificate"] = Certificate
+    # moto's own asks for a hosted zone, which is there before the deployment.
+    models.emulated[RECORD] = type("Record", (models.Generic,), {"resource_type": RECORD})
+
+
+class Certificate(CloudFormationModel):
+    """One that is proved at once."""
+
+    def __init__(self, arn):
+        self.physical_resource_id = arn
+
+    @staticmethod
+    def cloudformation_name_type():
+        return ""
+
+    @staticmethod
+    def cloudformation_type():
+        return "AWS::CertificateManager::Certificate"
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        return cls(
+            acm_backends[account_id][region_name].request_certificate(
+                domain_name=cloudformation_json["Properties"]["DomainName"],
+                idempotency_token=None,
+                subject_alt_names=[],
+                tags=[],
+            )
+        )
+
+    def delete(self, account_id, region_name):
+        acm_backends[account_id][region_name].delete_certificate(self.physical_resource_id)
+
+
+def endpoint_groups():
+    """The regions that take users, with their load balancers."""
+    for r in list(models.accepted.values()):
+        if r.resource_type == GROUP and int(r.properties.get("TrafficDialPercentage", 100)) > 0:
+            yield {
+                "region": r.properties["EndpointGroupRegion"],
+                "loadBalancers": [c["EndpointId"] for c in r.properties.get("EndpointConfigurations", [])],
+            }
+        if r.resource_type == RECORD and "Region" in r.properties:
+            yield {
+                "region": r.properties["Region"],
+                "loadBalancers": list(named(r.properties["AliasTarget"]["DNSName"])),
+            }
+
+
+def named(dns_name):
+    """The ARN of the load balancer that has a name."""
+    for regions in list(elbv2_backends.values()):
+        for backend in list(regions.values()):
+            for balancer in list(backend.load_balancers.values()):
+                if balancer.dns_name == dns_name:
+                    yield balancer.arn
