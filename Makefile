@@ -8,6 +8,8 @@ PORT ?= 8080
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
+# NAME is the deployment that `make drain` is about.
+NAME ?= archipelago
 # DIST is where `make dist` puts the service.
 DIST ?= dist
 # PYTHON runs the emulator and cfn-lint. `make setup` makes the virtual
@@ -16,25 +18,45 @@ export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/pyt
 
 .DEFAULT_GOAL := help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## deploy all islands into an AWS emulator on this machine and serve them
 	@go build -o dist/up ./cmd/up
 	@exec dist/up -port $(PORT) $(ARGS)
 
-test: setup dist ## run every test
+test: setup dist browser ## run every test; dist/artifacts has the browser's screenshots
 	go vet ./...
-	go test -race ./service/... ./cmd/directory/...
-	go test -count=1 . ./stacks/... ./constructs/... ./local/... ./cmd/up/...
+	go test -race $$(go list ./service/... | grep -v browsertest) ./cost/... ./cmd/directory/... ./cmd/lighthouse/... ./cmd/cost/...
+	mkdir -p $(DIST)/artifacts
+	go test -race -count=1 -artifacts -outputdir $(DIST)/artifacts ./service/web/browsertest
+	go test -count=1 . ./stacks/... ./constructs/... ./local/... ./cmd/up/... ./cmd/ami/...
 
-run: ## start the service alone, on an embedded store
+run: ## start the service alone, on an embedded store, with an account
+	@go run ./cmd/directory user add --if-none admin
 	@go run ./cmd/directory
 
 synth: setup ## write the CloudFormation templates to cdk.out
 	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
 
+ami: ## pin AWS's latest image of every region in cdk.json
+	@go run ./cmd/ami
+
 diff: setup ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
 	@if test -n "$$AWS_PROFILE$$AWS_ACCESS_KEY_ID"; then cdk diff --no-notices; else go run ./cmd/up -diff $(ARGS); fi
+
+permissions: setup ## write docs/permissions.md: who may do what
+	go test -run TestPermissionsPageIsCurrent . -update
+
+cost: setup ## estimate the bill of a month; another configuration's with SETTINGS='-c …'
+	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT) $(SETTINGS) >/dev/null
+	@go run ./cmd/cost
+
+drain: ## move users away from REGION=…; back with OFF=1
+	@test -n "$(REGION)" || { echo 'make drain: name the region: make drain REGION=eu-west-1, and the same with OFF=1 to end it' >&2; exit 1; }
+	@command -v aws >/dev/null || { echo 'make drain: it needs the AWS CLI' >&2; exit 1; }
+	@aws ssm put-parameter --region $(REGION) --name /$(NAME)/island/drained --type String --overwrite \
+		--value $(if $(OFF),false,true) >/dev/null
+	@echo '$(NAME) in $(REGION) is $(if $(OFF),no longer drained,drained): users move within a minute or two'
 
 lint: setup dist ## check code and templates
 	gofmt -l $$(git ls-files "*.go") | (! grep .)
@@ -54,16 +76,27 @@ node_modules/.package-lock.json: package-lock.json
 		echo 'make setup: npm could not fetch the CDK CLI: is there a network?' >&2; exit 1; }
 	@touch $@
 
+browser: ## install Chromium, which the browser tests drive
+	@command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; } || { \
+		echo 'make browser: the browser tests need chromium: install it, on Debian by: sudo apt-get install chromium' >&2; exit 1; }
+
 .venv: requirements.txt
 	@python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt || { rm -rf .venv; \
 		echo 'make setup: the emulator could not be fetched: it needs Python 3.11 with venv, and a network' >&2; exit 1; }
 
-# The service for every architecture that an instance may have. The same source
-# gives the same bytes, so an unchanged service deploys nothing.
+# The service and the functions, for every architecture that they may run on. The
+# same source gives the same bytes, so an unchanged service deploys nothing.
 dist:
 	@for arch in arm64 amd64; do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOFLAGS= go build -trimpath -buildvcs=false \
 			-ldflags='-s -w' -o $(DIST)/directory.linux-$$arch ./cmd/directory || exit 1; \
 	done
+	@for arch in arm64/aarch64 amd64/x86_64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$${arch%/*} GOFLAGS= go build -trimpath -buildvcs=false \
+			-ldflags='-s -w' -tags lambda.norpc -o $(DIST)/lighthouse/lighthouse.$${arch#*/} ./cmd/lighthouse || exit 1; \
+	done
+	@install -m 0755 cmd/lighthouse/bootstrap $(DIST)/lighthouse/
 
-.PHONY: help .venv up test run synth diff lint bench setup dist
+.PHONY: help .venv up test run synth ami diff permissions cost drain lint bench setup browser dist
