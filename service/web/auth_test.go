@@ -72,13 +72,13 @@ func wantSignedIn(t *testing.T, h http.Handler, session string, want bool) {
 
 func TestSignInAndOut(t *testing.T) {
 	s := newSite(t, nil).as(t, "")
-	res, body := s.get("/employees/new")
+	res, _ := s.get("/employees/new")
 	wantStatus(t, res, http.StatusSeeOther)
 	address := res.Header.Get("Location")
 	if address != "/sign-in?next=%2Femployees%2Fnew" {
 		t.Errorf("asked to sign in at %q", address)
 	}
-	res, body = s.get(address)
+	res, body := s.get(address)
 	wantStatus(t, res, http.StatusOK)
 	wantText(t, body, `name="next" value="/employees/new"`, `type="password"`, `autocomplete="current-password"`)
 

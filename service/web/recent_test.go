@@ -191,14 +191,14 @@ func TestAnswerMayBeSentBack(t *testing.T) {
 
 func TestETags(t *testing.T) {
 	s := newSite(t, nil)
-	res, body := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	res, _ := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
 	path, first := res.Header.Get("Location"), res.Header.Get("ETag")
 	if first != `"1"` {
 		t.Errorf("the first version's ETag is %q", first)
 	}
 	res, _ = s.do(http.MethodGet, path, "", "", "If-None-Match", first)
 	wantStatus(t, res, http.StatusNotModified)
-	res, body = s.do(http.MethodPatch, path, "application/json", `{"location": "Rome"}`, "If-Match", first)
+	res, body := s.do(http.MethodPatch, path, "application/json", `{"location": "Rome"}`, "If-Match", first)
 	wantStatus(t, res, http.StatusOK)
 	wantText(t, body, `"fullName":"Ada"`, `"location":"Rome"`, `"jobTitle":"Analyst"`, `"badges":["linux"]`, `"version":2`)
 	for name, test := range map[string]struct {
