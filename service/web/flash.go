@@ -48,7 +48,7 @@ func (s *Server) setFlash(w http.ResponseWriter, r *http.Request, code string) {
 
 // flash is what a request brings to say, or "".
 func (s *Server) flash(r *http.Request) string {
-	if len(r.Header["Cookie"]) == 0 {
+	if !mayBring(r, clearFlashCookie) { // a part of the other name
 		return ""
 	}
 	cookie, err := r.Cookie(s.flashCookie(r, "").Name)

@@ -101,7 +101,7 @@ func (s *Server) identify(next http.Handler) http.Handler {
 // token returns the id of the session that a request brings, or "". One that
 // anybody on the way could have read is none.
 func (s *Server) token(r *http.Request) string {
-	if len(r.Header["Cookie"]) == 0 || s.inTheClear(r) {
+	if !mayBring(r, clearCookie) || s.inTheClear(r) {
 		return ""
 	}
 	cookie, err := r.Cookie(s.cookieName(r))
@@ -109,6 +109,17 @@ func (s *Server) token(r *http.Request) string {
 		return ""
 	}
 	return cookie.Value
+}
+
+// mayBring tells whether cookies have to be parsed to find the one whose name
+// holds name: most requests bring one of several, or none.
+func mayBring(r *http.Request, name string) bool {
+	for _, line := range r.Header["Cookie"] {
+		if strings.Contains(line, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) cookieName(r *http.Request) string {

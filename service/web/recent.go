@@ -44,6 +44,9 @@ func (s *Server) wrote(ctx context.Context, id string) {
 
 // recent are the ids of the employees that the browser changed lately.
 func recent(r *http.Request) []string {
+	if !mayBring(r, recentCookie) {
+		return nil
+	}
 	cookie, err := r.Cookie(recentCookie)
 	if err != nil {
 		return nil
