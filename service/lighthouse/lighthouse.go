@@ -78,6 +78,12 @@ func start(ctx context.Context, check Check) (wait func() error) {
 		case err := <-done:
 			return err
 		case <-ctx.Done():
+		}
+		// It may have answered while another check was waited for.
+		select {
+		case err := <-done:
+			return err
+		default:
 			return fmt.Errorf("no answer in %s", time.Since(begun).Round(100*time.Millisecond))
 		}
 	}
