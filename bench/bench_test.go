@@ -4,7 +4,6 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -133,12 +132,7 @@ func BenchmarkService(b *testing.B) {
 // startService starts the service once and ends it. It returns the time to the
 // first answer and the resident memory, in kB, a second later.
 func startService(b *testing.B, binary string) (time.Duration, float64) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := freeAddress(b)
 	cmd := exec.Command(binary)
 	cmd.Env = []string{"LISTEN=" + address, "DATA_DIR=" + b.TempDir()}
 	start := time.Now()

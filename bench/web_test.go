@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,12 +67,7 @@ type server struct {
 // serve starts a program with LISTEN and an environment, and waits for an answer.
 func serve(b *testing.B, program string, environment ...string) *server {
 	b.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := freeAddress(b)
 	cmd := exec.Command(program)
 	cmd.Env = append([]string{"LISTEN=" + address, "PATH=" + os.Getenv("PATH")}, environment...)
 	// The access log goes where a unit's goes: to a pipe that somebody reads.
