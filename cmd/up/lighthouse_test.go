@@ -75,7 +75,7 @@ func lookAt(t *testing.T, running cloud.Running, region string) look {
 	a := fetch(t, running.Regions[region]+"/lighthouse")
 	l := look{status: a.status}
 	if err := json.Unmarshal(a.body, &l); err != nil {
-		t.Fatalf("%v: %s", err, a.body)
+		t.Fatalf("the lighthouse answers %d, %v: %s", a.status, err, a.body)
 	}
 	return l
 }

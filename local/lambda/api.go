@@ -6,38 +6,33 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 )
 
 // runtimeAPI is what a function's runtime asks for its events. Source: AWS
 // Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
-func (f *Function) runtimeAPI() http.Handler {
-	var count atomic.Int64
+func (v *environment) runtimeAPI() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case e := <-f.events:
-			e.id = strconv.FormatInt(count.Add(1), 10)
-			f.mu.Lock()
-			f.running[e.id] = e
-			f.mu.Unlock()
+		case e := <-v.events:
+			id, deadline := v.begin(e)
 			w.Header().Set("Content-Type", "application/json")
-			w.Header().Set("Lambda-Runtime-Aws-Request-Id", e.id)
-			w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(e.deadline.UnixMilli(), 10))
-			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", f.ARN)
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", id)
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
+			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", v.ARN)
 			_, _ = w.Write(e.payload)
 		case <-r.Context().Done():
 		}
 	})
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) {
-		f.finish(w, r, func(payload []byte) result { return result{payload: payload} })
+		v.finish(w, r, func(payload []byte) result { return result{payload: payload} })
 	})
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
-		f.finish(w, r, func(payload []byte) result { return result{err: functionError(payload)} })
+		v.finish(w, r, func(payload []byte) result { return result{err: functionError(payload)} })
 	})
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, r *http.Request) {
 		payload, _ := io.ReadAll(io.LimitReader(r.Body, maxPayload))
-		f.log.Printf("the function did not start: %v", functionError(payload))
+		v.log.Printf("the function did not start: %v", functionError(payload))
 		w.WriteHeader(http.StatusAccepted)
 	})
 	return mux
@@ -46,21 +41,16 @@ func (f *Function) runtimeAPI() http.Handler {
 // maxPayload is the largest answer that a function may give, in bytes.
 const maxPayload = 6 << 20
 
-func (f *Function) finish(w http.ResponseWriter, r *http.Request, outcome func([]byte) result) {
+func (v *environment) finish(w http.ResponseWriter, r *http.Request, outcome func([]byte) result) {
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	f.mu.Lock()
-	e := f.running[r.PathValue("id")]
-	delete(f.running, r.PathValue("id"))
-	f.mu.Unlock()
-	if e == nil {
+	if !v.end(r.PathValue("id"), outcome(payload)) {
 		http.Error(w, `{"errorType": "InvalidRequestID"}`, http.StatusBadRequest)
 		return
 	}
-	e.result <- outcome(payload)
 	w.WriteHeader(http.StatusAccepted)
 }
 

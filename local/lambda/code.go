@@ -14,6 +14,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
+// fetchOnce fetches the code unless an environment has done so.
+func (f *Function) fetchOnce(ctx context.Context) error {
+	f.fetching.Lock()
+	defer f.fetching.Unlock()
+	if f.fetched {
+		return nil
+	}
+	err := f.fetch(ctx)
+	f.fetched = err == nil
+	return err
+}
+
 // fetch unpacks the function's code, as it was deployed, into its folder.
 func (f *Function) fetch(ctx context.Context) error {
 	client := s3.New(s3.Options{

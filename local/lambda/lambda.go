@@ -26,35 +26,40 @@ import (
 // ErrTimedOut is the result of an event that took longer than the function may.
 var ErrTimedOut = errors.New("the function took longer than its time limit")
 
-// restartAfter is how long a function that ended waits for its next start.
+var errStopped = errors.New("the function was stopped")
+
+// restartAfter is how long an environment that ended waits for its next start.
 const restartAfter = 100 * time.Millisecond
 
-// Function is a Lambda function with one environment: it handles one event
-// after the other.
+// maxEnvironments is how many events a function handles at once; more of them
+// wait.
+const maxEnvironments = 5
+
+// Function is a Lambda function. It has one environment, and another one
+// whenever an event finds none that is idle.
 type Function struct {
 	emulator.Function
 
 	url    string // the emulator's
 	root   string // where its code is
-	api    string // host and port of its runtime API
 	output io.Writer
 	log    *log.Logger
 	events chan *event
 
-	mu      sync.Mutex
-	running map[string]*event // by id
-	kill    context.CancelFunc
+	fetching     sync.Mutex
+	fetched      bool
+	mu           sync.Mutex
+	environments int
 
+	ctx    context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
 // event is one invocation.
 type event struct {
-	id       string
-	payload  []byte
-	deadline time.Time
-	result   chan result // takes one
+	payload []byte
+	result  chan result // takes one
 }
 
 type result struct {
@@ -65,33 +70,25 @@ type result struct {
 // Start fetches function's code into a folder below dir, and returns at once.
 // What the function prints is written to output.
 func Start(function emulator.Function, url, dir string, output io.Writer) (*Function, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &Function{
 		Function: function,
 		url:      url,
 		root:     filepath.Join(dir, function.Region+"."+function.Name),
-		api:      listener.Addr().String(),
 		output:   output,
 		log:      log.New(output, function.Name+" in "+function.Region+" ", log.Lmsgprefix),
 		events:   make(chan *event),
-		running:  map[string]*event{},
-		kill:     func() {},
+		ctx:      ctx,
 		cancel:   cancel,
 	}
-	server := &http.Server{Handler: f.runtimeAPI(), ReadHeaderTimeout: 5 * time.Second}
-	f.done.Go(func() { _ = server.Serve(listener) })
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	f.done.Go(func() { f.supervise(ctx) })
-	return f, nil
+	return f, f.grow()
 }
 
 // Stop ends the function and waits until nothing of it is left.
 func (f *Function) Stop() {
-	f.cancel()
+	f.mu.Lock()
+	f.cancel() // from here on it does not grow
+	f.mu.Unlock()
 	f.done.Wait()
 	if err := os.RemoveAll(f.root); err != nil {
 		f.log.Print(err)
@@ -99,46 +96,115 @@ func (f *Function) Stop() {
 }
 
 // Invoke hands the function one event and returns its answer. An answer that
-// takes longer than the function's time limit ends the function's environment,
-// as on AWS; so does, here, a caller that leaves.
+// takes longer than the function's time limit ends the environment, as on AWS;
+// a caller that leaves does not.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	limit := time.Duration(f.Timeout) * time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrTimedOut)
-	defer cancel()
-	e := &event{payload: payload, deadline: time.Now().Add(limit), result: make(chan result, 1)}
+	e := &event{payload: payload, result: make(chan result, 1)}
 	select {
 	case f.events <- e:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	default:
+		if err := f.grow(); err != nil {
+			return nil, err
+		}
+		select {
+		case f.events <- e:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-f.ctx.Done():
+			return nil, errStopped
+		}
 	}
 	select {
 	case r := <-e.result:
 		return r.payload, r.err
 	case <-ctx.Done():
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.kill()
 		return nil, context.Cause(ctx)
+	case <-f.ctx.Done():
+		return nil, errStopped
 	}
+}
+
+// grow starts another environment, unless there are enough.
+func (f *Function) grow() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ctx.Err() != nil {
+		return errStopped
+	}
+	if f.environments == maxEnvironments {
+		return nil
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	f.environments++
+	v := &environment{Function: f, api: listener.Addr().String()}
+	server := &http.Server{Handler: v.runtimeAPI(), ReadHeaderTimeout: 5 * time.Second}
+	f.done.Go(func() { _ = server.Serve(listener) })
+	context.AfterFunc(f.ctx, func() { _ = server.Close() })
+	f.done.Go(func() { v.supervise(f.ctx) })
+	return nil
+}
+
+// environment handles one event after the other.
+type environment struct {
+	*Function
+	api string // host and port of its runtime API
+
+	mu      sync.Mutex
+	handled *event // what it is at
+	id      int64  // of the last one
+	kill    context.CancelFunc
+}
+
+// begin remembers what the environment is at, and for how long it may.
+func (v *environment) begin(e *event) (id string, deadline time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.handled = e
+	v.id++
+	limit := time.Duration(v.Timeout) * time.Second
+	time.AfterFunc(limit, func() { v.expire(e) })
+	return strconv.FormatInt(v.id, 10), time.Now().Add(limit)
+}
+
+// expire ends the environment if it is still at e.
+func (v *environment) expire(e *event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.handled == e {
+		v.handled = nil
+		e.result <- result{err: ErrTimedOut}
+		v.kill()
+	}
+}
+
+// end gives the result of what the environment is at. It tells whether that is
+// the event of the id.
+func (v *environment) end(id string, r result) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.handled == nil || id != strconv.FormatInt(v.id, 10) {
+		return false
+	}
+	v.handled.result <- r
+	v.handled = nil
+	return true
 }
 
 // supervise fetches the code and runs it until ctx ends, and again whenever it
 // ends by itself.
-func (f *Function) supervise(ctx context.Context) {
-	fetched := false
+func (v *environment) supervise(ctx context.Context) {
 	for {
-		var err error
-		if !fetched {
-			err = f.fetch(ctx)
-			fetched = err == nil
-		}
+		err := v.fetchOnce(ctx)
 		if err == nil {
-			err = f.run(ctx)
+			err = v.run(ctx)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		f.log.Printf("the function ended: %v", err)
+		v.log.Printf("the function ended: %v", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -148,60 +214,60 @@ func (f *Function) supervise(ctx context.Context) {
 }
 
 // run runs the function's bootstrap once. What it was at is then lost.
-func (f *Function) run(ctx context.Context) error {
-	environment, err := f.environment(ctx)
+func (v *environment) run(ctx context.Context) error {
+	variables, err := v.variables(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f.mu.Lock()
-	f.kill = cancel
-	f.mu.Unlock()
-	cmd := exec.Command(filepath.Join(f.root, "bootstrap"))
-	cmd.Dir = f.root
-	cmd.Env = environment
-	cmd.Stdout, cmd.Stderr = f.output, f.output
+	v.mu.Lock()
+	v.kill = cancel
+	v.mu.Unlock()
+	cmd := exec.Command(filepath.Join(v.root, "bootstrap"))
+	cmd.Dir = v.root
+	cmd.Env = variables
+	cmd.Stdout, cmd.Stderr = v.output, v.output
 	err = <-child.Run(ctx, cmd, 0)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for id, e := range f.running {
-		delete(f.running, id)
-		e.result <- result{err: fmt.Errorf("the function ended before it answered: %v", err)}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.handled != nil {
+		v.handled.result <- result{err: fmt.Errorf("the function ended before it answered: %v", err)}
+		v.handled = nil
 	}
 	return err
 }
 
-// environment is what AWS gives a function, and where AWS is.
-func (f *Function) environment(ctx context.Context) ([]string, error) {
+// variables are what AWS gives a function, and where AWS is.
+func (v *environment) variables(ctx context.Context) ([]string, error) {
 	client := sts.New(sts.Options{
-		Region: f.Region, BaseEndpoint: &f.url,
+		Region: v.Region, BaseEndpoint: &v.url,
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 	})
-	out, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &f.Role, RoleSessionName: &f.Name})
+	out, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &v.Role, RoleSessionName: &v.Name})
 	if err != nil {
 		return nil, err
 	}
-	environment := []string{
+	variables := []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",
-		"LAMBDA_TASK_ROOT=" + f.root,
-		"_HANDLER=" + f.Handler,
-		"AWS_LAMBDA_RUNTIME_API=" + f.api,
-		"AWS_LAMBDA_FUNCTION_NAME=" + f.Name,
+		"LAMBDA_TASK_ROOT=" + v.root,
+		"_HANDLER=" + v.Handler,
+		"AWS_LAMBDA_RUNTIME_API=" + v.api,
+		"AWS_LAMBDA_FUNCTION_NAME=" + v.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(f.Memory),
-		"AWS_REGION=" + f.Region,
-		"AWS_DEFAULT_REGION=" + f.Region,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(v.Memory),
+		"AWS_REGION=" + v.Region,
+		"AWS_DEFAULT_REGION=" + v.Region,
 		"AWS_ACCESS_KEY_ID=" + *out.Credentials.AccessKeyId,
 		"AWS_SECRET_ACCESS_KEY=" + *out.Credentials.SecretAccessKey,
 		"AWS_SESSION_TOKEN=" + *out.Credentials.SessionToken,
-		"AWS_ENDPOINT_URL=" + f.url,
+		"AWS_ENDPOINT_URL=" + v.url,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
-	for name, value := range f.Environment {
-		environment = append(environment, name+"="+value)
+	for name, value := range v.Environment {
+		variables = append(variables, name+"="+value)
 	}
-	return environment, nil
+	return variables, nil
 }

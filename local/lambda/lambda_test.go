@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 			os.Exit(3)
 		case "hang":
 			select {}
+		case "dawdle":
+			time.Sleep(600 * time.Millisecond)
 		}
 		deadline, _ := ctx.Deadline()
 		return map[string]string{
@@ -179,7 +181,22 @@ func TestFunction(t *testing.T) {
 	if _, err := f.Invoke(ctx, []byte(`{"Do": "hang"}`)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("an event whose caller leaves: got %v", err)
 	}
-	works()
+	works() // meanwhile, in another environment
+}
+
+// A function handles events at once, and each has its time limit for itself.
+func TestEventsAtOnce(t *testing.T) {
+	f, _ := deploy(t)
+	f.Timeout = 1
+	var all sync.WaitGroup
+	for range 2 * maxEnvironments {
+		all.Go(func() {
+			if _, err := f.Invoke(t.Context(), []byte(`{"Do": "dawdle"}`)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestCodeStaysInItsFolder(t *testing.T) {
