@@ -27,6 +27,25 @@ func TestNATGatewayInEachZone(t *testing.T) {
 	count(template, "AWS::EC2::VPCGatewayAttachment", 1)
 }
 
+// TestNetworkKeepsItsInternetGateway: a VPC takes one, so an update that makes a
+// subnet public, or private, must not bring another.
+func TestNetworkKeepsItsInternetGateway(t *testing.T) {
+	gateways := func(props network.Props) (ids []string) {
+		for _, kind := range []string{"AWS::EC2::InternetGateway", "AWS::EC2::VPCGatewayAttachment"} {
+			for id := range *networkOf(props).FindResources(&kind, nil) {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
+	want := gateways(network.Props{})
+	for name, props := range map[string]network.Props{"public": {Public: true}, "NAT": {NAT: true}} {
+		if diff := cmp.Diff(want, gateways(props)); diff != "" {
+			t.Errorf("%s (-private +%s):\n%s", name, name, diff)
+		}
+	}
+}
+
 // endpointResources are what the endpoint of a service lets through, by action.
 func endpointResources(t *testing.T, template assertions.Template, service string) map[string][]string {
 	t.Helper()

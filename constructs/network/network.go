@@ -4,7 +4,6 @@
 package network
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -82,7 +81,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	if props.Public || props.NAT {
 		network.Internet = vpc.InternetConnectivityEstablished()
 	} else {
-		network.Internet = attachInternetGateway(this, vpc)
+		network.Internet = attachInternetGateway(vpc)
 	}
 	if props.LogsBucket != "" {
 		vpc.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
@@ -131,12 +130,12 @@ func natGateways(props Props) *float64 {
 
 // attachInternetGateway makes the gateway that Vpc leaves out when every subnet
 // is isolated. Source: AWS Global Accelerator, "Requirements for endpoints with
-// client IP address preservation".
-func attachInternetGateway(scope constructs.Construct, vpc awsec2.Vpc) constructs.IDependable {
-	gateway := awsec2.NewCfnInternetGateway(scope, jsii.String("InternetGateway"), &awsec2.CfnInternetGatewayProps{
-		Tags: &[]*awscdk.CfnTag{{Key: jsii.String("Name"), Value: scope.Node().Path()}},
-	})
-	return awsec2.NewCfnVPCGatewayAttachment(scope, jsii.String("InternetGatewayAttachment"), &awsec2.CfnVPCGatewayAttachmentProps{
+// client IP address preservation". Its ids are those that Vpc gives its own: a
+// VPC takes one gateway, so another one could not be attached in an update that
+// makes a subnet public.
+func attachInternetGateway(vpc awsec2.Vpc) constructs.IDependable {
+	gateway := awsec2.NewCfnInternetGateway(vpc, jsii.String("IGW"), nil)
+	return awsec2.NewCfnVPCGatewayAttachment(vpc, jsii.String("VPCGW"), &awsec2.CfnVPCGatewayAttachmentProps{
 		VpcId:             vpc.VpcId(),
 		InternetGatewayId: gateway.Ref(),
 	})
