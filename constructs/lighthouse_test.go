@@ -57,9 +57,30 @@ func TestLighthouseIsATargetGroupOfItsOwn(t *testing.T) {
 	})
 	has(template, "AWS::ElasticLoadBalancingV2::ListenerRule", properties{
 		"Actions": []any{assertions.Match_ObjectLike(&properties{
-			"TargetGroupArn": properties{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^LighthouseTargets"))},
+			"TargetGroupArn": properties{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^LoadBalancerAlbLighthouse"))},
 		})},
 	})
+}
+
+// TestReplacedLoadBalancerHasOtherTargetGroups: a target group belongs to one
+// load balancer, so the old one's groups cannot be the new one's in an update.
+func TestReplacedLoadBalancerHasOtherTargetGroups(t *testing.T) {
+	groups := func(public bool) assertions.Template {
+		return lighthouseTemplate(t, func(p *lighthouse.Props) {
+			scope := awscdk.Stack_Of(p.LoadBalancer.ALB)
+			scope.Node().TryRemoveChild(jsii.String("LoadBalancer"))
+			p.LoadBalancer = loadbalancer.New(scope, "LoadBalancer", loadbalancer.Props{
+				Network: p.Network, Public: public, Port: 8080, HealthPath: "/livez",
+			})
+		})
+	}
+	kind := "AWS::ElasticLoadBalancingV2::TargetGroup"
+	public := *groups(true).FindResources(&kind, nil)
+	for id := range *groups(false).FindResources(&kind, nil) {
+		if _, both := public[id]; both {
+			t.Errorf("%s is a target group of the internal and of the public load balancer", id)
+		}
+	}
 }
 
 // TestUsersDoNotReachTheLighthouse: whoever could keep the function busy could

@@ -71,7 +71,7 @@ const concurrency = 5
 func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 	this := constructs.NewConstruct(scope, &id)
 	function := newFunction(this, props)
-	targets := elb.NewApplicationTargetGroup(this, jsii.String("Targets"), &elb.ApplicationTargetGroupProps{
+	targets := elb.NewApplicationTargetGroup(props.LoadBalancer.ALB, &id, &elb.ApplicationTargetGroupProps{
 		TargetType: elb.TargetType_LAMBDA,
 		HealthCheck: &elb.HealthCheck{
 			Enabled:                 jsii.Bool(true), // off by default for a function

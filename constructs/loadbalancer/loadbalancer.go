@@ -38,7 +38,8 @@ type Props struct {
 
 // LoadBalancer takes an island's requests to its fleet.
 type LoadBalancer struct {
-	// ALB is the load balancer itself.
+	// ALB is the load balancer itself. Further target groups are placed below it,
+	// so that they are replaced with it.
 	ALB elb.ApplicationLoadBalancer
 	// Listener takes users' requests to Targets; what is to go elsewhere has a
 	// rule there.
@@ -77,7 +78,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		// sees the world too.
 		securityGroup.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(port)), jsii.String("users"), nil)
 	}
-	alb := elb.NewApplicationLoadBalancer(this, jsii.String("Alb"), &elb.ApplicationLoadBalancerProps{
+	alb := elb.NewApplicationLoadBalancer(this, jsii.String(albID(props.Public)), &elb.ApplicationLoadBalancerProps{
 		Vpc:                     props.Network.VPC,
 		VpcSubnets:              props.Network.LoadBalancer,
 		InternetFacing:          &props.Public,
@@ -97,8 +98,8 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		alb.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))
 		alb.SetAttribute(jsii.String("access_logs.s3.bucket"), &props.LogsBucket)
 	}
-	alb.Node().AddDependency(props.Network.Internet)
-	targets := elb.NewApplicationTargetGroup(this, jsii.String("Targets"), &elb.ApplicationTargetGroupProps{
+	alb.Node().DefaultChild().Node().AddDependency(props.Network.Internet)
+	targets := elb.NewApplicationTargetGroup(alb, jsii.String("Targets"), &elb.ApplicationTargetGroupProps{
 		Vpc:        props.Network.VPC,
 		TargetType: elb.TargetType_INSTANCE,
 		Protocol:   elb.ApplicationProtocol_HTTP,
@@ -117,6 +118,17 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	balancer := &LoadBalancer{ALB: alb, Targets: targets, SecurityGroup: securityGroup}
 	balancer.listen(this, props)
 	return balancer
+}
+
+// albID is the id of the load balancer, below which are its target groups. A
+// group belongs to one load balancer, so one that is replaced, because Public
+// changed, needs other groups than the one that is there until the update ends
+// (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/780).
+func albID(public bool) string {
+	if public {
+		return "PublicAlb"
+	}
+	return "Alb"
 }
 
 // listen takes users' requests to the targets: over HTTPS, to which HTTP
