@@ -31,7 +31,7 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
 			Service: fleet.Service{Name: "directory"},
 		}),
-		Min: 2, Max: 6, Burstable: true, Table: "employees", Index: "byName", Bucket: bucketOf,
+		Burstable: true, Table: "employees", Index: "byName", Bucket: bucketOf,
 	}
 	if change != nil {
 		change(&props)
@@ -84,6 +84,33 @@ func TestEveryAlarmSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// TestBoundsAreThoseOfTheMoment: a schedule changes them, and a fleet of a fixed
+// size is no news at its maximum.
+func TestBoundsAreThoseOfTheMoment(t *testing.T) {
+	found := alarms(watchedRegion(t, nil))
+	for name, want := range map[string]struct {
+		expression string
+		metrics    []string
+	}{
+		"FewHosts":  {"IF(healthy < least, 1, 0)", []string{"GroupMinSize", "HealthyHostCount"}},
+		"AtMaximum": {"IF(inService >= most AND most > least, 1, 0)", []string{"GroupInServiceInstances", "GroupMaxSize", "GroupMinSize"}},
+	} {
+		var expression any
+		var metrics []string
+		for _, m := range found[name]["Metrics"].([]any) {
+			if query := m.(properties); query["MetricStat"] == nil {
+				expression = query["Expression"]
+			} else {
+				metrics = append(metrics, query["MetricStat"].(properties)["Metric"].(properties)["MetricName"].(string))
+			}
+		}
+		slices.Sort(metrics)
+		if expression != want.expression || !slices.Equal(metrics, want.metrics) {
+			t.Errorf("%s compares %v by %v, want %v by %s", name, metrics, expression, want.metrics, want.expression)
+		}
+	}
+}
+
 // TestWhatRings is the whole list, with what silence means to each.
 func TestWhatRings(t *testing.T) {
 	found := alarms(watchedRegion(t, nil))
@@ -96,8 +123,8 @@ func TestWhatRings(t *testing.T) {
 		"Latency":             {"GreaterThanThreshold", 2, "notBreaching"},
 		"NoHosts":             {"LessThanThreshold", 1, "breaching"},
 		"Dark":                {"GreaterThanThreshold", 0, "breaching"},
-		"FewHosts":            {"LessThanThreshold", 2, "notBreaching"},
-		"AtMaximum":           {"GreaterThanThreshold", 5.5, "notBreaching"},
+		"FewHosts":            {"GreaterThanThreshold", 0, "notBreaching"},
+		"AtMaximum":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"Busy":                {"GreaterThanThreshold", 85, "notBreaching"},
 		"SurplusCredits":      {"GreaterThanThreshold", 0, "notBreaching"},
 		"Throttled":           {"GreaterThanThreshold", 0, "notBreaching"},

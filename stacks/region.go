@@ -124,8 +124,6 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Regions:      c.RegionNames(),
 		LoadBalancer: balancer,
 		Fleet:        machines,
-		Min:          c.Fleet.Min,
-		Max:          c.Fleet.Max,
 		Burstable:    c.Fleet.burstable(),
 		Table:        names.EmployeesTable(),
 		Index:        tables.EmployeesIndex,

@@ -60,6 +60,16 @@ func ofGroup(namespace, name, group, region, statistic, label string) awscloudwa
 	return metric(namespace, name, map[string]string{"AutoScalingGroupName": group}, region, every(minute, statistic, label))
 }
 
+// holds is 1 in each minute in which a comparison of metrics holds, and else 0.
+func holds(comparison string, of map[string]awscloudwatch.IMetric) awscloudwatch.IMetric {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression:   jsii.String("IF(" + comparison + ", 1, 0)"),
+		Label:        &comparison,
+		Period:       minute(),
+		UsingMetrics: &of,
+	})
+}
+
 // search finds a metric in a region whose resources' full names only that
 // region knows: what looks like term is part of them.
 func search(region, schema, term, name, statistic, label string) awscloudwatch.IMetric {

@@ -1,7 +1,6 @@
 package observability
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
@@ -28,8 +27,6 @@ type RegionProps struct {
 	LoadBalancer *loadbalancer.LoadBalancer
 	// Fleet is this region's. Its guard is one of the alarms. Required.
 	Fleet *fleet.Fleet
-	// Min and Max are the fleet's bounds. Required.
-	Min, Max int
 	// Burstable tells that the fleet's instances run on CPU credits. Default: false.
 	Burstable bool
 	// Table is the name of the employees table, and Index of its index. Required.
@@ -113,13 +110,25 @@ func (r *region) watchIsland() {
 // watchFleet rings when the fleet is too small, too busy or too dear.
 func (r *region) watchFleet() {
 	group := *r.Fleet.Group.AutoScalingGroupName()
+	// The bounds are those of the moment: a schedule changes them.
+	bound := func(name string) awscloudwatch.IMetric {
+		return ofGroup("AWS/AutoScaling", name, group, r.name, "Minimum", "")
+	}
 	r.alarm("FewHosts", alarm{
-		anchor: "too-few-instances", says: fmt.Sprintf("Fewer than %d instances are healthy", r.Min),
-		metric: r.LoadBalancer.Targets.Metrics().HealthyHostCount(every(minute, "Minimum", "")), below: float64(r.Min), periods: 10, breaching: 10,
+		anchor: "too-few-instances", says: "Fewer instances are healthy than the fleet's minimum",
+		metric: holds("healthy < least", map[string]awscloudwatch.IMetric{
+			"healthy": r.LoadBalancer.Targets.Metrics().HealthyHostCount(every(minute, "Minimum", "")),
+			"least":   bound("GroupMinSize"),
+		}), above: 0, periods: 10, breaching: 10,
 	})
 	r.alarm("AtMaximum", alarm{
-		anchor: "fleet-at-its-maximum", says: fmt.Sprintf("The fleet has held its maximum, %d instances", r.Max),
-		metric: ofGroup("AWS/AutoScaling", "GroupInServiceInstances", group, r.name, "Minimum", ""), above: float64(r.Max) - 0.5, periods: 15, breaching: 15,
+		anchor: "fleet-at-its-maximum", says: "The fleet has held its maximum",
+		// A fleet of a fixed size is always at its maximum.
+		metric: holds("inService >= most AND most > least", map[string]awscloudwatch.IMetric{
+			"inService": bound("GroupInServiceInstances"),
+			"least":     bound("GroupMinSize"),
+			"most":      bound("GroupMaxSize"),
+		}), above: 0, periods: 15, breaching: 15,
 	})
 	r.alarm("Busy", alarm{
 		anchor: "fleet-busy", says: "The fleet's CPU is busier than 85 %",
