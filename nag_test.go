@@ -35,7 +35,7 @@ var suppressions = []suppression{
 	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d+:instance/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"Only with ssm: an instance's agent registers itself, and the instance's id is not known before it starts."},
 	{`AwsSolutions-IAM5\[Resource::\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
-		"Only with ssm: the actions of ssmmessages that open a session know no resources."},
+		"Only with ssm and logs: the actions of ssmmessages that open a session, and cloudwatch:PutMetricData, know no resources. The latter is bound to our namespace."},
 }
 
 // matches tells whether s is about a finding.

@@ -1,7 +1,11 @@
 package constructs_test
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
@@ -130,6 +134,100 @@ func TestSessionsAreOffUnlessAskedFor(t *testing.T) {
 	}
 	if !actions(newFleet(t, func(p *fleet.Props) { p.Sessions = true }))[open] {
 		t.Errorf("a fleet with sessions may not %s", open)
+	}
+}
+
+// userData is the script of a fleet's instances.
+func userData(template assertions.Template) string {
+	for _, r := range *template.FindResources(str("AWS::EC2::LaunchTemplate"), nil) {
+		data := (*r)["Properties"].(properties)["LaunchTemplateData"].(properties)
+		script, _ := data["UserData"].(properties)["Fn::Base64"].(string)
+		return script
+	}
+	return ""
+}
+
+func TestAgentWritesItsLogAndMetricsOnly(t *testing.T) {
+	template := newFleet(t, func(p *fleet.Props) { p.Agent = &fleet.Agent{LogGroup: "/test/service", Deployment: "test"} })
+	statement := func(s properties) {
+		t.Helper()
+		has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+			"Statement": assertions.Match_ArrayWith(&[]any{s}),
+		})})
+	}
+	statement(properties{
+		"Action": []any{"logs:CreateLogStream", "logs:PutLogEvents"}, "Effect": "Allow",
+		"Resource": "arn:aws:logs:eu-west-1:123456789012:log-group:/test/service:*",
+	})
+	statement(properties{
+		"Action": "cloudwatch:PutMetricData", "Effect": "Allow", "Resource": "*",
+		"Condition": properties{"StringEquals": properties{"cloudwatch:namespace": "Archipelago"}},
+	})
+}
+
+// TestAgentSendsOneMetricOfAllInstances: memory has no dimension but the
+// deployment, the disk's others are dropped, and none is asked of EC2.
+func TestAgentSendsOneMetricOfAllInstances(t *testing.T) {
+	script := userData(newFleet(t, func(p *fleet.Props) { p.Agent = &fleet.Agent{LogGroup: "/test/service", Deployment: "test"} }))
+	_, rest, _ := strings.Cut(script, "cat >/etc/archipelago/agent.json <<'END'\n")
+	text, _, found := strings.Cut(rest, "\nEND\n")
+	if !found {
+		t.Fatalf("no configuration of the agent in\n%s", script)
+	}
+	type input struct {
+		Measurement []string
+		Append      map[string]string `json:"append_dimensions"`
+		Dropped     []string          `json:"drop_original_metrics"`
+	}
+	var c struct {
+		Agent struct {
+			Region       string
+			OmitHostname bool `json:"omit_hostname"`
+		}
+		Metrics struct {
+			Namespace  string
+			Append     map[string]string         `json:"append_dimensions"`
+			Aggregated [][]string                `json:"aggregation_dimensions"`
+			Collected  struct{ Mem, Disk input } `json:"metrics_collected"`
+		}
+		Logs struct {
+			Collected struct {
+				Files struct {
+					List []struct {
+						Path  string `json:"file_path"`
+						Group string `json:"log_group_name"`
+					} `json:"collect_list"`
+				}
+			} `json:"logs_collected"`
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if c.Agent.Region != "eu-west-1" || !c.Agent.OmitHostname || c.Metrics.Append != nil || c.Metrics.Namespace != "Archipelago" {
+		t.Errorf("got %+v", c)
+	}
+	ours := map[string]string{"Deployment": "test"}
+	mem, disk := c.Metrics.Collected.Mem, c.Metrics.Collected.Disk
+	if !maps.Equal(mem.Append, ours) || !maps.Equal(disk.Append, ours) || !slices.Equal(mem.Measurement, []string{"mem_used_percent"}) {
+		t.Errorf("got %+v and %+v", mem, disk)
+	}
+	if len(mem.Dropped) > 0 || !slices.Equal(disk.Dropped, disk.Measurement) ||
+		len(c.Metrics.Aggregated) != 1 || !slices.Equal(c.Metrics.Aggregated[0], []string{"Deployment"}) {
+		t.Errorf("want the disk's metric aggregated and dropped, and memory as it is; got %+v", c.Metrics)
+	}
+	list := c.Logs.Collected.Files.List
+	if len(list) != 1 || list[0].Group != "/test/service" || !strings.Contains(script, "StandardOutput=truncate:"+list[0].Path+"\nLimitFSIZE=") {
+		t.Errorf("want the file that the log's unit writes, got %+v", list)
+	}
+}
+
+// TestUserDataWithoutAnAgentHasNothingOfIt: an option that is off replaces no
+// instance.
+func TestUserDataWithoutAnAgentHasNothingOfIt(t *testing.T) {
+	script := userData(newFleet(t, nil))
+	if script == "" || strings.Contains(script, "agent") || !strings.HasSuffix(strings.TrimSpace(script), "systemctl enable --now directory.service") {
+		t.Errorf("got %s", script)
 	}
 }
 

@@ -31,7 +31,7 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
 			Service: fleet.Service{Name: "directory"},
 		}),
-		Burstable: true, Table: "employees", Index: "byName", Bucket: bucketOf,
+		Burstable: true, Agent: true, Table: "employees", Index: "byName", Bucket: bucketOf,
 	}
 	if change != nil {
 		change(&props)
@@ -126,6 +126,8 @@ func TestWhatRings(t *testing.T) {
 		"FewHosts":            {"GreaterThanThreshold", 0, "notBreaching"},
 		"AtMaximum":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"Busy":                {"GreaterThanThreshold", 85, "notBreaching"},
+		"Memory":              {"GreaterThanThreshold", 90, "notBreaching"},
+		"Disk":                {"GreaterThanThreshold", 85, "notBreaching"},
 		"SurplusCredits":      {"GreaterThanThreshold", 0, "notBreaching"},
 		"Throttled":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"TableLagTouseast1":   {"GreaterThanThreshold", 60_000, "missing"},

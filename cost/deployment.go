@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type Region struct {
 	CompositeAlarms     int
 	LooksEvery          int // seconds between two of a lighthouse's health checks; 0 is no lighthouse
 	LighthouseMemoryMiB int
+	Agents              bool // each instance sends its log and metrics to CloudWatch
 }
 
 // Read reads the templates that a synth wrote to dir.
@@ -113,6 +115,7 @@ type properties struct {
 	LaunchTemplateData struct {
 		Monitoring          struct{ Enabled bool }
 		BlockDeviceMappings []struct{ Ebs struct{ VolumeSize int } }
+		UserData            json.RawMessage
 	}
 	// A load balancer's.
 	Scheme  string
@@ -157,6 +160,7 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 			return err
 		}
 		r.Monitored = p.LaunchTemplateData.Monitoring.Enabled
+		r.Agents = bytes.Contains(p.LaunchTemplateData.UserData, []byte("amazon-cloudwatch-agent"))
 		for _, device := range p.LaunchTemplateData.BlockDeviceMappings {
 			r.VolumeGB += device.Ebs.VolumeSize
 		}

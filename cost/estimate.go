@@ -40,8 +40,10 @@ const (
 	uploadsPerRequest  = 0.001
 	uploadBytes        = 300e3 // with its thumbnail
 	uploadObjects      = 2
-	monitoringMetrics  = 7 // of an instance
-	replicationMetrics = 4 // of a rule
+	monitoringMetrics  = 7   // of an instance
+	replicationMetrics = 4   // of a rule
+	logBytes           = 350 // of a request's line, with the 26 that CloudWatch counts for itself
+	agentMetrics       = 2   // of a fleet
 )
 
 // What a lighthouse's look takes.
@@ -139,6 +141,9 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	add(times(instances, "volume", float64(r.VolumeGB)), "their volumes")
 	if r.Monitored {
 		add(times(instances, "metric", monitoringMetrics), "their metrics by the minute")
+	}
+	if r.Agents {
+		add(requests*logBytes/gb*price("logs")+agentMetrics*price("metric"), "their log and agents' metrics")
 	}
 	add(times(r.LoadBalancers, "load balancer", hours)+times(r.LoadBalancers, "load balancer unit", hours*units(requests)), "load balancer")
 	add(times(r.PublicAddresses, "public address", hours), "public addresses")

@@ -40,6 +40,9 @@ func (n Names) LogsBucket(region string) string {
 	return fmt.Sprintf("%s-logs-%s-%s", n.Name, n.Account, region)
 }
 
+// ServiceLog is the log group, one in each region, of what instances log.
+func (n Names) ServiceLog() string { return "/" + n.Name + "/service" }
+
 // EmployeesTable is the global table of employees and accounts.
 func (n Names) EmployeesTable() string { return n.Name + "-employees" }
 

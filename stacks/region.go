@@ -66,6 +66,7 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		RequestsPerTarget:     c.Fleet.RequestsPerTarget,
 		Schedule:              c.Fleet.schedule(),
 		Unguarded:             !c.Fleet.Guard,
+		Agent:                 agent(c),
 		Sessions:              c.SSM,
 		Service: fleet.Service{
 			Name:     "directory",
@@ -129,8 +130,17 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Index:        tables.EmployeesIndex,
 		Strong:       c.Consistency == ConsistencyStrong,
 		Bucket:       names.PhotosBucket,
+		Agent:        c.Logs,
 		Emails:       c.Alarms,
 	})
 	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
 	return stack
+}
+
+// agent is what each instance sends to CloudWatch.
+func agent(c Config) *fleet.Agent {
+	if !c.Logs {
+		return nil
+	}
+	return &fleet.Agent{LogGroup: c.Names().ServiceLog(), Deployment: c.Name}
 }

@@ -20,6 +20,11 @@ func newStorage(app awscdk.App, c Config, region Region) awscdk.Stack {
 		Name:    names.LogsBucket(region.Name),
 		Protect: c.Protect,
 	})
+	// It is there without `logs` too: to switch them off must not delete any.
+	logs.NewGroup(stack, "ServiceLog", logs.GroupProps{
+		Name:    names.ServiceLog(),
+		Protect: c.Protect,
+	})
 	photos.NewBucket(stack, "Photos", photos.BucketProps{
 		Name:    names.PhotosBucket(region.Name),
 		Logs:    logsBucket,

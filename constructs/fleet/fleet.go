@@ -50,6 +50,9 @@ type Props struct {
 	// Unguarded lets a deployment go on while too many requests fail, as it has
 	// to in order to mend a fleet that fails already. Default: false.
 	Unguarded bool
+	// Agent sends the instances' logs and metrics to CloudWatch. Default: nil,
+	// nothing is sent.
+	Agent *Agent
 	// Sessions lets operators open sessions on instances by AWS Systems Manager.
 	// Default: false.
 	Sessions bool
@@ -88,11 +91,14 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 	if props.Sessions {
 		grantSessions(this, role)
 	}
+	if props.Agent != nil {
+		props.Agent.grant(this, role)
+	}
 	template := awsec2.NewLaunchTemplate(this, jsii.String("LaunchTemplate"), &awsec2.LaunchTemplateProps{
 		MachineImage:            image(this, props),
 		Role:                    role,
 		SecurityGroup:           securityGroup(this, props),
-		UserData:                props.Service.userData(this, props.Network, role),
+		UserData:                props.Service.userData(this, props, role),
 		DetailedMonitoring:      jsii.Bool(true), // scaling that sees a minute, not five
 		RequireImdsv2:           jsii.Bool(true),
 		HttpPutResponseHopLimit: jsii.Number(1),

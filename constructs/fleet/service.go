@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/network"
@@ -33,25 +34,34 @@ var userDataScript string
 
 // userData is the script of an instance's first boot. Each binary is a file
 // asset of its own, so that an instance downloads the one it runs.
-func (s Service) userData(scope constructs.Construct, net *network.Network, role awsiam.IRole) awsec2.UserData {
+func (s Service) userData(scope constructs.Construct, props Props, role awsiam.IRole) awsec2.UserData {
 	var cases []string
 	for _, machine := range slices.Sorted(maps.Keys(s.Binaries)) {
 		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
 			Path: jsii.String(s.Binaries[machine]),
 		})
-		grantAssets(asset, net, role)
+		grantAssets(asset, props.Network, role)
 		cases = append(cases, fmt.Sprintf("%s) binary='%s' ;;", machine, *asset.S3ObjectUrl()))
 	}
 	var environment []string
 	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {
 		environment = append(environment, name+"="+s.Environment[name])
 	}
-	script := strings.NewReplacer(
+	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
+	values := []string{
 		"@NAME@", s.Name,
 		"@CASES@", strings.Join(cases, "\n"),
-		"@REGION@", *awscdk.Stack_Of(scope).Region(),
+		"@REGION@", region,
 		"@ENVIRONMENT@", strings.Join(environment, "\n"),
-	).Replace(userDataScript)
+	}
+	if props.Agent != nil {
+		script += agentScript
+		values = append(values,
+			"@PORT@", strconv.Itoa(props.Port),
+			"@HEALTH@", props.LoadBalancer.HealthPath,
+			"@AGENT@", props.Agent.configuration(s.Name, region))
+	}
+	script = strings.NewReplacer(values...).Replace(script)
 	return awsec2.UserData_Custom(&script)
 }
 

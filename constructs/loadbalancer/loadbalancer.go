@@ -48,6 +48,8 @@ type LoadBalancer struct {
 	Targets elb.ApplicationTargetGroup
 	// SecurityGroup is what the fleet admits.
 	SecurityGroup awsec2.ISecurityGroup
+	// HealthPath is where a target says that it can serve.
+	HealthPath string
 	// URL is its address.
 	URL string
 }
@@ -115,7 +117,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		DeregistrationDelay:        awscdk.Duration_Seconds(jsii.Number(30)),
 		LoadBalancingAlgorithmType: elb.TargetGroupLoadBalancingAlgorithmType_LEAST_OUTSTANDING_REQUESTS,
 	})
-	balancer := &LoadBalancer{ALB: alb, Targets: targets, SecurityGroup: securityGroup}
+	balancer := &LoadBalancer{ALB: alb, Targets: targets, SecurityGroup: securityGroup, HealthPath: props.HealthPath}
 	balancer.listen(this, props)
 	return balancer
 }

@@ -1,5 +1,6 @@
-// Package logs gives a region the bucket in which AWS writes its logs: of
-// requests to the load balancer and to buckets, and of the network's flows.
+// Package logs gives a region the bucket in which AWS writes its logs, of
+// requests to the load balancer and to buckets and of the network's flows, and
+// the group in which the service's are kept.
 package logs
 
 import (
@@ -10,7 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// retention is how long logs are kept.
+// retention is how long the bucket's logs are kept.
 const retention = 90 // days
 
 // BucketProps configure a bucket of logs.
@@ -26,10 +27,6 @@ type BucketProps struct {
 // and region may deliver logs, kept for 90 days. It is encrypted with S3's own
 // keys, the only ones with which a load balancer writes.
 func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.Bucket {
-	removal := awscdk.RemovalPolicy_DESTROY
-	if props.Protect {
-		removal = awscdk.RemovalPolicy_RETAIN
-	}
 	bucket := awss3.NewBucket(scope, &id, &awss3.BucketProps{
 		BucketName:        &props.Name,
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
@@ -41,7 +38,7 @@ func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.B
 			Expiration:                          awscdk.Duration_Days(jsii.Number(retention)),
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},
-		RemovalPolicy:     removal,
+		RemovalPolicy:     removal(props.Protect),
 		AutoDeleteObjects: jsii.Bool(!props.Protect),
 	})
 	for _, s := range delivery(bucket) {

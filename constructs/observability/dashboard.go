@@ -105,6 +105,13 @@ func (r *region) dashboard(scope constructs.Construct) {
 				lighthouse(setting.DrainedMetric, r.Deployment, r.name, minute, "drained")),
 		),
 	}
+	if r.Agent {
+		used := func(title, name string) *awscloudwatch.GraphWidgetProps {
+			return graph(title, ofInstances(name, r.Deployment, r.name, "Average", "average"),
+				ofInstances(name, r.Deployment, r.name, "Maximum", "fullest"))
+		}
+		rows = append(rows, row(used("Memory, %", setting.MemoryMetric), used("Disk, %", setting.DiskMetric)))
+	}
 	if len(photoLags) > 0 {
 		lags := []*awscloudwatch.GraphWidgetProps{graph(fmt.Sprintf("Photos, from the others to %s, s", r.name), photoLags...)}
 		if !r.Strong {

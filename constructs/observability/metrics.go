@@ -70,6 +70,12 @@ func holds(comparison string, of map[string]awscloudwatch.IMetric) awscloudwatch
 	})
 }
 
+// ofInstances is one that the instances' agents send, all of them as one metric.
+func ofInstances(name, deployment, region, statistic, label string) awscloudwatch.Metric {
+	return metric(setting.MetricNamespace, name, map[string]string{setting.MetricDimension: deployment}, region,
+		every(minute, statistic, label))
+}
+
 // search finds a metric in a region whose resources' full names only that
 // region knows: what looks like term is part of them.
 func search(region, schema, term, name, statistic, label string) awscloudwatch.IMetric {

@@ -36,6 +36,9 @@ type RegionProps struct {
 	Strong bool
 	// Bucket returns the name of a region's bucket of photos. Required.
 	Bucket func(region string) string
+	// Agent tells that the instances have a CloudWatch agent, which tells their
+	// memory and their disk. Default: false.
+	Agent bool
 	// Emails are the addresses that alarms are sent to. Default: none.
 	Emails []string
 	// Runbook is the address of the page that says what to do. Default: Runbook.
@@ -134,6 +137,16 @@ func (r *region) watchFleet() {
 		anchor: "fleet-busy", says: "The fleet's CPU is busier than 85 %",
 		metric: ofGroup("AWS/EC2", "CPUUtilization", group, r.name, "Average", ""), above: 85, periods: 15, breaching: 15,
 	})
+	if r.Agent {
+		r.alarm("Memory", alarm{
+			anchor: "memory-high", says: "An instance has little memory left",
+			metric: ofInstances(setting.MemoryMetric, r.Deployment, r.name, "Maximum", ""), above: 90, periods: 15, breaching: 15,
+		})
+		r.alarm("Disk", alarm{
+			anchor: "disk-filling", says: "An instance's disk fills",
+			metric: ofInstances(setting.DiskMetric, r.Deployment, r.name, "Maximum", ""), above: 85, periods: 15, breaching: 15,
+		})
+	}
 	if r.Burstable {
 		r.alarm("SurplusCredits", alarm{
 			anchor: "surplus-credits", says: "Instances use more CPU than their type includes, and AWS bills it",

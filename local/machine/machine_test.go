@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,56 @@ import (
 	"github.com/archipelago-cdk/archipelago/local/emulator"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 )
+
+// fleetsUserData is the script of the fleet's instances, with an agent.
+func fleetsUserData(t *testing.T) string {
+	t.Helper()
+	var script strings.Builder
+	for _, name := range []string{"userdata.sh", "agent.sh"} {
+		b, err := os.ReadFile(filepath.Join("../../constructs/fleet", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		script.Write(b)
+	}
+	return strings.NewReplacer(
+		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@ENVIRONMENT@", "A=1",
+		"@PORT@", "8080", "@HEALTH@", "/livez", "@AGENT@", "{}",
+	).Replace(script.String())
+}
+
+// TestAgentComesAfterTheFirstGoodAnswer: and where there is none to install, as
+// here, the boot ends well and the service goes on.
+func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
+	var log bytes.Buffer
+	answers := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /assets/app", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "#!/bin/sh\n") })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		if answers++; answers < 3 {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+		}
+		if strings.Contains(log.String(), "dnf") {
+			t.Errorf("the agent is installed before answer %d", answers)
+		}
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	var units []string
+	err := runUserData(t.Context(), fleetsUserData(t), shell{
+		root: t.TempDir(), url: server.URL, addr: server.Listener.Addr().String(), output: &log,
+		start: func(unit string) error { units = append(units, unit); return nil },
+	})
+	if err != nil {
+		t.Errorf("the boot failed: %v\n%s", err, &log)
+	}
+	if answers != 3 || !strings.Contains(log.String(), "app runs without a CloudWatch agent") {
+		t.Errorf("asked %d times, want 3, and then the agent's failure told:\n%s", answers, &log)
+	}
+	if !slices.Equal(units, []string{"app.service"}) {
+		t.Errorf("the units %q were started", units)
+	}
+}
 
 // boot runs a script and returns what it printed and the units it started.
 func boot(t *testing.T, script string) (root, output string, units []string, err error) {

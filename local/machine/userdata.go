@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,11 +23,15 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
+// requestTimeout bounds a request of the script.
+const requestTimeout = 2 * time.Second
+
 // shell is what user data runs in: bash, with the files below root and those of
 // Amazon Linux's commands that it needs.
 type shell struct {
 	root   string
 	url    string // the emulator's
+	addr   string // where the machine's service listens here
 	output io.Writer
 	start  func(unit string) error
 }
@@ -66,8 +72,8 @@ func (sh shell) open(_ context.Context, path string, flag int, perm fs.FileMode)
 	return os.OpenFile(sh.path(path), flag, perm)
 }
 
-// exec runs a command of the script. One that is not here ends the script with
-// its name, so that user data which needs more is noticed.
+// exec runs a command of the script. One that is not here says so and fails, as
+// in any shell: user data that needs it ends there, and what may fail does.
 func (sh shell) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
 	var err error
@@ -82,6 +88,8 @@ func (sh shell) exec(ctx context.Context, args []string) error {
 		err = os.MkdirAll(sh.path(args[2]), 0o755)
 	case args[0] == "chmod" && len(args) == 3:
 		err = sh.chmod(args[1], args[2])
+	case strings.HasPrefix(line, "curl --silent --fail --output /dev/null "):
+		err = sh.request(ctx, args[len(args)-1])
 	case strings.HasPrefix(line, "aws s3 cp --region ") && len(args) == 7:
 		err = sh.download(ctx, args[4], args[5], args[6])
 	case line == "systemctl daemon-reload":
@@ -125,6 +133,30 @@ func (sh shell) chmod(mode, path string) error {
 		return err
 	}
 	return os.Chmod(sh.path(path), fs.FileMode(m))
+}
+
+// request asks the machine's own service at an address of its loopback.
+func (sh shell) request(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	u.Host = sh.addr
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= http.StatusBadRequest {
+		return errors.New(res.Status)
+	}
+	return nil
 }
 
 // download copies an object to a file.

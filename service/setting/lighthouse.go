@@ -25,7 +25,7 @@ func LighthouseItem(region string) string { return "lighthouse#" + region }
 // and writes in its bucket of photos.
 func LighthouseObject(region string) string { return "lighthouse/" + region }
 
-// The lighthouse's metrics, in the namespace MetricNamespace with the one
+// Metrics of ours, in the namespace MetricNamespace with the one
 // dimension MetricDimension, whose value is the deployment's name.
 const (
 	MetricNamespace = "Archipelago"
@@ -34,4 +34,8 @@ const (
 	FailingMetric = "Failing"
 	// DrainedMetric is 1 while the island is dark because somebody wants it so.
 	DrainedMetric = "Drained"
+	// MemoryMetric and DiskMetric are how much of an instance's memory and of its
+	// disk is used, in percent. Their names are the CloudWatch agent's.
+	MemoryMetric = "mem_used_percent"
+	DiskMetric   = "disk_used_percent"
 )
