@@ -34,6 +34,8 @@ var suppressions = []suppression{
 		"A photo's key is made of its content: all of this prefix, and nothing else in the bucket, are photos."},
 	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d+:instance/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"Only with ssm: an instance's agent registers itself, and the instance's id is not known before it starts."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:logs:[a-z0-9-]+:\d+:log-group:/[a-z0-9-]+/service:\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
+		"Only with logs: the streams of the service's log group, one for each instance, whose id is not known before it starts."},
 	{`AwsSolutions-IAM5\[Resource::\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"Only with ssm and logs: the actions of ssmmessages that open a session, and cloudwatch:PutMetricData, know no resources. The latter is bound to our namespace."},
 }
