@@ -36,7 +36,7 @@ run: ## start the service alone, on an embedded store, with an account
 	@go run ./cmd/directory
 
 synth: setup ## write the CloudFormation templates to cdk.out
-	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
+	@CDK_VALIDATION=true cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
 
 ami: ## pin AWS's latest image of every region in cdk.json
 	@go run ./cmd/ami

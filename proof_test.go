@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 )
 
 // TestTemplatesPassCfnLint runs cfn-lint over the templates of all
@@ -43,6 +46,23 @@ func TestTemplatesPassCfnLint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTemplatesPassCDKsRules: they apply to every configuration that the tests
+// synthesize, none of which would be made if it broke one, as this stack does.
+func TestTemplatesPassCDKsRules(t *testing.T) {
+	each(t, func(*testing.T, string, synthesis) {})
+	context := shippedContext(t)
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
+	awscdk.NewCfnResource(awscdk.NewStack(app, jsii.String("Broken"), nil), jsii.String("Bucket"), &awscdk.CfnResourceProps{
+		Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
+	})
+	defer func() {
+		if recover() == nil {
+			t.Error("a template with an unknown property is made: CDK's rules are off; is CDK_VALIDATION set?")
+		}
+	}()
+	app.Synth(nil)
 }
 
 // stackRegions are where the stacks of an assembly are deployed to.
