@@ -32,6 +32,7 @@ type exchange struct {
 	id       string
 	idHeader [1]string
 	start    time.Time
+	origin
 	// route is the pattern of the route that answers, "" before it is known.
 	route string
 	// account is the name of the account that is signed in, or "".
@@ -92,7 +93,8 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{Context: r.Context(), ResponseWriter: w, start: time.Now(), status: http.StatusOK}
-		x.id = s.newRequestID(r)
+		x.origin = s.originOf(r)
+		x.id = s.newRequestID(r, x.fromProxy)
 		x.idHeader[0] = x.id
 		w.Header()[requestIDHeader] = x.idHeader[:]
 		s.metrics.inFlight.Add(1)
@@ -146,7 +148,7 @@ func (s *Server) logRequest(x *exchange, r *http.Request, took time.Duration) {
 		slog.Int("status", x.status),
 		slog.Int64("bytes", x.bytes),
 		slog.Duration("took", took),
-		slog.String("client", s.client(r)),
+		slog.String("client", x.client.String()),
 	)
 	if x.account != "" {
 		line.AddAttrs(slog.String("account", x.account))
@@ -167,8 +169,8 @@ func cut(s string) string {
 
 // newRequestID is the id that a trusted load balancer gave a request, or else a
 // new one.
-func (s *Server) newRequestID(r *http.Request) string {
-	if trace := r.Header.Get(traceHeader); trace != "" && s.fromProxy(r) {
+func (s *Server) newRequestID(r *http.Request, fromProxy bool) string {
+	if trace := r.Header.Get(traceHeader); trace != "" && fromProxy {
 		if root := traceRoot(trace); root != "" {
 			return root
 		}

@@ -165,7 +165,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := s.endSession(r); err != nil {
 		return err
 	}
-	http.SetCookie(w, s.cookie(r, ""))
+	http.SetCookie(w, sessionCookie(r, ""))
 	s.setFlash(w, r, "signed-out")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -178,7 +178,7 @@ func (s *Server) beginSession(r *http.Request, name, password string) (*http.Coo
 	ctx, cancel := context.WithTimeout(r.Context(), signInWithin)
 	defer cancel()
 	name = strings.ToLower(strings.TrimSpace(name))
-	if err := s.countAttempt(ctx, s.clientAddress(r), name); err != nil {
+	if err := s.countAttempt(ctx, exchangeOf(ctx).client, name); err != nil {
 		return nil, signedInAs{}, err
 	}
 	who, err := s.accounts.SignIn(ctx, name, password)
@@ -192,8 +192,8 @@ func (s *Server) beginSession(r *http.Request, name, password string) (*http.Coo
 	if err != nil {
 		return nil, signedInAs{}, err
 	}
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "signed in", slog.String("account", who.Name), slog.String("client", s.client(r)))
-	return s.cookie(r, token), signedInAs{who.Name, expiry}, nil
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "signed in", slog.String("account", who.Name), slog.String("client", exchangeOf(ctx).client.String()))
+	return sessionCookie(r, token), signedInAs{who.Name, expiry}, nil
 }
 
 // endSession ends the session that a request brings, if it brings one.
@@ -282,7 +282,7 @@ func (s *Server) apiSession(api huma.API) {
 		if err := s.endSession(r); err != nil {
 			return nil, s.problem(ctx, sessionPath, err)
 		}
-		return &signOutOutput{s.cookie(r, "").String()}, nil
+		return &signOutOutput{sessionCookie(r, "").String()}, nil
 	})
 }
 

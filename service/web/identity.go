@@ -104,7 +104,7 @@ func (s *Server) token(r *http.Request) string {
 	if !mayBring(r, clearCookie) || s.inTheClear(r) {
 		return ""
 	}
-	cookie, err := r.Cookie(s.cookieName(r))
+	cookie, err := r.Cookie(cookieName(r))
 	if err != nil || len(cookie.Value) != tokenLength {
 		return ""
 	}
@@ -122,19 +122,20 @@ func mayBring(r *http.Request, name string) bool {
 	return false
 }
 
-func (s *Server) cookieName(r *http.Request) string {
-	if s.overTLS(r) {
+// cookieName is that of the cookie, as the connection lets it be.
+func cookieName(r *http.Request) string {
+	if exchangeOf(r.Context()).overTLS {
 		return secureCookie
 	}
 	return clearCookie
 }
 
-// cookie hands a session's id to the browser, or with none makes it forget the
+// sessionCookie hands a session's id to the browser, or with none makes it forget the
 // one that it has.
-func (s *Server) cookie(r *http.Request, token string) *http.Cookie {
+func sessionCookie(r *http.Request, token string) *http.Cookie {
 	cookie := &http.Cookie{
-		Name: s.cookieName(r), Value: token, Path: "/",
-		MaxAge: int(sessionLifetime.Seconds()), HttpOnly: true, Secure: s.overTLS(r), SameSite: http.SameSiteLaxMode,
+		Name: cookieName(r), Value: token, Path: "/",
+		MaxAge: int(sessionLifetime.Seconds()), HttpOnly: true, Secure: exchangeOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
 	}
 	if token == "" {
 		cookie.MaxAge = -1

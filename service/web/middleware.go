@@ -49,7 +49,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		maps.Copy(h, headers.always)
-		if s.overTLS(r) {
+		if exchangeOf(r.Context()).overTLS {
 			h["Strict-Transport-Security"] = headers.overTLS
 		}
 		island := s.Island()
@@ -95,25 +95,41 @@ func (s *Server) guardCleartext(next http.Handler) http.Handler {
 // inTheClear tells whether a request came over the network without TLS, where
 // that is not allowed.
 func (s *Server) inTheClear(r *http.Request) bool {
-	return !s.AllowCleartext && !s.overTLS(r) && !s.clientAddress(r).IsLoopback()
-}
-
-// overTLS tells whether the client's connection is encrypted.
-func (s *Server) overTLS(r *http.Request) bool {
-	return r.TLS != nil || (r.Header.Get("X-Forwarded-Proto") == "https" && s.fromProxy(r))
+	o := exchangeOf(r.Context()).origin
+	return !s.AllowCleartext && !o.overTLS && !o.client.IsLoopback()
 }
 
 func isRead(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// fromProxy tells whether a request comes from a load balancer that is trusted.
-func (s *Server) fromProxy(r *http.Request) bool {
-	if len(s.TrustedProxies) == 0 {
-		return false
+// origin is where a request comes from.
+type origin struct {
+	// client is the address that a trusted load balancer saw, which is the last
+	// one of its header, since what stands before it the client may have written;
+	// else the peer's. It is the zero one where the header has no address.
+	client netip.Addr
+	// fromProxy tells that the peer is a load balancer that is trusted.
+	fromProxy bool
+	// overTLS tells that the client's connection is encrypted.
+	overTLS bool
+}
+
+// originOf finds out where a request comes from, once for all that ask.
+func (s *Server) originOf(r *http.Request) origin {
+	o := origin{client: peer(r), overTLS: r.TLS != nil}
+	o.fromProxy = slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(o.client) })
+	if !o.fromProxy {
+		return o
 	}
-	address := peer(r)
-	return slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+	o.overTLS = o.overTLS || r.Header.Get("X-Forwarded-Proto") == "https"
+	if lines := r.Header["X-Forwarded-For"]; len(lines) > 0 {
+		last := lines[len(lines)-1]
+		// An address that is none is the zero one.
+		address, _ := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
+		o.client = address.Unmap()
+	}
+	return o
 }
 
 // peer is the address at the connection's other end; the zero one where it is
@@ -125,22 +141,3 @@ func peer(r *http.Request) netip.Addr {
 	}
 	return address.Addr().Unmap()
 }
-
-// clientAddress is the address that a trusted load balancer saw, which is the
-// last one of its header, since what stands before it the client may have
-// written; else the peer's. It is the zero one where the header has no address.
-func (s *Server) clientAddress(r *http.Request) netip.Addr {
-	lines := r.Header["X-Forwarded-For"]
-	if len(lines) == 0 || !s.fromProxy(r) {
-		return peer(r)
-	}
-	last := lines[len(lines)-1]
-	address, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address.Unmap()
-}
-
-// client is the client's address for the log.
-func (s *Server) client(r *http.Request) string { return s.clientAddress(r).String() }
