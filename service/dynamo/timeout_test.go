@@ -2,7 +2,6 @@ package dynamo_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
+	"github.com/archipelago-cdk/archipelago/service/storetest"
 )
 
 // TestCallsEndWithTheirContext: whether DynamoDB is silent or refuses again and
@@ -51,21 +51,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 			"PutHeartbeat":  func(ctx context.Context) error { return sessions.PutHeartbeat(ctx, directory.Heartbeat{Region: "r"}) },
 			"Heartbeats":    func(ctx context.Context) error { _, err := sessions.Heartbeats(ctx); return err },
 		}
-		for call, do := range calls {
-			t.Run(name+"/"+call, func(t *testing.T) {
-				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				defer cancel()
-				start := time.Now()
-				err := do(ctx)
-				if !errors.Is(err, directory.ErrUnavailable) {
-					t.Errorf("got error %v, want %v", err, directory.ErrUnavailable)
-				}
-				if took := time.Since(start); took > 2*time.Second {
-					t.Errorf("it took %s", took)
-				}
-			})
-		}
+		t.Run(name, func(t *testing.T) { storetest.CallsEnd(t, calls) })
 	}
 	// Servers are closed after the calls, and wait for their requests.
 	t.Cleanup(func() { close(silent) })

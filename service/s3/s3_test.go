@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/archipelago-cdk/archipelago/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -131,21 +130,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 			calls["Delete"] = func(ctx context.Context) error { return photos.Delete(ctx, key) }
 			calls["Ping"] = photos.Ping
 		}
-		for call, do := range calls {
-			t.Run(name+"/"+call, func(t *testing.T) {
-				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				defer cancel()
-				start := time.Now()
-				err := do(ctx)
-				if !errors.Is(err, directory.ErrUnavailable) {
-					t.Errorf("got error %v, want %v", err, directory.ErrUnavailable)
-				}
-				if took := time.Since(start); took > 2*time.Second {
-					t.Errorf("it took %s", took)
-				}
-			})
-		}
+		t.Run(name, func(t *testing.T) { storetest.CallsEnd(t, calls) })
 	}
 	// Servers are closed after the calls, and wait for their requests.
 	t.Cleanup(func() { close(over) })

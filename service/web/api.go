@@ -35,16 +35,17 @@ func (f Fields) employee() directory.Employee {
 type record struct {
 	ID string `json:"id,omitempty" readOnly:"true"`
 	Fields
-	PhotoURL string    `json:"photoUrl,omitempty" readOnly:"true" doc:"Address of the photo, on this service; absent where there is none"`
-	Version  int64     `json:"version,omitempty" minimum:"1" doc:"Counts the changes; an update is based on the one it names, here or in If-Match"`
-	Updated  time.Time `json:"updated,omitzero" readOnly:"true" doc:"Time of the last change"`
+	PhotoURL     string    `json:"photoUrl,omitempty" readOnly:"true" doc:"Address of the photo, on this service; absent where there is none"`
+	ThumbnailURL string    `json:"thumbnailUrl,omitempty" readOnly:"true" doc:"Address of the photo as lists show it, on this service; absent where there is none"`
+	Version      int64     `json:"version,omitempty" minimum:"1" doc:"Counts the changes; an update is based on the one it names, here or in If-Match"`
+	Updated      time.Time `json:"updated,omitzero" readOnly:"true" doc:"Time of the last change"`
 }
 
 func recordOf(e directory.Employee) record {
 	return record{
 		ID:       e.ID,
 		Fields:   Fields{FullName: e.FullName, Location: e.Location, JobTitle: e.JobTitle, Badges: e.Badges},
-		PhotoURL: photoURL(e), Version: e.Version, Updated: e.Updated,
+		PhotoURL: photoURL(e), ThumbnailURL: thumbnailURL(e), Version: e.Version, Updated: e.Updated,
 	}
 }
 

@@ -338,11 +338,12 @@ func TestStaleFormIsRefusedAndKept(t *testing.T) {
 
 // record is an employee as the API answers.
 type record struct {
-	ID       string `json:"id"`
-	FullName string `json:"fullName"`
-	PhotoURL string `json:"photoUrl"`
-	Version  int    `json:"version"`
-	Next     string `json:"next"`
+	ID           string `json:"id"`
+	FullName     string `json:"fullName"`
+	PhotoURL     string `json:"photoUrl"`
+	ThumbnailURL string `json:"thumbnailUrl"`
+	Version      int    `json:"version"`
+	Next         string `json:"next"`
 }
 
 func decode(t *testing.T, body string) record {
@@ -365,10 +366,16 @@ func TestAPI(t *testing.T) {
 	if path != "/api/employees/"+e.ID || e.Version != 1 {
 		t.Errorf("got %+v at %q", e, path)
 	}
-	res, body = s.do(http.MethodPut, path+"/photo", "image/png", string(picture(t, 3, 3, png.Encode)))
+	res, body = s.do(http.MethodPut, path+"/photo", "image/png", string(picture(t, 300, 200, png.Encode)))
 	wantStatus(t, res, http.StatusOK)
-	if e = decode(t, body); e.PhotoURL == "" || e.Version != 2 {
+	if e = decode(t, body); e.Version != 2 {
 		t.Errorf("after the photo: %+v", e)
+	}
+	for address, width := range map[string]int{e.PhotoURL: 300, e.ThumbnailURL: 192} {
+		_, photo := s.get(address)
+		if got, _, err := image.DecodeConfig(strings.NewReader(photo)); err != nil || got.Width != width {
+			t.Errorf("%q is %d pixels wide, %v; want %d", address, got.Width, err, width)
+		}
 	}
 	update := strings.Replace(adaJSON, `{"fullName": "Ada"`, `{"version": 2, "fullName": "Ada King"`, 1)
 	res, body = s.do(http.MethodPut, path, "application/json", update)
