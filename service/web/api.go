@@ -252,7 +252,7 @@ func basedOn(ifMatch string, version int64) (int64, error) {
 		return version, nil
 	}
 	named, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(ifMatch, "W/"), `"`), 10, 64)
-	if err != nil || (version != 0 && named != version) {
+	if err != nil || named < 1 || (version != 0 && named != version) {
 		return 0, &statusError{http.StatusPreconditionFailed, "If-Match names no version of this employee: it takes one ETag, as it comes with the employee.", err}
 	}
 	return named, nil
