@@ -99,7 +99,7 @@ func (m *meters) add(key routeKey) routeMeters {
 // methodLabel keeps clients from making up methods.
 func methodLabel(method string) string {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 		return method
 	default:
 		return "other"

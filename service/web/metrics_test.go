@@ -51,12 +51,14 @@ func TestRequestsAreCountedByRoute(t *testing.T) {
 	}
 	s.get("/")
 	s.get("/api/island")
+	s.do(http.MethodPatch, "/api/employees/a", "application/json", "{}")
 	s.do("PROPFIND", "/nothing", "", "")
 	s.do(http.MethodPost, "/employees", "text/plain", "", "Sec-Fetch-Site", "cross-site")
 	wantMetrics(t, scrape(t, s), map[string]string{
 		`directory_http_requests_total{route="/employees/{id}",method="GET",status="4xx"}`:               "3",
 		`directory_http_requests_total{route="/{$}",method="GET",status="2xx"}`:                          "1",
 		`directory_http_requests_total{route="/api/island",method="GET",status="2xx"}`:                   "1",
+		`directory_http_requests_total{route="/api/employees/{id}",method="PATCH",status="4xx"}`:         "1",
 		`directory_http_requests_total{route="/",method="other",status="4xx"}`:                           "1",
 		`directory_http_requests_total{route="none",method="POST",status="4xx"}`:                         "1",
 		`directory_http_request_duration_seconds_count{route="/employees/{id}",method="GET"}`:            "3",

@@ -420,7 +420,8 @@ func TestAPIRefusals(t *testing.T) {
 		"no photo":            {"PUT", e + "/photo", "image/png", "", 400, "required"},
 		"an invalid cursor":   {"GET", "/api/employees?after=%25", "", "", 400, "no such page"},
 		"a page too large":    {"GET", "/api/employees?limit=1000", "", "", 422, "limit"},
-		"a wrong method":      {"PATCH", "/api/employees", "application/json", "{}", 405, "GET, POST"},
+		"a wrong method":      {"PATCH", "/api/employees", "application/json", "{}", 405, "GET, POST."},
+		"another wrong one":   {"POST", e, "application/json", "{}", 405, "GET, PUT, PATCH, DELETE."},
 		"no such address":     {"GET", "/api/nothing", "", "", 404, "no page"},
 	}
 	for name, test := range tests {
