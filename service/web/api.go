@@ -148,6 +148,10 @@ func (s *Server) api(mux *http.ServeMux) {
 	lenient.Unmarshal = unmarshalJSON
 	config.Formats = map[string]huma.Format{"application/json": lenient, "json": lenient}
 	api := humago.New(mux, config)
+	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
+		ctx.SetHeader("Cache-Control", askEachTime[0])
+		next(ctx)
+	})
 
 	s.apiSession(api)
 	register(api, s, http.MethodGet, "/api/employees", "list-employees", "Employees by name, a page at a time", s.apiList)

@@ -397,6 +397,20 @@ func TestWritesNeedAnAccount(t *testing.T) {
 	}
 }
 
+// TestNothingOfPeopleIsKeptOnTheWay: a cache between, which many use, would give
+// what one who is signed in may read to others.
+func TestNothingOfPeopleIsKeptOnTheWay(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.SignedInReads = true })
+	res, _ := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	path := res.Header.Get("Location")
+	for _, address := range []string{"/", strings.TrimPrefix(path, "/api"), "/api/employees", path, "/api/locations", "/api/employees/nobody"} {
+		res, _ := s.get(address)
+		if got := res.Header.Get("Cache-Control"); got != "private, no-cache" {
+			t.Errorf("%s: Cache-Control is %q", address, got)
+		}
+	}
+}
+
 func TestReadsThatNeedAnAccount(t *testing.T) {
 	s := newSite(t, func(o *web.Options) { o.SignedInReads = true })
 	res, _ := s.submit("/employees", ada(), picture(t, 4, 4, encodeJPEG))
