@@ -180,29 +180,37 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) error {
 	return s.renderForm(w, r, sent, err)
 }
 
+// update keeps what was typed whatever comes of it: a form is read before the
+// stores are asked for its employee.
 func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
-	stored, err := s.Employees.Get(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
 	sent, upload, err := s.readForm(r)
 	defer upload.Close()
-	sent.Employee.ID, sent.Employee.Photo = stored.ID, stored.Photo
-	if err == nil {
+	id := r.PathValue("id")
+	stored, storedErr := s.Employees.Get(r.Context(), id)
+	sent.Employee.ID, sent.Employee.Photo = id, stored.Photo
+	if err = errors.Join(err, storedErr); err == nil {
 		sent.Employee, err = s.save(r.Context(), sent.Employee, upload, s.Employees.Update)
 	}
 	if err == nil {
 		s.setFlash(w, r, "saved")
-		http.Redirect(w, r, "/employees/"+stored.ID, http.StatusSeeOther)
+		http.Redirect(w, r, "/employees/"+id, http.StatusSeeOther)
 		return nil
 	}
 	if errors.Is(err, directory.ErrConflict) {
-		now, getErr := s.Employees.Get(r.Context(), stored.ID)
-		if getErr != nil {
-			return getErr
+		if stored, storedErr = s.Employees.Get(r.Context(), id); storedErr != nil {
+			err = storedErr
+		} else {
+			// The next attempt is made knowingly, over what is stored now.
+			sent.Stored, sent.Employee.Version = &stored, stored.Version
 		}
-		// The next attempt is made knowingly, over what is stored now.
-		sent.Stored, sent.Employee.Version = &now, now.Version
+	}
+	if errors.Is(err, directory.ErrNotFound) {
+		sent.Employee.Version, sent.Employee.Photo = 0, directory.Photo{}
+		err = &statusError{http.StatusNotFound, "Someone else deleted this employee meanwhile. Save adds it anew.", err}
+	} else {
+		// A form that did not say its version goes on as one of the first, which
+		// is stale unless it is right.
+		sent.Employee.Version = max(sent.Employee.Version, 1)
 	}
 	return s.renderForm(w, r, sent, err)
 }

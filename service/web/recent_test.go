@@ -244,6 +244,32 @@ func TestDeletionOfWhatChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestEditOfWhatWasDeletedMeanwhile: what was typed is kept, and can be added.
+func TestEditOfWhatWasDeletedMeanwhile(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.submit("/employees", ada(), nil)
+	path := res.Header.Get("Location")
+	s.form(path+"/delete", url.Values{"version": {"1"}})
+	fields := adaWith("Berta Benz")
+	fields.Set("version", "1")
+	res, body := s.submit(path, fields, nil)
+	wantStatus(t, res, http.StatusNotFound)
+	wantText(t, body, "Someone else deleted this employee meanwhile.", `value="Berta Benz"`, `action="/employees"`, `name="key"`)
+	if got := s.names(); len(got) > 0 {
+		t.Errorf("there are %q", got)
+	}
+}
+
+// TestEditThatIsNoFormStaysOne: it does not turn into the form of another.
+func TestEditThatIsNoFormStaysOne(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.submit("/employees", ada(), nil)
+	path := res.Header.Get("Location")
+	res, body := s.do(http.MethodPost, path, "text/plain", "hello")
+	wantStatus(t, res, http.StatusBadRequest)
+	wantText(t, body, `action="`+path+`"`, `name="version" value="1"`)
+}
+
 // TestValidationKeepsTheVersion: a form that comes back for another reason must
 // not become newer by it.
 func TestValidationKeepsTheVersion(t *testing.T) {

@@ -504,10 +504,12 @@ func TestBrokenStore(t *testing.T) {
 			t.Errorf("%s tells of the store: %s", path, body)
 		}
 	}
-	res, body := s.submit("/employees", ada(), nil)
-	wantStatus(t, res, http.StatusServiceUnavailable)
-	wantText(t, body, `value="London"`)
-	res, _ = s.get("/livez")
+	for _, path := range []string{"/employees", "/employees/someone"} {
+		res, body := s.submit(path, ada(), nil)
+		wantStatus(t, res, http.StatusServiceUnavailable)
+		wantText(t, body, `value="London"`, `action="`+path+`"`)
+	}
+	res, _ := s.get("/livez")
 	wantStatus(t, res, http.StatusOK)
 }
 
