@@ -232,7 +232,10 @@ type deletion struct {
 }
 
 func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
-	version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	if err := readSmallForm(w, r); err != nil {
+		return err
+	}
+	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
 	if err != nil || version < 1 {
 		return &statusError{http.StatusBadRequest, "The form's version is no number; open the form anew.", err}
 	}

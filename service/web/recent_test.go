@@ -244,6 +244,23 @@ func TestDeletionOfWhatChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestDeletionOfNoVersion: what is no form of a deletion deletes nothing.
+func TestDeletionOfNoVersion(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.submit("/employees", ada(), nil)
+	path := res.Header.Get("Location") + "/delete"
+	for name, fields := range map[string]url.Values{
+		"none":      nil,
+		"zero":      {"version": {"0"}},
+		"too large": {"version": {"1"}, "more": {strings.Repeat("x", 16<<10)}},
+	} {
+		res, _ := s.form(path, fields)
+		if res.StatusCode != http.StatusBadRequest || len(s.names()) != 1 {
+			t.Errorf("%s: got status %d, and there are %q", name, res.StatusCode, s.names())
+		}
+	}
+}
+
 // TestEditOfWhatWasDeletedMeanwhile: what was typed is kept, and can be added.
 func TestEditOfWhatWasDeletedMeanwhile(t *testing.T) {
 	s := newSite(t, nil)
