@@ -151,6 +151,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	if version > len(migrations) {
 		return fmt.Errorf("it is of version %d, and this program knows versions up to %d: use the program that wrote it, or a later one", version, len(migrations))
 	}
+	if version == len(migrations) {
+		return nil // without a write: on a full disk what is there can be read
+	}
 	for _, migrate := range migrations[version:] {
 		if err := migrate(ctx, tx); err != nil {
 			return err

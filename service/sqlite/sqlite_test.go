@@ -68,6 +68,53 @@ func TestEmployeesOutliveTheProcess(t *testing.T) {
 	}
 }
 
+// TestNobodyElseReadsTheDatabase: not even where the directory was made by
+// somebody who lets them in.
+func TestNobodyElseReadsTheDatabase(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir)
+	files, err := filepath.Glob(filepath.Join(dir, "directory.db*"))
+	if err != nil || len(files) != 3 {
+		t.Fatalf("the database is %q, %v", files, err)
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %o", filepath.Base(file), info.Mode().Perm())
+		}
+	}
+}
+
+// TestOpeningWritesNothing: a service whose disk is full can start, and read.
+func TestOpeningWritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir)
+	if err := first.CreateAccount(t.Context(), directory.Account{Name: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	before := logSize(t, dir)
+	open(t, dir)
+	if after := logSize(t, dir); after != before {
+		t.Errorf("the log grew from %d to %d bytes", before, after)
+	}
+}
+
+// logSize is the size of the database's write-ahead log, in bytes.
+func logSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, "directory.db-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
 // TestAnyDirectory: the database is in the directory, whatever that is called.
 func TestAnyDirectory(t *testing.T) {
 	for _, name := range []string{"a#b", "a?b", "a%23b", "a%b", "ä b"} {

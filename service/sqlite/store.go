@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,9 +34,13 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
 	}
+	path := filepath.Join(dir, "directory.db")
+	if err := makePrivate(path); err != nil {
+		return nil, fmt.Errorf("the database in %s cannot be made: %w", dir, err)
+	}
 	// With a write-ahead log readers never wait for a writer; every commit is
 	// on the disk before it is acknowledged.
-	dsn := "file:" + uriPath.Replace(filepath.Join(dir, "directory.db")) +
+	dsn := "file:" + uriPath.Replace(path) +
 		"?_pragma=busy_timeout(2000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_txlock=immediate"
 	writes, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -53,6 +58,20 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("the database in %s cannot be opened: %w", dir, err), s.Close())
 	}
 	return s, nil
+}
+
+// makePrivate makes an empty database where there is none. SQLite itself would
+// let everybody read it, and it holds hashes of passwords; the files beside it
+// take after it.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // uriPath writes what ends or changes a path in SQLite's addresses. Source: "URI
