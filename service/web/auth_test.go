@@ -577,6 +577,10 @@ func TestOverTLSTheCookieIsTheHosts(t *testing.T) {
 	session, _, _ := strings.Cut(cookie, ";")
 	res, _ = s.as(t, session).do(http.MethodGet, "/employees/new", "", "", over...)
 	wantStatus(t, res, http.StatusOK)
+	res, _ = s.as(t, session).do(http.MethodPost, "/api/employees", "application/json", adaJSON, over...)
+	if recent := res.Header.Get("Set-Cookie"); !strings.HasPrefix(recent, "recent=") || !strings.Contains(recent, "; Secure;") {
+		t.Errorf("the cookie of what changed is %q", recent)
+	}
 	// A cookie that another host, or a page in the clear, may have set is none.
 	res, _ = s.as(t, strings.TrimPrefix(session, "__Host-")).do(http.MethodGet, "/employees/new", "", "", over...)
 	wantStatus(t, res, http.StatusSeeOther)

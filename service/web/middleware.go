@@ -57,7 +57,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		h.Set("X-Instance", island.Instance)
 		if !isRead(r.Method) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			r = withRecent(w, r)
+			r = s.withRecent(w, r)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -23,12 +23,12 @@ const (
 type recentKey struct{}
 
 // withRecent lets a request that writes tell the browser what it wrote.
-func withRecent(w http.ResponseWriter, r *http.Request) *http.Request {
+func (s *Server) withRecent(w http.ResponseWriter, r *http.Request) *http.Request {
 	wrote := func(id string) {
 		ids := append([]string{id}, slices.DeleteFunc(recent(r), func(other string) bool { return other == id })...)
 		http.SetCookie(w, &http.Cookie{
 			Name: recentCookie, Value: strings.Join(ids[:min(len(ids), mostRecent)], "."), Path: "/",
-			MaxAge: recentFor, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			MaxAge: recentFor, HttpOnly: true, Secure: s.overTLS(r), SameSite: http.SameSiteLaxMode,
 		})
 	}
 	return r.WithContext(context.WithValue(r.Context(), recentKey{}, wrote))
