@@ -1,5 +1,7 @@
 package directory
 
+import "strings"
+
 // Badge is something an employee may wear.
 type Badge struct {
 	// ID is what is stored.
@@ -23,6 +25,15 @@ var Badges = []Badge{
 	{"gamepad", "Gamer"},
 	{"bug", "Bug hunter"},
 	{"umbrella", "Seattle fan"},
+}
+
+// badgeIDs lists the ids of Badges, for people.
+func badgeIDs() string {
+	ids := make([]string, 0, len(Badges))
+	for _, b := range Badges {
+		ids = append(ids, b.ID)
+	}
+	return strings.Join(ids, ", ")
 }
 
 // BadgeName returns the name of a badge, and whether there is one.

@@ -102,7 +102,7 @@ func (e Employee) Validate() error {
 	}
 	for _, id := range e.Badges {
 		if _, known := BadgeName(id); !known {
-			invalid.add("badges", fmt.Sprintf("There is no badge %q.", id))
+			invalid.add("badges", fmt.Sprintf("There is no badge %q. There are %s.", id, badgeIDs()))
 		}
 	}
 	if len(invalid.Fields) > 0 {

@@ -24,7 +24,7 @@ type Fields struct {
 	FullName string   `json:"fullName" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
 	Location string   `json:"location" minLength:"1" maxLength:"200" example:"London"`
 	JobTitle string   `json:"jobTitle" minLength:"1" maxLength:"200" example:"Analyst"`
-	Badges   []string `json:"badges,omitempty" doc:"Ids of badges" maxItems:"12"`
+	Badges   []string `json:"badges,omitempty" doc:"Ids of badges, such as bug; one that is not known is answered with all that are" maxItems:"12"`
 }
 
 func (f Fields) employee() directory.Employee {

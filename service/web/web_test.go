@@ -410,7 +410,7 @@ func TestAPIRefusals(t *testing.T) {
 		"an empty field":      {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", "", 1), 422, "body.location"},
 		"a blank field":       {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", " ", 1), 422, "Enter the location."},
 		"an unknown field":    {"POST", "/api/employees", "application/json", `{"salary": 1, ` + adaJSON[1:], 422, "salary"},
-		"an unknown badge":    {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "linux", "pilot", 1), 422, "body.badges"},
+		"an unknown badge":    {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "linux", "pilot", 1), 422, "There are apple, windows, linux, "},
 		"an unknown employee": {"GET", "/api/employees/nobody", "", "", 404, "no such employee"},
 		"update of nobody":    {"PUT", "/api/employees/nobody", "application/json", `{"version": 1, ` + adaJSON[1:], 404, "no such employee"},
 		"no version":          {"PUT", e, "application/json", adaJSON, 428, "If-Match or version"},
