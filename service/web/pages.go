@@ -127,9 +127,7 @@ func (s *Server) renderForm(w http.ResponseWriter, r *http.Request, f form, err 
 		s.logFailure(r.Context(), r.URL.Path, problem)
 		status, f.Message = problem.status, problem.message
 		f.Invalid = fieldsOf(err)
-		if status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", retryAfter)
-		}
+		problem.setHeader(w.Header())
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return s.render(w, r, status, "form", title, f)

@@ -127,9 +127,7 @@ func (s *Server) placeholder(w http.ResponseWriter, r *http.Request, err error) 
 	e := statusOf(err)
 	s.logFailure(r.Context(), r.URL.Path, e)
 	h := w.Header()
-	if e.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", retryAfter)
-	}
+	e.setHeader(h)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "image/svg+xml")
 	w.WriteHeader(e.status)
