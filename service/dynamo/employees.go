@@ -133,6 +133,9 @@ func (s *Employees) Create(ctx context.Context, e directory.Employee) (directory
 
 // Update implements directory.Employees.
 func (s *Employees) Update(ctx context.Context, e directory.Employee) (directory.Employee, error) {
+	if !directory.ValidID(e.ID) {
+		return directory.Employee{}, directory.ErrNotFound
+	}
 	stale := e.Version
 	e.Version, e.Updated = stale+1, s.stamp()
 	item, err := itemOf(e)
@@ -174,6 +177,9 @@ func (s *Employees) unless(ctx context.Context, e directory.Employee) error {
 
 // Delete implements directory.Employees.
 func (s *Employees) Delete(ctx context.Context, id string, version int64) error {
+	if !directory.ValidID(id) {
+		return directory.ErrNotFound
+	}
 	condition, values := "attribute_exists(pk)", attributes(nil)
 	if version != 0 {
 		condition, values = "version = :stale", attributes{":stale": number(version)}

@@ -134,16 +134,18 @@ func testCreateTwice(t *testing.T, s directory.Employees) {
 }
 
 func testUnknown(t *testing.T, s directory.Employees) {
-	e := employee("Nobody")
-	e.Version = 1
-	_, err := s.Get(t.Context(), e.ID)
-	wantError(t, err, directory.ErrNotFound)
-	_, err = s.Update(t.Context(), e)
-	wantError(t, err, directory.ErrNotFound)
-	wantError(t, s.Delete(t.Context(), e.ID, 0), directory.ErrNotFound)
-	wantError(t, s.Delete(t.Context(), e.ID, 1), directory.ErrNotFound)
-	_, err = s.Get(t.Context(), e.ID)
-	wantError(t, err, directory.ErrNotFound)
+	for _, id := range []string{directory.NewID(), "no/id", strings.Repeat("x", 3000)} {
+		e := employee("Nobody")
+		e.ID, e.Version = id, 1
+		_, err := s.Get(t.Context(), id)
+		wantError(t, err, directory.ErrNotFound)
+		_, err = s.Update(t.Context(), e)
+		wantError(t, err, directory.ErrNotFound)
+		wantError(t, s.Delete(t.Context(), id, 0), directory.ErrNotFound)
+		wantError(t, s.Delete(t.Context(), id, 1), directory.ErrNotFound)
+		_, err = s.Get(t.Context(), id)
+		wantError(t, err, directory.ErrNotFound)
+	}
 	eventually(t, s, directory.Query{})
 }
 
