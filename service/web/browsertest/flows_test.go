@@ -220,6 +220,32 @@ func TestPhotoIsShrunkBeforeItIsSent(t *testing.T) {
 	}
 }
 
+// TestPhotoThatWasChosenLastIsShown: also where one that was chosen before is
+// read later.
+func TestPhotoThatWasChosenLastIsShown(t *testing.T) {
+	s := serve(t, nil, nil)
+	first, last := noise(t, 900, 600), noise(t, 60, 40)
+	b := open(t, s, look{})
+	b.visit("/employees/new")
+	value[bool](b, `(() => {
+		const read = createImageBitmap;
+		window.createImageBitmap = async (file) => {
+			const picture = await read(file);
+			if (picture.width === 900) await new Promise((resolve) => { window.goOn = resolve; });
+			return picture;
+		};
+		return true;
+	})()`)
+	b.run(chromedp.SetUploadFiles("#photo", []string{first}))
+	b.await("!!window.goOn")
+	b.run(chromedp.SetUploadFiles("#photo", []string{last}))
+	b.await("document.getElementById('photo-size').innerText === '60 × 40 pixels'")
+	value[bool](b, "window.goOn(), new Promise((resolve) => { setTimeout(() => resolve(true), 0); })")
+	if got := value[string](b, "document.getElementById('photo-size').innerText"); got != "60 × 40 pixels" {
+		t.Errorf("the page says of the photo: %s", got)
+	}
+}
+
 func TestFileThatIsNoPhotoIsRefusedAndNothingTypedIsLost(t *testing.T) {
 	s := serve(t, nil, nil)
 	path := filepath.Join(t.TempDir(), "letter.jpg")

@@ -24,6 +24,7 @@ function draw(picture, scale) {
 
 async function shrink(file) {
   const picture = await createImageBitmap(file);
+  if (input.files[0] !== file) return; // another was chosen meanwhile
   const scale = Math.min(1, longestSide / Math.max(picture.width, picture.height));
   const canvas = draw(picture, scale);
   const before = `${picture.width} × ${picture.height}`;
@@ -43,7 +44,10 @@ input.addEventListener('change', () => {
   frame.replaceChildren(...present);
   size.textContent = '';
   if (!input.files[0]) return;
-  shrinking = shrink(input.files[0]).catch(() => {}).finally(() => { shrinking = null; });
+  const work = shrink(input.files[0]).catch(() => {}).finally(() => {
+    if (shrinking === work) shrinking = null;
+  });
+  shrinking = work;
 });
 
 form.addEventListener('submit', (event) => {
