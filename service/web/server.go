@@ -102,6 +102,8 @@ func New(o Options) *Server {
 	}
 	page("GET /{$}", s.list)
 	page("GET /employees/new", s.withSignIn(s.newForm))
+	// Where somebody gets who shortens an address, or opens that of a form again.
+	mux.Handle("GET /employees", http.RedirectHandler("/", http.StatusMovedPermanently))
 	page("POST /employees", s.create)
 	page("GET /employees/{id}", s.detail)
 	page("GET /employees/{id}/edit", s.withSignIn(s.editForm))

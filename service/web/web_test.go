@@ -448,7 +448,9 @@ func TestPagesThatAreNotThere(t *testing.T) {
 			t.Errorf("%s: got status %d, want 404", path, res.StatusCode)
 		}
 	}
-	res, _ := s.do(http.MethodDelete, "/employees/nobody", "", "")
+	res, _ := s.get("/employees")
+	wantStatus(t, res, http.StatusMovedPermanently)
+	res, _ = s.do(http.MethodDelete, "/employees/nobody", "", "")
 	wantStatus(t, res, http.StatusMethodNotAllowed)
 	res, _ = s.do(http.MethodPost, "/employees", "text/plain", "hello")
 	wantStatus(t, res, http.StatusBadRequest)
