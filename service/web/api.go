@@ -170,7 +170,7 @@ func (s *Server) api(mux *http.ServeMux) {
 func register[I, O any](api huma.API, s *Server, method, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
 	operation := huma.Operation{
 		Method: method, Path: path, OperationID: id, Summary: summary,
-		DefaultStatus: defaultStatus(method), MaxBodyBytes: maxBody, BodyReadTimeout: ReadTimeout,
+		DefaultStatus: defaultStatus(method), MaxBodyBytes: maxSmallBody, BodyReadTimeout: ReadTimeout,
 	}
 	if !isRead(method) || s.SignedInReads {
 		operation.Security = []map[string][]string{{sessionScheme: {}}}

@@ -24,8 +24,9 @@ const (
 )
 
 const (
-	// maxSmallForm is the most bytes of a form without files.
-	maxSmallForm = 16 << 10
+	// maxSmallBody is the most bytes of what is read into memory: JSON, and a form
+	// without files.
+	maxSmallBody = 16 << 10
 	// signInWithin bounds a sign-in, with the wait for others' hashes.
 	signInWithin = 2500 * time.Millisecond
 )
@@ -136,7 +137,7 @@ func (s *Server) renderSignIn(w http.ResponseWriter, r *http.Request, f signIn, 
 
 // readSmallForm reads a form without files into r.PostForm.
 func readSmallForm(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxSmallForm)
+	r.Body = http.MaxBytesReader(w, r.Body, maxSmallBody)
 	if err := r.ParseForm(); err != nil {
 		return &statusError{http.StatusBadRequest, "The form could not be read; open it anew.", err}
 	}
@@ -264,7 +265,7 @@ func (s *Server) apiSession(api huma.API) {
 	}
 	huma.Register(api, huma.Operation{
 		Method: http.MethodPost, Path: sessionPath, OperationID: "sign-in", Summary: "Sign in",
-		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxSmallForm, BodyReadTimeout: ReadTimeout,
+		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxSmallBody, BodyReadTimeout: ReadTimeout,
 		Middlewares: huma.Middlewares{withRequest},
 	}, func(ctx context.Context, in *signInInput) (*signInOutput, error) {
 		cookie, session, err := s.beginSession(requestOf(ctx), in.Body.Name, in.Body.Password)

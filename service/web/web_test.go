@@ -407,6 +407,7 @@ func TestAPIRefusals(t *testing.T) {
 		"no UTF-8":            {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", "Lon\xffdon", 1), 400, "is not UTF-8"},
 		"no JSON":             {"POST", "/api/employees", "application/json", "", 400, "request body is required"},
 		"a wrong type":        {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, `"London"`, "7", 1), 422, "body.location"},
+		"too much JSON":       {"POST", "/api/employees", "application/json", adaJSON + strings.Repeat(" ", 16<<10), 413, "too large"},
 		"an empty field":      {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", "", 1), 422, "body.location"},
 		"a blank field":       {"POST", "/api/employees", "application/json", strings.Replace(adaJSON, "London", " ", 1), 422, "Enter the location."},
 		"an unknown field":    {"POST", "/api/employees", "application/json", `{"salary": 1, ` + adaJSON[1:], 422, "salary"},
