@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -11,9 +12,16 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/photo"
 )
 
-// maxFormField is the most bytes of a field that are read: more than any field
-// may have.
-const maxFormField = 8 << 10
+const (
+	// maxFormField is the most bytes of a field that are read: more than any
+	// field may have.
+	maxFormField = 8 << 10
+	// maxFormParts is the most fields that are read: more than any form has. A
+	// body has room for a million, which takes seconds.
+	maxFormParts = 100
+)
+
+var errFormParts = fmt.Errorf("a form of more than %d fields", maxFormParts)
 
 // readForm returns the form that was sent, and a photo, nil where none was
 // chosen, which the caller closes. The form is read to its end whatever is wrong
@@ -27,8 +35,12 @@ func (s *Server) readForm(r *http.Request) (form, *photo.Upload, error) {
 		return f, nil, unreadable(err)
 	}
 	var wrong []error
-	for {
+	for n := 1; ; n++ {
 		part, err := parts.NextPart()
+		if err == nil && n > maxFormParts {
+			_, _ = io.Copy(io.Discard, r.Body)
+			err = errFormParts
+		}
 		if errors.Is(err, io.EOF) {
 			if len(wrong) == 0 {
 				return f, upload, nil

@@ -293,6 +293,10 @@ func TestRefusedFormKeepsWhatWasTyped(t *testing.T) {
 			url.Values{"fullName": {"Ada"}, "location": {"London"}, "jobTitle": {"Analyst"}, "badges": {"pilot"}}, nil, http.StatusUnprocessableEntity,
 			[]string{"There is no badge &#34;pilot&#34;.", `value="Ada"`},
 		},
+		"fields without end": {
+			url.Values{"fullName": {"Ada"}, "location": {"London"}, "more": make([]string, 101)}, nil, http.StatusBadRequest,
+			[]string{"What was sent could not be read"},
+		},
 		"not an image": {
 			ada(), []byte("%PDF-1.7"), http.StatusUnsupportedMediaType,
 			[]string{"The photo must be a JPEG, PNG or WebP image.", `value="Ada &lt;Lovelace&gt;"`, `value="linux" checked`},
