@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -12,8 +13,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -243,6 +247,45 @@ func TestPhotoThatWasChosenLastIsShown(t *testing.T) {
 	value[bool](b, "window.goOn(), new Promise((resolve) => { setTimeout(() => resolve(true), 0); })")
 	if got := value[string](b, "document.getElementById('photo-size').innerText"); got != "60 × 40 pixels" {
 		t.Errorf("the page says of the photo: %s", got)
+	}
+}
+
+// TestFormThatIsStoppedOnItsWayCanBeSent once more.
+func TestFormThatIsStoppedOnItsWayCanBeSent(t *testing.T) {
+	var posts atomic.Int64
+	arrived := make(chan struct{})
+	s := serve(t, nil, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/employees/") && posts.Add(1) == 1 {
+				_, _ = io.Copy(io.Discard, r.Body)
+				close(arrived)
+				<-r.Context().Done()
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	e := s.add(t, "Ada Lovelace", "Analyst", "London", nil)
+	b := open(t, s, look{})
+	b.visit("/employees/" + e.ID + "/edit")
+	value[bool](b, `(() => {
+		const later = setTimeout;
+		window.setTimeout = (what, after) => later(what, after / 10);
+		return true;
+	})()`)
+	const press = "document.querySelector('form.employee .actions button')?.click(), true"
+	value[bool](b, press)
+	<-arrived
+	call(b, page.StopLoading, cdp.Empty{})
+	for end := time.Now().Add(patience); posts.Load() == 1; time.Sleep(30 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the button does nothing for %s", patience)
+		}
+		value[bool](b, press)
+	}
+	b.await("!!document.querySelector('.flash')")
+	if got := s.only(t); got.Version != 2 {
+		t.Errorf("the version is %d, want 2", got.Version)
 	}
 }
 

@@ -2,6 +2,7 @@
 // sent. A photo that the browser cannot read is sent as it is.
 const longestSide = 768; // pixels, what pages show at most
 const quality = 0.85;
+const patience = 10000; // milliseconds until a form that is still here was stopped on its way
 const form = document.querySelector('form.employee');
 const input = form.elements.photo;
 const frame = form.querySelector('.avatar');
@@ -58,6 +59,7 @@ form.addEventListener('submit', (event) => {
     shrinking.then(() => form.requestSubmit(event.submitter));
   } else {
     sent = true;
+    setTimeout(() => { sent = false; }, patience);
   }
 });
 addEventListener('pageshow', () => { sent = false; });
