@@ -31,7 +31,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import balancers, buckets, control, customs, entries, groups, models, stacks, tables
+    from . import balancers, buckets, control, customs, entries, groups, models, permissions, stacks, tables
 
     models.install()
     stacks.install()
@@ -41,6 +41,7 @@ def main() -> None:
     groups.install()
     balancers.install()
     entries.install()
+    permissions.install()
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, code="-", size="-") -> None:

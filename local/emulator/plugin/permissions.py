@@ -1,0 +1,292 @@
+"""IAM: what is called with the credentials of an assumed role needs that role's
+permission.
+
+Looked at are the action and, for the services in RESOURCES, the resource, in the
+role's own policies and in AWS's managed ones; a Deny overrules an Allow. Whoever
+has other credentials is an administrator. Conditions are not looked at: an Allow
+with one allows, a Deny with one does not deny.
+
+Source of the actions and their resources: AWS's Service Authorization Reference.
+"""
+
+import functools
+import json
+import re
+from urllib.parse import unquote
+
+import xmltodict
+from moto.autoscaling.models import autoscaling_backends
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.core.utils import get_service_model
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import Role, iam_backends
+from moto.s3.exceptions import BucketAccessDeniedError, S3AccessDeniedError
+from moto.s3.models import FakeKey
+from moto.s3.responses import ACTION_MAP
+from moto.sts.models import sts_backends
+from werkzeug.exceptions import HTTPException
+
+
+def install():
+    ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = authorize
+    ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = authorize_s3
+    Role.create_from_cloudformation_json = classmethod(create_role)
+    for kind, methods in S3_ACTIONS.items():
+        for method, actions in methods.items():
+            ACTION_MAP[kind][method].update(actions)
+
+
+# S3's actions that moto lacks, by what is asked for of a bucket or an object.
+S3_ACTIONS = {
+    "BUCKET": {
+        "HEAD": {"DEFAULT": "ListBucket"},
+        "GET": {
+            "replication": "GetReplicationConfiguration",
+            "encryption": "GetEncryptionConfiguration",
+            "publicAccessBlock": "GetBucketPublicAccessBlock",
+            "ownershipControls": "GetBucketOwnershipControls",
+        },
+        "PUT": {
+            "replication": "PutReplicationConfiguration",
+            "encryption": "PutEncryptionConfiguration",
+            "publicAccessBlock": "PutBucketPublicAccessBlock",
+            "ownershipControls": "PutBucketOwnershipControls",
+        },
+        "DELETE": {
+            "replication": "PutReplicationConfiguration",
+            "encryption": "PutEncryptionConfiguration",
+            "publicAccessBlock": "PutBucketPublicAccessBlock",
+            "ownershipControls": "PutBucketOwnershipControls",
+        },
+    },
+    "KEY": {"DELETE": {"tagging": "DeleteObjectTagging"}},
+}
+
+# IAM's names of services that moto calls otherwise.
+PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
+
+
+class Denied(ServiceException):
+    """What a service says; moto looks for a class's errors where the class is from."""
+
+
+class Refused(HTTPException):
+    """What moto answers with instead of making the call."""
+
+    def __init__(self, status, body):
+        super().__init__(body)
+        self.code = status
+
+
+def authorize(self, resource="*"):
+    """Of every service but S3."""
+    role = assumed_role(self)
+    if not role:
+        return
+    service = PREFIXES.get(self.service_name, self.service_name)
+    action = self._get_action()
+    for need in RESOURCES.get(service, anything)(self, f"{service}:{action}"):
+        if not permits(role, *need):
+            protocol = get_service_model(self.boto3_service_name).protocol
+            error = Denied(DENIED.get(protocol, "AccessDenied"), refusal(role, *need))
+            _, headers, body = self.serialized(ActionResult(error))
+            self.response_headers.update(headers)
+            raise Refused(400 if protocol == "json" else 403, body)
+
+
+# How services say it, by the protocol they speak.
+DENIED = {"json": "AccessDeniedException", "rest-json": "AccessDeniedException", "ec2": "UnauthorizedOperation"}
+
+
+def refusal(role, action, resource):
+    return f"{role} is not authorized to perform: {action} on resource: {resource or '*'}"
+
+
+def authorize_s3(self, bucket_name=None, key_name=None):
+    role = assumed_role(self)
+    if role and not all(permits(role, *need) for need in s3_needs(self, bucket_name, key_name)):
+        raise BucketAccessDeniedError(bucket_name) if bucket_name else S3AccessDeniedError()
+
+
+CREDENTIAL = re.compile(r"Credential=([^/]+)/")
+
+
+def assumed_role(call):
+    """The ARN of the role whose credentials signed a call, or the address that it
+    was made by; None for other credentials."""
+    signed = CREDENTIAL.search(call.headers.get("Authorization", ""))
+    key = signed[1] if signed else call.querystring.get("X-Amz-Credential", [""])[0].split("/")[0]
+    session = sts_backends[call.current_account]["aws"].get_assumed_role_from_access_key(key)
+    return session and session.role_arn
+
+
+def permits(role, action, resource):
+    """Whether a role may do an action on a resource; None is one that is not known
+    here, which every Allow of the action allows."""
+    allowed = False
+    for statement in statements(role):
+        if not names_action(statement, action) or not names_resource(statement, resource):
+            continue
+        if statement["Effect"] == "Allow":
+            allowed = True
+        elif not statement.get("Condition"):
+            return False
+    return allowed
+
+
+def names_action(statement, action):
+    if "NotAction" in statement:
+        return not matches(statement["NotAction"], action, re.IGNORECASE)
+    return matches(statement["Action"], action, re.IGNORECASE)
+
+
+def names_resource(statement, resource):
+    if resource is None:
+        return statement["Effect"] == "Allow" or "*" in listed(statement.get("Resource", []))
+    if "NotResource" in statement:
+        return not matches(statement["NotResource"], resource)
+    return matches(statement["Resource"], resource)
+
+
+def matches(patterns, text, flags=0):
+    return any(pattern_of(p, flags).fullmatch(text) for p in listed(patterns))
+
+
+@functools.cache
+def pattern_of(text, flags):
+    return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), flags | re.DOTALL)
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role_arn):
+    try:
+        role = iam_backends[role_arn.split(":")[4]]["aws"].get_role_by_arn(role_arn)
+    except NotFoundException:
+        return
+    for document in role.policies.values():
+        yield from statements_of(document)
+    for policy in role.managed_policies.values():
+        yield from statements_of(next(v.document for v in policy.versions if v.is_default))
+    for arn in getattr(role, "aws_policies", []):
+        yield from listed(aws_policies()[arn.rsplit("/", 1)[-1]]["Document"]["Statement"])
+
+
+def statements_of(document):
+    return listed((json.loads(document) if isinstance(document, str) else document)["Statement"])
+
+
+@functools.cache
+def aws_policies():
+    """AWS's managed policies by their names, as moto brings them."""
+    return json.loads(aws_managed_policies_data)
+
+
+_create_role = Role.create_from_cloudformation_json.__func__
+
+
+def create_role(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+    """Keep the managed policies, which moto leaves out."""
+    role = _create_role(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+    role.aws_policies = [
+        arn for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", []) if ":iam::aws:policy/" in arn
+    ]
+    return role
+
+
+# What each service's calls need: pairs of an action and a resource, or None.
+
+
+def anything(call, action):
+    yield action, None
+
+
+def arn(call, service, resource):
+    return f"arn:aws:{service}:{call.region}:{call.current_account}:{resource}"
+
+
+def dynamodb(call, action):
+    """An index is a resource of its own, and a transaction's parts are calls. A
+    batch is an action by itself."""
+    parts = call._get_param("TransactItems") or []
+    for operation, part in (item for part in parts for item in part.items()):
+        yield f"dynamodb:{operation}Item", table_arn(call, part["TableName"])
+    if not parts:
+        for table in call._get_param("RequestItems") or [call._get_param("TableName")]:
+            yield action, table and table_arn(call, table, call._get_param("IndexName"))
+
+
+def table_arn(call, table, index=None):
+    table = table if table.startswith("arn:") else arn(call, "dynamodb", f"table/{table}")
+    return f"{table}/index/{index}" if index else table
+
+
+def ssm(call, action):
+    names = listed(call._get_param("Names") or call._get_param("Name") or call._get_param("Path") or [])
+    for name in names:
+        yield action, name if name.startswith("arn:") else arn(call, "ssm", f"parameter/{name.split(':')[0].lstrip('/')}")
+    if not names:
+        yield action, None
+
+
+def logs(call, action):
+    group, stream = call._get_param("logGroupName"), call._get_param("logStreamName")
+    yield action, group and arn(call, "logs", f"log-group:{group}:log-stream:{stream or ''}")
+
+
+def autoscaling(call, action):
+    groups = autoscaling_backends[call.current_account][call.region].autoscaling_groups
+    group = groups.get(call._get_param("AutoScalingGroupName"))
+    yield action, group and group.arn
+
+
+def ec2(call, action):
+    group = call._get_param("GroupId") if "SecurityGroup" in action else None
+    yield action, group and arn(call, "ec2", f"security-group/{group}")
+
+
+def states(call, action):
+    yield action, call._get_param("stateMachineArn") or call._get_param("executionArn")
+
+
+def sts(call, action):
+    if action != "sts:GetCallerIdentity":  # which nobody is denied
+        yield action, call._get_param("RoleArn")
+
+
+def cloudformation(call, action):
+    """A stack is known by its name before it has the rest of its ARN."""
+    stack = call._get_param("StackName")
+    if stack and not stack.startswith("arn:"):
+        stack = arn(call, "cloudformation", f"stack/{stack}/*")
+    yield action, stack
+    if call._get_param("RoleARN"):
+        yield "iam:PassRole", call._get_param("RoleARN")
+
+
+RESOURCES = {f.__name__: f for f in (dynamodb, ssm, logs, autoscaling, ec2, states, sts, cloudformation)}
+
+
+def s3_needs(call, bucket, key):
+    """An object that is missing is told only to whoever may list the bucket."""
+    action = f"s3:{call._get_action()}"
+    if action == "s3:DeleteObject" and not key:
+        for target in listed(xmltodict.parse(call.body)["Delete"]["Object"]):
+            yield "s3:DeleteObjectVersion" if "VersionId" in target else action, s3_arn(bucket, target["Key"])
+        return
+    yield action, s3_arn(bucket or "*", key)
+    if action == "s3:GetObject" and not isinstance(call.backend.get_object(bucket, key), FakeKey):
+        yield "s3:ListBucket", s3_arn(bucket)
+    if action == "s3:PutReplicationConfiguration" and call.method == "PUT":
+        yield "iam:PassRole", xmltodict.parse(call.body)["ReplicationConfiguration"]["Role"]
+    if "x-amz-copy-source" in call.headers:
+        yield "s3:GetObject", s3_arn(*unquote(call.headers["x-amz-copy-source"]).lstrip("/").split("/", 1))
+
+
+def s3_arn(bucket, key=None):
+    return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
