@@ -174,6 +174,13 @@ func (c Control) Fail(ctx context.Context, f Failing) error {
 	return c.call(ctx, http.MethodPut, "failing", f, nil)
 }
 
+// AskCustoms makes the calls of every custom resource anew: those of "Create",
+// "Update" or "Delete". It returns those that failed, with the reason.
+func (c Control) AskCustoms(ctx context.Context, request string) ([]string, error) {
+	var failures []string
+	return failures, c.call(ctx, http.MethodPut, "customs", request, &failures)
+}
+
 func (c Control) call(ctx context.Context, method, path string, in, out any) error {
 	var body bytes.Buffer
 	if in != nil {

@@ -103,7 +103,7 @@ func (m *Machine) boot(ctx context.Context, metadata string) error {
 		m.done.Go(func() { u.supervise(ctx, m.root, environment, m.output, m.log) })
 		return nil
 	}
-	return runUserData(ctx, m.UserData, shell{root: m.root, url: m.url, addr: m.Addr, output: m.output, start: start})
+	return runUserData(ctx, m.UserData, shell{root: m.root, url: m.url, addr: m.Addr, credentials: m.assumeRole(), output: m.output, start: start})
 }
 
 // Run runs the program of the machine's service once, with arguments and what it

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -73,21 +75,27 @@ func (m *Machine) identity(context.Context) (string, error) {
 	return string(b), err
 }
 
-// credentials are those of the instance's role, as the emulator issues them.
-func (m *Machine) credentials(ctx context.Context) (string, error) {
+// assumeRole gives the credentials of the instance's role, as the emulator issues
+// them.
+func (m *Machine) assumeRole() aws.CredentialsProvider {
 	client := sts.New(sts.Options{
 		Region: m.Region, BaseEndpoint: &m.url,
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 	})
-	out, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &m.Role, RoleSessionName: &m.ID})
+	return stscreds.NewAssumeRoleProvider(client, m.Role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = m.ID })
+}
+
+// credentials are those of the instance's role in the form of the metadata service.
+func (m *Machine) credentials(ctx context.Context) (string, error) {
+	c, err := m.assumeRole().Retrieve(ctx)
 	if err != nil {
 		return "", err
 	}
 	b, err := json.Marshal(map[string]string{
 		"Code": "Success", "Type": "AWS-HMAC",
 		"LastUpdated": time.Now().UTC().Format(time.RFC3339),
-		"AccessKeyId": *out.Credentials.AccessKeyId, "SecretAccessKey": *out.Credentials.SecretAccessKey,
-		"Token": *out.Credentials.SessionToken, "Expiration": out.Credentials.Expiration.UTC().Format(time.RFC3339),
+		"AccessKeyId": c.AccessKeyID, "SecretAccessKey": c.SecretAccessKey,
+		"Token": c.SessionToken, "Expiration": c.Expires.UTC().Format(time.RFC3339),
 	})
 	return string(b), err
 }

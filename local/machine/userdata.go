@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
@@ -29,11 +28,12 @@ const requestTimeout = 2 * time.Second
 // shell is what user data runs in: bash, with the files below root and those of
 // Amazon Linux's commands that it needs.
 type shell struct {
-	root   string
-	url    string // the emulator's
-	addr   string // where the machine's service listens here
-	output io.Writer
-	start  func(unit string) error
+	root        string
+	url         string                  // the emulator's
+	addr        string                  // where the machine's service listens here
+	credentials aws.CredentialsProvider // of the instance's role
+	output      io.Writer
+	start       func(unit string) error
 }
 
 // runUserData runs a script as cloud-init does at the first boot.
@@ -165,10 +165,7 @@ func (sh shell) download(ctx context.Context, region, url, path string) error {
 	if !ok || !strings.HasPrefix(url, "s3://") {
 		return fmt.Errorf("want s3://BUCKET/KEY, got %q", url)
 	}
-	client := s3.New(s3.Options{
-		Region: region, BaseEndpoint: &sh.url, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
-	})
+	client := s3.New(s3.Options{Region: region, BaseEndpoint: &sh.url, UsePathStyle: true, Credentials: sh.credentials})
 	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
 	if err != nil {
 		return err

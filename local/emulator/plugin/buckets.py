@@ -4,6 +4,8 @@ import threading
 
 from moto.s3.models import FakeBucket, S3Backend
 
+from . import permissions
+
 _create = FakeBucket.create_from_cloudformation_json.__func__
 _update = FakeBucket.update_from_cloudformation_json.__func__
 _put_object = S3Backend.put_object
@@ -49,23 +51,40 @@ def put_object(self, bucket_name, key_name, value, *args, **kwargs):
         replica = _put_object(self, destination, key_name, key.value)
         replica.set_metadata(key.metadata)
 
-    later(self, bucket_name, replicate)
+    later(self, bucket_name, key_name, OBJECT, replicate)
     return key
 
 
 def delete_object(self, bucket_name, key_name, version_id=None, bypass=False):
     result = _delete_object(self, bucket_name, key_name, version_id, bypass)
     if version_id is None:
-        later(self, bucket_name, lambda destination: _delete_object(self, destination, key_name))
+        later(self, bucket_name, key_name, DELETION, lambda destination: _delete_object(self, destination, key_name))
     return result
 
 
-def later(backend, bucket_name, action):
-    """Run action for each bucket that bucket_name replicates to, after the delay."""
+# What a replication's role needs in the bucket that an object comes from, of the
+# object, and in the bucket that it goes to. Source: Amazon S3 User Guide, "Setting
+# up permissions for live replication".
+BUCKET = ("s3:GetReplicationConfiguration", "s3:ListBucket")
+OBJECT = (
+    ("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"),
+    ("s3:ReplicateObject", "s3:ReplicateTags"),
+)
+DELETION = ((), ("s3:ReplicateDelete",))
+
+
+def later(backend, bucket_name, key_name, needs, action):
+    """Run action for each bucket that bucket_name replicates to, after the delay, if
+    the replication's role may do it now."""
     replication = backend.get_bucket_replication(bucket_name)
     for rule in (replication or {}).get("Rule", []):
         if rule["Status"] == "Enabled":
             destination = rule["Destination"]["Bucket"].rsplit(":", 1)[-1]
-            timer = threading.Timer(delay, action, [destination])
-            timer.daemon = True
-            timer.start()
+            from_object, to_object = needs
+            wanted = [(need, permissions.s3_arn(bucket_name)) for need in BUCKET]
+            wanted += [(need, permissions.s3_arn(bucket_name, key_name)) for need in from_object]
+            wanted += [(need, permissions.s3_arn(destination, key_name)) for need in to_object]
+            if all(permissions.permits(replication["Role"], *need) for need in wanted):
+                timer = threading.Timer(delay, action, [destination])
+                timer.daemon = True
+                timer.start()

@@ -9,12 +9,14 @@ PUT  /archipelago/playing    {"deployment": the number below that it follows,
                               "url": the way in, "regions": {region: URL of its load balancer}}
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
 PUT  /archipelago/failing    {region: [service, ...]}, which answer 503 from now on
+PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource
+                             is asked anew; answers what failed
 """
 
 import json
 import re
 
-from . import fleet, groups, models
+from . import customs, fleet, groups, models
 
 
 PREFIX = "/archipelago/"
@@ -81,8 +83,19 @@ def fail(body):
     return failing
 
 
+def ask_customs(body):
+    failures = []
+    for resource in list(customs.made):
+        try:
+            resource.run(json.loads(body))
+        except Exception as e:
+            failures.append(f"{resource.physical_resource_id}: {e}")
+    return failures
+
+
 ANSWERS = {
     "accepted": accepted,
+    "customs": ask_customs,
     "fleet": fleet.fleet,
     "refreshes": lambda _: list(groups.refreshes.values()),
     "playing": playing,

@@ -1,4 +1,5 @@
-"""Custom resources: what the Lambda functions behind them would do."""
+"""Custom resources: what the Lambda functions behind them would do, each with the
+role of its function."""
 
 import json
 import re
@@ -6,9 +7,10 @@ import threading
 
 import boto3
 import botocore
+from botocore.exceptions import ClientError
+from moto.awslambda.models import lambda_backends
 from moto.cloudformation.custom_model import CustomModel
 from moto.core.common_models import CloudFormationModel
-from moto.ec2.models import ec2_backends
 from moto.s3.models import s3_backends
 
 from . import models
@@ -17,11 +19,22 @@ _clients = {}
 _lock = threading.Lock()
 
 
-def client(service, region):
+def client(service, region, role):
     with _lock:
-        if (service, region) not in _clients:
-            _clients[service, region] = boto3.client(service, region_name=region)
-        return _clients[service, region]
+        if (service, region, role) not in _clients:
+            session = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="custom-resource")["Credentials"]
+            _clients[service, region, role] = boto3.client(
+                service,
+                region_name=region,
+                aws_access_key_id=session["AccessKeyId"],
+                aws_secret_access_key=session["SecretAccessKey"],
+                aws_session_token=session["SessionToken"],
+            )
+        return _clients[service, region, role]
+
+
+# made are the custom resources that exist.
+made: list["Custom"] = []
 
 
 class Custom(CloudFormationModel):
@@ -30,6 +43,7 @@ class Custom(CloudFormationModel):
     def __init__(self, name, properties, region):
         self.physical_resource_id, self.properties, self.region, self.data = name, properties, region, {}
         self.run("Create")
+        made.append(self)
 
     @staticmethod
     def cloudformation_name_type():
@@ -60,6 +74,13 @@ class Custom(CloudFormationModel):
 
     def delete(self, account_id, region_name):
         self.run("Delete")
+        made.remove(self)
+
+    def client(self, service, region):
+        """A client with the role of the function that makes the resource's calls."""
+        token = self.properties["ServiceToken"]
+        account, function_region = token.split(":")[4], token.split(":")[3]
+        return client(service, region, lambda_backends[account][function_region].get_function(token).role)
 
     def run(self, request):
         """Do what the function does on a request: "Create", "Update" or "Delete"."""
@@ -72,11 +93,11 @@ class AwsCall(Custom):
         if request not in self.properties:
             return
         call = json.loads(self.properties[request])
-        api = client(call["service"].lower(), call.get("region") or self.region)
+        api = self.client(call["service"].lower(), call.get("region") or self.region)
         method = botocore.xform_name(call["action"][0].upper() + call["action"][1:])
         try:
             response = getattr(api, method)(**call.get("parameters", {}))
-        except botocore.exceptions.ClientError as e:
+        except ClientError as e:
             ignored = call.get("ignoreErrorCodesMatching")
             if not ignored or not re.search(ignored, e.response["Error"]["Code"]):
                 raise
@@ -115,12 +136,18 @@ class CloseDefaultSecurityGroup(Custom):
     """Custom::VpcRestrictDefaultSG."""
 
     def run(self, request):
-        if request != "Delete":
-            group = ec2_backends[self.properties["Account"]][self.region].get_security_group_from_id(
-                self.properties["DefaultSecurityGroupId"]
-            )
-            group.ingress_rules.clear()
-            group.egress_rules.clear()
+        """Take the rules away that EC2 gives the group, or give them back."""
+        group = self.properties["DefaultSecurityGroupId"]
+        api = self.client("ec2", self.region)
+        inside = {"IpProtocol": "-1", "UserIdGroupPairs": [{"UserId": self.properties["Account"], "GroupId": group}]}
+        outside = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        verb = "authorize" if request == "Delete" else "revoke"
+        for direction, rule in ("ingress", inside), ("egress", outside):
+            try:
+                getattr(api, f"{verb}_security_group_{direction}")(GroupId=group, IpPermissions=[rule])
+            except ClientError as e:
+                if e.response["Error"]["Code"] not in ("InvalidPermission.NotFound", "InvalidPermission.Duplicate"):
+                    raise
 
 
 CLASSES = {

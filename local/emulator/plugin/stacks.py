@@ -17,6 +17,7 @@ def install():
     parsing.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
     parsing.ResourceMap.update = update_resources
     parsing.ResourceMap.build_resource_diff = build_resource_diff
+    parsing.ResourceMap.delete = delete_resources
     cloudformation.Stack.stack_parameters = property(stack_parameters)
     cloudformation.CloudFormationBackend.delete_stack = delete_stack
     CloudFormationResponse.describe_change_set = ChangeSets.describe
@@ -82,8 +83,30 @@ _build_resource_diff = parsing.ResourceMap.build_resource_diff
 def build_resource_diff(self, other_template, parameters=None):
     """Compare templates only: whether the value of a parameter changes a resource
     is seen when it is resolved, below. moto takes every parameter for changed
-    that had its default before."""
-    return _build_resource_diff(self, other_template)
+    that had its default before.
+
+    Custom resources are made last and removed first: their functions' permissions
+    are resources of their own, whose order moto does not keep."""
+    names = _build_resource_diff(self, other_template)
+    for action in "Add", "Modify":
+        names[action].sort(key=lambda name: is_custom(other_template["Resources"][name]))
+    names["Remove"].sort(key=lambda name: not is_custom(self._resource_json_map[name]))
+    return names
+
+
+def is_custom(resource_json):
+    return resource_json["Type"].startswith("Custom::")
+
+
+_delete_resources = parsing.ResourceMap.delete
+
+
+def delete_resources(self):
+    """Delete custom resources first, as above."""
+    for name, resource_json in self._resource_json_map.items():
+        if is_custom(resource_json) and resource_json.get("DeletionPolicy") != "Retain" and name in self._parsed_resources:
+            self._delete_resource(self._parsed_resources.pop(name), resource_json)
+    _delete_resources(self)
 
 
 _update_resources = parsing.ResourceMap.update
