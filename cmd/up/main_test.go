@@ -98,6 +98,8 @@ func TestIslands(t *testing.T) {
 		}
 	})
 
+	t.Run("every permission is needed", func(t *testing.T) { permissions(t, running, session) })
+
 	t.Run("a region joins and leaves, and no other instance is replaced", func(t *testing.T) {
 		before := deployed(t, running).Instances
 		for _, regions := range []string{"eu-west-1,us-east-1,ap-southeast-2", "eu-west-1,us-east-1", "eu-west-1,us-east-1,ap-southeast-2"} {
