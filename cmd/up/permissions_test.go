@@ -112,16 +112,48 @@ func (w *words) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(w))
 }
 
-// without returns the document less one action on one resource of a statement.
-func (d document) without(statement int, action, resource string) document {
-	s := d.Statement[statement]
-	others := s
-	others.Action = slices.DeleteFunc(slices.Clone(s.Action), func(a string) bool { return a == action })
-	elsewhere := s
-	elsewhere.Action = words{action}
-	elsewhere.Resource = slices.DeleteFunc(slices.Clone(s.Resource), func(r string) bool { return r == resource })
-	kept := slices.DeleteFunc([]rule{others, elsewhere}, func(r rule) bool { return len(r.Action) == 0 || len(r.Resource) == 0 })
-	return document{d.Version, slices.Concat(d.Statement[:statement], kept, d.Statement[statement+1:])}
+// permission is an action on one resource.
+type permission struct{ action, resource string }
+
+func (p permission) String() string { return p.action + " on " + p.resource }
+
+// without returns the document less a permission.
+func (d document) without(p permission) document {
+	less := document{Version: d.Version}
+	for _, s := range d.Statement {
+		if !slices.Contains(s.Action, p.action) || !slices.Contains(s.Resource, p.resource) {
+			less.Statement = append(less.Statement, s)
+			continue
+		}
+		others, elsewhere := s, s
+		others.Action = slices.DeleteFunc(slices.Clone(s.Action), func(a string) bool { return a == p.action })
+		elsewhere.Action = words{p.action}
+		elsewhere.Resource = slices.DeleteFunc(slices.Clone(s.Resource), func(r string) bool { return r == p.resource })
+		for _, kept := range []rule{others, elsewhere} {
+			if len(kept.Action) > 0 && len(kept.Resource) > 0 {
+				less.Statement = append(less.Statement, kept)
+			}
+		}
+	}
+	return less
+}
+
+// permissions are all that the role's policies give. Several may give the same:
+// each call that a deployment makes has a policy of its own.
+func (r role) permissions() []permission {
+	var all []permission
+	for _, d := range r.policies {
+		for _, s := range d.Statement {
+			for _, action := range s.Action {
+				for _, resource := range s.Resource {
+					if p := (permission{action, resource}); !slices.Contains(all, p) {
+						all = append(all, p)
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 // rolesOf reads the deployment's roles that have policies of their own.
@@ -201,19 +233,15 @@ func (w *walk) put(t *testing.T, r role, policy string, d document) {
 	iam(t, w.running, "PutRolePolicy", parameters, "", nil)
 }
 
-// each calls f while the role lacks one permission, for all that it has.
-func (w *walk) each(t *testing.T, r role, f func(permission string)) {
+// lacking calls f while the role lacks a permission.
+func (w *walk) lacking(t *testing.T, r role, p permission, f func()) {
 	t.Helper()
 	for name, d := range r.policies {
-		for i, s := range d.Statement {
-			for _, action := range s.Action {
-				for _, resource := range s.Resource {
-					w.put(t, r, name, d.without(i, action, resource))
-					f(action + " on " + resource)
-					w.put(t, r, name, d)
-				}
-			}
-		}
+		w.put(t, r, name, d.without(p))
+	}
+	f()
+	for name, d := range r.policies {
+		w.put(t, r, name, d)
 	}
 }
 
@@ -224,13 +252,15 @@ func (w *walk) walk(t *testing.T, r role, use func() error) {
 	if err := use(); err != nil {
 		t.Fatal(err)
 	}
-	w.each(t, r, func(permission string) {
-		if err := use(); err == nil {
-			t.Errorf("nothing needs %s", permission)
-		} else {
-			t.Logf("without %s: %v", permission, err)
-		}
-	})
+	for _, p := range r.permissions() {
+		w.lacking(t, r, p, func() {
+			if err := use(); err == nil {
+				t.Errorf("nothing needs %s", p)
+			} else {
+				t.Logf("without %s: %v", p, err)
+			}
+		})
+	}
 	if err := use(); err != nil {
 		t.Error(err)
 	}
@@ -268,13 +298,17 @@ func remotePhotos(t *testing.T, running cloud.Running, session string) map[strin
 		photos[region] = e.PhotoURL
 		client := objects.NewFromConfig(administrator(running, region), pathStyle)
 		bucket, key := bucketOf(region), "employees/"+strings.TrimPrefix(e.PhotoURL, "/photos/")
-		found, err := client.HeadObject(t.Context(), &objects.HeadObjectInput{Bucket: &bucket, Key: &key})
+		found, err := client.ListObjectVersions(t.Context(), &objects.ListObjectVersionsInput{Bucket: &bucket, Prefix: &key})
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A version, not the object: that is not replicated.
-		if _, err := client.DeleteObject(t.Context(), &objects.DeleteObjectInput{Bucket: &bucket, Key: &key, VersionId: found.VersionId}); err != nil {
-			t.Fatal(err)
+		for _, v := range found.Versions { // a version that goes is not replicated
+			if _, err := client.DeleteObject(t.Context(), &objects.DeleteObjectInput{Bucket: &bucket, Key: v.Key, VersionId: v.VersionId}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := client.HeadObject(t.Context(), &objects.HeadObjectInput{Bucket: &bucket, Key: &key}); err == nil {
+			t.Fatalf("%s still has %s after %d versions were deleted", bucket, key, len(found.Versions))
 		}
 	}
 	return photos
@@ -569,6 +603,13 @@ func (w *walk) replicate(t *testing.T, r role) {
 			t.Fatal(err)
 		}
 	}
+	remove := func(region, key string) {
+		t.Helper()
+		bucket := bucketOf(region)
+		if _, err := objects.NewFromConfig(w.administrator(region), pathStyle).DeleteObject(t.Context(), &objects.DeleteObjectInput{Bucket: &bucket, Key: &key}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	has := func(region, key string) bool {
 		bucket := bucketOf(region)
 		_, err := objects.NewFromConfig(w.administrator(region), pathStyle).HeadObject(t.Context(), &objects.HeadObjectInput{Bucket: &bucket, Key: &key})
@@ -579,33 +620,29 @@ func (w *walk) replicate(t *testing.T, r role) {
 	replicated := func(n int, what string) error {
 		return errors.Join(missing(has, "us-east-1", photo(n, what, "eu-west-1")), missing(has, "eu-west-1", photo(n, what, "us-east-1")))
 	}
-	count := 0
-	w.each(t, r, func(string) { count++ })
-	for n := range count {
+	permissions := r.permissions()
+	last := len(permissions)
+	for n := range permissions {
 		for _, region := range regions {
 			put(region, photo(n, "old", region))
 		}
 	}
-	await(t, func() error { return replicated(count-1, "old") })
-	var permissions []string
-	w.each(t, r, func(permission string) {
-		for _, region := range regions {
-			n := len(permissions)
-			put(region, photo(n, "new", region))
-			bucket, key := bucketOf(region), photo(n, "old", region)
-			if _, err := objects.NewFromConfig(w.administrator(region), pathStyle).DeleteObject(t.Context(), &objects.DeleteObjectInput{Bucket: &bucket, Key: &key}); err != nil {
-				t.Fatal(err)
+	await(t, func() error { return replicated(last-1, "old") })
+	for n, p := range permissions {
+		w.lacking(t, r, p, func() {
+			for _, region := range regions {
+				put(region, photo(n, "new", region))
+				remove(region, photo(n, "old", region))
 			}
-		}
-		permissions = append(permissions, permission)
-	})
-	for _, region := range regions {
-		put(region, photo(count, "new", region))
+		})
 	}
-	await(t, func() error { return replicated(count, "new") })
-	for n, permission := range permissions {
+	for _, region := range regions {
+		put(region, photo(last, "new", region))
+	}
+	await(t, func() error { return replicated(last, "new") })
+	for n, p := range permissions {
 		if replicated(n, "new") == nil && !has("us-east-1", photo(n, "old", "eu-west-1")) && !has("eu-west-1", photo(n, "old", "us-east-1")) {
-			t.Errorf("nothing needs %s", permission)
+			t.Errorf("nothing needs %s", p)
 		}
 	}
 }

@@ -23,6 +23,7 @@ from moto.core.utils import get_service_model
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Role, iam_backends
+from moto.logs.models import LogGroup
 from moto.s3.exceptions import BucketAccessDeniedError, S3AccessDeniedError
 from moto.s3.models import FakeKey
 from moto.s3.responses import ACTION_MAP
@@ -34,6 +35,8 @@ def install():
     ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = authorize
     ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = authorize_s3
     Role.create_from_cloudformation_json = classmethod(create_role)
+    # As CloudFormation returns it, and as policies name what is in the group.
+    LogGroup.get_cfn_attribute = lambda self, _: f"{self.arn}:*"
     for kind, methods in S3_ACTIONS.items():
         for method, actions in methods.items():
             ACTION_MAP[kind][method].update(actions)
@@ -178,7 +181,7 @@ def statements(role_arn):
 
 
 def statements_of(document):
-    return listed((json.loads(document) if isinstance(document, str) else document)["Statement"])
+    return listed(json.loads(document)["Statement"])
 
 
 @functools.cache
@@ -191,8 +194,10 @@ _create_role = Role.create_from_cloudformation_json.__func__
 
 
 def create_role(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
-    """Keep the managed policies, which moto leaves out."""
+    """Keep the managed policies, which moto leaves out, and the role's own as IAM
+    gives them back."""
     role = _create_role(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+    role.policies = {name: json.dumps(document) for name, document in role.policies.items()}
     role.aws_policies = [
         arn for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", []) if ":iam::aws:policy/" in arn
     ]
