@@ -1,10 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +74,8 @@ func TestPermissionsPageIsCurrent(t *testing.T) {
 	page.WriteString(`# Permissions
 
 Who may do what, read out of the templates. ` + "`make permissions`" + ` writes this page and a test keeps it current. ` + "`${Name}`" + ` is a resource of the same stack. The stacks of the second region differ by its name only and are left out. Allowed are the statements unless they begin with **Deny**.
+
+The local cloud enforces what roles may do, on what: the service, the lighthouse, custom resources, replication and the CDK CLI work there with their roles alone. A test takes each permission of each deployed role away in turn, and sees something fail. Not enforced are most conditions, the policies of endpoints, buckets, topics and keys, who may assume a role, and what EC2, load balancers and CloudFormation do by themselves; of Lambda's managed policy no permission is taken away.
 `)
 	seen := map[string]bool{}
 	for _, c := range permissionsConfigurations {
@@ -131,6 +139,80 @@ func TestNobodyMayDoEverything(t *testing.T) {
 			t.Errorf("the reason for %q is not needed", w)
 		}
 	}
+}
+
+// calls are the operations whose permission has another name.
+var calls = map[string]string{
+	"s3:HeadBucket":    "s3:ListBucket",
+	"s3:ListObjectsV2": "s3:ListBucket",
+}
+
+// TestProgramsMayMakeTheirCalls reads out of the sources what the programs ask of
+// AWS, however rarely: their roles let them do that and nothing else.
+func TestProgramsMayMakeTheirCalls(t *testing.T) {
+	for role, program := range map[string]struct{ sources, others []string }{
+		// What service/legacy calls is an operator's, who imports with other credentials.
+		"FleetRole":      {[]string{"service/dynamo", "service/s3", "cmd/directory"}, nil},
+		"LighthouseRole": {[]string{"cmd/lighthouse"}, []string{"logs:CreateLogStream", "logs:PutLogEvents"}}, // by Lambda
+	} {
+		want := slices.Clone(program.others)
+		for _, dir := range program.sources {
+			want = append(want, callsIn(t, dir)...)
+		}
+		var got []string
+		for _, g := range grantsOf(t, "shipped") {
+			if g.kind == "AWS::IAM::Role" && strings.HasPrefix(g.id, role) {
+				for _, s := range g.statements {
+					got = append(got, list(s.Action)...)
+				}
+			}
+		}
+		for _, actions := range []*[]string{&want, &got} {
+			slices.Sort(*actions)
+			*actions = slices.Compact(*actions)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s may do %q, and its program does %q", role, got, want)
+		}
+	}
+}
+
+// callsIn returns the permissions that the sources below dir need: those of the
+// inputs that they make for calls of the AWS SDK.
+func callsIn(t *testing.T, dir string) []string {
+	t.Helper()
+	var actions []string
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			literal, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			name, _ := literal.Type.(*ast.SelectorExpr)
+			if name == nil {
+				return true
+			}
+			service, _ := name.X.(*ast.Ident)
+			operation, ok := strings.CutSuffix(name.Sel.Name, "Input")
+			if ok && service != nil && slices.Contains([]string{"dynamodb", "s3", "ssm"}, service.Name) {
+				action := service.Name + ":" + operation
+				actions = append(actions, cmp.Or(calls[action], action))
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return actions
 }
 
 // TestWildcardsAreSeen guards the test above.

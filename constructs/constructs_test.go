@@ -350,7 +350,10 @@ func TestMeshAsksForRealActions(t *testing.T) {
 		"PolicyDocument": assertions.Match_ObjectLike(&properties{
 			"Statement": []any{
 				assertions.Match_ObjectLike(&properties{"Action": "s3:PutReplicationConfiguration"}),
-				assertions.Match_ObjectLike(&properties{"Action": "iam:PassRole"}),
+				assertions.Match_ObjectLike(&properties{
+					"Action":    "iam:PassRole",
+					"Condition": properties{"StringEquals": properties{"iam:PassedToService": "s3.amazonaws.com"}},
+				}),
 			},
 		}),
 	})

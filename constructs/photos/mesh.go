@@ -16,6 +16,9 @@ type Member struct {
 	Region string
 }
 
+// s3Service is what assumes the mesh's role.
+const s3Service = "s3.amazonaws.com"
+
 // RuleID is the id of the rule with which any other bucket replicates into the
 // one of region.
 func RuleID(region string) string { return region }
@@ -29,7 +32,7 @@ func NewMesh(scope constructs.Construct, id string, members []Member) {
 	}
 	this := constructs.NewConstruct(scope, &id)
 	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String(s3Service), nil),
 		Description: jsii.String("Replicates the photos of each region into all others"),
 	})
 	policy := replicationPolicy(this, members)
@@ -105,8 +108,17 @@ func configure(scope constructs.Construct, source Member, members []Member, role
 		// FromSdkCalls would derive s3:PutBucketReplication, which is no IAM action.
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
 			statement([]string{"s3:PutReplicationConfiguration"}, arn(source.Bucket)),
-			statement([]string{"iam:PassRole"}, roleARN),
+			passToS3(roleARN),
 		}),
+	})
+}
+
+// passToS3 lets the role be given to S3 and to no other service.
+func passToS3(roleARN string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:    jsii.Strings("iam:PassRole"),
+		Resources:  jsii.Strings(roleARN),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": s3Service}},
 	})
 }
 
