@@ -84,17 +84,17 @@ func (a account) as(c aws.CredentialsProvider) aws.Config {
 	return aws.Config{Region: "us-east-1", BaseEndpoint: &a.url, Credentials: c}
 }
 
-// iam makes a call of IAM's API as an administrator.
-func (a account) iam(t *testing.T, action string, parameters url.Values) {
+// query makes a call of a query API as an administrator.
+func (a account) query(t *testing.T, service, version, action string, parameters url.Values) {
 	t.Helper()
 	parameters.Set("Action", action)
-	parameters.Set("Version", "2010-05-08")
+	parameters.Set("Version", version)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url, strings.NewReader(parameters.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=none")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -109,12 +109,17 @@ func (a account) iam(t *testing.T, action string, parameters url.Values) {
 func (a account) role(t *testing.T, statements ...string) aws.Config {
 	t.Helper()
 	name := strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())
-	a.iam(t, "CreateRole", url.Values{"RoleName": {name}, "AssumeRolePolicyDocument": {`{"Version": "2012-10-17", "Statement": []}`}})
-	a.iam(t, "PutRolePolicy", url.Values{"RoleName": {name}, "PolicyName": {"policy"}, "PolicyDocument": {
+	a.query(t, "iam", "2010-05-08", "CreateRole", url.Values{"RoleName": {name}, "AssumeRolePolicyDocument": {`{"Version": "2012-10-17", "Statement": []}`}})
+	a.query(t, "iam", "2010-05-08", "PutRolePolicy", url.Values{"RoleName": {name}, "PolicyName": {"policy"}, "PolicyDocument": {
 		`{"Version": "2012-10-17", "Statement": [` + strings.Join(statements, ",") + `]}`,
 	}})
+	return a.assume(t, name)
+}
+
+func (a account) assume(t *testing.T, role string) aws.Config {
+	t.Helper()
 	out, err := sts.NewFromConfig(a.Config).AssumeRole(t.Context(), &sts.AssumeRoleInput{
-		RoleArn: aws.String("arn:aws:iam::123456789012:role/" + name), RoleSessionName: aws.String("test"),
+		RoleArn: aws.String("arn:aws:iam::123456789012:role/" + role), RoleSessionName: aws.String("test"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +133,10 @@ func allow(actions, resources string) string { return statement("Allow", actions
 func statement(effect, actions, resources string) string {
 	list := func(words string) string { return `["` + strings.Join(strings.Fields(words), `","`) + `"]` }
 	return fmt.Sprintf(`{"Effect": %q, "Action": %s, "Resource": %s}`, effect, list(actions), list(resources))
+}
+
+func conditional(actions, resources, operator, key, value string) string {
+	return strings.TrimSuffix(allow(actions, resources), "}") + fmt.Sprintf(`, "Condition": {%q: {%q: %q}}}`, operator, key, value)
 }
 
 const (
@@ -302,8 +311,13 @@ func TestPermissions(t *testing.T) {
 			[]string{fmt.Sprintf(`{"Effect": "Allow", "NotAction": "dynamodb:PutItem", "NotResource": %q}`, tables+"places")},
 			[]call{get("people")}, []call{put("people"), get("places")}, dynamo,
 		},
+		"by the first key": {
+			[]string{conditional("dynamodb:GetItem dynamodb:PutItem", tables+"people", "ForAllValues:StringEquals", "dynamodb:LeadingKeys", "1"),
+				conditional("dynamodb:GetItem", tables+"places", "ForAllValues:StringEquals", "dynamodb:LeadingKeys", "2")},
+			[]call{get("people"), put("people")}, []call{get("places")}, dynamo,
+		},
 		"a condition is taken to hold": {
-			[]string{fmt.Sprintf(`{"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": %q, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}`, tables+"people")},
+			[]string{conditional("dynamodb:GetItem", tables+"people", "Bool", "aws:SecureTransport", "true")},
 			[]call{get("people")}, []call{put("people")}, dynamo,
 		},
 		"a condition of a deny is not": {
@@ -321,7 +335,9 @@ func TestPermissions(t *testing.T) {
 		"in parts":              {[]string{allow("s3:PutObject", "arn:aws:s3:::photos/a/*")}, []call{multipart("photos", "a/3")}, []call{multipart("photos", "b/3")}, objectStore},
 		"a signed address":      {[]string{allow("s3:GetObject", "arn:aws:s3:::photos/a/*")}, []call{signed("photos", "a/1")}, []call{signed("photos", "b/1")}, objectStore},
 		"a role that is passed": {
-			[]string{allow("s3:PutReplicationConfiguration", "arn:aws:s3:::photos"), allow("iam:PassRole", "arn:aws:iam::123456789012:role/mesh")},
+			[]string{allow("s3:PutReplicationConfiguration", "arn:aws:s3:::photos"),
+				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/mesh", "StringEquals", "iam:PassedToService", "s3.amazonaws.com"),
+				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/admin", "StringEquals", "iam:PassedToService", "ec2.amazonaws.com")},
 			[]call{replicate("arn:aws:iam::123456789012:role/mesh")}, []call{replicate("arn:aws:iam::123456789012:role/admin")}, objectStore,
 		},
 		"by parameter": {[]string{allow("ssm:GetParameter", ssmARN+"island/drained")}, []call{parameter("/island/drained")}, []call{parameter("/island/other")}, dynamo},
@@ -346,6 +362,24 @@ func TestPermissions(t *testing.T) {
 		var missing *types.NoSuchKey
 		if err := read("photos", "a/2")(c); !errors.As(err, &missing) {
 			t.Errorf("got %v, want that it is missing", err)
+		}
+	})
+	t.Run("a policy of AWS's own, and one in the role's template", func(t *testing.T) {
+		a.query(t, "cloudformation", "2010-05-15", "CreateStack", url.Values{"StackName": {"roles"}, "TemplateBody": {`{"Resources": {"Reader": {
+			"Type": "AWS::IAM::Role", "Properties": {
+				"RoleName": "reader", "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+				"ManagedPolicyArns": [{"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iam::aws:policy/AmazonSSMReadOnlyAccess"]]}],
+				"Policies": [{"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": [` + allow("dynamodb:GetItem", tables+"people") + `]}}]
+			}}}}`}})
+		c := a.assume(t, "reader")
+		for _, call := range []call{parameter("/island/drained"), get("people")} {
+			if err := call(c); err != nil {
+				t.Error(err)
+			}
+		}
+		var refused smithy.APIError
+		if err := put("people")(c); !errors.As(err, &refused) || refused.ErrorCode() != dynamo {
+			t.Errorf("got %v, want %s", err, dynamo)
 		}
 	})
 	t.Run("administrators", func(t *testing.T) {

@@ -3,8 +3,9 @@ permission.
 
 Looked at are the action and, for the services in RESOURCES, the resource, in the
 role's own policies and in AWS's managed ones; a Deny overrules an Allow. Whoever
-has other credentials is an administrator. Conditions are not looked at: an Allow
-with one allows, a Deny with one does not deny.
+has other credentials is an administrator. Of conditions, those on the first key of
+an item and on the service that a role is passed to are looked at; with another one
+an Allow allows, and a Deny does not deny.
 
 Source of the actions and their resources: AWS's Service Authorization Reference.
 """
@@ -20,6 +21,7 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
+from moto.dynamodb.models import dynamodb_backends
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Role, iam_backends
@@ -104,7 +106,7 @@ def authorize(self, resource="*"):
 DENIED = {"json": "AccessDeniedException", "rest-json": "AccessDeniedException", "ec2": "UnauthorizedOperation"}
 
 
-def refusal(role, action, resource):
+def refusal(role, action, resource, known={}):
     return f"{role} is not authorized to perform: {action} on resource: {resource or '*'}"
 
 
@@ -126,18 +128,27 @@ def assumed_role(call):
     return session and session.role_arn
 
 
-def permits(role, action, resource):
+def permits(role, action, resource, known={}):
     """Whether a role may do an action on a resource; None is one that is not known
-    here, which every Allow of the action allows."""
+    here, which every Allow of the action allows. known are the values of the
+    condition keys that are known."""
     allowed = False
     for statement in statements(role):
-        if not names_action(statement, action) or not names_resource(statement, resource):
-            continue
-        if statement["Effect"] == "Allow":
+        if names_action(statement, action) and names_resource(statement, resource) and all(conditions(statement, known)):
+            if statement["Effect"] == "Deny":
+                return False
             allowed = True
-        elif not statement.get("Condition"):
-            return False
     return allowed
+
+
+def conditions(statement, known):
+    """Whether each condition holds."""
+    for operator, keys in statement.get("Condition", {}).items():
+        for key, wanted in keys.items():
+            if key in known and operator in ("StringEquals", "ForAllValues:StringEquals"):
+                yield all(value in listed(wanted) for value in known[key])
+            else:
+                yield statement["Effect"] == "Allow"
 
 
 def names_action(statement, action):
@@ -204,7 +215,7 @@ def create_role(cls, resource_name, cloudformation_json, account_id, region_name
     return role
 
 
-# What each service's calls need: pairs of an action and a resource, or None.
+# What each service's calls need: an action, a resource or None, and what is known.
 
 
 def anything(call, action):
@@ -223,7 +234,13 @@ def dynamodb(call, action):
         yield f"dynamodb:{operation}Item", table_arn(call, part["TableName"])
     if not parts:
         for table in call._get_param("RequestItems") or [call._get_param("TableName")]:
-            yield action, table and table_arn(call, table, call._get_param("IndexName"))
+            yield action, table and table_arn(call, table, call._get_param("IndexName")), first_keys(call)
+
+
+def first_keys(call):
+    table = dynamodb_backends[call.current_account][call.region].tables.get(call._get_param("TableName"))
+    item = call._get_param("Key") or call._get_param("Item")
+    return {"dynamodb:LeadingKeys": list(item.get(table.hash_key_attr, {}).values())} if table and item else {}
 
 
 def table_arn(call, table, index=None):
@@ -271,7 +288,11 @@ def cloudformation(call, action):
         stack = arn(call, "cloudformation", f"stack/{stack}/*")
     yield action, stack
     if call._get_param("RoleARN"):
-        yield "iam:PassRole", call._get_param("RoleARN")
+        yield passing(call._get_param("RoleARN"), "cloudformation.amazonaws.com")
+
+
+def passing(role, service):
+    return "iam:PassRole", role, {"iam:PassedToService": [service]}
 
 
 RESOURCES = {f.__name__: f for f in (dynamodb, ssm, logs, autoscaling, ec2, states, sts, cloudformation)}
@@ -288,7 +309,7 @@ def s3_needs(call, bucket, key):
     if action == "s3:GetObject" and not isinstance(call.backend.get_object(bucket, key), FakeKey):
         yield "s3:ListBucket", s3_arn(bucket)
     if action == "s3:PutReplicationConfiguration" and call.method == "PUT":
-        yield "iam:PassRole", xmltodict.parse(call.body)["ReplicationConfiguration"]["Role"]
+        yield passing(xmltodict.parse(call.body)["ReplicationConfiguration"]["Role"], "s3.amazonaws.com")
     if "x-amz-copy-source" in call.headers:
         yield "s3:GetObject", s3_arn(*unquote(call.headers["x-amz-copy-source"]).lstrip("/").split("/", 1))
 
