@@ -249,9 +249,7 @@ func (w *walk) lacking(t *testing.T, r role, p permission, f func()) {
 // with all.
 func (w *walk) walk(t *testing.T, r role, use func() error) {
 	t.Helper()
-	if err := use(); err != nil {
-		t.Fatal(err)
-	}
+	await(t, use)
 	for _, p := range r.permissions() {
 		w.lacking(t, r, p, func() {
 			if err := use(); err == nil {
@@ -261,9 +259,7 @@ func (w *walk) walk(t *testing.T, r role, use func() error) {
 			}
 		})
 	}
-	if err := use(); err != nil {
-		t.Error(err)
-	}
+	await(t, use)
 }
 
 // as returns how clients with the role's credentials are made.
