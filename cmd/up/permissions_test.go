@@ -159,25 +159,20 @@ func (r role) permissions() []permission {
 // rolesOf reads the deployment's roles that have policies of their own.
 func rolesOf(t *testing.T, running cloud.Running) []role {
 	t.Helper()
-	var names []string
-	iam(t, running, "ListRoles", url.Values{"MaxItems": {"1000"}}, "Roles>member>RoleName", &names)
 	var roles []role
-	for _, name := range names {
+	for _, name := range iam(t, running, "ListRoles", url.Values{"MaxItems": {"1000"}}, "Roles>member>RoleName") {
 		if !strings.HasPrefix(name, "archipelago-") {
 			continue
 		}
 		r := role{name, map[string]document{}}
-		var policies []string
-		iam(t, running, "ListRolePolicies", url.Values{"RoleName": {name}}, "PolicyNames>member", &policies)
-		for _, p := range policies {
-			var text []string
-			iam(t, running, "GetRolePolicy", url.Values{"RoleName": {name}, "PolicyName": {p}}, "PolicyDocument", &text)
-			plain, err := url.QueryUnescape(text[0])
+		for _, p := range iam(t, running, "ListRolePolicies", url.Values{"RoleName": {name}}, "PolicyNames>member") {
+			encoded := iam(t, running, "GetRolePolicy", url.Values{"RoleName": {name}, "PolicyName": {p}}, "PolicyDocument")
+			text, err := url.QueryUnescape(strings.Join(encoded, ""))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var d document
-			if err := json.Unmarshal([]byte(plain), &d); err != nil {
+			if err := json.Unmarshal([]byte(text), &d); err != nil {
 				t.Fatal(err)
 			}
 			r.policies[p] = d
@@ -190,16 +185,16 @@ func rolesOf(t *testing.T, running cloud.Running) []role {
 }
 
 // iam makes a call of IAM and returns the texts at a path of its result.
-func iam(t *testing.T, running cloud.Running, action string, parameters url.Values, path string, texts *[]string) {
+func iam(t *testing.T, running cloud.Running, action string, parameters url.Values, path string) []string {
 	t.Helper()
 	parameters.Set("Action", action)
 	parameters.Set("Version", "2010-05-08")
 	d := xml.NewDecoder(bytes.NewReader(aws(t, running, "iam", "us-east-1", parameters)))
-	var at []string
+	var at, texts []string
 	for {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			return
+			return texts
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +206,7 @@ func iam(t *testing.T, running cloud.Running, action string, parameters url.Valu
 			at = at[:len(at)-1]
 		case xml.CharData:
 			if strings.HasSuffix(strings.Join(at, ">"), action+"Result>"+path) {
-				*texts = append(*texts, string(token))
+				texts = append(texts, string(token))
 			}
 		}
 	}
@@ -222,7 +217,7 @@ func (w *walk) put(t *testing.T, r role, policy string, d document) {
 	t.Helper()
 	parameters := url.Values{"RoleName": {r.name}, "PolicyName": {policy}}
 	if len(d.Statement) == 0 {
-		iam(t, w.running, "DeleteRolePolicy", parameters, "", nil)
+		iam(t, w.running, "DeleteRolePolicy", parameters, "")
 		return
 	}
 	text, err := json.Marshal(d)
@@ -230,7 +225,7 @@ func (w *walk) put(t *testing.T, r role, policy string, d document) {
 		t.Fatal(err)
 	}
 	parameters.Set("PolicyDocument", string(text))
-	iam(t, w.running, "PutRolePolicy", parameters, "", nil)
+	iam(t, w.running, "PutRolePolicy", parameters, "")
 }
 
 // lacking calls f while the role lacks a permission.
@@ -239,10 +234,12 @@ func (w *walk) lacking(t *testing.T, r role, p permission, f func()) {
 	for name, d := range r.policies {
 		w.put(t, r, name, d.without(p))
 	}
+	defer func() {
+		for name, d := range r.policies {
+			w.put(t, r, name, d)
+		}
+	}()
 	f()
-	for name, d := range r.policies {
-		w.put(t, r, name, d)
-	}
 }
 
 // walk expects that use fails without any of the role's permissions, and passes
