@@ -1,0 +1,226 @@
+package scaling
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Decide says what to do with a fleet at a moment, and why. It changes nothing
+// and remembers nothing: the same observation gives the same action.
+//
+//   - Full and hot for long: one rung up. At the minimum, and one rung lower would
+//     be cool, for longer: one rung down.
+//   - Memory that grows while the load does not is a leak: the instances are
+//     recycled.
+//   - Instances of another type than the parameter's are brought to it.
+//   - Never while instances are replaced, an alarm rings, a zone is avoided or the
+//     stack is updated; never to a type that a zone does not offer; never by
+//     metrics that are missing; not again right after a step, or one that failed.
+//
+// now has to be no earlier than what was observed.
+func Decide(l Ladder, p Policy, o Observation, now time.Time) Action {
+	d := decision{ladder: l, policy: p.WithDefaults(), observed: o, now: now, at: l.Find(o.Parameter)}
+	action := d.decide()
+	action.Advice = d.policy.Mode == Advise
+	return action
+}
+
+type decision struct {
+	ladder   Ladder
+	policy   Policy
+	observed Observation
+	now      time.Time
+	at       int // place on the ladder
+}
+
+func (d decision) decide() Action {
+	o, p := d.observed, d.policy
+	switch {
+	case p.Mode == Off:
+		return d.stay(Reason{Code: Disabled})
+	case o.Frozen:
+		return d.stay(Reason{Code: Frozen})
+	case d.at < 0:
+		return d.stay(Reason{Code: OffLadder, From: o.Parameter})
+	case o.StackUpdating:
+		return d.stay(Reason{Code: StackUpdating})
+	case o.Refreshing:
+		return d.stay(Reason{Code: Refreshing})
+	case o.Alarm:
+		return d.stay(Reason{Code: AlarmRings})
+	case o.ZonalShift:
+		return d.stay(Reason{Code: ZonalShift})
+	}
+	if action, ok := d.mismatch(); ok {
+		return action
+	}
+	if len(o.Instances) == 0 {
+		return d.stay(Reason{Code: Empty})
+	}
+	memory := d.memory()
+	if memory.leaks {
+		return d.unlessFailed(Action{Kind: Recycle, To: d.rung(), Reason: memory.reason(Leak)})
+	}
+	count, cpu, lacking := d.metrics(p.UpAfter)
+	if lacking != nil {
+		return d.stay(Reason{Code: Missing, Lacking: lacking, Over: p.Stale})
+	}
+	limit := p.HotShare * d.target(d.rung())
+	full := count.min() >= p.FullShare*float64(o.Max)
+	if hot := cpu.mean() >= limit; full && hot {
+		return d.step(Up, Reason{Code: Hot, Count: count.min(), Max: o.Max, CPU: cpu.mean(), Limit: limit, Over: p.UpAfter})
+	}
+	if memory.load {
+		return d.step(Up, memory.reason(MemoryHigh))
+	}
+	steady := Reason{Code: Steady, Count: count[len(count)-1].Value, Min: o.Min, Max: o.Max, CPU: cpu.mean()}
+	if memory.high {
+		steady = memory.reason(Steady)
+	}
+	if d.at == 0 || count.max() > float64(o.Min) {
+		return d.stay(steady)
+	}
+	return d.shrink()
+}
+
+// shrink steps down if that would be cool.
+func (d decision) shrink() Action {
+	o, p := d.observed, d.policy
+	count, cpu, lacking := d.metrics(p.DownAfter)
+	if lacking != nil {
+		return d.stay(Reason{Code: Missing, Lacking: lacking, Over: p.Stale})
+	}
+	lower := d.ladder[d.at-1]
+	reason := Reason{
+		Code: Cool, Min: o.Min, To: lower.Type, Over: p.DownAfter,
+		CPU:   cpu.mean() * float64(d.rung().VCPU) / float64(lower.VCPU),
+		Limit: p.CoolShare * d.target(lower),
+	}
+	fits := true
+	if memory, ok := o.Memory.recent(d.now, p.DownAfter, p.Stale); ok {
+		fits = memory.mean()*d.rung().MemoryGiB/lower.MemoryGiB < p.MemoryHigh
+	}
+	if count.max() > float64(o.Min) || reason.CPU > reason.Limit || !fits {
+		reason.Code = Steady
+		return d.stay(reason)
+	}
+	return d.step(Down, reason)
+}
+
+// step goes one rung up or down, unless something keeps it from that.
+func (d decision) step(kind Kind, reason Reason) Action {
+	p, o := d.policy, d.observed
+	to, cooldown := d.at+1, p.UpCooldown
+	if kind == Down {
+		to, cooldown = d.at-1, p.DownCooldown
+	}
+	reason.From = d.rung().Type
+	if to == len(d.ladder) {
+		reason.Code = Top
+		return d.stay(reason)
+	}
+	reason.To = d.ladder[to].Type
+	if until := o.LastStep.Add(cooldown); !o.LastStep.IsZero() && d.now.Before(until) {
+		return d.kept(kind, reason, Cooldown, until)
+	}
+	if !p.Window.Contains(d.now) {
+		return d.kept(kind, reason, OutsideWindow, time.Time{})
+	}
+	if !o.Offered[reason.To] {
+		return d.kept(kind, reason, NotOffered, time.Time{})
+	}
+	return d.unlessFailed(Action{Kind: kind, To: d.ladder[to], Reason: reason})
+}
+
+// mismatch brings a fleet to its parameter's type, unless that failed lately.
+func (d decision) mismatch() (Action, bool) {
+	o, want := d.observed, d.rung().Type
+	others := len(o.Instances)
+	if o.Instances[want] > 0 {
+		others--
+	}
+	launches := o.Launches != "" && o.Launches != want
+	if others == 0 && !launches {
+		return Action{}, false
+	}
+	reason := Reason{Code: Mismatch, From: want, Instances: o.Instances}
+	if launches {
+		reason.To = o.Launches
+	}
+	if !o.Offered[want] {
+		reason.To = want
+		return d.kept(Reconcile, reason, NotOffered, time.Time{}), true
+	}
+	return d.unlessFailed(Action{Kind: Reconcile, To: d.rung(), Reason: reason}), true
+}
+
+// maxBackoff is the longest time after which a failed step is tried again.
+const maxBackoff = 24 * time.Hour
+
+// unlessFailed is action, or to stay while one to the same type that failed is
+// too recent.
+func (d decision) unlessFailed(action Action) Action {
+	failed := d.observed.Failed
+	if failed == nil || failed.To != action.To.Type {
+		return action
+	}
+	backoff := d.policy.Backoff
+	for n := 1; n < failed.Attempts && backoff < maxBackoff; n++ {
+		backoff *= 2
+	}
+	until := failed.At.Add(min(backoff, maxBackoff))
+	if !d.now.Before(until) {
+		return action
+	}
+	action.Reason.To, action.Reason.Attempts = action.To.Type, failed.Attempts
+	return d.kept(action.Kind, action.Reason, FailedBefore, until)
+}
+
+// kept is to stay, although reason would have something done.
+func (d decision) kept(wants Kind, reason Reason, code Code, until time.Time) Action {
+	reason.Wants, reason.WantsCode, reason.Code, reason.Until = wants, reason.Code, code, until
+	return d.stay(reason)
+}
+
+func (d decision) stay(reason Reason) Action {
+	action := Action{Kind: Stay, Reason: reason}
+	if d.at >= 0 {
+		action.To = d.rung()
+	}
+	return action
+}
+
+func (d decision) rung() Rung { return d.ladder[d.at] }
+
+// target is the CPU use, in percent, that a rung should have at most: a burstable
+// one no more than what it may use for ever.
+func (d decision) target(r Rung) float64 { return min(d.policy.CPUTarget, r.Baseline) }
+
+// metrics returns count and CPU of the last time, or the names of those that do
+// not say enough.
+func (d decision) metrics(last time.Duration) (count, cpu Series, lacking []string) {
+	count, countOK := d.observed.Count.recent(d.now, last, d.policy.Stale)
+	cpu, cpuOK := d.observed.CPU.recent(d.now, last, d.policy.Stale)
+	if !countOK {
+		lacking = append(lacking, "instances in service")
+	}
+	if !cpuOK {
+		lacking = append(lacking, "CPU")
+	}
+	return count, cpu, lacking
+}
+
+// spell lists instances by type, such as "2 of m7g.large, 1 of m7g.medium".
+func spell(instances map[string]int, launches string) string {
+	var parts []string
+	for _, t := range slices.Sorted(maps.Keys(instances)) {
+		parts = append(parts, fmt.Sprintf("%d of %s", instances[t], t))
+	}
+	if launches != "" {
+		parts = append(parts, "and launches "+launches)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,180 @@
+package scaling
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code names the rule that decided. Codes are stable: alarms and dashboards may
+// count by them.
+type Code string
+
+// Reasons to act.
+const (
+	// Hot: the fleet is full, and its CPU is at its target.
+	Hot Code = "hot"
+	// MemoryHigh: memory is short because there is more load.
+	MemoryHigh Code = "memory-high"
+	// Cool: the fewest instances of one rung lower would do.
+	Cool Code = "cool"
+	// Leak: memory grows although the load does not.
+	Leak Code = "leak"
+	// Mismatch: instances have, or get, another type than the parameter holds.
+	Mismatch Code = "mismatch"
+)
+
+// Reasons to stay.
+const (
+	// Steady: nothing is wrong with what there is.
+	Steady Code = "steady"
+	// Disabled: the mode is "off".
+	Disabled Code = "off"
+	// Frozen: an operator has stopped the controller.
+	Frozen Code = "frozen"
+	// OffLadder: the parameter's type is no rung.
+	OffLadder Code = "off-ladder"
+	// Refreshing: instances are being replaced.
+	Refreshing Code = "refreshing"
+	// AlarmRings: an alarm of the fleet rings.
+	AlarmRings Code = "alarm"
+	// ZonalShift: traffic is kept away from a zone.
+	ZonalShift Code = "zonal-shift"
+	// StackUpdating: CloudFormation changes the stack.
+	StackUpdating Code = "stack-updating"
+	// Empty: there is no instance.
+	Empty Code = "empty"
+	// Missing: metrics are missing or old.
+	Missing Code = "missing-metrics"
+	// Top: it is hot, and there is no larger rung.
+	Top Code = "top"
+	// Cooldown: it is too early after the last step.
+	Cooldown Code = "cooldown"
+	// OutsideWindow: it is not the time of day for steps.
+	OutsideWindow Code = "outside-window"
+	// NotOffered: a zone does not offer the type.
+	NotOffered Code = "not-offered"
+	// FailedBefore: the step failed, and is not tried again yet.
+	FailedBefore Code = "failed-before"
+)
+
+// Reason is why Decide decided as it did: a rule and the numbers that it looked
+// at. Numbers that a rule did not look at are zero.
+type Reason struct {
+	Code Code `json:"code"`
+	// Wants is what would be done if this reason did not stand in the way, and
+	// WantsCode why.
+	Wants     Kind `json:"wants,omitempty"`
+	WantsCode Code `json:"wantsCode,omitempty"`
+	// From is the present type, To that of the step that was looked at.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Count, Min and Max are instances.
+	Count float64 `json:"count,omitempty"`
+	Min   int     `json:"min,omitempty"`
+	Max   int     `json:"max,omitempty"`
+	// CPU is the average use, in percent, and Limit what the rule compares it
+	// with. For a step down CPU is what one rung lower would have.
+	CPU   float64 `json:"cpu,omitempty"`
+	Limit float64 `json:"limit,omitempty"`
+	// Memory and MemoryBefore are uses in percent, now and when they were looked
+	// back at.
+	Memory       float64 `json:"memory,omitempty"`
+	MemoryBefore float64 `json:"memoryBefore,omitempty"`
+	// Over is the time that the numbers are of.
+	Over time.Duration `json:"over,omitempty"`
+	// Until is when the reason not to act ends.
+	Until time.Time `json:"until,omitzero"`
+	// Attempts is how many steps failed.
+	Attempts int `json:"attempts,omitempty"`
+	// Lacking are the metrics that are missing or old.
+	Lacking []string `json:"lacking,omitempty"`
+	// Instances are those of the fleet by type, where they differ.
+	Instances map[string]int `json:"instances,omitempty"`
+}
+
+// String says it in a sentence for the operator.
+func (r Reason) String() string {
+	switch r.Code {
+	case Hot:
+		return fmt.Sprintf("for %s the fleet had %.0f or more of at most %d instances at %.0f %% CPU, %.0f %% or more is hot", minutes(r.Over), r.Count, r.Max, r.CPU, r.Limit)
+	case MemoryHigh:
+		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago, and the load has grown with it", r.Memory, r.MemoryBefore, minutes(r.Over))
+	case Cool:
+		return fmt.Sprintf("for %s the fleet was at its minimum of %d instances; %s would have had %.0f %% CPU, up to %.0f %% is cool", minutes(r.Over), r.Min, r.To, r.CPU, r.Limit)
+	case Leak:
+		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago, and the load has not grown: something leaks", r.Memory, r.MemoryBefore, minutes(r.Over))
+	case Mismatch:
+		return fmt.Sprintf("the parameter says %s, the fleet has %s", r.From, spell(r.Instances, r.To))
+	case Steady:
+		return r.steady()
+	case Disabled:
+		return `vertical scaling is off: fleet.vertical is "off"`
+	case Frozen:
+		return "an operator has frozen the instance type"
+	case OffLadder:
+		return fmt.Sprintf("the parameter says %q, which is no rung of the ladder: write one of its types there, or add this one to fleet.ladder", r.From)
+	case Refreshing:
+		return "instances are being replaced already"
+	case AlarmRings:
+		return "an alarm of the fleet rings: a step would hide what is wrong, or add to it"
+	case ZonalShift:
+		return "traffic is shifted away from a zone: the load of the others is not the usual one"
+	case StackUpdating:
+		return "the stack is being updated"
+	case Empty:
+		return "the fleet has no instance"
+	case Missing:
+		return fmt.Sprintf("no decision without metrics: %s missing or older than %s", strings.Join(r.Lacking, ", "), minutes(r.Over))
+	case Top:
+		return fmt.Sprintf("hot on the largest rung: %.0f or more of at most %d instances of %s at %.0f %% CPU; raise fleet.max or add a rung to fleet.ladder", r.Count, r.Max, r.From, r.CPU)
+	case Cooldown:
+		return r.wanted() + fmt.Sprintf(", not before %s: the last step was too recent", clock(r.Until))
+	case OutsideWindow:
+		return r.wanted() + ", in the window only"
+	case NotOffered:
+		return r.wanted() + fmt.Sprintf(", but a zone of the fleet does not offer %s", r.To)
+	case FailedBefore:
+		return r.wanted() + fmt.Sprintf(", but that failed %s: not again before %s", times(r.Attempts), clock(r.Until))
+	}
+	return string(r.Code)
+}
+
+func (r Reason) steady() string {
+	switch {
+	case r.To != "":
+		return fmt.Sprintf("at the minimum of %d instances, but %s would have %.0f %% CPU, more than %.0f %%, or too little memory", r.Min, r.To, r.CPU, r.Limit)
+	case r.MemoryBefore > 0:
+		return fmt.Sprintf("memory is at %.0f %%, and was at %.0f %% %s ago: neither a leak nor load", r.Memory, r.MemoryBefore, minutes(r.Over))
+	}
+	return fmt.Sprintf("%.0f of %d to %d instances at %.0f %% CPU: the number of instances is enough to scale", r.Count, r.Min, r.Max, r.CPU)
+}
+
+// wanted is what stands in front of what kept it from being done.
+func (r Reason) wanted() string {
+	switch r.Wants {
+	case Up:
+		return fmt.Sprintf("would step up to %s (%s)", r.To, r.WantsCode)
+	case Down:
+		return fmt.Sprintf("would step down to %s (%s)", r.To, r.WantsCode)
+	case Recycle:
+		return fmt.Sprintf("would recycle the instances (%s)", r.WantsCode)
+	}
+	return fmt.Sprintf("would bring the fleet to %s (%s)", r.To, r.WantsCode)
+}
+
+func minutes(d time.Duration) string {
+	if d >= 2*time.Hour {
+		return fmt.Sprintf("%.0f h", d.Hours())
+	}
+	return fmt.Sprintf("%.0f min", d.Minutes())
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
