@@ -68,7 +68,7 @@ func (d decision) decide() Action {
 	if lacking != nil {
 		return d.stay(Reason{Code: Missing, Lacking: lacking, Over: p.Stale})
 	}
-	limit := p.HotShare * d.target(d.rung())
+	limit := d.target(d.rung())
 	full := count.min() >= p.FullShare*float64(o.Max)
 	if hot := cpu.mean() >= limit; full && hot {
 		return d.step(Up, Reason{Code: Hot, Count: count.min(), Max: o.Max, CPU: cpu.mean(), Limit: limit, Over: p.UpAfter})
@@ -78,33 +78,35 @@ func (d decision) decide() Action {
 	}
 	steady := Reason{Code: Steady, Count: count[len(count)-1].Value, Min: o.Min, Max: o.Max, CPU: cpu.mean()}
 	if memory.high {
-		steady = memory.reason(Steady)
+		steady = memory.reason(MemoryHigh)
 	}
 	if d.at == 0 || count.max() > float64(o.Min) {
 		return d.stay(steady)
 	}
-	return d.shrink()
+	return d.shrink(steady)
 }
 
 // shrink steps down if that would be cool.
-func (d decision) shrink() Action {
+func (d decision) shrink(steady Reason) Action {
 	o, p := d.observed, d.policy
 	count, cpu, lacking := d.metrics(p.DownAfter)
 	if lacking != nil {
 		return d.stay(Reason{Code: Missing, Lacking: lacking, Over: p.Stale})
 	}
+	if count.max() > float64(o.Min) {
+		return d.stay(steady)
+	}
 	lower := d.ladder[d.at-1]
 	reason := Reason{
-		Code: Cool, Min: o.Min, To: lower.Type, Over: p.DownAfter,
+		Code: Cool, Min: o.Min, From: d.rung().Type, To: lower.Type, Over: p.DownAfter,
 		CPU:   cpu.mean() * float64(d.rung().VCPU) / float64(lower.VCPU),
 		Limit: p.CoolShare * d.target(lower),
 	}
-	fits := true
 	if memory, ok := o.Memory.recent(d.now, p.DownAfter, p.Stale); ok {
-		fits = memory.mean()*d.rung().MemoryGiB/lower.MemoryGiB < p.MemoryHigh
+		reason.Memory = memory.mean() * d.rung().MemoryGiB / lower.MemoryGiB
 	}
-	if count.max() > float64(o.Min) || reason.CPU > reason.Limit || !fits {
-		reason.Code = Steady
+	if reason.CPU > reason.Limit || reason.Memory >= p.MemoryHigh {
+		reason.Code = TooSmall
 		return d.stay(reason)
 	}
 	return d.step(Down, reason)
@@ -119,8 +121,7 @@ func (d decision) step(kind Kind, reason Reason) Action {
 	}
 	reason.From = d.rung().Type
 	if to == len(d.ladder) {
-		reason.Code = Top
-		return d.stay(reason)
+		return d.kept(kind, reason, Top, time.Time{})
 	}
 	reason.To = d.ladder[to].Type
 	if until := o.LastStep.Add(cooldown); !o.LastStep.IsZero() && d.now.Before(until) {

@@ -29,13 +29,11 @@ type Policy struct {
 	// FullShare is the share of the maximum count from which on the fleet counts
 	// as full: a step takes so long that waiting for all would be late. Default: 0.8.
 	FullShare float64
-	// HotShare is the share of CPUTarget from which on a full fleet is hot.
-	// Default: 0.9.
-	HotShare float64
 	// CoolShare is the share of CPUTarget that the CPU of one rung lower may have
-	// for the fleet to step down. It has to be below HotShare. Default: 0.75.
+	// for the fleet to step down; below 1, or it would step to and fro. Default: 0.8.
 	CoolShare float64
-	// UpAfter is how long the fleet has to be full and hot. Default: 10 minutes.
+	// UpAfter is how long the fleet has to be full, with its CPU at CPUTarget or
+	// above. Default: 10 minutes.
 	UpAfter time.Duration
 	// DownAfter is how long it has to be at its minimum and cool. Default: 30 minutes.
 	DownAfter time.Duration
@@ -68,8 +66,7 @@ func (p Policy) WithDefaults() Policy {
 	set(&p.Mode, Off)
 	set(&p.CPUTarget, 55)
 	set(&p.FullShare, 0.8)
-	set(&p.HotShare, 0.9)
-	set(&p.CoolShare, 0.75)
+	set(&p.CoolShare, 0.8)
 	set(&p.UpAfter, 10*time.Minute)
 	set(&p.DownAfter, 30*time.Minute)
 	set(&p.UpCooldown, 15*time.Minute)
@@ -108,8 +105,11 @@ func (p Policy) Validate(l Ladder) error {
 				i, rung.Baseline, rung.Type, p.CPUTarget))
 		}
 	}
-	if p.CoolShare >= p.HotShare {
-		errs = append(errs, fmt.Errorf("coolShare: want less than hotShare, %g, got %g: the fleet would step to and fro", p.HotShare, p.CoolShare))
+	if p.CoolShare <= 0 || p.CoolShare >= 1 {
+		errs = append(errs, fmt.Errorf("coolShare: want more than 0 and less than 1, got %g: the fleet would step to and fro", p.CoolShare))
+	}
+	if p.FullShare <= 0 || p.FullShare > 1 {
+		errs = append(errs, fmt.Errorf("fullShare: want more than 0 and at most 1, got %g", p.FullShare))
 	}
 	if p.UpCooldown < p.UpAfter {
 		errs = append(errs, fmt.Errorf("upCooldown: want at least upAfter, %s, got %s", p.UpAfter, p.UpCooldown))

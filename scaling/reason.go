@@ -14,7 +14,8 @@ type Code string
 const (
 	// Hot: the fleet is full, and its CPU is at its target.
 	Hot Code = "hot"
-	// MemoryHigh: memory is short because there is more load.
+	// MemoryHigh: memory is short because there is more load; as a reason to stay,
+	// because of neither load nor a leak that can be seen.
 	MemoryHigh Code = "memory-high"
 	// Cool: the fewest instances of one rung lower would do.
 	Cool Code = "cool"
@@ -28,6 +29,8 @@ const (
 const (
 	// Steady: nothing is wrong with what there is.
 	Steady Code = "steady"
+	// TooSmall: it is at its minimum, and one rung lower would not be cool.
+	TooSmall Code = "too-small"
 	// Disabled: the mode is "off".
 	Disabled Code = "off"
 	// Frozen: an operator has stopped the controller.
@@ -77,8 +80,8 @@ type Reason struct {
 	// with. For a step down CPU is what one rung lower would have.
 	CPU   float64 `json:"cpu,omitempty"`
 	Limit float64 `json:"limit,omitempty"`
-	// Memory and MemoryBefore are uses in percent, now and when they were looked
-	// back at.
+	// Memory and MemoryBefore are uses in percent, now and when it was looked back
+	// at. For a step down Memory is what one rung lower would have.
 	Memory       float64 `json:"memory,omitempty"`
 	MemoryBefore float64 `json:"memoryBefore,omitempty"`
 	// Over is the time that the numbers are of.
@@ -99,15 +102,17 @@ func (r Reason) String() string {
 	case Hot:
 		return fmt.Sprintf("for %s the fleet had %.0f or more of at most %d instances at %.0f %% CPU, %.0f %% or more is hot", minutes(r.Over), r.Count, r.Max, r.CPU, r.Limit)
 	case MemoryHigh:
-		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago, and the load has grown with it", r.Memory, r.MemoryBefore, minutes(r.Over))
+		return r.memory()
 	case Cool:
-		return fmt.Sprintf("for %s the fleet was at its minimum of %d instances; %s would have had %.0f %% CPU, up to %.0f %% is cool", minutes(r.Over), r.Min, r.To, r.CPU, r.Limit)
+		return fmt.Sprintf("for %s the fleet was at its minimum of %d instances; %s would have had %.0f %% CPU, up to %.0f %% is cool%s", minutes(r.Over), r.Min, r.To, r.CPU, r.Limit, r.andMemory())
 	case Leak:
 		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago, and the load has not grown: something leaks", r.Memory, r.MemoryBefore, minutes(r.Over))
 	case Mismatch:
 		return fmt.Sprintf("the parameter says %s, the fleet has %s", r.From, spell(r.Instances, r.To))
 	case Steady:
-		return r.steady()
+		return fmt.Sprintf("%.0f of %d to %d instances at %.0f %% CPU: their number is enough to scale", r.Count, r.Min, r.Max, r.CPU)
+	case TooSmall:
+		return fmt.Sprintf("at the minimum of %d instances, but %s would have %.0f %% CPU, up to %.0f %% is cool%s", r.Min, r.To, r.CPU, r.Limit, r.andMemory())
 	case Disabled:
 		return `vertical scaling is off: fleet.vertical is "off"`
 	case Frozen:
@@ -127,6 +132,9 @@ func (r Reason) String() string {
 	case Missing:
 		return fmt.Sprintf("no decision without metrics: %s missing or older than %s", strings.Join(r.Lacking, ", "), minutes(r.Over))
 	case Top:
+		if r.WantsCode == MemoryHigh {
+			return fmt.Sprintf("memory is at %.0f %% on the largest rung, %s, because of the load; add a rung to fleet.ladder", r.Memory, r.From)
+		}
 		return fmt.Sprintf("hot on the largest rung: %.0f or more of at most %d instances of %s at %.0f %% CPU; raise fleet.max or add a rung to fleet.ladder", r.Count, r.Max, r.From, r.CPU)
 	case Cooldown:
 		return r.wanted() + fmt.Sprintf(", not before %s: the last step was too recent", clock(r.Until))
@@ -140,14 +148,21 @@ func (r Reason) String() string {
 	return string(r.Code)
 }
 
-func (r Reason) steady() string {
+func (r Reason) memory() string {
 	switch {
 	case r.To != "":
-		return fmt.Sprintf("at the minimum of %d instances, but %s would have %.0f %% CPU, more than %.0f %%, or too little memory", r.Min, r.To, r.CPU, r.Limit)
+		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago, and the load has grown with it", r.Memory, r.MemoryBefore, minutes(r.Over))
 	case r.MemoryBefore > 0:
-		return fmt.Sprintf("memory is at %.0f %%, and was at %.0f %% %s ago: neither a leak nor load", r.Memory, r.MemoryBefore, minutes(r.Over))
+		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago: neither load nor a leak that can be seen", r.Memory, r.MemoryBefore, minutes(r.Over))
 	}
-	return fmt.Sprintf("%.0f of %d to %d instances at %.0f %% CPU: the number of instances is enough to scale", r.Count, r.Min, r.Max, r.CPU)
+	return fmt.Sprintf("memory is at %.0f %%, and there is nothing to compare it with yet", r.Memory)
+}
+
+func (r Reason) andMemory() string {
+	if r.Memory == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %.0f %% memory", r.Memory)
 }
 
 // wanted is what stands in front of what kept it from being done.

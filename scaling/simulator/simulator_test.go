@@ -1,0 +1,313 @@
+package simulator_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/archipelago-cdk/archipelago/scaling/simulator"
+	"github.com/archipelago-cdk/archipelago/scaling/trace"
+	"pgregory.net/rapid"
+)
+
+const day = 24 * 60
+
+func fleet(t rapid.TB) simulator.Fleet {
+	l, err := scaling.NewLadder([]string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return simulator.Fleet{
+		Ladder: l, USDPerHour: []float64{1, 2, 4, 8}, Start: 1, Min: 2, Max: 6,
+		Policy: scaling.Policy{Mode: scaling.Auto},
+	}
+}
+
+// drawn is any fleet that a configuration may ask for.
+func drawn(t *rapid.T) simulator.Fleet {
+	f := fleet(t)
+	f.Start = rapid.IntRange(0, 3).Draw(t, "start")
+	f.Min = rapid.IntRange(1, 6).Draw(t, "min")
+	f.Max = rapid.IntRange(f.Min, 12).Draw(t, "max")
+	f.Policy.CPUTarget = float64(rapid.IntRange(30, 80).Draw(t, "target"))
+	return f
+}
+
+func constant(load float64, minutes int) trace.Trace {
+	t := trace.Trace{Start: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)}
+	for range minutes {
+		t.Requests = append(t.Requests, load)
+	}
+	return t
+}
+
+// TestNoFlapping: under any constant load every fleet comes to rest, after a step
+// for each rung at most, and all of them in one direction.
+func TestNoFlapping(t *testing.T) {
+	stepped := false
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawn(t)
+		load := rapid.Float64Range(0, 1.2).Draw(t, "load") * float64(f.Max) * 8 * 200
+		if rapid.Bool().Draw(t, "small") {
+			load /= 8
+		}
+		got := simulator.Run(constant(load, 3*day), f, simulator.Model{})
+		if len(got.Steps) >= len(f.Ladder) {
+			t.Fatalf("%d steps: %+v", len(got.Steps), got.Steps)
+		}
+		for _, s := range got.Steps {
+			stepped = true
+			if s.Minute >= day {
+				t.Fatalf("it steps after a day of %g requests a second: %s", load, s.Action.Reason)
+			}
+			if s.Action.Kind != got.Steps[0].Action.Kind {
+				t.Fatalf("%s after %s", s.Action.Kind, got.Steps[0].Action.Kind)
+			}
+		}
+		// Neither does their number change once they are at rest.
+		for _, m := range got.Minutes[day+1:] {
+			if last := got.Minutes[day]; m.Running != last.Running {
+				t.Fatalf("%d instances, %d after a day", m.Running, last.Running)
+			}
+		}
+	})
+	if !stepped {
+		t.Error("no fleet that was drawn took a step: the test says nothing")
+	}
+}
+
+// TestOneStepForEachCooldown holds for any load.
+func TestOneStepForEachCooldown(t *testing.T) {
+	soonest := map[scaling.Kind]int{scaling.Up: math.MaxInt, scaling.Down: math.MaxInt}
+	cooldown := map[scaling.Kind]int{scaling.Up: 15, scaling.Down: 60}
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawn(t)
+		most := float64(f.Max) * 8 * 200
+		load := constant(0, 2*day)
+		for from := 0; from < len(load.Requests); {
+			until := from + rapid.IntRange(1, 300).Draw(t, "for")
+			level := most * math.Pow(rapid.Float64Range(0, 1).Draw(t, "level"), 3)
+			for ; from < min(until, len(load.Requests)); from++ {
+				load.Requests[from] = level
+			}
+		}
+		load.Events = []trace.Event{{Minute: rapid.IntRange(0, day).Draw(t, "lost"), Kind: trace.ZoneLost}, {Minute: day + 60, Kind: trace.ZoneBack}}
+		at, free := f.Start, 0
+		for i, s := range simulator.Run(load, f, simulator.Model{}).Steps {
+			to := f.Ladder.Find(s.Action.To.Type)
+			if step := map[scaling.Kind]int{scaling.Up: 1, scaling.Down: -1}[s.Action.Kind]; to-at != step {
+				t.Fatalf("%s from rung %d to %d", s.Action.Kind, at, to)
+			}
+			if i > 0 {
+				pause := s.Minute - free
+				if pause < cooldown[s.Action.Kind] {
+					t.Fatalf("%s %d minutes after the last step ended", s.Action.Kind, pause)
+				}
+				soonest[s.Action.Kind] = min(soonest[s.Action.Kind], pause)
+			}
+			at, free = to, s.Ended
+		}
+	})
+	for kind, pause := range soonest {
+		if pause == math.MaxInt {
+			t.Errorf("no load that was drawn led to a second step %s: the test says nothing about it", kind)
+		}
+	}
+}
+
+// TestStepsKeepTheFleetInService: while all instances are replaced there are
+// never fewer in service than are desired.
+func TestStepsKeepTheFleetInService(t *testing.T) {
+	load := constant(1000, day)
+	f := fleet(t)
+	f.Start = 0
+	got := simulator.Run(load, f, simulator.Model{})
+	if len(got.Steps) == 0 {
+		t.Fatal("there was no step")
+	}
+	for _, s := range got.Steps {
+		before := got.Minutes[s.Minute-1]
+		for _, m := range got.Minutes[s.Minute:s.Ended] {
+			if m.Capacity < before.Capacity {
+				t.Errorf("capacity for %g requests a second, before the step it was %g", m.Capacity, before.Capacity)
+			}
+			if m.Running > 9 {
+				t.Errorf("%d instances, more than half again of 6", m.Running)
+			}
+		}
+	}
+}
+
+// TestTargetTracking: out after three minutes of metrics, in proportion; in after
+// fifteen, and not while the CPU is above 70 % of the target.
+func TestTargetTracking(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Policy.Mode = 0, scaling.Off
+	load := constant(100, 3*60)
+	for m := 60; m < 120; m++ {
+		load.Requests[m] = 400 // two instances are full
+	}
+	got := simulator.Run(load, f, simulator.Model{})
+	desired := func(m int) int { return got.Minutes[m].Running }
+	// Minute 60 is the first above, 63 knows of three; the launches show in 64, and
+	// 100 / 55 of two instances are four.
+	if desired(63) != 2 || desired(64) != 4 {
+		t.Errorf("%d, then %d instances, want 2, then 4", desired(63), desired(64))
+	}
+	if got.Minutes[64].Count != 2 || got.Minutes[65].Count != 4 {
+		t.Errorf("in service: %d, then %d, want 2, then 4 two minutes after the launch", got.Minutes[64].Count, got.Minutes[65].Count)
+	}
+	// Four at 50 % stay. From minute 120 on they are at 12.5 %, for which one would
+	// do: at the fifteenth such minute, 134, known at 135, it is two, the minimum.
+	if desired(119) != 4 || desired(135) != 4 || desired(136) != 2 {
+		t.Errorf("%d, %d, then %d instances, want 4, 4, then 2", desired(119), desired(135), desired(136))
+	}
+	for m := 120; m < 180; m++ {
+		load.Requests[m] = 400 * 0.8 // 40 % of four: below the target, not below 70 % of it
+	}
+	if got = simulator.Run(load, f, simulator.Model{}); desired(179) != 4 {
+		t.Errorf("%d instances at 40 %% CPU, want 4", desired(179))
+	}
+	for m := 120; m < 180; m++ {
+		load.Requests[m] = 400 * 0.74 // 37 %, for which three would do
+	}
+	if got = simulator.Run(load, f, simulator.Model{}); desired(179) != 3 {
+		t.Errorf("%d instances where they had 37 %% CPU, want 3", desired(179))
+	}
+}
+
+// TestRequestsAreTrackedToo by a target that follows the rung.
+func TestRequestsAreTrackedToo(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Policy.Mode, f.RequestsPerTarget = 0, scaling.Off, 1200 // 20 a second
+	got := simulator.Run(constant(100, day), f, simulator.Model{})
+	if n := got.Minutes[day-1].Running; n != 5 {
+		t.Errorf("%d instances for 100 requests a second of 20 each, want 5", n)
+	}
+	f.Policy.Mode, f.Max = scaling.Auto, 5
+	f.Policy.CPUTarget = 10
+	got = simulator.Run(constant(100, day), f, simulator.Model{})
+	last := got.Minutes[day-1]
+	if last.Rung != 1 || last.Running != 3 {
+		t.Errorf("%d instances of rung %d, want 3 of rung 1, each with 40 a second", last.Running, last.Rung)
+	}
+}
+
+// TestALeakIsRecycled before it fills the memory, and nobody climbs for it.
+func TestALeakIsRecycled(t *testing.T) {
+	load := constant(150, 7*day)
+	load.Events = []trace.Event{{Minute: 0, Kind: trace.Leak, MiBPerHour: 40}}
+	f := fleet(t)
+	f.Start, f.Agent = 0, true
+	got := simulator.Run(load, f, simulator.Model{})
+	if got.Over != 0 || len(got.Steps) == 0 {
+		t.Errorf("%d minutes over the goal, %d steps", got.Over, len(got.Steps))
+	}
+	for _, s := range got.Steps {
+		if s.Action.Kind != scaling.Recycle {
+			t.Errorf("%s: %s", s.Action.Kind, s.Action.Reason)
+		}
+	}
+	f.Agent = false
+	if got := simulator.Run(load, f, simulator.Model{}); got.Over == 0 || len(got.Steps) > 0 {
+		t.Errorf("without an agent: %d minutes over the goal, %d steps", got.Over, len(got.Steps))
+	}
+}
+
+// TestALostZoneIsMadeUpFor by the others.
+func TestALostZoneIsMadeUpFor(t *testing.T) {
+	load := constant(300, 60)
+	load.Events = []trace.Event{{Minute: 30, Kind: trace.ZoneLost}}
+	f := fleet(t)
+	f.Min = 3
+	got := simulator.Run(load, f, simulator.Model{})
+	if m := got.Minutes[30]; m.Count != 2 || !m.Over {
+		t.Errorf("when the zone is lost: %d instances in service, requests failed: %t", m.Count, m.Over)
+	}
+	// Two minutes until the group notices, two to boot.
+	if got.Minutes[33].Count != 2 || got.Minutes[34].Count != 3 {
+		t.Errorf("then %d and %d in service, want 2, then 3", got.Minutes[33].Count, got.Minutes[34].Count)
+	}
+}
+
+// TestBurstableTypesPayForMoreThanTheirBaseline: first with what they saved, then
+// with what they will earn in a day, then with money.
+func TestBurstableTypesPayForMoreThanTheirBaseline(t *testing.T) {
+	l, err := scaling.NewLadder([]string{"t4g.medium"}) // 20 % of two vCPUs
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := simulator.Fleet{Ladder: l, USDPerHour: []float64{0}, Min: 1, Max: 1, Policy: scaling.Policy{CPUTarget: 20}}
+	m := simulator.Model{SurplusUSD: 1}
+	if got := simulator.Run(constant(0.2*2*200, 10*day), f, m); got.USD > 1e-9 {
+		t.Errorf("at its baseline it pays $%g", got.USD)
+	}
+	// At 60 % it spends 0.8 vCPUs more than it earns, and may owe 24 × 0.4: that
+	// lasts twelve hours. The other twelve cost 0.8 each.
+	got := simulator.Run(constant(0.6*2*200, day), f, m).USD
+	if want := 12 * 0.8; math.Abs(got-want) > 0.05 {
+		t.Errorf("a day at 60 %% costs $%g beyond the hours, want %g", got, want)
+	}
+}
+
+// TestWaitsAreThoseOfTheQueue: with one server the sojourn time of M/M/1 is
+// exponential, which can be written down.
+func TestWaitsAreThoseOfTheQueue(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Min, f.Max, f.Policy.Mode = 0, 1, 1, scaling.Off
+	p99 := func(use float64) float64 {
+		return simulator.Run(constant(use*200, 2), f, simulator.Model{}).Minutes[1].P99
+	}
+	for _, use := range []float64{0, 0.25, 0.5, 0.9} {
+		if got, want := p99(use), math.Log(100)*0.005/(1-use); math.Abs(got-want) > 0.01*want {
+			t.Errorf("at %g: %g s, want %g", use, got, want)
+		}
+	}
+	if got := p99(1.01); !math.IsInf(got, 1) {
+		t.Errorf("with more work than CPU: %g s", got)
+	}
+	// More servers with the same use wait less, and no less than the service takes.
+	before := p99(0.9)
+	for rung := 1; rung < 4; rung++ {
+		f.Start = rung
+		got := simulator.Run(constant(0.9*200*float64(f.Ladder[rung].VCPU), 2), f, simulator.Model{}).Minutes[1].P99
+		if got >= before || got < math.Log(100)*0.005 {
+			t.Errorf("%d servers: %g s, fewer have %g", f.Ladder[rung].VCPU, got, before)
+		}
+		before = got
+	}
+}
+
+// TestCostIsPaidForWhatRuns, from the launch to the end, the spare ones of a step too.
+func TestCostIsPaidForWhatRuns(t *testing.T) {
+	f := fleet(t)
+	f.Policy.Mode = scaling.Off
+	if got := simulator.Run(constant(1, 60), f, simulator.Model{}).USD; math.Abs(got-4) > 1e-9 {
+		t.Errorf("two instances of $2 cost $%g an hour", got)
+	}
+	f.Policy.Mode = scaling.Auto
+	sum := 0.0
+	got := simulator.Run(constant(1, 120), f, simulator.Model{})
+	spare := false
+	for _, m := range got.Minutes {
+		sum += m.USDPerHour / 60
+		spare = spare || m.Running > 2
+	}
+	if math.Abs(got.USD-sum) > 1e-9 || !spare {
+		t.Errorf("it cost $%g, minute by minute $%g; a step with spare instances: %t", got.USD, sum, spare)
+	}
+}
+
+// BenchmarkYear is a year of minutes.
+func BenchmarkYear(b *testing.B) {
+	load, err := trace.ReadFile("../traces/growth.csv")
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := fleet(b)
+	for b.Loop() {
+		simulator.Run(load, f, simulator.Model{})
+	}
+	b.ReportMetric(float64(len(load.Requests)), "minutes/op")
+}

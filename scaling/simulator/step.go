@@ -1,0 +1,147 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+)
+
+// refresh replaces all instances, as an instance refresh does: new ones are
+// launched first, up to MaxHealthy, and for each that is warm an old one ends.
+// Source: EC2 Auto Scaling User Guide, "How an instance refresh works".
+type refresh struct {
+	to    int // rung
+	step  int // index in Result.Steps
+	ended int // minute of the last replacement; 0 before
+}
+
+// decide asks the controller, and begins what it wants.
+func (s *simulation) decide(now int) {
+	types := map[string]int{}
+	for i := range s.instances {
+		types[s.fleet.Ladder[s.instances[i].rung].Type]++
+	}
+	at := s.at(now)
+	o := scaling.Observation{
+		Parameter:  s.fleet.Ladder[s.rung].Type,
+		Instances:  types,
+		Min:        s.fleet.Min,
+		Max:        s.fleet.Max,
+		Count:      s.observed.count.until(at, s.model.MetricDelay),
+		CPU:        s.observed.cpu.until(at, s.model.MetricDelay),
+		Requests:   s.observed.requests.until(at, s.model.MetricDelay),
+		Offered:    s.offered(),
+		LastStep:   s.lastStep,
+		Refreshing: s.refresh != nil,
+		ZonalShift: s.lostZone,
+	}
+	if s.fleet.Agent {
+		o.Memory = s.observed.memory.until(at, s.model.MetricDelay)
+	}
+	action := scaling.Decide(s.fleet.Ladder, s.policy, o, at)
+	if action.Kind == scaling.Stay || action.Advice {
+		return
+	}
+	s.result.Steps = append(s.result.Steps, Step{Minute: now, Action: action})
+	s.refresh = &refresh{to: s.fleet.Ladder.Find(action.To.Type), step: len(s.result.Steps) - 1}
+	for i := range s.instances {
+		s.instances[i].old = true
+	}
+}
+
+// offered: the simulated zones have every type.
+func (s *simulation) offered() map[string]bool {
+	offered := map[string]bool{}
+	for _, rung := range s.fleet.Ladder {
+		offered[rung.Type] = true
+	}
+	return offered
+}
+
+// advance goes on with a refresh by a minute.
+func (s *simulation) advance(now int) {
+	r := s.refresh
+	old, warm, fresh := 0, 0, 0
+	for i := range s.instances {
+		one := &s.instances[i]
+		switch {
+		case one.old:
+			old++
+		default:
+			fresh++
+		}
+		if one.inService(now) && (one.old || one.warm <= now) {
+			warm++
+		}
+	}
+	for i := 0; i < len(s.instances) && old > 0; {
+		// As many as are desired stay healthy.
+		if one := s.instances[i]; one.old && warm > s.desired {
+			if one.inService(now) {
+				warm--
+			}
+			s.terminate(i)
+			old--
+			continue
+		}
+		i++
+	}
+	most := max(s.desired+1, int(float64(s.desired)*s.model.MaxHealthy))
+	for fresh < s.desired && len(s.instances) < most {
+		s.launch(r.to, now)
+		fresh++
+	}
+	if old > 0 || warm < s.desired {
+		return
+	}
+	if r.ended == 0 {
+		r.ended = now
+	}
+	if now-r.ended >= minutes(s.model.Bake) {
+		s.result.Steps[r.step].Ended = now
+		s.rung, s.refresh, s.lastStep = r.to, nil, s.at(now)
+	}
+}
+
+// history are the metrics that the controller may look back at.
+type history struct {
+	count, cpu, requests, memory window
+}
+
+func newHistory(keep time.Duration) history {
+	return history{newWindow(keep), newWindow(keep), newWindow(keep), newWindow(keep)}
+}
+
+func (h *history) add(at time.Time, m Minute) {
+	h.count.add(at, float64(m.Count))
+	h.cpu.add(at, m.CPU)
+	h.requests.add(at, 60*m.Load)
+	h.memory.add(at, m.Memory)
+}
+
+// window keeps the newest points of a series.
+type window struct {
+	keep   int
+	points scaling.Series
+}
+
+func newWindow(keep time.Duration) window {
+	n := minutes(keep)
+	return window{keep: n, points: make(scaling.Series, 0, 2*n)}
+}
+
+func (w *window) add(at time.Time, value float64) {
+	if len(w.points) == cap(w.points) {
+		w.points = w.points[:copy(w.points, w.points[len(w.points)-w.keep:])]
+	}
+	w.points = append(w.points, scaling.Point{At: at, Value: value})
+}
+
+// until are the points that are known at a time.
+func (w *window) until(now time.Time, delay time.Duration) scaling.Series {
+	n := len(w.points)
+	for n > 0 && w.points[n-1].At.After(now.Add(-delay)) {
+		n--
+	}
+	return w.points[:n]
+}
