@@ -139,6 +139,18 @@ func TestStepsKeepTheFleetInService(t *testing.T) {
 	}
 }
 
+// TestAStepTakesItsTime: two instances are replaced one after the other, each has
+// two minutes to boot and one to warm up, the last three are to see that all is well.
+func TestAStepTakesItsTime(t *testing.T) {
+	got := simulator.Run(constant(1, 120), fleet(t), simulator.Model{})
+	if len(got.Steps) != 1 {
+		t.Fatalf("%d steps, want 1", len(got.Steps))
+	}
+	if s := got.Steps[0]; s.Ended-s.Minute != 1+3+3+3 { // it begins in the minute after
+		t.Errorf("it took %d minutes, want 10", s.Ended-s.Minute)
+	}
+}
+
 // TestTargetTracking: out after three minutes of metrics, in proportion; in after
 // fifteen, and not while the CPU is above 70 % of the target.
 func TestTargetTracking(t *testing.T) {
@@ -210,8 +222,10 @@ func TestALeakIsRecycled(t *testing.T) {
 		}
 	}
 	f.Agent = false
-	if got := simulator.Run(load, f, simulator.Model{}); got.Over == 0 || len(got.Steps) > 0 {
-		t.Errorf("without an agent: %d minutes over the goal, %d steps", got.Over, len(got.Steps))
+	// Without one it is killed after 82 hours and again after as many; requests fail
+	// in that minute, and in the next, while it starts.
+	if got := simulator.Run(load, f, simulator.Model{}); got.Over != 4 || len(got.Steps) > 0 {
+		t.Errorf("without an agent: %d minutes over the goal, want 4, and %d steps", got.Over, len(got.Steps))
 	}
 }
 
@@ -243,6 +257,17 @@ func TestBurstableTypesPayForMoreThanTheirBaseline(t *testing.T) {
 	if got := simulator.Run(constant(0.2*2*200, 10*day), f, m); got.USD > 1e-9 {
 		t.Errorf("at its baseline it pays $%g", got.USD)
 	}
+	// What one owes when it ends is paid at once: the second of two owes 0.4 for each
+	// of some six hours.
+	owing := constant(0.8*2*200, 8*60)
+	for m := 6 * 60; m < len(owing.Requests); m++ {
+		owing.Requests[m] = 1
+	}
+	f.Max = 2
+	if got := simulator.Run(owing, f, m).USD; math.Abs(got-2.4) > 0.2 {
+		t.Errorf("one that owes 2.4 vCPU-hours when it ends pays $%g", got)
+	}
+	f.Max = 1
 	// At 60 % it spends 0.8 vCPUs more than it earns, and may owe 24 × 0.4: that
 	// lasts twelve hours. The other twelve cost 0.8 each.
 	got := simulator.Run(constant(0.6*2*200, day), f, m).USD
