@@ -45,6 +45,27 @@ func ReadPrices() (Prices, error) {
 	return p, json.Unmarshal(pricesFile, &p)
 }
 
+// Instance is what an hour of an instance type costs in a region, on demand. It
+// is an error if the table has no such price.
+func (p Prices) Instance(region, instanceType string) (float64, error) {
+	return p.price(region, "instance "+instanceType)
+}
+
+// SurplusCredit is what a vCPU-hour costs that a burstable type uses beyond its
+// baseline and its credits.
+func (p Prices) SurplusCredit(region string) (float64, error) {
+	return p.price(region, "surplus credit")
+}
+
+func (p Prices) price(region, what string) (float64, error) {
+	prices, err := p.in(region)
+	if err != nil {
+		return 0, err
+	}
+	usd := prices.of(what)
+	return usd, prices.err
+}
+
 // Oldest is the day of the source that was read first, and Newest of the last.
 func (p Prices) Oldest() string { return slices.Min(p.days()) }
 

@@ -64,7 +64,7 @@ type Policy struct {
 // WithDefaults returns p with the default for each field that is zero.
 func (p Policy) WithDefaults() Policy {
 	set(&p.Mode, Off)
-	set(&p.CPUTarget, 55)
+	set(&p.CPUTarget, DefaultCPUTarget)
 	set(&p.FullShare, 0.8)
 	set(&p.CoolShare, 0.8)
 	set(&p.UpAfter, 10*time.Minute)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 )
@@ -237,10 +238,10 @@ func parseZones(o *object) Zones {
 func parseFleet(root *object) Fleet {
 	o := root.object("fleet")
 	f := Fleet{
-		Min:               o.int("min", 2),
-		Max:               o.int("max", 6),
-		Ladder:            o.strings("ladder", []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"}),
-		CPUTarget:         o.int("cpuTarget", 55),
+		Min:               o.int("min", scaling.DefaultMin),
+		Max:               o.int("max", scaling.DefaultMax),
+		Ladder:            o.strings("ladder", scaling.DefaultLadder()),
+		CPUTarget:         o.int("cpuTarget", scaling.DefaultCPUTarget),
 		RequestsPerTarget: o.int("requestsPerTarget", 0),
 		Schedule:          parseSchedule(o),
 		Guard:             o.bool("guard", true),

@@ -1,0 +1,97 @@
+// Command simulate plays a load against the fleet of a configuration, scaled by
+// number, by type, and by both, and writes a report to choose a ladder by.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling/simulator"
+	"github.com/archipelago-cdk/archipelago/scaling/trace"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "simulate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	config := flags.String("config", "cdk.json", "`file` with the configuration")
+	load := flags.String("trace", "", "`file` with the load, such as scaling/traces/wave.csv")
+	axis := flags.String("policy", string(simulator.Both), "what may change and is drawn: both, horizontal (the number of instances) or vertical (their type)")
+	out := flags.String("out", "", "`file` to write the report to, as HTML, with a CSV of the same name; default: the trace's name, here")
+	perRequest := flags.Duration("cpu-per-request", 5*time.Millisecond, "CPU `time` that a request takes on average; make calibrate measures it")
+	goal := flags.Duration("goal", 100*time.Millisecond, "`time` within which 99 % of requests should be answered")
+	boot := flags.Duration("boot", 2*time.Minute, "`time` from an instance's launch to its first request, in whole minutes")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := check(flags, *load, *axis, *perRequest, *goal, *boot); err != nil {
+		return err
+	}
+	if *out == "" {
+		*out = strings.TrimSuffix(filepath.Base(*load), filepath.Ext(*load)) + ".html"
+	}
+	fleet, model, err := readConfig(*config)
+	if err != nil {
+		return err
+	}
+	model.CPUPerRequest, model.Goal, model.Boot = *perRequest, *goal, *boot
+	t, err := trace.ReadFile(*load)
+	if err != nil {
+		return err
+	}
+	r := newReport(filepath.Base(*load), t, fleet, model, simulator.Axis(*axis))
+	if err := r.write(*out); err != nil {
+		return err
+	}
+	table(stdout, r.Rows)
+	fmt.Fprintf(stdout, "\n%s, and %s for a spreadsheet\n", *out, csvName(*out))
+	return nil
+}
+
+// check joins what is wrong with the flags.
+func check(flags *flag.FlagSet, load, axis string, perRequest, goal, boot time.Duration) error {
+	var errs []error
+	if flags.NArg() > 0 {
+		errs = append(errs, fmt.Errorf("want flags only, got %q", flags.Args()))
+	}
+	if load == "" {
+		errs = append(errs, errors.New("-trace: want a file with a load, such as scaling/traces/wave.csv"))
+	}
+	switch simulator.Axis(axis) {
+	case simulator.Both, simulator.Horizontal, simulator.Vertical:
+	default:
+		errs = append(errs, fmt.Errorf("-policy: want both, horizontal or vertical, got %q", axis))
+	}
+	if perRequest <= 0 {
+		errs = append(errs, fmt.Errorf("-cpu-per-request: want more than 0, got %s", perRequest))
+	}
+	if goal < 5*perRequest {
+		errs = append(errs, fmt.Errorf("-goal: want at least five times -cpu-per-request, %s, which the slowest of a hundred requests take alone, got %s", 5*perRequest, goal))
+	}
+	if boot < time.Minute || boot > time.Hour || boot%time.Minute != 0 {
+		errs = append(errs, fmt.Errorf("-boot: want 1 to 60 whole minutes, got %s", boot))
+	}
+	return errors.Join(errs...)
+}
+
+// table prints a row for each variant.
+func table(w io.Writer, rows []row) {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(columns, "WHAT CHANGES\tUSD\tMINUTES OVER THE GOAL\tSTEPS\tRECYCLED\t")
+	for _, r := range rows {
+		fmt.Fprintf(columns, "%s\t%.2f\t%d\t%d\t%d\t%s\n", r.Variant.Name, r.USD, r.Over, r.Steps, r.Recycled, r.Note)
+	}
+	_ = columns.Flush()
+}

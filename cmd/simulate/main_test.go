@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const traces = "../../scaling/traces/"
+
+// simulate runs the program and returns what it printed and the report.
+func simulate(t *testing.T, args ...string) (stdout, page string) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "report.html")
+	var buffer bytes.Buffer
+	if err := run(append(args, "-out", out), &buffer); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buffer.String(), string(b)
+}
+
+func TestReport(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "report.html")
+	var stdout bytes.Buffer
+	if err := run([]string{"-config", traces + "cdk.json", "-trace", traces + "spike.csv", "-out", out}, &stdout); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(b)
+	for _, want := range []string{
+		"both", "horizontal, m7g.2xlarge", "vertical, 6 instances", "fixed, 6 of m7g.large", "the best with one axis, in hindsight",
+		"requests a second", "instances in service", "slowest of a hundred requests, ms", "USD an hour", "up to m7g.large", "<svg",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, refused := range []string{"src=", "href=", "url(", "ZgotmplZ", "NaN", "fill:#-"} {
+		if strings.Contains(page, refused) {
+			t.Errorf("the page has %q: it is to need nothing else, and to be sound", refused)
+		}
+	}
+	file, err := os.Open(csvName(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	records, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A day of minutes and the last midnight, in points of five.
+	if got := len(records); got != 1+24*12+1 {
+		t.Errorf("the CSV has %d lines", got)
+	}
+	if got := strings.Join(records[1][:5], " "); got != "2026-01-05T00:00:00Z 101.0 800.0 2.0 m7g.large" {
+		t.Errorf("its first point is %q", got)
+	}
+	if !strings.Contains(stdout.String(), "horizontal, m7g.xlarge") || !strings.Contains(stdout.String(), out) {
+		t.Errorf("it prints\n%s", stdout.String())
+	}
+}
+
+// TestPolicyChoosesTheAxis that is compared and drawn.
+func TestPolicyChoosesTheAxis(t *testing.T) {
+	for policy, want := range map[string]struct{ drawn, other string }{
+		"horizontal": {`<h2>horizontal, m7g.medium</h2>`, "vertical, "},
+		"vertical":   {`<h2>vertical, 2 instances</h2>`, "horizontal, "},
+		"both":       {`<h2>both</h2>`, "nothing of this name"},
+	} {
+		stdout, page := simulate(t, "-config", traces+"cdk.json", "-trace", traces+"quiet.csv", "-policy", policy)
+		if !strings.Contains(page, want.drawn) {
+			t.Errorf("%s: the page lacks %q", policy, want.drawn)
+		}
+		if strings.Contains(stdout, want.other) {
+			t.Errorf("%s: it prints\n%s", policy, stdout)
+		}
+	}
+}
+
+// TestShippedConfigurationIsSimulated with its defaults, prices and all.
+func TestShippedConfigurationIsSimulated(t *testing.T) {
+	stdout, _ := simulate(t, "-config", "../../cdk.json", "-trace", traces+"quiet.csv")
+	// Two weeks of two m7g.medium in eu-west-1, whose hour is $0.0455.
+	if want := "horizontal, m7g.medium   30.58"; !strings.Contains(stdout, want) {
+		t.Errorf("it lacks %q:\n%s", want, stdout)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	config := func(text string) string {
+		path := filepath.Join(t.TempDir(), "cdk.json")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	load := filepath.Join(t.TempDir(), "load.csv")
+	if err := os.WriteFile(load, []byte("time,requests/s\n2026-01-05T00:00:00Z,-1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"flags": {[]string{"-policy", "diagonal", "-cpu-per-request", "0s", "-boot", "90s", "more"}, []string{
+			"want flags only", "-trace: want a file", "-policy: want both, horizontal or vertical, got \"diagonal\"", "-cpu-per-request: want more than 0", "-boot: want 1 to 60 whole minutes",
+		}},
+		"goal":     {[]string{"-trace", traces + "quiet.csv", "-goal", "20ms"}, []string{"-goal: want at least five times -cpu-per-request, 25ms"}},
+		"no file":  {[]string{"-trace", "nothing.csv", "-config", traces + "cdk.json"}, []string{"nothing.csv"}},
+		"trace":    {[]string{"-trace", load, "-config", traces + "cdk.json"}, []string{load + " is no trace", "line 2: want requests a second"}},
+		"no JSON":  {[]string{"-trace", traces + "quiet.csv", "-config", config("{")}, []string{"cdk.json: "}},
+		"no price": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"regions": [{"name": "sa-east-1"}]}}}`)}, []string{"no price for sa-east-1"}},
+		"all at once": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"fleet": {
+			"min": 5, "max": 3, "ladder": ["m7g.large", "m7i.xlarge"], "cpuTarget": 99, "requestsPerTarget": -1}}}}`)}, []string{
+			"archipelago.fleet.ladder: [1]: want one architecture", "archipelago.fleet.max: want 1 to 1000, and no less than fleet.min, got 3 and 5",
+			"archipelago.fleet.cpuTarget: want 10 to 90 percent, got 99", "archipelago.fleet.requestsPerTarget: want", "archipelago.regions: want a region",
+		}},
+		"no rung": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"regions": ["eu-west-1"], "fleet": {"startAt": "m7g.huge"}}}}`)},
+			[]string{`archipelago.fleet.startAt: want a rung of fleet.ladder`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := run(append(c.args, "-out", filepath.Join(t.TempDir(), "x.html")), &bytes.Buffer{})
+			if err == nil {
+				t.Fatal("it is taken")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error lacks %q:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
