@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/archipelago-cdk/archipelago/scaling/chart"
 	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/archipelago-cdk/archipelago/scaling/trace"
 )
@@ -141,11 +142,11 @@ var pageTemplate = template.Must(template.New("report").Parse(page))
 
 // write writes the page and the CSV beside it.
 func (r *report) write(path string) error {
-	wide, err := r.svg(r.panels(), 860, 7*120)
+	wide, err := r.svg(r.panels(), 860)
 	if err != nil {
 		return err
 	}
-	narrow, err := r.svg(r.panels(), 360, 7*120)
+	narrow, err := r.svg(r.panels(), 360)
 	if err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (r *report) write(path string) error {
 		From, To     string
 		Fleet        simulator.Fleet
 		Model        simulator.Model
-	}{r, template.CSS(palette), template.HTML(wide), template.HTML(narrow),
+	}{r, template.CSS(chart.Palette), template.HTML(wide), template.HTML(narrow),
 		r.at(0).Format("2 January 2006 15:04"), r.at(len(r.trace.Requests) - 1).Format("2 January 2006 15:04"), r.fleet, r.model})
 	if err != nil {
 		return err
