@@ -4,7 +4,8 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 
 # PORT is where `make up` serves the entry.
 PORT ?= 8080
-# ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3".
+# ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3", and
+# of `make simulate` and `make calibrate`.
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
@@ -26,10 +27,10 @@ up: setup ## deploy all islands into an AWS emulator on this machine and serve t
 
 test: setup dist browser ## run every test; dist/artifacts has the browser's screenshots
 	go vet ./...
-	go test -race $$(go list ./service/... | grep -v browsertest) ./cost/... ./cmd/directory/... ./cmd/lighthouse/... ./cmd/cost/...
+	go test -race $$(go list ./service/... | grep -v browsertest) ./cost/... ./scaling/... ./cmd/directory/... ./cmd/lighthouse/... ./cmd/cost/...
 	mkdir -p $(DIST)/artifacts
 	go test -race -count=1 -artifacts -outputdir $(DIST)/artifacts ./service/web/browsertest
-	go test -count=1 . ./stacks/... ./constructs/... ./local/... ./cmd/up/... ./cmd/ami/...
+	go test -count=1 . ./stacks/... ./constructs/... ./local/... ./cmd/up/... ./cmd/ami/... ./cmd/simulate/... ./cmd/calibrate/...
 
 run: ## start the service alone, on an embedded store, with an account
 	@go run ./cmd/directory user add --if-none admin
@@ -50,6 +51,15 @@ permissions: setup ## write docs/permissions.md: who may do what
 cost: setup ## estimate the bill of a month; another configuration's with SETTINGS='-c …'
 	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT) $(SETTINGS) >/dev/null
 	@go run ./cmd/cost
+
+simulate: ## play a load against the fleet of cdk.json and report on it: TRACE=scaling/traces/wave.csv
+	@test -n "$(TRACE)" || { echo 'make simulate: name a load: make simulate TRACE=scaling/traces/wave.csv' >&2; exit 1; }
+	@mkdir -p $(DIST)
+	@go run ./cmd/simulate -trace $(TRACE) -out $(DIST)/$(basename $(notdir $(TRACE))).html $(ARGS)
+
+calibrate: ## find how many requests an instance takes on, for fleet.requestsPerTarget and fleet.cpuTarget
+	@mkdir -p $(DIST)
+	@go run ./cmd/calibrate -out $(DIST)/calibrate.svg $(ARGS)
 
 drain: ## move users away from REGION=…; back with OFF=1
 	@test -n "$(REGION)" || { echo 'make drain: name the region: make drain REGION=eu-west-1, and the same with OFF=1 to end it' >&2; exit 1; }
@@ -99,4 +109,4 @@ dist:
 	done
 	@install -m 0755 cmd/lighthouse/bootstrap $(DIST)/lighthouse/
 
-.PHONY: help .venv up test run synth ami diff permissions cost drain lint bench setup browser dist
+.PHONY: help .venv up test run synth ami diff permissions cost simulate calibrate drain lint bench setup browser dist

@@ -156,6 +156,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{module + "/constructs", []string{module + "/stacks", module + "/local", module + "/service/directory", module + "/service/web"}},
 		{module + "/stacks", []string{module + "/local", module + "/service/directory", module + "/service/web"}},
 		{module + "/service", append([]string{module + "/local", module + "/cmd"}, infrastructure...)},
+		{module + "/scaling", append([]string{module + "/local", module + "/cmd", module + "/service", module + "/cost", "github.com/aws"}, infrastructure...)},
 		{module + "/cmd", infrastructure},
 		{module + "/local", append([]string{module + "/service/directory", module + "/service/web"}, infrastructure...)},
 		{module + "/service/directory", []string{module + "/service/web", module + "/service/sqlite", module + "/service/dynamo", module + "/service/s3", "github.com/aws", "net/http"}},

@@ -12,7 +12,7 @@ import (
 // and remembers nothing: the same observation gives the same action.
 //
 //   - Full and hot for long: one rung up. At the minimum, and one rung lower would
-//     be cool, for longer: one rung down.
+//     do, for longer: one rung down.
 //   - Memory that grows while the load does not is a leak: the instances are
 //     recycled.
 //   - Instances of another type than the parameter's are brought to it.
@@ -97,10 +97,13 @@ func (d decision) shrink(steady Reason) Action {
 		return d.stay(steady)
 	}
 	lower := d.ladder[d.at-1]
+	// What makes the lower rung step up again, with a share to spare, and as many
+	// instances not overloaded until there are enough.
+	full := max(float64(o.Min), p.FullShare*float64(o.Max)) / float64(o.Min)
 	reason := Reason{
 		Code: Cool, Min: o.Min, From: d.rung().Type, To: lower.Type, Over: p.DownAfter,
 		CPU:   cpu.mean() * float64(d.rung().VCPU) / float64(lower.VCPU),
-		Limit: p.CoolShare * d.target(lower),
+		Limit: min(p.Meanwhile, p.CoolShare*full*d.target(lower)),
 	}
 	if memory, ok := o.Memory.recent(d.now, p.DownAfter, p.Stale); ok {
 		reason.Memory = memory.mean() * d.rung().MemoryGiB / lower.MemoryGiB

@@ -67,7 +67,7 @@ func TestPoliciesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := scaling.Policy{Mode: "maybe", CPUTarget: 55, CoolShare: 1, FullShare: 2, UpCooldown: 1, DownCooldown: 1}
+	bad := scaling.Policy{Mode: "maybe", CPUTarget: 55, CoolShare: 1, FullShare: 2, Meanwhile: 100, UpCooldown: 1, DownCooldown: 1}
 	err = bad.Validate(one)
 	if err == nil {
 		t.Fatal("it is taken")
@@ -77,6 +77,7 @@ func TestPoliciesAreRefused(t *testing.T) {
 		`ladder: want two rungs at least for "maybe", got 1`,
 		"ladder[0]: want a CPU target of at most 20 %, which t4g.medium may use for ever, got 55 %",
 		"coolShare: want more than 0 and less than 1, got 1",
+		"meanwhile: want more than 0 and less than 100 percent, got 100",
 		"fullShare: want more than 0 and at most 1, got 2",
 		"upCooldown: want at least upAfter, 10m0s",
 		"downCooldown: want at least downAfter, 30m0s",

@@ -104,7 +104,7 @@ func (r Reason) String() string {
 	case MemoryHigh:
 		return r.memory()
 	case Cool:
-		return fmt.Sprintf("for %s the fleet was at its minimum of %d instances; %s would have had %.0f %% CPU, up to %.0f %% is cool%s", minutes(r.Over), r.Min, r.To, r.CPU, r.Limit, r.andMemory())
+		return fmt.Sprintf("for %s the fleet was at its minimum of %d instances; %s would have had %.0f %% CPU, up to %.0f %% will do%s", minutes(r.Over), r.Min, r.To, r.CPU, r.Limit, r.andMemory())
 	case Leak:
 		return fmt.Sprintf("memory is at %.0f %%, it was at %.0f %% %s ago, and the load has not grown: something leaks", r.Memory, r.MemoryBefore, minutes(r.Over))
 	case Mismatch:
@@ -112,7 +112,7 @@ func (r Reason) String() string {
 	case Steady:
 		return fmt.Sprintf("%.0f of %d to %d instances at %.0f %% CPU: their number is enough to scale", r.Count, r.Min, r.Max, r.CPU)
 	case TooSmall:
-		return fmt.Sprintf("at the minimum of %d instances, but %s would have %.0f %% CPU, up to %.0f %% is cool%s", r.Min, r.To, r.CPU, r.Limit, r.andMemory())
+		return fmt.Sprintf("at the minimum of %d instances, but %s would have %.0f %% CPU, up to %.0f %% will do%s", r.Min, r.To, r.CPU, r.Limit, r.andMemory())
 	case Disabled:
 		return `vertical scaling is off: fleet.vertical is "off"`
 	case Frozen:

@@ -20,7 +20,8 @@ import (
 
 // report is what a page says of a simulation.
 type report struct {
-	Name  string
+	Name string
+	// Rows are the variants that are compared, both axes or the axis asked for.
 	Rows  []row
 	Drawn string // name of the variant that is drawn
 	// Each is how many minutes a point of the plots stands for.

@@ -52,7 +52,7 @@ func TestNoFlapping(t *testing.T) {
 		if rapid.Bool().Draw(t, "small") {
 			load /= 8
 		}
-		got := simulator.Run(constant(load, 3*day), f, simulator.Model{})
+		got := simulator.Run(constant(load, 2*day), f, simulator.Model{})
 		if len(got.Steps) >= len(f.Ladder) {
 			t.Fatalf("%d steps: %+v", len(got.Steps), got.Steps)
 		}
@@ -234,7 +234,7 @@ func TestALostZoneIsMadeUpFor(t *testing.T) {
 	load := constant(300, 60)
 	load.Events = []trace.Event{{Minute: 30, Kind: trace.ZoneLost}}
 	f := fleet(t)
-	f.Min = 3
+	f.Min, f.Policy.Mode = 3, scaling.Off
 	got := simulator.Run(load, f, simulator.Model{})
 	if m := got.Minutes[30]; m.Count != 2 || !m.Over {
 		t.Errorf("when the zone is lost: %d instances in service, requests failed: %t", m.Count, m.Over)
