@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/csv"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,8 +47,8 @@ type step struct {
 	At, What, Why string
 }
 
-// point is what is drawn of some minutes: the highest load, use and time, the
-// lowest capacity and number, and the mean of what is paid.
+// point is what is drawn of some minutes: the fleet in the minute of the highest
+// load, the highest use and time, and the mean of what is paid.
 type point struct {
 	minute          int
 	load, capacity  float64
@@ -116,11 +118,10 @@ func (r *report) draw(f simulator.Fleet, most int) {
 }
 
 func summary(from int, minutes []simulator.Minute) point {
-	p := point{minute: from, capacity: math.Inf(1), count: math.Inf(1), rung: minutes[len(minutes)-1].Rung}
+	busiest := slices.MaxFunc(minutes, func(a, b simulator.Minute) int { return cmp.Compare(a.Load, b.Load) })
+	p := point{minute: from, load: busiest.Load, capacity: busiest.Capacity, count: float64(busiest.Count), rung: busiest.Rung}
 	for _, m := range minutes {
-		p.load, p.cpu, p.p99 = max(p.load, m.Load), max(p.cpu, m.CPU), max(p.p99, m.P99)
-		p.capacity, p.count = min(p.capacity, m.Capacity), min(p.count, float64(m.Count))
-		p.rung = max(p.rung, m.Rung)
+		p.cpu, p.p99 = max(p.cpu, m.CPU), max(p.p99, m.P99)
 		p.usd += m.USDPerHour / float64(len(minutes))
 		if m.Over {
 			p.over++
