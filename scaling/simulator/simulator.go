@@ -193,31 +193,30 @@ func (s *simulation) age(now int, got *Minute) {
 	}
 }
 
+// tracked is a metric that is held to a target.
+type tracked struct {
+	*tracking
+	metric, target float64
+}
+
 // track changes the desired number by the metrics of the minutes before.
 func (s *simulation) track(now int) {
 	seen := now - minutes(s.model.MetricDelay)
 	if seen < 0 {
 		return
 	}
-	warm, warming := 0, false
+	warm := 0
 	for i := range s.instances {
-		one := &s.instances[i]
-		if one.inService(now) && one.warm <= now {
+		if one := &s.instances[i]; one.inService(now) && one.warm <= now {
 			warm++
-		} else if !one.failed {
-			warming = true
 		}
 	}
 	warm = min(warm, s.desired) // a refresh has more for a while
 	metrics := s.result.Minutes[seen]
-	targets := []struct {
-		*tracking
-		metric, target float64
-	}{{&s.cpu, metrics.CPU, s.policy.CPUTarget}, {}}[:1]
+	targets := []tracked{{&s.cpu, metrics.CPU, s.policy.CPUTarget}}
 	if s.fleet.RequestsPerTarget > 0 && metrics.Count > 0 {
 		target := scaling.RequestsPerTarget(s.fleet.RequestsPerTarget, s.fleet.Ladder[s.fleet.Start], s.fleet.Ladder[s.rung])
-		targets = targets[:2]
-		targets[1].tracking, targets[1].metric, targets[1].target = &s.requests, 60*metrics.Load/float64(metrics.Count), float64(target)
+		targets = append(targets, tracked{&s.requests, 60 * metrics.Load / float64(metrics.Count), float64(target)})
 	}
 	in, most := true, s.fleet.Min
 	for _, t := range targets {
@@ -228,7 +227,7 @@ func (s *simulation) track(now int) {
 		}
 		in, most = in && t.in(), max(most, want)
 	}
-	if in && !warming && most < s.desired {
+	if in && most < s.desired {
 		s.desired = most
 	}
 	s.resize(now)

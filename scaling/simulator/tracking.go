@@ -5,7 +5,7 @@ import "math"
 // tracking changes the number of instances as a target tracking policy of EC2
 // Auto Scaling does: more once the metric was above the target for three minutes
 // in a row, fewer once it was below 70 % of it for fifteen, in proportion to the
-// metric, and never fewer while instances warm up.
+// metric.
 //
 // Sources: EC2 Auto Scaling User Guide, "Target tracking scaling policies" (in
 // proportion; instances that warm up do not count for the metric, but as
