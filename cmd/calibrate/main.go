@@ -157,7 +157,7 @@ Up to %.0f requests a second the service follows, with 99 %% answered within %s
 A request takes %s of a CPU: make simulate ARGS="-cpu-per-request %s".
 
 An instance is given %.0f %% of that, so that the load may grow by two thirds until
-more of them are there. For a first rung with %d vCPU(s) as fast as this machine's,
+more of them are there. Where fleet.startAt has %d vCPU(s) as fast as this machine's,
 in cdk.json:
 
   "fleet": {
@@ -165,8 +165,8 @@ in cdk.json:
     "requestsPerTarget": %d
   }
 
-requestsPerTarget is requests a minute, and right for a type like this one only.
-Run this on an instance of the first rung to have its own figures.
+requestsPerTarget is requests a minute of an instance of fleet.startAt. Run this on
+one to have its own figures.
 `, a.Knee.Offered, a.Knee.P99.Round(100*time.Microsecond), goal, a.Knee.CPU, cpus, a.Beyond.Offered, a.Beyond.why(goal),
 		a.CPUPerRequest.Round(time.Microsecond), a.CPUPerRequest.Round(time.Microsecond),
 		100*safeShare, cpus, a.CPUTarget, a.RequestsPerTarget)

@@ -82,8 +82,10 @@ type simulation struct {
 	fleet  Fleet
 	model  Model
 	queues []*queue // by rung
-	result Result
-	policy scaling.Policy
+	// offered: the simulated zones have every type.
+	offered map[string]bool
+	result  Result
+	policy  scaling.Policy
 
 	rung      int // of the parameter
 	desired   int
@@ -103,11 +105,12 @@ func newSimulation(t trace.Trace, f Fleet, m Model) *simulation {
 	s := &simulation{
 		trace: t, fleet: f, model: m, policy: f.Policy.WithDefaults(),
 		rung: f.Start, desired: f.Min, events: t.Events,
-		result: Result{Minutes: make([]Minute, 0, len(t.Requests))},
+		offered: map[string]bool{}, result: Result{Minutes: make([]Minute, 0, len(t.Requests))},
 	}
 	s.observed = newHistory(s.policy.LeakWindow + time.Hour)
 	for _, rung := range f.Ladder {
 		s.queues = append(s.queues, newQueue(rung.VCPU, m.CPUPerRequest))
+		s.offered[rung.Type] = true
 	}
 	for range s.desired {
 		i := s.launch(f.Start, 0)

@@ -30,7 +30,7 @@ func (s *simulation) decide(now int) {
 		Count:      s.observed.count.until(at, s.model.MetricDelay),
 		CPU:        s.observed.cpu.until(at, s.model.MetricDelay),
 		Requests:   s.observed.requests.until(at, s.model.MetricDelay),
-		Offered:    s.offered(),
+		Offered:    s.offered,
 		LastStep:   s.lastStep,
 		Refreshing: s.refresh != nil,
 		ZonalShift: s.lostZone,
@@ -47,15 +47,6 @@ func (s *simulation) decide(now int) {
 	for i := range s.instances {
 		s.instances[i].old = true
 	}
-}
-
-// offered: the simulated zones have every type.
-func (s *simulation) offered() map[string]bool {
-	offered := map[string]bool{}
-	for _, rung := range s.fleet.Ladder {
-		offered[rung.Type] = true
-	}
-	return offered
 }
 
 // advance goes on with a refresh by a minute.
