@@ -11,8 +11,10 @@ import "math"
 // proportion; instances that warm up do not count for the metric, but as
 // capacity) and "Set the default instance warmup". AWS does not document the
 // alarms that it makes; for ASGAverageCPUUtilization they are seen to be 3 of 3
-// minutes above the target, and 15 of 15 below 70 % of it (35 for 50, 42 for 60,
-// 52.5 for 75), where Application Auto Scaling, which does not scale EC2, takes 90 %.
+// minutes above the target, and 15 of 15 below 70 % of it (52.5 for 75, says
+// Amazon's sample "Voice Focus AMI Asynchronous File Processing Infrastructure
+// CDK"; others report 35 for 50, 42 for 60), where Application Auto Scaling, which
+// does not scale EC2 Auto Scaling groups, takes 90 %.
 type tracking struct {
 	above, below int // minutes in a row
 }
