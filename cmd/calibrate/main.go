@@ -71,10 +71,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(stdout, a.text(o.goal, o.cpus))
+	fmt.Fprint(stdout, a.findings(o.goal, o.cpus))
 	if a.doubtful() {
-		fmt.Fprintf(stdout, "\nDo not trust this: the service had CPU to spare, %.0f %% were used, so something else\nslowed it. Is the machine busy? Run it on one that is not, or with a higher -goal.\n", a.Knee.CPU)
+		return fmt.Errorf("no advice: the service had CPU to spare, %.0f %% were used, so something else slowed it; run this on a machine that is not busy, or with a higher -goal (the plot is in %s)", a.Knee.CPU, o.out)
 	}
+	fmt.Fprint(stdout, a.text(o.cpus))
 	fmt.Fprintf(stdout, "\nThe plot is in %s.\n", o.out)
 	return nil
 }
@@ -149,13 +150,19 @@ func (o options) measure(ctx context.Context, dir string, stdout io.Writer) ([]m
 // measured is about how many rates are tried.
 const measured = 20
 
-// text says what to write into cdk.json, and why.
-func (a advice) text(goal time.Duration, cpus int) string {
+// findings says where the knee is.
+func (a advice) findings(goal time.Duration, cpus int) string {
 	return fmt.Sprintf(`
 Up to %.0f requests a second the service follows, with 99 %% answered within %s
 (goal: %s), at %.0f %% of %d CPU(s). At %.0f it does not: %s.
 A request takes %s of a CPU: make simulate ARGS="-cpu-per-request %s".
+`, a.Knee.Offered, a.Knee.P99.Round(100*time.Microsecond), goal, a.Knee.CPU, cpus, a.Beyond.Offered, a.Beyond.why(goal),
+		a.CPUPerRequest.Round(time.Microsecond), a.CPUPerRequest.Round(time.Microsecond))
+}
 
+// text says what to write into cdk.json, and why.
+func (a advice) text(cpus int) string {
+	return fmt.Sprintf(`
 An instance is given %.0f %% of that, so that the load may grow by two thirds until
 more of them are there. Where fleet.startAt has %d vCPU(s) as fast as this machine's,
 in cdk.json:
@@ -167,7 +174,5 @@ in cdk.json:
 
 requestsPerTarget is requests a minute of an instance of fleet.startAt. Run this on
 one to have its own figures.
-`, a.Knee.Offered, a.Knee.P99.Round(100*time.Microsecond), goal, a.Knee.CPU, cpus, a.Beyond.Offered, a.Beyond.why(goal),
-		a.CPUPerRequest.Round(time.Microsecond), a.CPUPerRequest.Round(time.Microsecond),
-		100*safeShare, cpus, a.CPUTarget, a.RequestsPerTarget)
+`, 100*safeShare, cpus, a.CPUTarget, a.RequestsPerTarget)
 }

@@ -59,7 +59,7 @@ func TestTheKneeIsFound(t *testing.T) {
 	if len(tried) > 20 {
 		t.Errorf("%d rates were tried, more than there is time for: %v", len(tried), tried)
 	}
-	text := a.text(goal, 1)
+	text := a.findings(goal, 1) + a.text(1)
 	for _, want := range []string{`"cpuTarget": 4`, `"requestsPerTarget": 5`, "more than 100ms", "-cpu-per-request 5ms"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text lacks %q:\n%s", want, text)
