@@ -100,7 +100,7 @@ type Reason struct {
 func (r Reason) String() string {
 	switch r.Code {
 	case Hot:
-		return fmt.Sprintf("for %s the fleet had %.0f or more of at most %d instances at %.0f %% CPU, %.0f %% or more is hot", minutes(r.Over), r.Count, r.Max, r.CPU, r.Limit)
+		return fmt.Sprintf("for %s the fleet had no fewer than %.0f of at most %d instances, at %.0f %% CPU; %.0f %% or more is hot", minutes(r.Over), r.Count, r.Max, r.CPU, r.Limit)
 	case MemoryHigh:
 		return r.memory()
 	case Cool:
@@ -135,7 +135,7 @@ func (r Reason) String() string {
 		if r.WantsCode == MemoryHigh {
 			return fmt.Sprintf("memory is at %.0f %% on the largest rung, %s, because of the load; add a rung to fleet.ladder", r.Memory, r.From)
 		}
-		return fmt.Sprintf("hot on the largest rung: %.0f or more of at most %d instances of %s at %.0f %% CPU; raise fleet.max or add a rung to fleet.ladder", r.Count, r.Max, r.From, r.CPU)
+		return fmt.Sprintf("hot on the largest rung: no fewer than %.0f of at most %d instances of %s, at %.0f %% CPU; raise fleet.max or add a rung to fleet.ladder", r.Count, r.Max, r.From, r.CPU)
 	case Cooldown:
 		return r.wanted() + fmt.Sprintf(", not before %s: the last step was too recent", clock(r.Until))
 	case OutsideWindow:
