@@ -126,6 +126,17 @@ func (b *Balancer) Health() map[string]State {
 	return states
 }
 
+// Requests returns how many requests each target group got so far, by its ARN.
+func (b *Balancer) Requests() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	requests := map[string]int{}
+	for arn, g := range b.groups {
+		requests[arn] = g.requests
+	}
+	return requests
+}
+
 // Healthy tells whether the entry may send users here: each target group has a
 // healthy target. Source: AWS Global Accelerator, "Changing health check
 // options".
@@ -177,6 +188,7 @@ func (b *Balancer) pick(path string) *target {
 		if g := b.groups[rule.Group]; g != nil {
 			if t := g.pick(); t != nil {
 				t.inFlight++
+				g.requests++
 				return t
 			}
 		}

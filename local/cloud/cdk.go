@@ -37,6 +37,7 @@ type cli struct {
 	out     string // where the assembly goes
 	url     string // the emulator's
 	context []string
+	tags    []string
 	steps   *steps
 }
 
@@ -69,7 +70,11 @@ func (c cli) deployAll(ctx context.Context) (*assembly, error) {
 	}
 	return a, c.steps.run(ctx, "deploy the stacks", deployWithin, func(ctx context.Context) error {
 		// Stacks of one region that are deployed at once race in the emulator.
-		return c.run(ctx, "deploy", "--app", c.out, "--all", "--concurrency", "1", "--require-approval", "never")
+		arguments := []string{"deploy", "--app", c.out, "--all", "--concurrency", "1", "--require-approval", "never"}
+		for _, tag := range c.tags {
+			arguments = append(arguments, "--tags", tag)
+		}
+		return c.run(ctx, arguments...)
 	})
 }
 

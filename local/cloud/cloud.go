@@ -49,11 +49,14 @@ type Options struct {
 	// Context are settings of the configuration, as of the CLI's -c:
 	// "archipelago.fleet.min=3".
 	Context []string
+	// Tags are what every stack is tagged with, "KEY=VALUE", as of the CLI's --tags.
+	Tags []string
 	// ReplicationDelay is how long a photo takes to another region. Default: a
 	// second.
 	ReplicationDelay time.Duration
-	// Pace is how many times as often as the templates say health checks run.
-	// Default: 1, as on AWS.
+	// Pace is how many times as often as the templates say health checks and
+	// schedules run, and how many minutes of metrics one minute makes. Default:
+	// 1, as on AWS.
 	Pace int
 	// Out takes the progress. Required.
 	Out io.Writer
@@ -138,7 +141,7 @@ func start(ctx context.Context, o Options) (err error) {
 	var server *emulator.Server
 	err = steps.run(ctx, "start the AWS emulator", time.Minute, func(ctx2 context.Context) error {
 		var err error
-		server, err = emulator.Start(ctx, emulator.Options{Log: steps.log, ReplicationDelay: o.ReplicationDelay})
+		server, err = emulator.Start(ctx, emulator.Options{Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
 		return err
 	})
 	if err != nil {
@@ -149,7 +152,7 @@ func start(ctx context.Context, o Options) (err error) {
 		// The CLI would retry for minutes.
 		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
-	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, steps: steps}
+	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, tags: o.Tags, steps: steps}
 	assembly, err := cdk.deployAll(ctx)
 	if err != nil {
 		return err
@@ -203,17 +206,14 @@ func redeploy(ctx context.Context, o Options, running running) error {
 		return err
 	}
 	defer steps.close()
-	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: running.Emulator, context: o.Context, steps: steps}
+	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: running.Emulator, context: o.Context, tags: o.Tags, steps: steps}
 	assembly, err := cdk.deployAll(ctx)
 	if err != nil {
 		return err
 	}
 	control := emulator.Control{URL: running.Emulator}
 	var playing emulator.Playing
-	err = steps.run(ctx, "replace the instances", fleetWithin, func(ctx context.Context) error {
-		if err := awaitRefreshes(ctx, control); err != nil {
-			return err
-		}
+	err = steps.run(ctx, "wait for the fleets", fleetWithin, func(ctx context.Context) error {
 		var err error
 		playing, err = awaitFleets(ctx, control, assembly.regions)
 		return err
@@ -261,25 +261,6 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		return playing.URL != "", nil
 	})
 	return playing, err
-}
-
-// awaitRefreshes returns when no instance refresh is under way, or one failed.
-func awaitRefreshes(ctx context.Context, control emulator.Control) error {
-	return poll(ctx, func() (bool, error) {
-		refreshes, err := control.Refreshes(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, r := range refreshes {
-			switch r.Status {
-			case "InProgress":
-				return false, nil
-			case "Failed":
-				return false, fmt.Errorf("the instance refresh in %s failed: %s; the old instances serve on", r.Region, r.Reason)
-			}
-		}
-		return true, nil
-	})
 }
 
 // pollEvery is how often something is looked at that is waited for.

@@ -35,6 +35,7 @@ type fleet struct {
 	machines  map[string]*machine.Machine
 	functions map[string]*lambda.Function   // by ARN
 	balancers map[string]*balancer.Balancer // by ARN
+	due       map[string]time.Time          // when schedules are, by ARN
 	entered   bool                          // whether there is an accelerator
 	deployed  emulator.Fleet                // what is followed
 
@@ -66,10 +67,12 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 		machines:  map[string]*machine.Machine{},
 		functions: map[string]*lambda.Function{},
 		balancers: map[string]*balancer.Balancer{},
+		due:       map[string]time.Time{},
 		cancel:    cancel,
 	}
 	f.entry = balancer.NewEntry(ctx, listener, f.log)
 	f.done.Go(func() { f.play(ctx) })
+	f.done.Go(func() { f.measure(ctx) })
 	return f, nil
 }
 
@@ -90,6 +93,7 @@ func (f *fleet) play(ctx context.Context) {
 		deployed, err := f.control.Fleet(ctx)
 		if err == nil {
 			f.follow(ctx, deployed)
+			f.invoke(ctx, deployed)
 			err = f.report(ctx)
 		}
 		if err != nil && ctx.Err() == nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Control asks the plugin what AWS has no call for.
@@ -28,12 +29,22 @@ func (c Control) Accepted(ctx context.Context) ([]Accepted, error) {
 	return list, c.call(ctx, http.MethodGet, "accepted", nil, &list)
 }
 
+// Held lists everything that the account holds, in every region: a line for each
+// resource, the same each time.
+func (c Control) Held(ctx context.Context) ([]string, error) {
+	var list []string
+	return list, c.call(ctx, http.MethodGet, "held", nil, &list)
+}
+
 // Fleet is what is deployed of machines, functions, load balancers and entries.
 type Fleet struct {
 	// Deployment is the number of the last one, and Regions are its regions, the
 	// nearest first.
-	Deployment     int             `json:"deployment"`
-	Regions        []string        `json:"regions"`
+	Deployment int      `json:"deployment"`
+	Regions    []string `json:"regions"`
+	// Clock is the time there.
+	Clock          time.Time       `json:"clock"`
+	Schedules      []Schedule      `json:"schedules"`
 	Instances      []Instance      `json:"instances"`
 	Functions      []Function      `json:"functions"`
 	LoadBalancers  []LoadBalancer  `json:"loadBalancers"`
@@ -65,6 +76,18 @@ type Function struct {
 	// Bucket and Key are where its code is, a zip.
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
+}
+
+// Schedule invokes a function again and again.
+type Schedule struct {
+	ARN    string `json:"arn"`
+	Region string `json:"region"`
+	// Every is how many seconds of the emulator's clock are between two times.
+	Every int `json:"every"`
+	// Target is the function's ARN, and Input what it is given, JSON in which
+	// "<aws.scheduler.scheduled-time>" stands for the time.
+	Target string `json:"target"`
+	Input  string `json:"input"`
 }
 
 // LoadBalancer is an Application Load Balancer.
@@ -119,19 +142,18 @@ func (c Control) Fleet(ctx context.Context) (Fleet, error) {
 	return f, c.call(ctx, http.MethodGet, "fleet", nil, &f)
 }
 
-// Refresh is the last instance refresh of one group.
-type Refresh struct {
-	Group  string `json:"group"`
-	Region string `json:"region"`
-	// Status is "InProgress", "Successful" or "Failed".
-	Status string `json:"status"`
-	Reason string `json:"reason"`
+// Usage is what ran since the last report.
+type Usage struct {
+	// CPU is the use of each instance, in percent of its type's, by its id.
+	CPU map[string]float64 `json:"cpu"`
+	// Requests are how many each target group got, by its ARN.
+	Requests map[string]int `json:"requests"`
 }
 
-// Refreshes lists the last refresh of each group that had one.
-func (c Control) Refreshes(ctx context.Context) ([]Refresh, error) {
-	var list []Refresh
-	return list, c.call(ctx, http.MethodGet, "refreshes", nil, &list)
+// Use reports what ran: metrics of the minutes, on the emulator's clock, that
+// ended since the last report, and the number of instances that follows.
+func (c Control) Use(ctx context.Context, u Usage) error {
+	return c.call(ctx, http.MethodPut, "usage", u, nil)
 }
 
 // Playing is what the program that plays the fleets says of them.
@@ -163,6 +185,14 @@ func (c Control) Report(ctx context.Context, p Playing) error {
 func (c Control) Deployed(ctx context.Context, regions []string) (int, error) {
 	var deployment int
 	return deployment, c.call(ctx, http.MethodPut, "deployed", regions, &deployment)
+}
+
+// Break makes the first boot of every instance of these types fail from now on.
+func (c Control) Break(ctx context.Context, types ...string) error {
+	if types == nil {
+		types = []string{}
+	}
+	return c.call(ctx, http.MethodPut, "broken", types, nil)
 }
 
 // Failing are the AWS services that answer 503, such as "dynamodb", by the region

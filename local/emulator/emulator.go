@@ -35,6 +35,9 @@ type Options struct {
 	// ReplicationDelay is how long an S3 object takes to another region.
 	// Default: one second.
 	ReplicationDelay time.Duration
+	// Pace is how many times as fast as this machine's its clock runs, by which
+	// metrics, schedules and instance refreshes have their times. Default: 1.
+	Pace int
 	// Log takes what the emulator prints. Default: nowhere.
 	Log io.Writer
 }
@@ -61,6 +64,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.ReplicationDelay == 0 {
 		o.ReplicationDelay = time.Second
 	}
+	o.Pace = max(1, o.Pace)
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
@@ -91,7 +95,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 func start(ctx context.Context, o Options, dir string) (*Server, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.Command(o.Python, "-m", "plugin", "--port", strconv.Itoa(o.Port),
-		"--replication-delay", strconv.FormatFloat(o.ReplicationDelay.Seconds(), 'f', -1, 64))
+		"--replication-delay", strconv.FormatFloat(o.ReplicationDelay.Seconds(), 'f', -1, 64),
+		"--pace", strconv.Itoa(o.Pace))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stderr = o.Log

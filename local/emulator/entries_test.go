@@ -1,10 +1,7 @@
 package emulator_test
 
 import (
-	"io"
-	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/local/emulator"
@@ -35,20 +32,8 @@ func TestRecordsEnterAndDrainedRegionsDoNot(t *testing.T) {
 	}
 	defer s.Stop()
 	form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"island"}, "TemplateBody": {island}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, strings.NewReader(form.Encode()))
-	if err != nil {
+	if err := post(t, s.URL, "cloudformation", form); err != nil {
 		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20261124/eu-west-1/cloudformation/aws4_request, SignedHeaders=host, Signature=none")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(res.Body)
-		t.Fatalf("the stack was not created: %s: %s", res.Status, body)
 	}
 	fleet, err := emulator.Control{URL: s.URL}.Fleet(t.Context())
 	if err != nil {

@@ -38,6 +38,7 @@ type Machine struct {
 
 	mu      sync.Mutex
 	service *service
+	pid     int // of the service's process, the last one
 }
 
 // service is a unit that was started, with what it runs with.
@@ -100,10 +101,16 @@ func (m *Machine) boot(ctx context.Context, metadata string) error {
 		m.mu.Lock()
 		m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
 		m.mu.Unlock()
-		m.done.Go(func() { u.supervise(ctx, m.root, environment, m.output, m.log) })
+		m.done.Go(func() { u.supervise(ctx, m.root, environment, m.output, m.log, m.started) })
 		return nil
 	}
 	return runUserData(ctx, m.UserData, shell{root: m.root, url: m.url, addr: m.Addr, credentials: m.assumeRole(), output: m.output, start: start})
+}
+
+func (m *Machine) started(pid int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pid = pid
 }
 
 // Run runs the program of the machine's service once, with arguments and what it
@@ -139,6 +146,8 @@ func (m *Machine) environment(u *unit, metadata string) ([]string, error) {
 		setting.Listen+"="+m.Addr,
 		setting.MetricsListen+"=127.0.0.1:0", // several machines share this one
 		setting.TrustedProxies+"=127.0.0.0/8",
+		// A larger instance is a process with more CPU.
+		"GOMAXPROCS="+strconv.Itoa(m.VCPU()),
 		"AWS_ENDPOINT_URL="+m.url,
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata,
 		"AWS_CONFIG_FILE="+os.DevNull,

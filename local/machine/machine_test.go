@@ -191,7 +191,7 @@ func TestSupervision(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		u.supervise(ctx, root, nil, io.Discard, log.New(io.Discard, "", 0))
+		u.supervise(ctx, root, nil, io.Discard, log.New(io.Discard, "", 0), func(int) {})
 		close(ended)
 	}()
 	runs := filepath.Join(root, "var/lib/app/runs")

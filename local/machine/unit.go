@@ -114,7 +114,8 @@ func (u *unit) environment(root string) ([]string, error) {
 
 // supervise runs the unit until ctx ends, and again whenever it ends by itself,
 // if it says so.
-func (u *unit) supervise(ctx context.Context, root string, environment []string, output io.Writer, log *log.Logger) {
+// started is told the id of each process.
+func (u *unit) supervise(ctx context.Context, root string, environment []string, output io.Writer, log *log.Logger, started func(pid int)) {
 	if u.stateDirectory != "" {
 		if err := os.MkdirAll(filepath.Join(root, "var/lib", u.stateDirectory), 0o700); err != nil {
 			log.Print(err)
@@ -126,7 +127,7 @@ func (u *unit) supervise(ctx context.Context, root string, environment []string,
 		cmd.Dir = filepath.Join(root, u.workingDirectory)
 		cmd.Env = environment
 		cmd.Stdout, cmd.Stderr = output, output
-		err := <-child.Run(ctx, cmd, u.stopTimeout)
+		err := <-child.RunNoting(ctx, cmd, u.stopTimeout, started)
 		if ctx.Err() != nil {
 			return
 		}

@@ -1,6 +1,6 @@
 """An AWS emulator for Archipelago: moto as a server, with what it lacks.
 
-Usage: python3 -m plugin --port PORT [--replication-delay SECONDS]
+Usage: python3 -m plugin --port PORT [--replication-delay SECONDS] [--pace FACTOR]
 
 Serves on loopback until its standard input ends, so that it never outlives the
 program that started it, however that one died.
@@ -16,6 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--replication-delay", type=float, default=1.0)
+    parser.add_argument("--pace", type=float, default=1.0)
     options = parser.parse_args()
 
     # Every client below, and moto's own, speaks to this server alone.
@@ -31,23 +32,31 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import balancers, buckets, control, customs, entries, groups, models, permissions, stacks, tables
+    from . import alarms, balancers, buckets, cbor, clock, control, customs, deletes, entries, groups, keys
+    from . import models, permissions, policies, refreshes, schedules, stacks, tables
 
+    clock.pace = options.pace
     models.install()
     stacks.install()
     tables.install()
     buckets.install(options.replication_delay)
     customs.install()
     groups.install()
+    refreshes.install()
+    policies.install()
+    schedules.install()
+    alarms.install()
     balancers.install()
     entries.install()
     permissions.install()
+    deletes.install()
+    keys.install()
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, code="-", size="-") -> None:
             pass
 
-    app = control.wrap(DomainDispatcherApplication(create_backend_app))
+    app = control.wrap(cbor.wrap(DomainDispatcherApplication(create_backend_app)))
     server = make_server("localhost", options.port, app, threaded=True, request_handler=Quiet)
     threading.Thread(target=exit_with_parent, daemon=True).start()
     print("ready", flush=True)

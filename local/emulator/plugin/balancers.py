@@ -1,16 +1,22 @@
 """Load balancers: what moto leaves out of them and their target groups."""
 
-from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+from moto.elbv2.exceptions import ELBClientError
+from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
 
 _create_group = FakeTargetGroup.create_from_cloudformation_json.__func__
+_create_balancer = FakeLoadBalancer.create_from_cloudformation_json.__func__
 _balancer_attribute = FakeLoadBalancer.get_cfn_attribute
+_delete_balancer = ELBv2Backend.delete_load_balancer
 
 
 def install():
     FakeTargetGroup.create_from_cloudformation_json = classmethod(create_group)
     FakeTargetGroup.has_cfn_attr = classmethod(lambda cls, name: name == "TargetGroupFullName")
     FakeTargetGroup.get_cfn_attribute = group_attribute
+    FakeLoadBalancer.create_from_cloudformation_json = classmethod(create_balancer)
+    FakeLoadBalancer.update_from_cloudformation_json = classmethod(update_balancer)
     FakeLoadBalancer.get_cfn_attribute = balancer_attribute
+    ELBv2Backend.delete_load_balancer = delete_balancer
 
 
 def create_group(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
@@ -23,6 +29,28 @@ def create_group(cls, resource_name, cloudformation_json, account_id, region_nam
 def group_attribute(self, name):
     """The full name, a dimension of the group's metrics."""
     return self.arn.rsplit(":", 1)[1]
+
+
+def create_balancer(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+    balancer = _create_balancer(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+    return set_attributes(balancer, cloudformation_json)
+
+
+def update_balancer(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+    return set_attributes(original_resource, cloudformation_json)
+
+
+def set_attributes(balancer, cloudformation_json):
+    for attribute in cloudformation_json["Properties"].get("LoadBalancerAttributes", []):
+        balancer.attrs[attribute["Key"]] = str(attribute["Value"]).lower()
+    return balancer
+
+
+def delete_balancer(self, arn):
+    """Refuse to delete a protected one."""
+    if arn in self.load_balancers and self.load_balancers[arn].attrs["deletion_protection.enabled"] == "true":
+        raise ELBClientError("OperationNotPermitted", f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled")
+    _delete_balancer(self, arn)
 
 
 def balancer_attribute(self, name):

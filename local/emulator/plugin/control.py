@@ -2,21 +2,24 @@
 
 GET  /archipelago/accepted   resources that were accepted, not emulated
 GET  /archipelago/fleet      instances, functions, load balancers and endpoint groups
-GET  /archipelago/refreshes  the last instance refresh of each group
+GET  /archipelago/held       everything that the account holds
 GET  /archipelago/playing    what the program that plays the fleets last said, as below
 PUT  /archipelago/playing    {"deployment": the number below that it follows,
                               "health": {instance id or function ARN: "healthy" or "unhealthy"},
                               "url": the way in, "regions": {region: URL of its load balancer}}
+PUT  /archipelago/usage      what ran since the last time, as in usage.py
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
+PUT  /archipelago/broken     [instance type, ...], which fail at their first boot from now on
 PUT  /archipelago/failing    {region: [service, ...]}, which answer 503 from now on
-PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource
+PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource with a role
                              is asked anew; answers what failed
 """
 
+import http
 import json
 import re
 
-from . import customs, fleet, groups, models
+from . import customs, fleet, groups, inventory, models, usage, zones
 
 
 PREFIX = "/archipelago/"
@@ -31,10 +34,12 @@ def wrap(app):
             if fails(environ):
                 start_response("503 Service Unavailable", [])
                 return []
-            return app(environ, start_response)
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        answer = ANSWERS[path.removeprefix(PREFIX)](body)
-        start_response("200 OK", [("Content-Type", "application/json")])
+            if service_of(environ) != "arc-zonal-shift":
+                return app(environ, start_response)
+            status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ))
+        else:
+            status, answer = 200, ANSWERS[path.removeprefix(PREFIX)](read(environ))
+        start_response(f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
 
     return wrapped
@@ -57,6 +62,11 @@ def playing(body):
     return _playing
 
 
+def used(body):
+    usage.report(json.loads(body))
+    return {}
+
+
 def deployed(body):
     if body:
         fleet.deployment += 1
@@ -77,15 +87,31 @@ def fails(environ):
     return bool(scope) and scope[2] in failing.get(scope[1], [])
 
 
+def service_of(environ):
+    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return scope[2] if scope else ""
+
+
+def read(environ):
+    return environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+
 def fail(body):
     global failing
     failing = json.loads(body)
     return failing
 
 
+def broken(body):
+    fleet.broken = json.loads(body)
+    return fleet.broken
+
+
 def ask_customs(body):
     failures = []
     for resource in list(customs.made):
+        if isinstance(resource, customs.EmptyBucket):
+            continue  # it makes no calls, and would take what others still need
         try:
             resource.run(json.loads(body))
         except Exception as e:
@@ -97,8 +123,10 @@ ANSWERS = {
     "accepted": accepted,
     "customs": ask_customs,
     "fleet": fleet.fleet,
-    "refreshes": lambda _: list(groups.refreshes.values()),
+    "held": inventory.held,
     "playing": playing,
+    "usage": used,
     "deployed": deployed,
+    "broken": broken,
     "failing": fail,
 }

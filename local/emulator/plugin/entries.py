@@ -8,13 +8,27 @@ from moto.elbv2.models import elbv2_backends
 from . import models
 
 GROUP = "AWS::GlobalAccelerator::EndpointGroup"
+LISTENER = "AWS::GlobalAccelerator::Listener"
 RECORD = "AWS::Route53::RecordSet"
 
 
 def install():
     models.emulated["AWS::CertificateManager::Certificate"] = Certificate
+    models.emulated[LISTENER] = Listener
     # moto's own asks for a hosted zone, which is there before the deployment.
     models.emulated[RECORD] = type("Record", (models.Generic,), {"resource_type": RECORD})
+
+
+class Listener(models.Generic):
+    """One of an accelerator."""
+
+    resource_type = LISTENER
+
+    def delete(self, account_id, region_name):
+        for r in models.accepted.values():
+            if r.resource_type == GROUP and r.properties["ListenerArn"] == self.physical_resource_id:
+                raise ValueError(f"AssociatedEndpointGroupFoundException: the endpoint group of {r.region} is at {self.physical_resource_id}")
+        super().delete(account_id, region_name)
 
 
 class Certificate(CloudFormationModel):

@@ -8,21 +8,25 @@ from moto.awslambda.models import lambda_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
-from . import entries, groups
+from . import clock, entries, groups, schedules
 
 
 # deployment counts the deployments that the CDK CLI has completed.
 deployment = 0
 # regions are those of the last one, the nearest first.
 regions: list[str] = []
+# broken are the instance types that fail at their first boot.
+broken: list[str] = []
 
 
 def fleet(_):
     return {
         "deployment": deployment,
+        "clock": clock.now().isoformat(timespec="seconds") + "Z",
         "regions": regions,
         "instances": list(instances()),
         "functions": list(functions()),
+        "schedules": list(schedules.schedules()),
         "loadBalancers": list(load_balancers()),
         "endpointGroups": list(entries.endpoint_groups()),
     }
@@ -47,8 +51,14 @@ def instances():
                     "type": groups.launched_type(instance),
                     "group": group.name,
                     "role": role_arn(account, group),
-                    "userData": base64.b64decode(str(instance.user_data or "")).decode(),
+                    "userData": user_data(instance),
                 }
+
+
+def user_data(instance):
+    if groups.launched_type(instance) in broken:
+        return "#!/bin/bash\nexit 1\n"
+    return base64.b64decode(str(instance.user_data or "")).decode()
 
 
 def role_arn(account, group):

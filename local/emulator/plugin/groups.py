@@ -1,55 +1,106 @@
 """Auto Scaling groups: zones in turn, instance types from the policy's
 overrides, and an instance refresh when an update changes what is launched."""
 
+import copy
 import threading
 import time
-import traceback
 
-from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, autoscaling_backends
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
 
-# A refresh gives up on an instance that is not healthy after so many seconds.
-HEALTHY_WITHIN = 90
+from . import refreshes
 
 # health is what the load balancers last said of each instance, by its id.
 health: dict[str, str] = {}
-# refreshes are the last refresh of each group, by its name.
-refreshes: dict[str, dict] = {}
 
-_launching = threading.RLock()
+# launching is held while a group's instances are counted and changed.
+launching = threading.RLock()
 _launch = FakeAutoScalingGroup.replace_autoscaling_group_instances
+_set_desired_capacity = FakeAutoScalingGroup.set_desired_capacity
 _notify_terminate = AutoScalingBackend.notify_terminate_instances
 
 
 def install():
     FakeAutoScalingGroup.instance_type = property(instance_type)
+    FakeAutoScalingGroup.launch_template_version = property(launch_template_version, set_launch_template_version)
     FakeAutoScalingGroup.replace_autoscaling_group_instances = launch
+    FakeAutoScalingGroup.set_desired_capacity = set_desired_capacity
     FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(update)
     AutoScalingBackend.notify_terminate_instances = notify_terminate_instances
+    InstanceState.launch_template = property(launched_template)
+
+
+# Within a thread that launches, a group is what it launches: while a refresh is
+# under way that is the refresh's configuration, and the group's own stays what it
+# was until the refresh succeeds.
+_launches = threading.local()
+
+
+def policy_of(group):
+    return copy.deepcopy(getattr(_launches, "policy", None) or group.mixed_instances_policy)
 
 
 def instance_type(self):
-    for override in (self.mixed_instances_policy or {}).get("LaunchTemplate", {}).get("Overrides", []):
+    for override in (policy_of(self) or {}).get("LaunchTemplate", {}).get("Overrides", []):
         return override["InstanceType"]
     if self.ec2_launch_template:
         return self.ec2_launch_template.get_version(self.launch_template_version).instance_type
     return self.launch_config.instance_type
 
 
+def launch_template_version(self):
+    policy = getattr(_launches, "policy", None)
+    if policy:
+        return launched_by(policy)[0]
+    return self.__dict__["launch_template_version"]
+
+
+def set_launch_template_version(self, version):
+    self.__dict__["launch_template_version"] = version
+
+
 def launch(self, count_needed, propagated_tags):
     """Launch into the subnet that has the fewest instances; moto uses only the first."""
-    with _launching:
-        subnets = self.vpc_zone_identifier
-        if not subnets:
-            return _launch(self, count_needed, propagated_tags)
+    with launching:
+        subnets, _launches.policy = self.vpc_zone_identifier, getattr(self, "launches", None)
         try:
             for _ in range(count_needed):
                 used = [state.instance.subnet_id for state in self.instance_states]
-                self.vpc_zone_identifier = min(subnets.split(","), key=used.count)
+                self.vpc_zone_identifier = min(subnets.split(","), key=used.count) if subnets else subnets
                 _launch(self, 1, dict(propagated_tags))
-                instance = self.instance_states[-1].instance
-                instance.launched_from, instance.launched_at = launched_from(self), time.monotonic()
+                state = self.instance_states[-1]
+                state.instance.launched_from, state.instance.launched_at = launched_from(self), time.monotonic()
+                state.instance_type = self.instance_type
         finally:
-            self.vpc_zone_identifier = subnets
+            self.vpc_zone_identifier, _launches.policy = subnets, None
+
+
+def launch_pending(backend, group, count):
+    """Launch instances that are not in service yet; returns their states."""
+    before = list(group.instance_states)
+    group.replace_autoscaling_group_instances(count, group.get_propagated_tags())
+    new = [s for s in group.instance_states if s not in before]
+    for state in new:
+        state.lifecycle_state = "Pending"
+    backend.update_attached_target_groups(group.name)
+    return new
+
+
+def swap(backend, group, new, old):
+    """Put new instances into service in place of old ones, as far as the group
+    still wants so many."""
+    for state in new:
+        state.lifecycle_state = "InService"
+    surplus = len(group.active_instances()) - group.desired_capacity
+    for state in [s for s in old if s in group.instance_states][: max(0, surplus)]:
+        terminate(backend, group, state.instance.id)
+
+
+def adopt(group, policy):
+    """Make policy the group's own."""
+    with launching:
+        if group.mixed_instances_policy:
+            group.mixed_instances_policy = copy.deepcopy(policy)
+            group.launch_template_version = launched_by(policy)[0]
 
 
 def launched_from(group):
@@ -57,14 +108,53 @@ def launched_from(group):
     return str(group.launch_template_version), group.instance_type
 
 
+def launched_by(policy):
+    """What a policy launches: the template's version and the instance types."""
+    template = policy["LaunchTemplate"]
+    version = template["LaunchTemplateSpecification"].get("Version") or "$Default"
+    return str(version), [o["InstanceType"] for o in template.get("Overrides", [])]
+
+
+def matches(state, policy):
+    """Whether an instance is one that policy launches."""
+    if not policy:
+        return state.instance.launched_from == launched_from(state.auto_scaling_group)
+    version, types = launched_by(policy)
+    return state.instance.launched_from[0] == version and state.instance.launched_from[1] in types
+
+
 def launched_type(instance):
     """The type an instance was launched with; moto forgets that of an override."""
     return getattr(instance, "launched_from", ("", ""))[1]
 
 
+def launched_template(self):
+    """The version an instance was launched from; moto names the template's default one."""
+    template = self.auto_scaling_group.ec2_launch_template
+    return template and {
+        "LaunchTemplateId": template.id,
+        "LaunchTemplateName": template.name,
+        # One that is being launched at this moment does not say yet.
+        "Version": getattr(self.instance, "launched_from", [""])[0],
+    }
+
+
+def set_desired_capacity(self, new_capacity):
+    """Shrink by the oldest instance of the zone that has most; moto takes any, and
+    leaves them registered."""
+    with launching:
+        wanted = int(self.min_size if new_capacity is None else new_capacity)
+        while len(serving := self.active_instances()) > wanted:
+            zones = [s.instance.placement.zone for s in serving]
+            oldest = next(s for s in serving if zones.count(s.instance.placement.zone) == max(map(zones.count, zones)))
+            terminate(self.autoscaling_backend, self, oldest.instance.id)
+        _set_desired_capacity(self, new_capacity)
+
+
 def notify_terminate_instances(self, instance_ids):
     """Register the replacements with the target groups too, not with classic balancers only."""
-    _notify_terminate(self, instance_ids)
+    with launching:
+        _notify_terminate(self, instance_ids)
     for name in self.autoscaling_groups:
         self.update_attached_target_groups(name)
 
@@ -80,7 +170,7 @@ def report(states):
 
 
 def replace_unhealthy(backend, group):
-    for state in list(group.instance_states):
+    for state in group.active_instances():
         instance = state.instance
         age = time.monotonic() - instance.launched_at
         if health.get(instance.id) == "unhealthy" and age > group.health_check_grace_period:
@@ -92,6 +182,9 @@ def replace_unhealthy(backend, group):
 def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
     """Update in place and refresh; moto would delete the group and make another."""
     properties, group = cloudformation_json["Properties"], original_resource
+    policy, before = properties.get("MixedInstancesPolicy"), launched_from(group)
+    if refreshes.active(group) and policy and launched_by(policy) != launched_by(group.mixed_instances_policy):
+        raise refreshes.InstanceRefreshInProgress()
     group.update(
         availability_zones=[],
         desired_capacity=desired(group, properties),
@@ -102,11 +195,25 @@ def update(cls, original_resource, new_resource_name, cloudformation_json, accou
         vpc_zone_identifier=",".join(properties.get("VPCZoneIdentifier", [])),
         health_check_period=int(properties.get("HealthCheckGracePeriod", 300)),
         health_check_type=properties.get("HealthCheckType"),
-        mixed_instances_policy=properties.get("MixedInstancesPolicy"),
+        mixed_instances_policy=policy,
     )
-    if any(getattr(s.instance, "launched_from", None) != launched_from(group) for s in group.instance_states):
-        start_refresh(autoscaling_backends[account_id][region_name], group)
+    move(autoscaling_backends[account_id][region_name], group, properties.get("TargetGroupARNs", []))
+    if launched_from(group) != before:
+        policies = cloudformation_json.get("UpdatePolicy", {})
+        preferences = policies.get("AutoScalingInstanceRefresh", {}).get("Preferences", {})
+        group.stacks_refresh = refreshes.Refresh(
+            autoscaling_backends[account_id][region_name], group, preferences={"SkipMatching": True} | preferences
+        )
+        group.stacks_refresh.start()
     return group
+
+
+def move(backend, group, target_groups):
+    """Register the instances with these target groups, and with no other."""
+    for arn in set(group.target_group_arns) - set(target_groups):
+        backend.elbv2_backend.deregister_targets(arn, [{"Id": s.instance.id} for s in group.instance_states])
+    group.target_group_arns = target_groups
+    backend.update_attached_target_groups(group.name)
 
 
 def desired(group, properties):
@@ -116,37 +223,30 @@ def desired(group, properties):
     return min(max(group.desired_capacity, int(properties["MinSize"])), int(properties["MaxSize"]))
 
 
-def start_refresh(backend, group):
-    refresh = {"group": group.name, "region": group.region, "status": "InProgress", "reason": ""}
-    refreshes[group.name] = refresh
-    threading.Thread(target=run_refresh, args=(backend, group, refresh), daemon=True).start()
-
-
-def run_refresh(backend, group, refresh):
-    """Replace one instance after the other: launch, wait until healthy, terminate."""
-    try:
-        wanted = launched_from(group)
-        for old in [s for s in group.instance_states if getattr(s.instance, "launched_from", None) != wanted]:
-            group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
-            new = group.instance_states[-1].instance.id
-            backend.update_attached_target_groups(group.name)
-            deadline = time.monotonic() + HEALTHY_WITHIN
-            while health.get(new) != "healthy":
-                if time.monotonic() > deadline:
-                    terminate(backend, group, new)
-                    refresh.update(status="Failed", reason=f"{new} was not healthy within {HEALTHY_WITHIN} s")
-                    return
-                time.sleep(0.1)
-            terminate(backend, group, old.instance.id)
-        refresh["status"] = "Successful"
-    except Exception as e:
-        traceback.print_exc()
-        refresh.update(status="Failed", reason=f"{type(e).__name__}: {e}")
-
-
 def terminate(backend, group, instance_id):
     """Terminate without a replacement."""
-    group.instance_states = [s for s in group.instance_states if s.instance.id != instance_id]
+    with launching:
+        group.instance_states = [s for s in group.instance_states if s.instance.id != instance_id]
     for arn in group.target_group_arns:
         backend.elbv2_backend.deregister_targets(arn, [{"Id": instance_id}])
     backend.ec2_backend.terminate_instances([instance_id])
+
+
+def await_refreshes(resources):
+    """Wait for the refreshes that a stack's update has started, as CloudFormation
+    does, and fail where one fails."""
+    for group in resources:
+        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
+        if refresh:
+            refresh.thread.join()
+            if refresh.status != "Successful":
+                raise RuntimeError(f"the instance refresh of {group.name} {refresh.status.lower()}: {refresh.reason}")
+
+
+def cancel_refreshes(resources):
+    """Cancel those that a stack's update has started and that nobody waited for."""
+    for group in resources:
+        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
+        if refresh:
+            refresh.cancel("the stack's update failed")
+            refresh.thread.join()

@@ -1,6 +1,8 @@
 """CloudFormation's stacks, where moto's differ from what the CDK CLI relies on."""
 
 import copy
+import re
+import threading
 import traceback
 
 from moto.cloudformation import models as cloudformation
@@ -8,6 +10,9 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models import ec2_backends
+
+from . import groups
 
 
 def install():
@@ -16,8 +21,8 @@ def install():
     parsing.parse_and_update_resource = update_resource
     parsing.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
     parsing.ResourceMap.update = update_resources
-    parsing.ResourceMap.build_resource_diff = build_resource_diff
     parsing.ResourceMap.delete = delete_resources
+    cloudformation.ChangeSet.apply = apply
     cloudformation.Stack.stack_parameters = property(stack_parameters)
     cloudformation.CloudFormationBackend.delete_stack = delete_stack
     CloudFormationResponse.describe_change_set = ChangeSets.describe
@@ -30,9 +35,10 @@ _clean_json = parsing.clean_json
 
 
 def clean_json(resource_json, resources_map):
-    """Resolve Fn::GetAZs of "" in the stack's region; moto takes us-east-1."""
-    if isinstance(resource_json, dict) and resource_json.get("Fn::GetAZs") == "":
-        resource_json = {"Fn::GetAZs": resources_map["AWS::Region"]}
+    """Resolve Fn::GetAZs to the zones that the region has; moto takes a, b and c."""
+    if isinstance(resource_json, dict) and "Fn::GetAZs" in resource_json:
+        region = _clean_json(resource_json["Fn::GetAZs"], resources_map) or resources_map["AWS::Region"]
+        return [zone.name for zone in ec2_backends[resources_map["AWS::AccountId"]][region].describe_availability_zones()]
     return _clean_json(resource_json, resources_map)
 
 
@@ -40,11 +46,15 @@ _parse_ssm_parameter = parsing.ResourceMap.parse_ssm_parameter
 
 
 def parse_ssm_parameter(self, value, value_type):
-    """Name the parameter that is missing, as CloudFormation does."""
-    try:
-        return _parse_ssm_parameter(self, value, value_type)
-    except AttributeError:
-        raise ValueError(f"Unable to fetch parameters [{value}] from parameter store for this account") from None
+    """Name the parameter that is missing, as CloudFormation does, and remember what
+    it was: a rollback takes that again, whatever the parameter says by then."""
+    read = self.__dict__.setdefault("read_parameters", {})
+    if not self.__dict__.get("rolling_back"):
+        try:
+            read[value] = _parse_ssm_parameter(self, value, value_type)
+        except AttributeError:
+            raise ValueError(f"Unable to fetch parameters [{value}] from parameter store for this account") from None
+    return read[value]
 
 
 def stack_parameters(self):
@@ -77,60 +87,140 @@ def update_resource(logical_id, resource_json, resources_map, account_id, region
     return updated or resources_map[logical_id]
 
 
-_build_resource_diff = parsing.ResourceMap.build_resource_diff
+def dependencies(value):
+    """The logical ids, among others, that a part of a template refers to."""
+    if isinstance(value, list):
+        for child in value:
+            yield from dependencies(child)
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            if key == "Ref":
+                yield child
+            elif key == "Fn::GetAtt":
+                yield child[0] if isinstance(child, list) else child.split(".")[0]
+            elif key == "DependsOn":
+                yield from [child] if isinstance(child, str) else child
+            else:
+                if key == "Fn::Sub":
+                    yield from re.findall(r"\$\{([^!.}]+)", child if isinstance(child, str) else child[0])
+                yield from dependencies(child)
 
 
-def build_resource_diff(self, other_template, parameters=None):
-    """Compare templates only: whether the value of a parameter changes a resource
-    is seen when it is resolved, below. moto takes every parameter for changed
-    that had its default before.
+def in_order(resources):
+    """The logical ids, each after those that it refers to."""
+    order, seen = [], set()
 
-    Custom resources are made last and removed first: their functions' permissions
-    are resources of their own, whose order moto does not keep."""
-    names = _build_resource_diff(self, other_template)
-    for action in "Add", "Modify":
-        names[action].sort(key=lambda name: is_custom(other_template["Resources"][name]))
-    names["Remove"].sort(key=lambda name: not is_custom(self._resource_json_map[name]))
-    return names
+    def visit(logical_id):
+        if logical_id in resources and logical_id not in seen:
+            seen.add(logical_id)
+            for other in dependencies(resources[logical_id]):
+                visit(other)
+            order.append(logical_id)
 
-
-def is_custom(resource_json):
-    return resource_json["Type"].startswith("Custom::")
-
-
-_delete_resources = parsing.ResourceMap.delete
-
-
-def delete_resources(self):
-    """Delete custom resources first, as above."""
-    for name, resource_json in self._resource_json_map.items():
-        if is_custom(resource_json) and resource_json.get("DeletionPolicy") != "Retain" and name in self._parsed_resources:
-            self._delete_resource(self._parsed_resources.pop(name), resource_json)
-    _delete_resources(self)
-
-
-_update_resources = parsing.ResourceMap.update
+    for logical_id in resources:
+        visit(logical_id)
+    return order
 
 
 def update_resources(self, template, parameters=None):
-    """Update also what only refers to something that changed, as a group does to
-    its launch template's version, and forget what was removed, so that it is made
-    anew when it returns."""
-    removed = [name for name in self._resource_json_map if name not in template["Resources"]]
-    _update_resources(self, template, parameters)
-    for logical_id in removed:
-        self._parsed_resources.pop(logical_id, None)
-        made_of(self).pop(logical_id, None)
-    changed = True
-    while changed:
-        changed = False
-        for logical_id, before in list(made_of(self).items()):
-            resource_json = template["Resources"].get(logical_id)
-            if resource_json and clean_json(resource_json.get("Properties", {}), self) != before:
+    """Make and change what the template has, each after what it refers to, wait for
+    instances to be replaced, then remove what it has no more. What cannot be removed is left behind, and the
+    update is complete all the same; moto removes first."""
+    before = self._resource_json_map
+    self._template, self._resource_json_map = template, template["Resources"]
+    if parameters:
+        self.input_parameters = parameters
+    self.load_mapping()
+    self.load_parameters()
+    self.load_conditions()
+    replaced = self.__dict__.setdefault("replaced", {})
+    for logical_id in in_order(self._resource_json_map):
+        resource_json, old = self._resource_json_map[logical_id], made_of(self).get(logical_id)
+        if logical_id not in self._parsed_resources:
+            self[logical_id]  # makes it
+        elif old is not None and (new := clean_json(resource_json.get("Properties", {}), self)) != old:
+            if is_replaced_by(resource_json["Type"], old, new):
+                replaced[logical_id] = self._parsed_resources.pop(logical_id), old
+                self[logical_id]
+            else:
                 self._parsed_resources[logical_id] = update_resource(
                     logical_id, resource_json, self, account_id=self._account_id, region_name=self._region_name
                 )
-                changed = True
+    groups.await_refreshes(list(self._parsed_resources.values()))
+    failures = []
+    for logical_id in reversed(in_order(before)):
+        if logical_id in replaced:
+            remove(self, logical_id, replaced.pop(logical_id)[0], before[logical_id], "UpdateReplacePolicy", failures)
+        elif logical_id not in self._resource_json_map and logical_id in self._parsed_resources:
+            remove(self, logical_id, self._parsed_resources.pop(logical_id), before[logical_id], "DeletionPolicy", failures)
+            made_of(self).pop(logical_id, None)
+    return failures
+
+
+def roll_back(self, template, parameters, read_parameters):
+    """Return to the template before an update that failed, and to what SSM
+    parameters were then."""
+    self.read_parameters, self.rolling_back = read_parameters, True
+    try:
+        groups.cancel_refreshes(list(self._parsed_resources.values()))
+        for logical_id, (resource, properties) in self.__dict__.pop("replaced", {}).items():
+            replacement = self._parsed_resources.get(logical_id)
+            self._parsed_resources[logical_id], made_of(self)[logical_id] = resource, properties
+            if replacement:
+                delete(self, replacement, self._resource_json_map[logical_id])
+        return update_resources(self, template, parameters)
+    finally:
+        self.rolling_back = False
+
+
+def is_replaced_by(resource_type, old, new):
+    """Whether a resource is made anew when its properties change, as its schema says."""
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError  # takes a second
+
+    try:
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
+    except ResourceNotFoundError:
+        return False  # newer than the schemas
+    names = [path.split("/")[2] for path in schema.get("createOnlyProperties", []) if path.count("/") == 2]
+    return any(old.get(name) != new.get(name) for name in names)
+
+
+def remove(self, logical_id, resource, resource_json, policy, failures):
+    """Delete a resource unless the template retains it."""
+    if resource_json.get(policy, "Delete") != "Delete":
+        return
+    try:
+        delete(self, resource, resource_json)
+    except Exception as e:
+        failures.append((logical_id, resource_json["Type"], f"{type(e).__name__}: {e}"))
+
+
+def delete(self, resource, resource_json):
+    """moto takes an error within a deletion for one that it has no deletion for."""
+    if hasattr(resource, "delete"):
+        resource.delete(self._account_id, self._region_name)
+    else:
+        resource.delete_from_cloudformation_json(
+            resource.physical_resource_id, resource_json, self._account_id, self._region_name
+        )
+
+
+def delete_resources(self):
+    """Delete each resource after those that refer to it, and keep what one that
+    cannot be deleted refers to; moto tries in any order. Returns what failed."""
+    failures, needed = [], set()
+    for logical_id in reversed(in_order(self._resource_json_map)):
+        resource_json = self._resource_json_map[logical_id]
+        if logical_id not in self._parsed_resources:
+            continue
+        failed = len(failures)
+        if logical_id not in needed:
+            remove(self, logical_id, self._parsed_resources[logical_id], resource_json, "DeletionPolicy", failures)
+        if logical_id in needed or len(failures) > failed:
+            needed.update(dependencies(resource_json))
+        else:
+            del self._parsed_resources[logical_id]
+    return failures
 
 
 class ChangeSetNotFound(CloudFormationError):
@@ -163,23 +253,66 @@ class ChangeSets:
         return EmptyResult()
 
     def execute(self):
-        """Fail the stack when its change set fails: the CLI polls for ever otherwise."""
+        """Execute on its own: instances that are replaced take longer than a caller
+        waits for an answer."""
         change_set = ChangeSets.find(self)
-        stack = change_set.stack
+        change_set.stack.status = f"{change_set.change_set_type}_IN_PROGRESS"
+        execution = threading.Thread(target=carry_out, args=(self.cloudformation_backend, change_set), daemon=True)
+        execution.start()
+        execution.join(ANSWER_WITHIN)
+        return EmptyResult()
+
+
+# Most executions end within so many seconds: the CLI then sees the end at once.
+ANSWER_WITHIN = 10
+
+
+def carry_out(backend, change_set):
+    """Roll back a change set that fails: the CLI polls for ever otherwise."""
+    stack, resources = change_set.stack, change_set.stack.resource_map
+    creating = change_set.change_set_type == "CREATE"
+    before = resources._template, resources.input_parameters, dict(resources.__dict__.get("read_parameters", {}))
+    try:
+        backend.execute_change_set(change_set.change_set_id)
+    except Exception as e:
+        traceback.print_exc()
+        rollback = "ROLLBACK" if creating else "UPDATE_ROLLBACK"
+        stack._add_stack_event("CREATE_FAILED" if creating else "UPDATE_FAILED", f"{type(e).__name__}: {e}")
+        stack.status = rollback + "_IN_PROGRESS"
         try:
-            self.cloudformation_backend.execute_change_set(change_set.change_set_id)
+            failures = delete_resources(resources) if creating else roll_back(resources, *before)
         except Exception as e:
             traceback.print_exc()
-            creating = change_set.change_set_type == "CREATE"
-            stack.status = "ROLLBACK_COMPLETE" if creating else "UPDATE_ROLLBACK_COMPLETE"
-            stack._add_stack_event("CREATE_FAILED" if creating else "UPDATE_FAILED", f"{type(e).__name__}: {e}")
-            stack._add_stack_event(stack.status)
-            return EmptyResult()
-        # moto keeps the parsed template and outputs of the stack's creation.
-        stack._parse_template()
-        stack.output_map = stack._create_output_map()
-        stack.parameters = change_set.parameters
-        return EmptyResult()
+            failures = [(stack.name, stack.cloudformation_type(), f"{type(e).__name__}: {e}")]
+        add_events(stack, "DELETE_FAILED" if creating else "UPDATE_FAILED", failures)
+        stack.status = rollback + ("_FAILED" if failures else "_COMPLETE")
+        stack._add_stack_event(stack.status)
+        return
+    # moto keeps the parsed template and outputs of the stack's creation.
+    stack._parse_template()
+    stack.output_map = stack._create_output_map()
+    stack.parameters = change_set.parameters
+
+
+def apply(self):
+    """Apply a change set, and say what it left behind."""
+    add_events(self.stack, "DELETE_FAILED", self.stack.resource_map.update(self.template_dict, self.parameters))
+
+
+def add_events(stack, status, failures):
+    for logical_id, resource_type, reason in failures:
+        stack.events.append(
+            cloudformation.Event(
+                stack_id=stack.stack_id,
+                stack_name=stack.name,
+                logical_resource_id=logical_id,
+                physical_resource_id="",
+                resource_type=resource_type,
+                resource_status=status,
+                resource_status_reason=reason,
+                resource_properties=None,
+            )
+        )
 
 
 def update_termination_protection(self):
@@ -188,12 +321,20 @@ def update_termination_protection(self):
     return ActionResult({"StackId": stack.stack_id})
 
 
-_delete_stack = cloudformation.CloudFormationBackend.delete_stack
-
-
 def delete_stack(self, name_or_stack_id):
-    """Refuse to delete a protected stack, which moto only remembers."""
-    for stack in self.stacks.values():
-        if name_or_stack_id in (stack.name, stack.stack_id) and stack.enable_termination_protection:
+    """Refuse to delete a protected stack, which moto only remembers, and leave one
+    that still has something."""
+    for stack in list(self.stacks.values()):
+        if name_or_stack_id not in (stack.name, stack.stack_id):
+            continue
+        if stack.enable_termination_protection:
             raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
-    _delete_stack(self, name_or_stack_id)
+        failures = delete_resources(stack.resource_map)
+        add_events(stack, "DELETE_FAILED", failures)
+        stack.status = "DELETE_FAILED" if failures else "DELETE_COMPLETE"
+        reason = f"The following resource(s) failed to delete: [{', '.join(f[0] for f in failures)}]." if failures else None
+        stack._add_stack_event(stack.status, reason)
+        if not failures:
+            for change_set in [c for c in self.change_sets.values() if c.stack_id == stack.stack_id]:
+                del self.change_sets[change_set.change_set_id]
+            self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)

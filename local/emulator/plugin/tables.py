@@ -1,9 +1,11 @@
 """DynamoDB global tables: one table object that every replica's region serves."""
 
+import copy
 import functools
 import threading
 
 from moto.core.common_models import CloudFormationModel
+from moto.dynamodb.exceptions import DeletionProtectedException, MockValidationException
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import Table
 
@@ -11,12 +13,13 @@ from . import models
 
 
 class GlobalTable(CloudFormationModel):
-    def __init__(self, table, regions):
-        self.table, self.regions = table, regions
+    def __init__(self, name, account_id, home):
+        self.name, self.account_id, self.home = name, account_id, home
+        self.replicas = {}  # what the template says of each, by its region
 
     @property
     def physical_resource_id(self):
-        return self.table.name
+        return self.name
 
     @staticmethod
     def cloudformation_name_type():
@@ -31,41 +34,74 @@ class GlobalTable(CloudFormationModel):
         return attr in ("Arn", "StreamArn", "TableId")
 
     def get_cfn_attribute(self, attribute_name):
-        return self.table.name if attribute_name == "TableId" else self.table.get_cfn_attribute(attribute_name)
+        return self.name if attribute_name == "TableId" else self.table(self.home).get_cfn_attribute(attribute_name)
+
+    def backend(self, region):
+        return dynamodb_backends[self.account_id][region]
+
+    def table(self, region):
+        return self.backend(region).tables[self.name]
 
     @classmethod
     def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
         properties = cloudformation_json["Properties"]
-        home = next(r for r in properties["Replicas"] if r["Region"] == region_name)
-        table = Table.create_from_cloudformation_json(
+        wanted = {r["Region"]: r for r in properties["Replicas"]}
+        Table.create_from_cloudformation_json(
             resource_name,
-            {"Properties": properties | {"DeletionProtectionEnabled": home.get("DeletionProtectionEnabled", False)}},
+            {"Properties": properties | {"DeletionProtectionEnabled": wanted[region_name].get("DeletionProtectionEnabled", False)}},
             account_id,
             region_name,
         )
-        created = cls(table, [])
-        created.place(properties, account_id)
+        created = cls(resource_name, account_id, region_name)
+        created.replicas[region_name] = wanted[region_name]
+        for region in wanted.keys() - {region_name}:
+            created.add(region, wanted[region])
         return created
 
     @classmethod
     def update_from_cloudformation_json(
         cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
     ):
-        original_resource.place(cloudformation_json["Properties"], account_id)
+        original_resource.place(cloudformation_json["Properties"])
         return original_resource
 
-    def place(self, properties, account_id):
+    def place(self, properties):
         """Serve the table in the regions of its replicas and in no other."""
-        wanted = [r["Region"] for r in properties["Replicas"]]
-        for region in set(self.regions) - set(wanted):
-            dynamodb_backends[account_id][region].tables.pop(self.table.name, None)
-        for region in wanted:
-            dynamodb_backends[account_id][region].tables[self.table.name] = self.table
-        self.regions = wanted
+        wanted = {r["Region"]: r for r in properties["Replicas"]}
+        moved = wanted.keys() ^ self.replicas.keys()
+        if moved and properties.get("MultiRegionConsistency") == "STRONG":
+            raise MockValidationException(f"{self.name}: the replicas of a table with strong consistency are fixed")
+        if len(moved) > 1:
+            raise MockValidationException(f"{self.name}: only one replica can be added or removed in an update, not {sorted(moved)}")
+        for region in self.replicas.keys() - wanted.keys():
+            self.backend(region).delete_table(self.name)
+            del self.replicas[region]
+        for region, replica in wanted.items():
+            if region not in self.replicas:
+                self.add(region, replica)
+            # What was changed by a call meanwhile stays until the template changes.
+            elif protected(replica) != protected(self.replicas[region]):
+                self.table(region).deletion_protection_enabled = protected(replica)
+            self.replicas[region] = replica
+
+    def add(self, region, replica):
+        """Serve the same items in another region."""
+        table = copy.copy(self.table(self.home))
+        table.region_name, table.table_arn = region, table.table_arn.replace(f":{self.home}:", f":{region}:")
+        table.deletion_protection_enabled = protected(replica)
+        self.backend(region).tables[self.name] = table
+        self.replicas[region] = replica
 
     def delete(self, account_id, region_name):
-        for region in self.regions:
-            dynamodb_backends[account_id][region].tables.pop(self.table.name, None)
+        for region in self.replicas:
+            if self.table(region).deletion_protection_enabled:
+                raise DeletionProtectedException(self.name)
+        for region in self.replicas:
+            self.backend(region).delete_table(self.name)
+
+
+def protected(replica):
+    return replica.get("DeletionProtectionEnabled", False)
 
 
 # writing is held by one write at a time.

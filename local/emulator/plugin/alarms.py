@@ -1,0 +1,76 @@
+"""CloudWatch alarms of templates, which moto has only by calls. They keep the state
+that SetAlarmState gives them: nothing here evaluates them."""
+
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.common_models import CloudFormationModel
+
+from . import models
+
+
+class Alarm(CloudFormationModel):
+    def __init__(self, alarm):
+        self.alarm = alarm
+
+    @property
+    def physical_resource_id(self):
+        return self.alarm.name
+
+    @staticmethod
+    def cloudformation_name_type():
+        return "AlarmName"
+
+    @staticmethod
+    def cloudformation_type():
+        return "AWS::CloudWatch::Alarm"
+
+    @classmethod
+    def has_cfn_attr(cls, attr):
+        return attr == "Arn"
+
+    def get_cfn_attribute(self, attribute_name):
+        return self.alarm.alarm_arn
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        return cls(put(resource_name, cloudformation_json["Properties"], account_id, region_name))
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
+    ):
+        before = original_resource.alarm
+        alarm = put(before.name, cloudformation_json["Properties"], account_id, region_name)
+        alarm.state_value, alarm.state_reason = before.state_value, before.state_reason
+        original_resource.alarm = alarm
+        return original_resource
+
+    def delete(self, account_id, region_name):
+        cloudwatch_backends[account_id][region_name].alarms.pop(self.alarm.name, None)
+
+
+def put(name, properties, account_id, region_name):
+    return cloudwatch_backends[account_id][region_name].put_metric_alarm(
+        name=name,
+        namespace=properties.get("Namespace"),
+        metric_name=properties.get("MetricName"),
+        comparison_operator=properties.get("ComparisonOperator"),
+        evaluation_periods=properties.get("EvaluationPeriods"),
+        period=properties.get("Period"),
+        threshold=properties.get("Threshold"),
+        statistic=properties.get("Statistic"),
+        description=properties.get("AlarmDescription"),
+        dimensions=properties.get("Dimensions", []),
+        alarm_actions=properties.get("AlarmActions", []),
+        rule=properties.get("AlarmRule"),
+    )
+
+
+class CompositeAlarm(Alarm):
+    @staticmethod
+    def cloudformation_type():
+        return "AWS::CloudWatch::CompositeAlarm"
+
+
+def install():
+    models.emulated["AWS::CloudWatch::Alarm"] = Alarm
+    models.emulated["AWS::CloudWatch::CompositeAlarm"] = CompositeAlarm

@@ -1,0 +1,78 @@
+"""Metrics of what runs: what the program that plays the fleets measures, as the
+minutes of CloudWatch, and the count of instances that follows from it."""
+
+from datetime import timedelta
+
+from moto.autoscaling.models import autoscaling_backends
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.elbv2.models import elbv2_backends
+
+from . import clock, policies
+
+# _reported is the minute up to which there are metrics.
+_reported = None
+# _tracked are the last minutes of what policies track, by group and metric.
+_tracked: dict[tuple[str, str], dict[str, list[float]]] = {}
+
+
+def report(measured):
+    """Take what was measured since the last time: {"cpu": {instance id: percent},
+    "requests": {target group's ARN: how many}}."""
+    global _reported
+    minute = clock.now().replace(second=0, microsecond=0)
+    since, _reported = _reported or minute, max(_reported or minute, minute)
+    minutes = int((minute - since).total_seconds() // 60)
+    for i in range(minutes):
+        publish(since + timedelta(minutes=i), measured, minutes)
+
+
+def publish(minute, measured, minutes):
+    for account, by_region in list(autoscaling_backends.items()):
+        for region, backend in list(by_region.items()):
+            for group in list(backend.autoscaling_groups.values()):
+                publish_group(account, region, backend, group, minute, measured, minutes)
+
+
+def publish_group(account, region, backend, group, minute, measured, minutes):
+    serving = group.active_instances()
+    by_group = [{"Name": "AutoScalingGroupName", "Value": group.name}]
+    cpu = [measured["cpu"][s.instance.id] for s in serving if s.instance.id in measured["cpu"]]
+    data = [("AWS/EC2", "CPUUtilization", by_group, cpu)]
+    data.append(("AWS/AutoScaling", "GroupInServiceInstances", by_group, [len(serving)]))
+    data.append(("AWS/AutoScaling", "GroupDesiredCapacity", by_group, [group.desired_capacity]))
+    per_target = []
+    for arn in group.target_group_arns:
+        requests = measured["requests"].get(arn, 0) / minutes
+        if requests:
+            data.extend(of_targets(elbv2_backends[account][region], arn, requests, len(serving)))
+        per_target.append(requests / max(1, len(serving)))
+    cloudwatch = cloudwatch_backends[account][region]
+    for namespace, name, dimensions, values in data:
+        if values:
+            datum = {"MetricName": name, "Dimensions": dimensions, "Values": values, "Timestamp": minute}
+            cloudwatch.put_metric_data(namespace, [datum])
+    track(backend, group, cpu, per_target)
+
+
+def of_targets(backend, arn, requests, count):
+    """A load balancer's metrics of a target group; AWS has none of them for a minute
+    without a request."""
+    of_group = {"Name": "TargetGroup", "Value": arn.rsplit(":", 1)[1]}
+    yield "AWS/ApplicationELB", "RequestCountPerTarget", [of_group], [requests / max(1, count)]
+    for balancer in backend.target_groups[arn].load_balancer_arns:
+        of_balancer = {"Name": "LoadBalancer", "Value": balancer.split(":loadbalancer/")[1]}
+        yield "AWS/ApplicationELB", "RequestCount", [of_balancer, of_group], [requests]
+
+
+def track(backend, group, cpu, per_target):
+    kept = _tracked.setdefault((group.region, group.name), {})
+    if cpu:
+        kept.setdefault("ASGAverageCPUUtilization", []).append(sum(cpu) / len(cpu))
+    if per_target:
+        kept.setdefault("ALBRequestCountPerTarget", []).append(sum(per_target))
+    for values in kept.values():
+        del values[: -policies.IN_AFTER]
+    before = group.desired_capacity
+    policies.track(backend, group, kept)
+    if group.desired_capacity != before:
+        kept.clear()  # what was before says nothing of the new count

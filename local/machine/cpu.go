@@ -1,0 +1,52 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+)
+
+// VCPU is how many CPUs the instance's type has: on this machine, how many its
+// service uses at once. A type whose size is not known has one.
+func (m *Machine) VCPU() int {
+	ladder, err := scaling.NewLadder([]string{m.Type})
+	if err != nil {
+		return 1
+	}
+	return ladder[0].VCPU
+}
+
+// Busy is the share of its CPUs that the instance uses at this moment, from 0 to
+// 1. A thread that waits for a CPU of this machine, which all instances share,
+// would use one of its own.
+func (m *Machine) Busy() (float64, error) {
+	m.mu.Lock()
+	pid := m.pid
+	m.mu.Unlock()
+	if pid == 0 {
+		return 0, fmt.Errorf("%s has not started its service yet", m.ID)
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	if len(threads) == 0 {
+		return 0, fmt.Errorf("%s runs no service at this moment", m.ID)
+	}
+	running := 0
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // a thread that has just ended
+		}
+		// The state follows the name, which may hold spaces and parentheses; R is
+		// running or ready to. Source: proc_pid_stat(5).
+		if strings.HasPrefix(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " R") {
+			running++
+		}
+	}
+	return min(1, float64(running)/float64(m.VCPU())), nil
+}
