@@ -74,6 +74,8 @@ type Schedule struct {
 type Fleet struct {
 	// Group is the Auto Scaling group.
 	Group awsautoscaling.AutoScalingGroup
+	// Template is what its instances are launched from.
+	Template awsec2.LaunchTemplate
 	// Guard is the alarm that stops a deployment.
 	Guard awscloudwatch.Alarm
 	// Role is what the service may do.
@@ -151,8 +153,10 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 	})
 	allowInstanceRefresh(cfn)
 	group.AttachToApplicationTargetGroup(props.LoadBalancer.Targets)
+	// Health checks of a target group without a load balancer never pass.
+	group.Node().AddDependency(props.LoadBalancer.Targets.LoadBalancerAttached())
 	scale(group, props)
-	return &Fleet{Group: group, Guard: guard, Role: role}
+	return &Fleet{Group: group, Template: template, Guard: guard, Role: role}
 }
 
 // maxLifetime is after how many days an instance is replaced, so that none
