@@ -9,7 +9,7 @@ PORT ?= 8080
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
-# NAME is the deployment that `make drain` is about.
+# NAME is the deployment that `make drain` and `make freeze` are about.
 NAME ?= archipelago
 # DIST is where `make dist` puts the service.
 DIST ?= dist
@@ -30,7 +30,10 @@ test: setup dist browser ## run every test; dist/artifacts has the browser's scr
 	go test -race $$(go list ./service/... | grep -v browsertest) ./cost/... ./scaling/... ./cmd/directory/... ./cmd/lighthouse/... ./cmd/cost/...
 	mkdir -p $(DIST)/artifacts
 	go test -race -count=1 -artifacts -outputdir $(DIST)/artifacts ./service/web/browsertest
-	go test -count=1 . ./stacks/... ./constructs/... ./local/... ./cmd/up/... ./cmd/ami/... ./cmd/simulate/... ./cmd/calibrate/...
+	go test -count=1 -timeout 30m . ./stacks/... ./constructs/... ./local/... ./cmd/up/... ./cmd/ami/... ./cmd/scaler/... ./cmd/simulate/... ./cmd/calibrate/...
+
+test-all: setup dist ## live the whole lives of all configurations in the local cloud
+	go test -count=1 -timeout 60m -run TestLives . -all
 
 run: ## start the service alone, on an embedded store, with an account
 	@go run ./cmd/directory user add --if-none admin
@@ -68,6 +71,13 @@ drain: ## move users away from REGION=…; back with OFF=1
 		--value $(if $(OFF),false,true) >/dev/null
 	@echo '$(NAME) in $(REGION) is $(if $(OFF),no longer drained,drained): users move within a minute or two'
 
+freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
+	@test -n "$(REGION)" || { echo 'make freeze: name the region: make freeze REGION=eu-west-1, and the same with OFF=1 to end it' >&2; exit 1; }
+	@command -v aws >/dev/null || { echo 'make freeze: it needs the AWS CLI' >&2; exit 1; }
+	@aws ssm put-parameter --region $(REGION) --name /$(NAME)/fleet/frozen --type String --overwrite \
+		--value $(if $(OFF),false,true) >/dev/null
+	@echo 'the instance type of $(NAME) in $(REGION) $(if $(OFF),may change again,stays; a change that has begun goes on to its end)'
+
 lint: setup dist ## check code and templates
 	gofmt -l $$(git ls-files "*.go") | (! grep .)
 	go vet ./...
@@ -78,7 +88,7 @@ bench: setup dist ## measure what docs/figures.md says
 	go test -run none -bench . -benchtime 5x ./bench
 
 setup: node_modules/.package-lock.json ## fetch the CDK CLI, Node and the emulator
-	@test -x .venv/bin/python || python3 -c 'import moto.server, cfnlint' 2>/dev/null || $(MAKE) --silent .venv
+	@test -x .venv/bin/python || python3 -c 'import moto.server, cfnlint, awscli' 2>/dev/null || $(MAKE) --silent .venv
 
 node_modules/.package-lock.json: package-lock.json
 	@command -v npm >/dev/null || { echo 'make setup: npm is missing: install Node.js, which brings it' >&2; exit 1; }
@@ -103,10 +113,12 @@ dist:
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOFLAGS= go build -trimpath -buildvcs=false \
 			-ldflags='-s -w' -o $(DIST)/directory.linux-$$arch ./cmd/directory || exit 1; \
 	done
-	@for arch in arm64/aarch64 amd64/x86_64; do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$${arch%/*} GOFLAGS= go build -trimpath -buildvcs=false \
-			-ldflags='-s -w' -tags lambda.norpc -o $(DIST)/lighthouse/lighthouse.$${arch#*/} ./cmd/lighthouse || exit 1; \
+	@for function in lighthouse scaler; do \
+		for arch in arm64/aarch64 amd64/x86_64; do \
+			CGO_ENABLED=0 GOOS=linux GOARCH=$${arch%/*} GOFLAGS= go build -trimpath -buildvcs=false \
+				-ldflags='-s -w' -tags lambda.norpc -o $(DIST)/$$function/$$function.$${arch#*/} ./cmd/$$function || exit 1; \
+		done; \
+		install -m 0755 cmd/$$function/bootstrap $(DIST)/$$function/; \
 	done
-	@install -m 0755 cmd/lighthouse/bootstrap $(DIST)/lighthouse/
 
-.PHONY: help .venv up test run synth ami diff permissions cost simulate calibrate drain lint bench setup browser dist
+.PHONY: help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze lint bench setup browser dist

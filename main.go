@@ -18,6 +18,7 @@ var builds = stacks.Builds{
 		"x86_64":  "dist/directory.linux-amd64",
 	},
 	Lighthouse: "dist/lighthouse",
+	Scaler:     "dist/scaler",
 }
 
 func main() {

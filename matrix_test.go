@@ -44,20 +44,26 @@ var configurations = map[string]configuration{
 	"cleartext":   {options{"allowCleartext": "true"}, true},
 	"signed-in":   {options{"regions": "eu-west-1", "reads": "signed-in", "loadGenerator": "true"}, true},
 	"sized": {options{
-		"name": "shop", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "c7i.large,c7i.xlarge", "fleet.startAt": "c7i.xlarge",
+		"name": "shop", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
 		"fleet.cpuTarget": "40", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
 		"fleet.schedule": []any{options{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": "6"}},
 	}, true},
+	"fixed":           {options{"regions": "eu-west-1", "fleet.vertical": "off"}, false},
+	"advised":         {options{"regions": "eu-west-1", "fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "logs": "true", "alarms": "ops@example.com"}, true},
 	"domain":          {domainOptions, true},
 	"dns":             {with(domainOptions, options{"entry": "dns"}), true},
 	"no-entry-domain": {with(domainOptions, options{"entry": "none"}), false},
 	"nat":             {options{"regions": "eu-west-1", "egress": "nat", "logs": "true", "ssm": "true"}, true},
 	"nat-no-entry":    {options{"regions": "eu-west-1", "egress": "nat", "entry": "none"}, false},
 	"watched":         {options{"regions": "eu-west-1", "logs": "true", "ssm": "true", "alarms": "ops@example.com"}, false},
-	"strong":          {options{"regions": "eu-west-1,eu-west-2,eu-west-3", "consistency": "strong"}, false},
-	"witness":         {options{"regions": "us-east-1,us-east-2", "witness": "us-west-2", "consistency": "strong"}, false},
-	"leaving":         {options{"regions": []any{"eu-west-1", options{"name": "us-east-1", "weight": "0"}, options{"name": "eu-west-2", "retired": "true"}}}, false},
-	"longest-name":    {options{"name": "archipelago-of-twenty-eight8", "regions": "ap-southeast-1,ap-northeast-1"}, false},
+	"everything": {with(domainOptions, options{
+		"entry": "dns", "egress": "nat", "logs": "true", "ssm": "true", "fleet.requestsPerTarget": "6000",
+		"fleet.schedule": []any{options{"name": "Night", "cron": "0 22 * * *", "max": "4"}},
+	}), false},
+	"strong":       {options{"regions": "eu-west-1,eu-west-2,eu-west-3", "consistency": "strong"}, false},
+	"witness":      {options{"regions": "us-east-1,us-east-2", "witness": "us-west-2", "consistency": "strong"}, false},
+	"leaving":      {options{"regions": []any{"eu-west-1", options{"name": "us-east-1", "weight": "0"}, options{"name": "eu-west-2", "retired": "true"}}}, false},
+	"longest-name": {options{"name": "archipelago-of-twenty-eight8", "regions": "ap-southeast-1,ap-northeast-1"}, false},
 	"ten-regions": {with(domainOptions, options{
 		"regions": tenRegions, "logs": "true", "ssm": "true", "alarms": "ops@example.com", "fleet.requestsPerTarget": "6000",
 		"fleet.schedule": []any{options{"name": "Morning", "cron": "0 7 * * 1-5", "min": "4"}, options{"name": "Evening", "cron": "0 19 * * *", "min": "2"}},
@@ -124,15 +130,17 @@ func synthesize(t *testing.T, name string) synthesis {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	standIns := stacks.Builds{Service: map[string]string{}, Lighthouse: filepath.Join(dir, "lighthouse")}
+	standIns := stacks.Builds{Service: map[string]string{}, Lighthouse: filepath.Join(dir, "lighthouse"), Scaler: filepath.Join(dir, "scaler")}
 	for machine, path := range builds.Service {
 		standIns.Service[machine] = filepath.Join(dir, filepath.Base(path))
 		if err := os.WriteFile(standIns.Service[machine], []byte(machine), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.CopyFS(standIns.Lighthouse, fstest.MapFS{"bootstrap": {Data: []byte("lighthouse"), Mode: 0o755}}); err != nil {
-		t.Fatal(err)
+	for _, function := range []string{standIns.Lighthouse, standIns.Scaler} {
+		if err := os.CopyFS(function, fstest.MapFS{"bootstrap": {Data: []byte(filepath.Base(function)), Mode: 0o755}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Context:            &context,
@@ -167,6 +175,7 @@ func templates(t *testing.T, dir string) []string {
 type resource struct {
 	Type       string
 	Properties map[string]any
+	DependsOn  []string
 }
 
 // resources reads those of a template.

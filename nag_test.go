@@ -38,6 +38,14 @@ var suppressions = []suppression{
 		"Only with logs: the streams of the service's log group, one for each instance, whose id is not known before it starts."},
 	{`AwsSolutions-IAM5\[Resource::\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"Only with ssm and logs: the actions of ssmmessages that open a session, and cloudwatch:PutMetricData, know no resources. The latter is bound to our namespace."},
+	{`AwsSolutions-IAM5\[Resource::\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
+		"Descriptions of Auto Scaling and of EC2, and CloudWatch's metrics, know no resources."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:cloudwatch:[a-z0-9-]+:\d+:alarm:\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
+		"To describe an alarm by its name is to list alarms."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:autoscaling:[a-z0-9-]+:\d+:autoScalingGroup:\*:autoScalingGroupName/<FleetGroupASG\w+>\]`, `Scaler/Role/DefaultPolicy/Resource`,
+		"The fleet's group and no other: what is open is the id that AWS gives it, beside its name."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d*:(instance|volume|network-interface|security-group|image)/\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
+		"An instance refresh takes the right to launch from the fleet's launch template. Conditions bind it to that template, to what it says, and to the ladder's types."},
 }
 
 // matches tells whether s is about a finding.

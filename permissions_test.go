@@ -23,18 +23,23 @@ const permissionsPage = "docs/permissions.md"
 // the kind of resource that gives them, each with its reason. A part of a name,
 // such as a bucket's objects, is no wildcard.
 var wildcards = map[string]string{
-	"Role: AWSLambdaBasicExecutionRole":           "CDK's own helper of a custom resource: AWS's managed policy for logs, which names no log group",
-	"Role: ssmmessages:CreateControlChannel on *": "only with `ssm`: the actions that open a session know no resources",
-	"Role: ssmmessages:CreateDataChannel on *":    "the same",
-	"Role: ssmmessages:OpenControlChannel on *":   "the same",
-	"Role: ssmmessages:OpenDataChannel on *":      "the same",
-	"Role: cloudwatch:PutMetricData on *":         "only with `logs`: the action knows no resources; the condition binds it to our namespace",
-	"BucketPolicy: s3:DeleteObject*":              "CDK's own helper that empties the buckets of a deployment without `protect`, on that bucket",
-	"BucketPolicy: s3:GetBucket*":                 "the same helper",
-	"BucketPolicy: s3:List*":                      "the same helper",
-	"Key: kms:* on *":                             "a key's own policy: the account keeps the key, and its IAM policies decide",
-	"Key: kms:Decrypt on *":                       "a key's own policy: the resource is the key",
-	"Key: kms:GenerateDataKey on *":               "a key's own policy: the resource is the key",
+	"Role: AWSLambdaBasicExecutionRole":                "CDK's own helper of a custom resource: AWS's managed policy for logs, which names no log group",
+	"Role: ssmmessages:CreateControlChannel on *":      "only with `ssm`: the actions that open a session know no resources",
+	"Role: ssmmessages:CreateDataChannel on *":         "the same",
+	"Role: ssmmessages:OpenControlChannel on *":        "the same",
+	"Role: ssmmessages:OpenDataChannel on *":           "the same",
+	"Role: cloudwatch:PutMetricData on *":              "only with `logs`: the action knows no resources; the condition binds it to our namespace",
+	"BucketPolicy: s3:DeleteObject*":                   "CDK's own helper that empties the buckets of a deployment without `protect`, on that bucket",
+	"BucketPolicy: s3:GetBucket*":                      "the same helper",
+	"BucketPolicy: s3:List*":                           "the same helper",
+	"Key: kms:* on *":                                  "a key's own policy: the account keeps the key, and its IAM policies decide",
+	"Key: kms:Decrypt on *":                            "a key's own policy: the resource is the key",
+	"Key: kms:GenerateDataKey on *":                    "a key's own policy: the resource is the key",
+	"Role: autoscaling:DescribeAutoScalingGroups on *": "the scaler: Auto Scaling's descriptions know no resources",
+	"Role: autoscaling:DescribeInstanceRefreshes on *": "the same",
+	"Role: autoscaling:DescribePolicies on *":          "the same",
+	"Role: cloudwatch:GetMetricData on *":              "the scaler: metrics are no resources",
+	"Role: ec2:DescribeInstanceTypeOfferings on *":     "the scaler: what EC2 offers is no resource",
 }
 
 // permissionsConfigurations are those whose permissions the page shows: the
@@ -143,24 +148,34 @@ func TestNobodyMayDoEverything(t *testing.T) {
 
 // calls are the operations whose permission has another name.
 var calls = map[string]string{
-	"s3:HeadBucket":    "s3:ListBucket",
-	"s3:ListObjectsV2": "s3:ListBucket",
+	"arczonalshift:GetManagedResource": "arc-zonal-shift:GetManagedResource",
+	"s3:HeadBucket":                    "s3:ListBucket",
+	"s3:ListObjectsV2":                 "s3:ListBucket",
 }
 
 // TestProgramsMayMakeTheirCalls reads out of the sources what the programs ask of
 // AWS, however rarely: their roles let them do that and nothing else.
 func TestProgramsMayMakeTheirCalls(t *testing.T) {
-	for role, program := range map[string]struct{ sources, others []string }{
+	for role, program := range map[string]struct {
+		sources, others []string
+		configuration   string // that has all of it; "" is the shipped one
+	}{
 		// What service/legacy calls is an operator's, who imports with other credentials.
-		"FleetRole":      {[]string{"service/dynamo", "service/s3", "cmd/directory"}, nil},
-		"LighthouseRole": {[]string{"cmd/lighthouse"}, []string{"logs:CreateLogStream", "logs:PutLogEvents"}}, // by Lambda
+		"FleetRole":      {[]string{"service/dynamo", "service/s3", "cmd/directory"}, nil, ""},
+		"LighthouseRole": {[]string{"cmd/lighthouse"}, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, ""}, // by Lambda
+		"ScalerRole": {[]string{"cmd/scaler"}, []string{
+			"logs:CreateLogStream", "logs:PutLogEvents", // by Lambda
+			"kms:Decrypt", "kms:GenerateDataKey", // by the topic
+			"ec2:DescribeInstanceTypeOfferings",                  // by hand
+			"ec2:RunInstances", "ec2:CreateTags", "iam:PassRole", // by the instance refresh that it starts
+		}, "ten-regions"},
 	} {
 		want := slices.Clone(program.others)
 		for _, dir := range program.sources {
 			want = append(want, callsIn(t, dir)...)
 		}
 		var got []string
-		for _, g := range grantsOf(t, "shipped") {
+		for _, g := range grantsOf(t, cmp.Or(program.configuration, "shipped")) {
 			if g.kind == "AWS::IAM::Role" && strings.HasPrefix(g.id, role) {
 				for _, s := range g.statements {
 					got = append(got, list(s.Action)...)
@@ -201,7 +216,7 @@ func callsIn(t *testing.T, dir string) []string {
 			}
 			service, _ := name.X.(*ast.Ident)
 			operation, ok := strings.CutSuffix(name.Sel.Name, "Input")
-			if ok && service != nil && slices.Contains([]string{"dynamodb", "s3", "ssm"}, service.Name) {
+			if ok && service != nil && slices.Contains([]string{"arczonalshift", "autoscaling", "cloudformation", "cloudwatch", "dynamodb", "s3", "sns", "ssm"}, service.Name) {
 				action := service.Name + ":" + operation
 				actions = append(actions, cmp.Or(calls[action], action))
 			}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -171,6 +172,35 @@ func TestNamesFitTheirServices(t *testing.T) {
 			t.Errorf("no template has an %s: the test proves nothing", must)
 		}
 	}
+}
+
+// TestFleetsComeAfterTheirListener: the load balancer answers for the health of a
+// group's instances from the first one on.
+func TestFleetsComeAfterTheirListener(t *testing.T) {
+	each(t, func(t *testing.T, _ string, s synthesis) {
+		for _, path := range templates(t, s.dir) {
+			all := resources(t, path)
+			for id, group := range all {
+				if group.Type != "AWS::AutoScaling::AutoScalingGroup" {
+					continue
+				}
+				forwards := false
+				for _, on := range group.DependsOn {
+					listener := all[on]
+					if listener.Type != "AWS::ElasticLoadBalancingV2::Listener" {
+						continue
+					}
+					for _, action := range listener.Properties["DefaultActions"].([]any) {
+						target := []any{action.(map[string]any)["TargetGroupArn"]}
+						forwards = forwards || reflect.DeepEqual(target, group.Properties["TargetGroupARNs"])
+					}
+				}
+				if !forwards {
+					t.Errorf("%s: %s depends on %q, want the listener that sends to its targets among them", stackOf(path), id, group.DependsOn)
+				}
+			}
+		}
+	})
 }
 
 // TestRetiredRegionKeepsItsStorageOnly is the step of a region's removal in

@@ -27,8 +27,10 @@ var untagged = []string{
 	"AWS::GlobalAccelerator::Listener",
 	"AWS::IAM::InstanceProfile",
 	"AWS::IAM::Policy",
+	"AWS::Lambda::EventInvokeConfig",
 	"AWS::Lambda::Permission",
 	"AWS::S3::BucketPolicy",
+	"AWS::Scheduler::Schedule", // its group would
 	"AWS::WAFv2::WebACLAssociation",
 	"Custom::AWS",
 	"Custom::S3AutoDeleteObjects",

@@ -31,7 +31,7 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
 			Service: fleet.Service{Name: "directory"},
 		}),
-		Burstable: true, Agent: true, Table: "employees", Index: "byName", Bucket: bucketOf,
+		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Table: "employees", Index: "byName", Bucket: bucketOf,
 	}
 	if change != nil {
 		change(&props)
@@ -132,6 +132,9 @@ func TestWhatRings(t *testing.T) {
 		"Throttled":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"TableLagTouseast1":   {"GreaterThanThreshold", 60_000, "missing"},
 		"PhotoLagFromuseast1": {"GreaterThanThreshold", 900, "notBreaching"},
+		"TopRung":             {"GreaterThanThreshold", 0, "notBreaching"},
+		"StepFailed":          {"GreaterThanThreshold", 0, "notBreaching"},
+		"ScalerSilent":        {"LessThanThreshold", 1, "breaching"},
 		"Impaired":            {},
 	} {
 		got, ok := found[name]
@@ -207,8 +210,8 @@ func TestAlarmsAreSent(t *testing.T) {
 }
 
 func TestWhatDoesNotApplyIsNotWatched(t *testing.T) {
-	found := alarms(watchedRegion(t, func(p *observability.RegionProps) { p.Strong, p.Burstable = true, false }))
-	for _, name := range []string{"TableLagTouseast1", "SurplusCredits"} {
+	found := alarms(watchedRegion(t, func(p *observability.RegionProps) { p.Strong, p.Burstable, p.Vertical = true, false, false }))
+	for _, name := range []string{"TableLagTouseast1", "SurplusCredits", "TopRung", "StepFailed", "ScalerSilent"} {
 		if found[name] != nil {
 			t.Errorf("there is %s", name)
 		}
@@ -243,7 +246,7 @@ func TestRegionsDashboard(t *testing.T) {
 	got := body(t, watchedRegion(t, nil))
 	for _, want := range []string{
 		"RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", `"p50"`, `"p99"`, "HealthyHostCount", "GroupDesiredCapacity",
-		"CPUUtilization", "CPUSurplusCreditBalance", "WriteThrottleEvents", "Failing", "Drained",
+		"CPUUtilization", "CPUSurplusCreditBalance", "WriteThrottleEvents", "Failing", "Drained", "Rung", "StepsWanted",
 		`"ReplicationLatency","ReceivingRegion","us-east-1","TableName","employees"`, `"SourceBucket","photos-us-east-1"`,
 	} {
 		if !strings.Contains(got, want) {

@@ -48,6 +48,7 @@ const (
 		"Fleet": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "instance", "HealthCheckIntervalSeconds": 5}},
 		"Lights": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "lambda", "HealthCheckIntervalSeconds": 20}},
 		"Lighthouse": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "provided.al2023", "MemorySize": 256}},
+		"Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "rate(5 minutes)"}},
 		"Helper": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": {"Fn::FindInMap": ["a", "b", "c"]}, "MemorySize": 512}},
 		"Eip": {"Type": "AWS::EC2::EIP"},
 		"Nat": {"Type": "AWS::EC2::NatGateway"},
@@ -78,7 +79,7 @@ func TestWhatCostsMoneyIsRead(t *testing.T) {
 	want := Region{
 		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
 		PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
-		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, LighthouseMemoryMiB: 256, Agents: true,
+		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerEvery: 5, Agents: true,
 	}
 	if got := *d.Regions["us-east-1"]; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -110,6 +111,7 @@ func TestEstimate(t *testing.T) {
 	}
 	const requests = 2628e3       // a month's, of one region: one a second
 	const looks = 2 * 2628e3 / 20 // two nodes, every 20 s
+	const runs = 2628e3 / 60 / 5
 	for what, want := range map[string]float64{
 		"instances, m7g.large":             2 * 730,
 		"their volumes":                    2 * 8,
@@ -124,6 +126,7 @@ func TestEstimate(t *testing.T) {
 		"photos":                           4 + 2*requests*0.001*2/1e3 + requests*0.3/1e3,
 		"their replication":                requests*0.001*300e3/1e9*2 + 4,
 		"alarms":                           3 + 1,
+		"scaler":                           runs/1e6 + runs*256/1024 + runs*1000/1e9 + 5,
 		"keys":                             1,
 		"transfer to users":                requests * 20e3 / 1e9,
 		"transfer through the accelerator": requests * 20e3 / 1e9,

@@ -27,24 +27,25 @@ type Deployment struct {
 
 // Region is what costs money in one region.
 type Region struct {
-	InstanceType        string
-	Min, Max            int // instances
-	VolumeGB            int // of each instance
-	Monitored           bool
-	LoadBalancers       int
-	Zones               int // of a load balancer
-	PublicAddresses     int
-	NATGateways         int
-	InterfaceEndpoints  int // one for each zone
-	Firewalls           int
-	FirewallRules       int
-	Keys                int
-	Dashboards          int
-	AlarmMetrics        int
-	CompositeAlarms     int
-	LooksEvery          int // seconds between two of a lighthouse's health checks; 0 is no lighthouse
-	LighthouseMemoryMiB int
-	Agents              bool // each instance sends its log and metrics to CloudWatch
+	InstanceType       string
+	Min, Max           int // instances
+	VolumeGB           int // of each instance
+	Monitored          bool
+	LoadBalancers      int
+	Zones              int // of a load balancer
+	PublicAddresses    int
+	NATGateways        int
+	InterfaceEndpoints int // one for each zone
+	Firewalls          int
+	FirewallRules      int
+	Keys               int
+	Dashboards         int
+	AlarmMetrics       int
+	CompositeAlarms    int
+	LooksEvery         int  // seconds between two of a lighthouse's health checks; 0 is no lighthouse
+	FunctionMemoryMiB  int  // of the lighthouse and of the scaler
+	ScalerEvery        int  // minutes between two runs of the scaler; 0 is no scaler
+	Agents             bool // each instance sends its log and metrics to CloudWatch
 }
 
 // Read reads the templates that a synth wrote to dir.
@@ -133,6 +134,8 @@ type properties struct {
 	// A function's.
 	Runtime    any
 	MemorySize int
+	// A schedule's.
+	ScheduleExpression string
 	// A custom resource's call.
 	Create any
 }
@@ -185,7 +188,14 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 			return err
 		}
 		if p.Runtime == "provided.al2023" { // CDK's own run at deployments only
-			r.LighthouseMemoryMiB = p.MemorySize
+			r.FunctionMemoryMiB = p.MemorySize
+		}
+	case "AWS::Scheduler::Schedule":
+		if err := read(); err != nil {
+			return err
+		}
+		if _, err := fmt.Sscanf(p.ScheduleExpression, "rate(%d minutes)", &r.ScalerEvery); err != nil {
+			return fmt.Errorf("the schedule %q: %w", p.ScheduleExpression, err)
 		}
 	case "AWS::EC2::EIP":
 		r.PublicAddresses++

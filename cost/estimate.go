@@ -54,6 +54,13 @@ const (
 	writesPerMonth = 2 * seconds / 60 // of its object, by two environments
 )
 
+// What a run of the scaler takes.
+const (
+	runSeconds  = 1.0
+	runLogBytes = 1000
+	runMetrics  = 5 // that it prints
+)
+
 // Line is one of an estimate: what it is, and its cost in a month.
 type Line struct {
 	What string
@@ -93,7 +100,7 @@ func (e Estimate) Total() float64 {
 }
 
 // LeftOut is what no estimate has, as it is little or cannot be told before.
-const LeftOut = "data between zones, VPC flow logs and access logs, NAT and endpoint data, S3's old versions, KMS and SSM calls, Route 53, the free allowances, tax"
+const LeftOut = "steps to another instance type, the metrics that the scaler reads, data between zones, VPC flow logs and access logs, NAT and endpoint data, S3's old versions, KMS and SSM calls, Route 53, the free allowances, tax"
 
 // Estimate returns what d costs in a month at load l. It fails where a price is
 // missing.
@@ -169,9 +176,14 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 		add(sent*(price("replication")+price("transfer to a region"))+others*replicationMetrics*price("metric"), "their replication")
 	}
 	if looks > 0 {
-		add(looks/1e6*price("function call")+looks*lookSeconds*float64(r.LighthouseMemoryMiB)/1024*price("function second")+
+		add(looks/1e6*price("function call")+looks*lookSeconds*float64(r.FunctionMemoryMiB)/1024*price("function second")+
 			looks*lookLogBytes/gb*price("logs")+lookMetrics*price("metric")+
 			looks/1e3*price("object read")+writesPerMonth/1e3*price("object write"), "lighthouse")
+	}
+	if r.ScalerEvery > 0 {
+		runs := seconds / 60 / float64(r.ScalerEvery)
+		add(runs/1e6*price("function call")+runs*runSeconds*float64(r.FunctionMemoryMiB)/1024*price("function second")+
+			runs*runLogBytes/gb*price("logs")+runMetrics*price("metric"), "scaler")
 	}
 	add(times(r.AlarmMetrics, "alarm", 1)+times(r.CompositeAlarms, "composite alarm", 1), "alarms")
 	add(times(r.Dashboards, "dashboard", 1), "dashboards")

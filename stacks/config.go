@@ -43,6 +43,16 @@ const (
 	EgressNAT = "nat"
 )
 
+// Values of Fleet.Vertical.
+const (
+	// VerticalOff keeps the instance type.
+	VerticalOff = string(scaling.Off)
+	// VerticalAdvise has the scaler say which one it would choose.
+	VerticalAdvise = string(scaling.Advise)
+	// VerticalAuto lets it change the type.
+	VerticalAuto = string(scaling.Auto)
+)
+
 // Config is what a deployment is made from.
 type Config struct {
 	// Name is the prefix of every stack and physical name, at most 28
@@ -139,9 +149,15 @@ type Fleet struct {
 	// CPUTarget is the average CPU use, in percent, that the number of
 	// instances is held to. Default: 55.
 	CPUTarget int `json:"cpuTarget" jsonschema:"minimum=10,maximum=90"`
-	// RequestsPerTarget is how many requests a minute each instance takes on
-	// before there are more; it is right for one rung only. Default: 0, CPU
-	// alone decides.
+	// Vertical is "off", "advise" or "auto": whether the instance type stays,
+	// whether it is said which rung the load asks for, or whether the fleet changes
+	// to it by itself. Default: "off".
+	Vertical string `json:"vertical" jsonschema:"enum=off,enum=advise,enum=auto"`
+	// Window is when such a change may begin, such as "01:00-05:00" or "22:00-04:30
+	// Europe/Madrid"; in UTC where no zone is named. Default: always.
+	Window string `json:"window"`
+	// RequestsPerTarget is how many requests a minute an instance of startAt takes
+	// on before there are more. Default: 0, CPU alone decides.
 	RequestsPerTarget int `json:"requestsPerTarget" jsonschema:"minimum=0"`
 	// Schedule are the times at which the fleet's bounds change. Default: none.
 	Schedule []Schedule `json:"schedule"`
@@ -245,6 +261,8 @@ func parseFleet(root *object) Fleet {
 		RequestsPerTarget: o.int("requestsPerTarget", 0),
 		Schedule:          parseSchedule(o),
 		Guard:             o.bool("guard", true),
+		Vertical:          o.string("vertical", VerticalOff),
+		Window:            o.string("window", ""),
 	}
 	f.StartAt = o.string("startAt", first(f.Ladder))
 	o.refuseUnknown()
@@ -286,8 +304,6 @@ var (
 	validAccount = regexp.MustCompile(`^\d{12}$`)
 	// validAMI is an image's id, in its old and new length.
 	validAMI = regexp.MustCompile(`^ami-(?:[0-9a-f]{8}|[0-9a-f]{17})$`)
-	// validInstanceType is the shape of an EC2 instance type's name.
-	validInstanceType = regexp.MustCompile(`^[a-z]+[0-9]+[a-z-]*\.[a-z0-9-]+$`)
 	// validZone is the letter that follows a region's name in a zone's.
 	validZone = regexp.MustCompile(`^[a-z]$`)
 )
@@ -430,9 +446,6 @@ func (f Fleet) validate() error {
 	if f.Max < f.Min {
 		p.add("max", fmt.Sprintf("at least fleet.min, %d", f.Min), f.Max)
 	}
-	if len(f.Ladder) == 0 {
-		p.add("ladder", `at least one instance type, such as ["m7g.medium", "m7g.large"]`, f.Ladder)
-	}
 	if f.CPUTarget < 10 || f.CPUTarget > 90 {
 		p.add("cpuTarget", "10 to 90 percent", f.CPUTarget)
 	}
@@ -440,28 +453,51 @@ func (f Fleet) validate() error {
 		p.add("requestsPerTarget", "requests a minute that an instance takes on, or 0 to leave it to the CPU", f.RequestsPerTarget)
 	}
 	f.validateSchedule(&p)
-	wellFormed := true
-	for i, t := range f.Ladder {
-		switch {
-		case !validInstanceType.MatchString(t):
-			wellFormed = false
-			p.add(fmt.Sprintf("ladder[%d]", i), `an instance type such as "m7g.medium"`, t)
-		case slices.Index(f.Ladder, t) < i:
-			p.add(fmt.Sprintf("ladder[%d]", i), "each instance type once", t)
-		}
-	}
-	if wellFormed {
-		for i, t := range f.Ladder {
-			if a, b := architecture(f.Ladder[0]), architecture(t); a != b {
-				p.errs = append(p.errs, fmt.Errorf("%s.ladder[%d]: want one architecture, got %s (%s) after %s (%s)",
-					p.path, i, t, spelled(b), f.Ladder[0], spelled(a)))
-			}
-		}
-	}
+	f.validateVertical(&p, f.validateLadder(&p))
 	if len(f.Ladder) > 0 && !slices.Contains(f.Ladder, f.StartAt) {
 		p.add("startAt", "a rung of fleet.ladder"+didYouMean(f.StartAt, f.Ladder), f.StartAt)
 	}
 	return errors.Join(p.errs...)
+}
+
+// validateLadder returns the ladder, nil where it is not valid.
+func (f Fleet) validateLadder(p *problems) scaling.Ladder {
+	if len(f.Ladder) == 0 {
+		p.add("ladder", `at least one instance type, such as ["m7g.medium", "m7g.large"]`, f.Ladder)
+		return nil
+	}
+	ladder, err := scaling.NewLadder(f.Ladder)
+	for _, problem := range separate(err) {
+		p.errs = append(p.errs, fmt.Errorf("%s.ladder%w", p.path, problem))
+	}
+	return ladder
+}
+
+// validateVertical refuses what would keep the instance type from changing, or let
+// it change to and fro. ladder is nil where it is not valid.
+func (f Fleet) validateVertical(p *problems, ladder scaling.Ladder) {
+	p.oneOf("vertical", f.Vertical, VerticalOff, VerticalAdvise, VerticalAuto)
+	if _, err := scaling.ParseWindow(f.Window); err != nil {
+		p.errs = append(p.errs, fmt.Errorf("%s.window: %w", p.path, err))
+	}
+	if ladder == nil || !slices.Contains([]string{VerticalAdvise, VerticalAuto}, f.Vertical) {
+		return
+	}
+	policy := scaling.Policy{Mode: scaling.Mode(f.Vertical), CPUTarget: float64(f.CPUTarget)}
+	for _, problem := range separate(policy.Validate(ladder)) {
+		p.errs = append(p.errs, fmt.Errorf("%s.%w", p.path, problem))
+	}
+}
+
+// separate returns the errors that were joined.
+func separate(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
 }
 
 // architecture is that of the whole ladder.
@@ -478,14 +514,6 @@ func (f Fleet) ImageParameter() string { return fleet.ImageParameter(f.architect
 
 func architecture(instanceType string) awsec2.InstanceArchitecture {
 	return awsec2.NewInstanceType(&instanceType).Architecture()
-}
-
-// spelled is an architecture as EC2 spells it.
-func spelled(a awsec2.InstanceArchitecture) string {
-	if a == awsec2.InstanceArchitecture_ARM_64 {
-		return "arm64"
-	}
-	return "x86_64"
 }
 
 // overlap tells whether two address ranges share an address; those that are no

@@ -41,6 +41,7 @@ func TestDefaults(t *testing.T) {
 			StartAt:   "m7g.medium",
 			CPUTarget: 55,
 			Guard:     true,
+			Vertical:  VerticalOff,
 		},
 		Entry:       EntryAccelerator,
 		Consistency: ConsistencyEventual,
@@ -64,7 +65,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
 		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge",
-			"cpuTarget": 40, "requestsPerTarget": 6000, "guard": false,
+			"cpuTarget": 40, "requestsPerTarget": 6000, "guard": false, "vertical": "auto", "window": "01:00-05:00",
 			"schedule": [{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": 4, "max": 12}]}}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +82,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Fleet: Fleet{
 			Min: 3, Max: 9, Ladder: []string{"c7g.large", "c7g.xlarge"}, StartAt: "c7g.xlarge",
-			CPUTarget: 40, RequestsPerTarget: 6000,
+			CPUTarget: 40, RequestsPerTarget: 6000, Vertical: VerticalAuto, Window: "01:00-05:00",
 			Schedule: []Schedule{{Name: "Morning", Cron: "0 7 * * 1-5", Timezone: "Europe/Madrid", Min: 4, Max: 12}},
 		},
 	}
@@ -203,7 +204,30 @@ func TestRefusals(t *testing.T) {
 		},
 		"a type that is none": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.medium", "large"]}}}`,
-			[]string{`archipelago.fleet.ladder[1]: want an instance type such as "m7g.medium", got "large"`},
+			[]string{`archipelago.fleet.ladder[1]: want an instance type whose size is known`, `got "large"`},
+		},
+		"a ladder that leads down": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.large", "m7g.medium"]}}}`,
+			[]string{`archipelago.fleet.ladder[1]: want the smallest first, each with more CPU and no less memory, got m7g.medium (1 vCPU, 4 GiB) after m7g.large (2 vCPU, 8 GiB)`},
+		},
+		"a rung twice": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.large", "m7g.large"]}}}`,
+			[]string{`archipelago.fleet.ladder[1]: want each instance type once, got m7g.large again`},
+		},
+		"nothing to climb, at no time that there is": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.large"], "vertical": "auto", "window": "at night"}}}`,
+			[]string{
+				`archipelago.fleet.ladder: want two rungs at least for "auto", got 1`,
+				`archipelago.fleet.window: want a part of the day such as "01:00-05:00" or "22:00-04:30 Europe/Madrid", got "at night"`,
+			},
+		},
+		"a mode that is none": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"vertical": "automatic"}}}`,
+			[]string{`archipelago.fleet.vertical: want "off", "advise" or "auto"`, `got "automatic"`},
+		},
+		"credits that would be paid for": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["t4g.medium", "t4g.large"], "vertical": "auto"}}}`,
+			[]string{`archipelago.fleet.ladder[0]: want a CPU target of at most 20 %, which t4g.medium may use for ever, got 55 %`},
 		},
 		"a start off the ladder": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"startAt": "m7g.lage"}}}`,

@@ -85,3 +85,15 @@ func (n Names) InstanceTypeParameter() string { return "/" + n.Name + "/fleet/in
 // ListenerParameter is the SSM parameter, one in each region, through which the
 // global stack publishes the ARN of the accelerator's listener.
 func (n Names) ListenerParameter() string { return "/" + n.Name + "/entry/listener-arn" }
+
+// Scaler is the function that changes the fleet's instance type, the same in every
+// region.
+func (n Names) Scaler() string { return n.Name + "-scaler" }
+
+// ScalingParameter is the SSM parameter, one in each region, that holds what the
+// scaler remembers.
+func (n Names) ScalingParameter() string { return "/" + n.Name + "/fleet/scaling" }
+
+// FrozenParameter is the SSM parameter, one in each region, with which an operator
+// keeps the fleet's instance type. `make freeze` writes it.
+func (n Names) FrozenParameter() string { return "/" + n.Name + "/fleet/frozen" }

@@ -12,6 +12,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/constructs/observability"
 	"github.com/archipelago-cdk/archipelago/constructs/photos"
+	"github.com/archipelago-cdk/archipelago/constructs/scaler"
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -118,7 +119,7 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 			Domain:       domain.Domain(c.Domain),
 		})
 	}
-	observability.NewRegion(stack, "Observability", observability.RegionProps{
+	notifications := observability.NewRegion(stack, "Observability", observability.RegionProps{
 		Deployment:   c.Name,
 		Dashboard:    names.Dashboard(region.Name),
 		Impaired:     names.ImpairedAlarm(),
@@ -126,6 +127,8 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		LoadBalancer: balancer,
 		Fleet:        machines,
 		Burstable:    c.Fleet.burstable(),
+		Vertical:     c.Fleet.Vertical != VerticalOff,
+		CPUTarget:    c.Fleet.CPUTarget,
 		Table:        names.EmployeesTable(),
 		Index:        tables.EmployeesIndex,
 		Strong:       c.Consistency == ConsistencyStrong,
@@ -133,6 +136,27 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Agent:        c.Logs,
 		Emails:       c.Alarms,
 	})
+	if c.Fleet.Vertical != VerticalOff {
+		scaler.New(stack, "Scaler", scaler.Props{
+			Name:                  names.Scaler(),
+			Deployment:            c.Name,
+			Code:                  builds.Scaler,
+			Mode:                  c.Fleet.Vertical,
+			Network:               net,
+			LoadBalancer:          balancer,
+			Fleet:                 machines,
+			Ladder:                c.Fleet.Ladder,
+			StartAt:               c.Fleet.StartAt,
+			CPUTarget:             c.Fleet.CPUTarget,
+			RequestsPerTarget:     c.Fleet.RequestsPerTarget,
+			Window:                c.Fleet.Window,
+			InstanceTypeParameter: names.InstanceTypeParameter(),
+			ScalingParameter:      names.ScalingParameter(),
+			FrozenParameter:       names.FrozenParameter(),
+			Memory:                c.Logs,
+			Notifications:         notifications,
+		})
+	}
 	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
 	return stack
 }

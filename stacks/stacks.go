@@ -11,6 +11,8 @@ type Builds struct {
 	Service map[string]string
 	// Lighthouse is the directory of the lighthouse's code.
 	Lighthouse string
+	// Scaler is the directory of the scaler's code.
+	Scaler string
 }
 
 // Add places every stack of c in app, each with the stacks that must be

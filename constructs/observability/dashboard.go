@@ -101,8 +101,8 @@ func (r *region) dashboard(scope constructs.Construct) {
 				metric("AWS/DynamoDB", "ConsumedReadCapacityUnits", map[string]string{"TableName": r.Table}, r.name, every(minute, "Sum", "read")),
 				metric("AWS/DynamoDB", "ConsumedWriteCapacityUnits", map[string]string{"TableName": r.Table}, r.name, every(minute, "Sum", "written"))),
 			graph("Lighthouse",
-				lighthouse(setting.FailingMetric, r.Deployment, r.name, minute, "parts that fail"),
-				lighthouse(setting.DrainedMetric, r.Deployment, r.name, minute, "drained")),
+				published(setting.FailingMetric, r.Deployment, r.name, minute, "parts that fail"),
+				published(setting.DrainedMetric, r.Deployment, r.name, minute, "drained")),
 		),
 	}
 	if r.Agent {
@@ -119,5 +119,26 @@ func (r *region) dashboard(scope constructs.Construct) {
 		}
 		rows = append(rows, row(lags...))
 	}
+	if r.Vertical {
+		rows = append(rows, r.scalerRow(group))
+	}
 	newDashboard(scope, r.Dashboard, rows...)
+}
+
+// scalerRow shows both axes: how many instances, of which rung, how busy, and what
+// was decided.
+func (r *region) scalerRow(group string) *[]awscloudwatch.IWidget {
+	decided := func(name, label string) awscloudwatch.IMetric {
+		return published(name, r.Deployment, r.name, fiveMinutes, label)
+	}
+	use := graph("Utilisation, CPU %", ofGroup("AWS/EC2", "CPUUtilization", group, r.name, "Average", "average"))
+	use.LeftAnnotations = &[]*awscloudwatch.HorizontalAnnotation{{Value: jsii.Number(r.CPUTarget), Label: jsii.String("target")}}
+	return row(
+		graph("Count", ofGroup("AWS/AutoScaling", "GroupInServiceInstances", group, r.name, "Average", "in service")),
+		graph("Rung", decided(setting.RungMetric, "of the ladder")),
+		use,
+		graph("Decisions",
+			decided(setting.StepsMetric, "step begun"), decided(setting.WantedMetric, "step wanted"),
+			decided(setting.FailedMetric, "step failed"), decided(setting.TopMetric, "hot on the largest rung")),
+	)
 }

@@ -64,7 +64,7 @@ func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
 	}
 	ofLighthouses := func(name string) []awscloudwatch.IMetric {
 		return each(func(region string) []awscloudwatch.IMetric {
-			return []awscloudwatch.IMetric{lighthouse(name, props.Deployment, region, minute, region)}
+			return []awscloudwatch.IMetric{published(name, props.Deployment, region, minute, region)}
 		})
 	}
 	between := func(lag func(from, to string) awscloudwatch.Metric) []awscloudwatch.IMetric {

@@ -49,8 +49,8 @@ func throttles(table, index, name, region string) awscloudwatch.Metric {
 	return metric("AWS/DynamoDB", name, dimensions, region, every(minute, "Sum", label))
 }
 
-// lighthouse is one of the lighthouse's own metrics.
-func lighthouse(name, deployment, region string, period func() awscdk.Duration, label string) awscloudwatch.Metric {
+// published is one of the metrics that this deployment's functions print.
+func published(name, deployment, region string, period func() awscdk.Duration, label string) awscloudwatch.Metric {
 	return metric(setting.MetricNamespace, name, map[string]string{setting.MetricDimension: deployment}, region,
 		every(period, "Maximum", label))
 }

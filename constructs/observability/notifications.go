@@ -2,8 +2,6 @@ package observability
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -12,10 +10,26 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// newNotifications returns what sends an e-mail to each address, or nil where
-// there is none. The key is the deployment's own: CloudWatch cannot use the one
-// that AWS keeps for topics.
-func newNotifications(scope constructs.Construct, emails []string) awscloudwatch.IAlarmAction {
+// Notifications sends an e-mail to each address.
+type Notifications struct {
+	// Topic takes what is sent.
+	Topic awssns.Topic
+	key   awskms.Key
+}
+
+// GrantPublish lets a role send.
+func (n *Notifications) GrantPublish(role awsiam.Role) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("sns:Publish"), Resources: &[]*string{n.Topic.TopicArn()},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{n.key.KeyArn()},
+	}))
+}
+
+// newNotifications returns nil where there is no address. The key is the
+// deployment's own: CloudWatch cannot use the one that AWS keeps for topics.
+func newNotifications(scope constructs.Construct, emails []string) *Notifications {
 	if len(emails) == 0 {
 		return nil
 	}
@@ -56,5 +70,5 @@ func newNotifications(scope constructs.Construct, emails []string) awscloudwatch
 	for _, email := range emails {
 		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(&email, nil))
 	}
-	return awscloudwatchactions.NewSnsAction(topic)
+	return &Notifications{Topic: topic, key: key}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -29,6 +30,12 @@ type RegionProps struct {
 	Fleet *fleet.Fleet
 	// Burstable tells that the fleet's instances run on CPU credits. Default: false.
 	Burstable bool
+	// Vertical tells that a scaler changes the fleet's instance type, or says that
+	// it would. Default: false.
+	Vertical bool
+	// CPUTarget is the average CPU use, in percent, that the fleet is held to.
+	// Required.
+	CPUTarget int
 	// Table is the name of the employees table, and Index of its index. Required.
 	Table, Index string
 	// Strong tells that the table's writes wait for the other regions, so that
@@ -45,19 +52,27 @@ type RegionProps struct {
 	Runbook string
 }
 
-// NewRegion creates the alarms and the dashboard of scope's region.
-func NewRegion(scope constructs.Construct, id string, props RegionProps) {
+// NewRegion creates the alarms and the dashboard of scope's region. It returns
+// what tells people of them, nil where nobody is to be told.
+func NewRegion(scope constructs.Construct, id string, props RegionProps) *Notifications {
 	this := constructs.NewConstruct(scope, &id)
-	action := newNotifications(this, props.Emails)
+	notifications := newNotifications(this, props.Emails)
 	r := &region{
 		RegionProps: props,
-		watch:       &watch{scope: this, runbook: orRunbook(props.Runbook), action: action},
+		watch:       &watch{scope: this, runbook: orRunbook(props.Runbook)},
 		name:        *awscdk.Stack_Of(this).Region(),
+	}
+	if notifications != nil {
+		r.action = awscloudwatchactions.NewSnsAction(notifications.Topic)
 	}
 	r.watchIsland()
 	r.watchFleet()
+	if r.Vertical {
+		r.watchScaler()
+	}
 	r.watchData()
 	r.dashboard(this)
+	return notifications
 }
 
 // region is one region while its watch is made.
@@ -91,7 +106,7 @@ func (r *region) watchIsland() {
 	// data is a lighthouse that does not run, and so a dark island.
 	dark := r.alarm("Dark", alarm{
 		anchor: "island-failing", says: "The table or the photos of the region fail, or nobody can tell: the island is dark and its users are elsewhere",
-		metric: lighthouse(setting.FailingMetric, r.Deployment, r.name, minute, ""), above: 0, periods: 5, breaching: 3,
+		metric: published(setting.FailingMetric, r.Deployment, r.name, minute, ""), above: 0, periods: 5, breaching: 3,
 		silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
 	})
 	var rules []awscloudwatch.IAlarmRule
@@ -154,6 +169,25 @@ func (r *region) watchFleet() {
 			above:  0, periods: 3, breaching: 3,
 		})
 	}
+}
+
+// watchScaler rings when the instance type is not what it should be, and nobody
+// sees to it.
+func (r *region) watchScaler() {
+	r.alarm("TopRung", alarm{
+		anchor: "top-rung", says: "The fleet is hot on the largest instance type of its ladder",
+		metric: published(setting.TopMetric, r.Deployment, r.name, fiveMinutes, ""), above: 0, periods: 3, breaching: 3,
+	})
+	r.alarm("StepFailed", alarm{
+		anchor: "step-failed", says: "A change of the instance type failed and was rolled back",
+		metric: published(setting.FailedMetric, r.Deployment, r.name, fiveMinutes, ""), above: 0, periods: 1, breaching: 1,
+	})
+	// The rung is 0 where the instance type is none of the ladder's.
+	r.alarm("ScalerSilent", alarm{
+		anchor: "scaler-silent", says: "Nobody looks after the instance type: the scaler fails, or the type is no rung of the ladder",
+		metric: published(setting.RungMetric, r.Deployment, r.name, fiveMinutes, ""), below: 1, periods: 6, breaching: 6,
+		silence: awscloudwatch.TreatMissingData_BREACHING,
+	})
 }
 
 // watchData rings when the table refuses requests or a copy falls behind.

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// controller observes, decides and acts.
+type controller struct {
+	settings
+	autoscaling    *autoscaling.Client
+	cloudformation *cloudformation.Client
+	cloudwatch     *cloudwatch.Client
+	offerings      offerings
+	sns            *sns.Client
+	ssm            *ssm.Client
+	zonalshift     *arczonalshift.Client
+}
+
+func newController(s settings, config aws.Config) *controller {
+	client := config.HTTPClient
+	if client == nil {
+		client = awshttp.NewBuildableClient()
+	}
+	return &controller{
+		settings:       s,
+		autoscaling:    autoscaling.NewFromConfig(config),
+		cloudformation: cloudformation.NewFromConfig(config),
+		cloudwatch:     cloudwatch.NewFromConfig(config),
+		offerings:      offerings{config, client},
+		sns:            sns.NewFromConfig(config),
+		ssm:            ssm.NewFromConfig(config),
+		zonalshift:     arczonalshift.NewFromConfig(config),
+	}
+}
+
+// run makes one run: it sees to the end of the step before, decides, and begins
+// what was decided. Any call may be the last one that is made; the next run then
+// does what is left. So whatever it does can be done twice, and a step is written
+// down before its refresh begins.
+func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
+	p, err := c.parameters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.fleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.settle(ctx, f, &p); err != nil {
+		return nil, err
+	}
+	o, err := c.observe(ctx, f, p, now)
+	if err != nil {
+		return nil, err
+	}
+	action := scaling.Decide(c.ladder, c.policy, o, now)
+	r := newReport(c.ladder, o, action, now)
+	if c.policy.Mode != scaling.Auto || o.Frozen {
+		return r, nil
+	}
+	if action.Kind == scaling.Stay {
+		return r, c.hold(ctx, o)
+	}
+	s := step{Kind: action.Kind, From: p.instanceType, To: action.To.Type, At: now}
+	p.memory.Step = &s
+	if err := c.remember(ctx, p.memory); err != nil {
+		return nil, err
+	}
+	err = c.begin(ctx, f, s, action.Kind != scaling.Recycle)
+	var other *types.InstanceRefreshInProgressFault
+	if errors.As(err, &other) { // a deployment was faster
+		r.Says, r.Steps = "another instance refresh began just now; "+r.Says, 0
+		return r, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s could not begin: %w", s, err)
+	}
+	return r, c.tell(ctx, "begins", fmt.Sprintf("%s begins: %s.", s, action.Reason))
+}
+
+// settle looks whether the step that was begun has ended, and if it succeeded
+// makes its type the fleet's.
+func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
+	s := p.memory.Step
+	if s == nil {
+		return nil
+	}
+	refresh, began := f.refreshOf(*s)
+	switch {
+	case !began: // the run that was to begin it ended before
+	case goesOn(refresh):
+		return nil
+	case refresh.Status == types.InstanceRefreshStatusSuccessful:
+		// Whoever has written another type meanwhile knows better.
+		if p.instanceType == s.From && s.To != s.From {
+			if err := c.put(ctx, c.instanceType, s.To); err != nil {
+				return err
+			}
+			p.instanceType = s.To
+		}
+		if p.memory.Failed != nil && p.memory.Failed.To == s.To {
+			p.memory.Failed = nil
+		}
+		if err := c.tell(ctx, "done", fmt.Sprintf("%s is done.", *s)); err != nil {
+			return err
+		}
+	default:
+		attempts := 1
+		if p.memory.Failed != nil && p.memory.Failed.To == s.To {
+			attempts += p.memory.Failed.Attempts
+		}
+		p.memory.Failed = &scaling.Failure{To: s.To, At: aws.ToTime(refresh.EndTime), Attempts: attempts}
+		if err := c.tell(ctx, "failed", fmt.Sprintf("%s failed: the instance refresh %s is %s: %s.",
+			*s, aws.ToString(refresh.InstanceRefreshId), refresh.Status, aws.ToString(refresh.StatusReason))); err != nil {
+			return err
+		}
+	}
+	p.memory.Step = nil
+	return c.remember(ctx, p.memory)
+}
+
+// hold keeps the requests' target that belongs to the fleet's rung: a step leaves
+// that of the former one, and a deployment writes that of the first.
+func (c *controller) hold(ctx context.Context, o scaling.Observation) error {
+	at := c.ladder.Find(o.Parameter)
+	if at < 0 || o.Refreshing || o.StackUpdating {
+		return nil
+	}
+	return c.holdRequests(ctx, scaling.RequestsPerTarget(c.requestsPerTarget, c.startAt, c.ladder[at]))
+}

@@ -1,0 +1,517 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+const region = "eu-west-1"
+
+// theLab is the emulator that all tests share, each with islands of its own.
+var theLab *lab
+
+func TestMain(m *testing.M) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := emulator.Start(ctx, emulator.Options{Pace: 10})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	theLab = &lab{url: s.URL, control: emulator.Control{URL: s.URL}}
+	go theLab.play(ctx)
+	code := m.Run()
+	cancel()
+	<-s.Done()
+	os.Exit(code)
+}
+
+// lab is an emulator whose instances are healthy, but for those of one type.
+type lab struct {
+	url     string
+	control emulator.Control
+
+	mu   sync.Mutex
+	sick string
+}
+
+func (l *lab) setSick(instanceType string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sick = instanceType
+}
+
+func (l *lab) isSick() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sick != ""
+}
+
+func (l *lab) play(ctx context.Context) {
+	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		fleet, err := l.control.Fleet(ctx)
+		if err != nil {
+			continue
+		}
+		l.mu.Lock()
+		health := map[string]string{}
+		for _, i := range fleet.Instances {
+			if i.Type != l.sick {
+				health[i.ID] = "healthy"
+			}
+		}
+		l.mu.Unlock()
+		_ = l.control.Report(ctx, emulator.Playing{Health: health})
+	}
+}
+
+// island is a fleet of two instances of m7g.medium in the lab, and what a
+// deployment makes for its scaler.
+type island struct {
+	*lab
+	settings settings
+	sent     []string // notifications
+}
+
+func (l *lab) island(t *testing.T, name string) *island {
+	t.Helper()
+	i := &island{lab: l}
+	c := i.controller(nil)
+	_, err := c.cloudformation.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+		StackName: &name, TemplateBody: aws.String(fmt.Sprintf(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
+			"Properties": {"LaunchTemplateName": %q, "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`, name)),
+	})
+	must(t, err)
+	_, err = c.autoscaling.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
+		AutoScalingGroupName: &name, MinSize: aws.Int32(2), MaxSize: aws.Int32(2), AvailabilityZones: []string{region + "a", region + "b"},
+		MixedInstancesPolicy: &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{
+			LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateName: &name, Version: aws.String("1")},
+			Overrides:                   []types.LaunchTemplateOverrides{{InstanceType: aws.String("m7g.medium")}},
+		}},
+	})
+	must(t, err)
+	_, err = c.autoscaling.PutScalingPolicy(t.Context(), &autoscaling.PutScalingPolicyInput{
+		AutoScalingGroupName: &name, PolicyName: aws.String(name), PolicyType: aws.String("TargetTrackingScaling"),
+		TargetTrackingConfiguration: &types.TargetTrackingConfiguration{
+			TargetValue: aws.Float64(600),
+			PredefinedMetricSpecification: &types.PredefinedMetricSpecification{
+				PredefinedMetricType: types.MetricTypeALBRequestCountPerTarget, ResourceLabel: aws.String("app/alb/0/targetgroup/fleet/0"),
+			},
+		},
+	})
+	must(t, err)
+	_, err = c.cloudwatch.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
+		AlarmName: &name, MetricName: aws.String("Errors"), Namespace: aws.String("Test"), Threshold: aws.Float64(1),
+		ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
+		Period: aws.Int32(60), Statistic: cloudwatchtypes.StatisticSum,
+	})
+	must(t, err)
+	topic, err := c.sns.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: &name})
+	must(t, err)
+	i.settings, err = readSettings(func(key string) string {
+		return map[string]string{
+			setting.Region: region, setting.Deployment: name, setting.ScalerMode: "auto",
+			setting.Ladder: "m7g.medium,m7g.large,m7g.xlarge", setting.StartAt: "m7g.medium", setting.CPUTarget: "55", setting.RequestsPerTarget: "600",
+			setting.Group: name, setting.Stack: name, setting.Guard: name,
+			setting.LoadBalancerARN: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/" + name + "/0", setting.TargetGroup: "targetgroup/" + name + "/0",
+			setting.InstanceTypeParameter: "/" + name + "/fleet/instance-type", setting.ScalingParameter: "/" + name + "/fleet/scaling", setting.FrozenParameter: "/" + name + "/fleet/frozen",
+			setting.Topic: *topic.TopicArn,
+		}[key]
+	})
+	must(t, err)
+	i.write(t, i.settings.instanceType, "m7g.medium")
+	return i
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// controller is one whose calls go through k, if there is one.
+func (i *island) controller(k *killer) *controller {
+	if k == nil {
+		k = &killer{}
+	}
+	k.island = i
+	return newController(i.settings, aws.Config{
+		Region: region, BaseEndpoint: &i.url, HTTPClient: &http.Client{Transport: k},
+		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+		Retryer:     func() aws.Retryer { return retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Millisecond) },
+	})
+}
+
+// killer ends the function at a call: none that comes later is made.
+type killer struct {
+	island *island
+	// at is the number of the call, from 1; 0 is never.
+	at int
+	// answered tells that the call is made, and only its answer is lost.
+	answered bool
+	calls    int
+}
+
+// transport opens a connection for each call: the emulator closes them anyway.
+var transport = &http.Transport{DisableKeepAlives: true}
+
+var errKilled = errors.New("the function was killed")
+
+func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.calls++
+	if k.dead() && (k.calls > k.at || !k.answered) {
+		return nil, errKilled
+	}
+	if r.Body != nil && strings.Contains(r.Header.Get("Authorization"), "/sns/") {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if strings.Contains(string(body), "Action=Publish") {
+			k.island.sent = append(k.island.sent, string(body))
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	res, err := transport.RoundTrip(r)
+	if err == nil && k.dead() {
+		_, err = io.Copy(io.Discard, res.Body)
+		return nil, errors.Join(errKilled, err, res.Body.Close())
+	}
+	return res, err
+}
+
+func (k *killer) dead() bool { return k.at > 0 && k.calls >= k.at }
+
+func (i *island) write(t *testing.T, name, value string) {
+	t.Helper()
+	_, err := i.controller(nil).ssm.PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+	})
+	must(t, err)
+}
+
+// now is the emulator's time.
+func (i *island) now(t *testing.T) time.Time {
+	t.Helper()
+	fleet, err := i.control.Fleet(t.Context())
+	must(t, err)
+	return fleet.Clock
+}
+
+// use fills the last minutes with a CPU use.
+func (i *island) use(t *testing.T, percent float64) {
+	t.Helper()
+	end := i.now(t).Truncate(time.Minute)
+	dimension := []cloudwatchtypes.Dimension{{Name: aws.String("AutoScalingGroupName"), Value: &i.settings.group}}
+	var cpu, count []cloudwatchtypes.MetricDatum
+	for at := end.Add(-45 * time.Minute); at.Before(end); at = at.Add(time.Minute) {
+		cpu = append(cpu, cloudwatchtypes.MetricDatum{MetricName: aws.String("CPUUtilization"), Dimensions: dimension, Value: &percent, Timestamp: aws.Time(at)})
+		count = append(count, cloudwatchtypes.MetricDatum{MetricName: aws.String("GroupInServiceInstances"), Dimensions: dimension, Value: aws.Float64(2), Timestamp: aws.Time(at)})
+	}
+	for namespace, data := range map[string][]cloudwatchtypes.MetricDatum{"AWS/EC2": cpu, "AWS/AutoScaling": count} {
+		_, err := i.controller(nil).cloudwatch.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: data})
+		must(t, err)
+	}
+}
+
+func (i *island) ring(t *testing.T, state cloudwatchtypes.StateValue) {
+	t.Helper()
+	_, err := i.controller(nil).cloudwatch.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
+		AlarmName: &i.settings.guard, StateValue: state, StateReason: aws.String("test"),
+	})
+	must(t, err)
+}
+
+// state is what a run leaves behind.
+type state struct {
+	Parameter, Launches string
+	Instances           map[string]int
+	Remembered          memory
+	Target              float64
+}
+
+func (i *island) state(t *testing.T) state {
+	t.Helper()
+	c := i.controller(nil)
+	p, err := c.parameters(t.Context())
+	must(t, err)
+	f, err := c.fleet(t.Context())
+	must(t, err)
+	policies, err := c.autoscaling.DescribePolicies(t.Context(), &autoscaling.DescribePoliciesInput{AutoScalingGroupName: &c.group})
+	must(t, err)
+	return state{p.instanceType, f.launches(), f.instances(), p.memory, *policies.ScalingPolicies[0].TargetTrackingConfiguration.TargetValue}
+}
+
+// settled waits until no refresh goes on and returns how the last one ended.
+func (i *island) settled(t *testing.T) types.InstanceRefreshStatus {
+	t.Helper()
+	for {
+		f, err := i.controller(nil).fleet(t.Context())
+		must(t, err)
+		if len(f.refreshes) == 0 {
+			return ""
+		}
+		if !f.refreshing() {
+			return f.refreshes[0].Status
+		}
+		if i.isSick() {
+			i.ring(t, cloudwatchtypes.StateValueAlarm)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// run runs the function until it has nothing left to do, k's end included.
+func (i *island) run(t *testing.T, k *killer) *report {
+	t.Helper()
+	for range 10 {
+		r, err := i.controller(k).run(t.Context(), i.now(t))
+		if err != nil && !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		k = nil
+		i.settled(t)
+		i.ring(t, cloudwatchtypes.StateValueOk)
+		if err == nil && r.Kind == scaling.Stay && i.state(t).Remembered.Step == nil {
+			return r
+		}
+	}
+	t.Fatal("it does not come to rest")
+	return nil
+}
+
+func TestHotFleetStepsUp(t *testing.T) {
+	i := theLab.island(t, "hot")
+	i.use(t, 90)
+	var out bytes.Buffer
+	h := &handler{i.controller(nil), &out}
+	r, err := h.handle(t.Context(), event{Time: i.now(t)})
+	must(t, err)
+	if r.Kind != scaling.Up || r.To != "m7g.large" || r.Reason.Code != scaling.Hot {
+		t.Fatalf("got %+v", r)
+	}
+	if got := i.state(t); got.Parameter != "m7g.medium" || got.Remembered.Step == nil {
+		t.Errorf("before the refresh has succeeded: %+v", got)
+	}
+	i.run(t, nil)
+	want := state{Parameter: "m7g.large", Launches: "m7g.large", Instances: map[string]int{"m7g.large": 2}, Target: 1200}
+	if got := i.state(t); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if len(i.sent) != 2 || !strings.Contains(i.sent[0], "begins") || !strings.Contains(i.sent[1], "done") {
+		t.Errorf("the notifications are %q", i.sent)
+	}
+	var line struct {
+		AWS struct {
+			CloudWatchMetrics []struct {
+				Namespace  string
+				Dimensions [][]string
+				Metrics    []struct{ Name string }
+			}
+		} `json:"_aws"`
+		Deployment                                        string
+		Rung, Steps, StepsWanted, StepFailed, HotAtTheTop *int
+		Says                                              string
+	}
+	must(t, json.Unmarshal(out.Bytes(), &line))
+	if m := line.AWS.CloudWatchMetrics; len(m) != 1 || m[0].Namespace != "Archipelago" || len(m[0].Metrics) != 5 || line.Deployment != "hot" ||
+		line.Rung == nil || *line.Rung != 1 || line.Steps == nil || *line.Steps != 1 || line.StepsWanted == nil || line.StepFailed == nil || line.HotAtTheTop == nil {
+		t.Errorf("the line of metrics is %s", out.String())
+	}
+}
+
+// TestKilledAtEachCall kills the function at each of its calls, before and after
+// the call takes effect: run again, it ends where it would have.
+func TestKilledAtEachCall(t *testing.T) {
+	l := theLab
+	t.Cleanup(func() { l.setSick("") })
+	for name, sick := range map[string]string{"up": "", "failing": "m7g.large"} {
+		t.Run(name, func(t *testing.T) {
+			l.setSick(sick)
+			end := func(t *testing.T, name string, first, second *killer) state {
+				i := l.island(t, name)
+				i.use(t, 90)
+				// Two runs are what a step takes: one begins it, one sees its end.
+				for _, k := range []*killer{first, second} {
+					if _, err := i.controller(k).run(t.Context(), i.now(t)); err != nil && !errors.Is(err, errKilled) {
+						t.Fatal(err)
+					}
+					i.settled(t)
+					i.ring(t, cloudwatchtypes.StateValueOk)
+				}
+				i.run(t, nil)
+				got := i.state(t)
+				if got.Remembered.Failed != nil {
+					got.Remembered.Failed = &scaling.Failure{To: got.Remembered.Failed.To, Attempts: got.Remembered.Failed.Attempts} // not when
+				}
+				return got
+			}
+			show := func(s state) string {
+				b, err := json.Marshal(s)
+				must(t, err)
+				return string(b)
+			}
+			counted := [2]*killer{{}, {}}
+			want := show(end(t, name, counted[0], counted[1]))
+			if sick == "" && !strings.Contains(want, `"Parameter":"m7g.large"`) || sick != "" && !strings.Contains(want, `"Attempts":1`) {
+				t.Fatalf("unkilled it ends at %s", want)
+			}
+			for run, counter := range counted {
+				if sick != "" && run == 0 { // the same calls as of a step that succeeds
+					continue
+				}
+				for at := 1; at <= counter.calls; at++ {
+					for _, answered := range []bool{false, true} {
+						killers := [2]*killer{{}, {}}
+						killers[run] = &killer{at: at, answered: answered}
+						if got := show(end(t, fmt.Sprintf("%s-%d-%d-%t", name, run, at, answered), killers[0], killers[1])); got != want {
+							t.Errorf("killed in run %d at call %d of %d (answered: %t): got %s, want %s", run+1, at, counter.calls, answered, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestFailingCallsChangeNothing: what cannot be read is no reason to act.
+func TestFailingCallsChangeNothing(t *testing.T) {
+	i := theLab.island(t, "blind")
+	i.use(t, 90)
+	before := fmt.Sprint(i.state(t))
+	for _, service := range []string{"ssm", "autoscaling", "monitoring", "ec2", "cloudformation", "arc-zonal-shift"} {
+		must(t, i.control.Fail(t.Context(), emulator.Failing{region: {service}}))
+		var out bytes.Buffer
+		h := &handler{i.controller(nil), &out}
+		if _, err := h.handle(t.Context(), event{Time: i.now(t)}); err == nil || !strings.Contains(out.String(), `"level":"ERROR"`) {
+			t.Errorf("without %s: got %v and %s", service, err, out.String())
+		}
+		must(t, i.control.Fail(t.Context(), emulator.Failing{}))
+		if after := fmt.Sprint(i.state(t)); after != before {
+			t.Errorf("without %s: %s became %s", service, before, after)
+		}
+	}
+	if len(i.sent) > 0 {
+		t.Errorf("it told of %q", i.sent)
+	}
+}
+
+func TestReasonsToStay(t *testing.T) {
+	l := theLab
+	for name, test := range map[string]struct {
+		arrange func(t *testing.T, i *island)
+		want    scaling.Code
+	}{
+		"no-metrics": {func(*testing.T, *island) {}, scaling.Missing},
+		"cool":       {func(t *testing.T, i *island) { i.use(t, 20) }, scaling.Steady},
+		"frozen": {func(t *testing.T, i *island) {
+			i.use(t, 90)
+			i.write(t, i.settings.frozen, "true")
+		}, scaling.Frozen},
+		"alarm": {func(t *testing.T, i *island) {
+			i.use(t, 90)
+			i.ring(t, cloudwatchtypes.StateValueAlarm)
+		}, scaling.AlarmRings},
+		"zonal-shift": {func(t *testing.T, i *island) {
+			i.use(t, 90)
+			body := fmt.Sprintf(`{"resourceIdentifier": %q, "awayFrom": "euw1-az1", "expiresIn": "1h", "comment": "test"}`, i.settings.loadBalancerARN)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.url+"/zonalshifts", strings.NewReader(body))
+			must(t, err)
+			req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/"+region+"/arc-zonal-shift/aws4_request, SignedHeaders=host, Signature=none")
+			res, err := http.DefaultClient.Do(req)
+			must(t, err)
+			must(t, res.Body.Close())
+		}, scaling.ZonalShift},
+		"not-offered": {func(t *testing.T, i *island) {
+			i.use(t, 90)
+			i.settings.ladder = slices.Clone(i.settings.ladder)
+			i.settings.ladder[1].Type = "m7g.tiny"
+		}, scaling.NotOffered},
+		"off-ladder": {func(t *testing.T, i *island) { i.write(t, i.settings.instanceType, "c7g.large") }, scaling.OffLadder},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := l.island(t, name)
+			test.arrange(t, i)
+			before := fmt.Sprint(i.state(t))
+			r, err := i.controller(nil).run(t.Context(), i.now(t))
+			must(t, err)
+			if r.Kind != scaling.Stay || r.Reason.Code != test.want {
+				t.Errorf("got %s: %s, want %s", r.Reason.Code, r.Says, test.want)
+			}
+			if after := fmt.Sprint(i.state(t)); after != before {
+				t.Errorf("%s became %s", before, after)
+			}
+		})
+	}
+}
+
+func TestAdviceIsOnlySaid(t *testing.T) {
+	i := theLab.island(t, "advised")
+	i.use(t, 90)
+	i.settings.policy.Mode = scaling.Advise
+	before := fmt.Sprint(i.state(t))
+	r, err := i.controller(nil).run(t.Context(), i.now(t))
+	must(t, err)
+	if r.Kind != scaling.Up || !r.Advice || r.Steps != 0 || r.StepsWanted != 1 {
+		t.Errorf("got %+v", r)
+	}
+	if after := fmt.Sprint(i.state(t)); after != before || len(i.sent) > 0 {
+		t.Errorf("%s became %s, and it told of %q", before, after, i.sent)
+	}
+}
+
+// TestFleetReturnsToItsParameter: a stack that rolled back, or an operator, left
+// the group at another type.
+func TestFleetReturnsToItsParameter(t *testing.T) {
+	i := theLab.island(t, "rolled-back")
+	i.use(t, 30)
+	i.write(t, i.settings.instanceType, "m7g.large")
+	i.run(t, nil)
+	want := state{Parameter: "m7g.large", Launches: "m7g.large", Instances: map[string]int{"m7g.large": 2}, Target: 1200}
+	if got := i.state(t); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestMemoryThatCannotBeReadStops(t *testing.T) {
+	i := theLab.island(t, "forgetful")
+	i.write(t, i.settings.remembered, "{")
+	if _, err := i.controller(nil).run(t.Context(), i.now(t)); err == nil || !strings.Contains(err.Error(), "/forgetful/fleet/scaling cannot be read: delete it") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSettingsThatAreMissingAreNamedAtOnce(t *testing.T) {
+	_, err := readSettings(func(string) string { return "" })
+	for _, name := range []string{setting.Ladder, setting.Group, setting.ScalerMode, setting.CPUTarget} {
+		if err == nil || !strings.Contains(err.Error(), name+" is not set") {
+			t.Errorf("%s is not among %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// memory is what is kept from one run to the next, as JSON in an SSM parameter.
+type memory struct {
+	// Step is one that was about to begin and whose end has not been seen.
+	Step *step `json:"step,omitempty"`
+	// Failed is the last step that failed, until one to the same type succeeds.
+	Failed *scaling.Failure `json:"failed,omitempty"`
+}
+
+// step is a change of all instances, by one instance refresh.
+type step struct {
+	Kind scaling.Kind `json:"kind"`
+	From string       `json:"from"`
+	To   string       `json:"to"`
+	// At is the time of the run that began it, no later than the refresh.
+	At time.Time `json:"at"`
+}
+
+func (s step) String() string {
+	switch s.Kind {
+	case scaling.Recycle:
+		return "the replacement of all instances by new ones of " + s.To
+	case scaling.Reconcile:
+		return "the fleet's return to " + s.To
+	}
+	return fmt.Sprintf("the step %s from %s to %s", s.Kind, s.From, s.To)
+}
+
+// parameters are the fleet's.
+type parameters struct {
+	instanceType string
+	memory       memory
+	frozen       bool
+}
+
+// parameters reads all in one call. It fails when the instance type's is missing:
+// the deployment makes it.
+func (c *controller) parameters(ctx context.Context) (parameters, error) {
+	out, err := c.ssm.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{c.instanceType, c.remembered, c.frozen}})
+	if err != nil {
+		return parameters{}, err
+	}
+	if slices.Contains(out.InvalidParameters, c.instanceType) {
+		return parameters{}, fmt.Errorf("the parameter %s is missing: deploy the region's storage stack", c.instanceType)
+	}
+	var p parameters
+	for _, parameter := range out.Parameters {
+		value := aws.ToString(parameter.Value)
+		switch aws.ToString(parameter.Name) {
+		case c.instanceType:
+			p.instanceType = value
+		case c.frozen:
+			p.frozen = value == "true"
+		case c.remembered:
+			if err := json.Unmarshal([]byte(value), &p.memory); err != nil {
+				return parameters{}, fmt.Errorf("the parameter %s cannot be read: delete it, and a step that failed is forgotten: %w", c.remembered, err)
+			}
+		}
+	}
+	return p, nil
+}
+
+func (c *controller) remember(ctx context.Context, m memory) error {
+	value, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return c.put(ctx, c.remembered, string(value))
+}
+
+func (c *controller) put(ctx context.Context, name, value string) error {
+	_, err := c.ssm.PutParameter(ctx, &ssm.PutParameterInput{
+		Name: &name, Value: &value, Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+	})
+	return err
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
+	zonalshifttypes "github.com/aws/aws-sdk-go-v2/service/arczonalshift/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+)
+
+// observe reads what a decision needs. A call that fails fails all of it: nothing
+// is decided by half of what there is to know.
+func (c *controller) observe(ctx context.Context, f fleet, p parameters, now time.Time) (scaling.Observation, error) {
+	o := scaling.Observation{
+		Parameter:  p.instanceType,
+		Launches:   f.launches(),
+		Instances:  f.instances(),
+		Min:        int(aws.ToInt32(f.MinSize)),
+		Max:        int(aws.ToInt32(f.MaxSize)),
+		LastStep:   f.lastStep(),
+		Failed:     p.memory.Failed,
+		Refreshing: f.refreshing(),
+		Frozen:     p.frozen,
+	}
+	for _, read := range []func() error{
+		func() error { return c.readMetrics(ctx, &o, now) },
+		func() (err error) { o.Offered, err = c.offered(ctx, f.AvailabilityZones); return err },
+		func() (err error) { o.Alarm, err = c.rings(ctx); return err },
+		func() (err error) { o.StackUpdating, err = c.stackUpdating(ctx); return err },
+		func() (err error) {
+			o.ZonalShift, err = c.zonalShift(ctx, aws.ToString(f.AutoScalingGroupARN))
+			return err
+		},
+	} {
+		if err := read(); err != nil {
+			return scaling.Observation{}, err
+		}
+	}
+	return o, nil
+}
+
+// slack is how much more than what a rule looks at is read: the newest minutes
+// may be missing yet.
+const slack = 15 * time.Minute
+
+// readMetrics reads all metrics, minute by minute, in one call.
+func (c *controller) readMetrics(ctx context.Context, o *scaling.Observation, now time.Time) error {
+	policy := c.policy.WithDefaults()
+	last := max(policy.UpAfter, policy.DownAfter)
+	series := map[string]*scaling.Series{"count": &o.Count, "cpu": &o.CPU, "requests": &o.Requests}
+	queries := []cloudwatchtypes.MetricDataQuery{
+		query("count", "AWS/AutoScaling", "GroupInServiceInstances", "Average", map[string]string{"AutoScalingGroupName": c.group}),
+		query("cpu", "AWS/EC2", "CPUUtilization", "Average", map[string]string{"AutoScalingGroupName": c.group}),
+		query("requests", "AWS/ApplicationELB", "RequestCount", "Sum", map[string]string{
+			"LoadBalancer": fullName(c.loadBalancerARN), "TargetGroup": c.targetGroup,
+		}),
+	}
+	if c.memoryMetric {
+		last = max(last, policy.LeakWindow)
+		series["memory"] = &o.Memory
+		queries = append(queries, query("memory", setting.MetricNamespace, setting.MemoryMetric, "Average",
+			map[string]string{setting.MetricDimension: c.deployment}))
+	}
+	end := now.Truncate(time.Minute)
+	pages := cloudwatch.NewGetMetricDataPaginator(c.cloudwatch, &cloudwatch.GetMetricDataInput{
+		MetricDataQueries: queries, StartTime: aws.Time(end.Add(-last - slack)), EndTime: &end,
+		ScanBy: cloudwatchtypes.ScanByTimestampAscending,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range page.MetricDataResults {
+			into := series[aws.ToString(r.Id)]
+			if r.StatusCode == cloudwatchtypes.StatusCodeInternalError || r.StatusCode == cloudwatchtypes.StatusCodeForbidden || into == nil {
+				return fmt.Errorf("the metric %s cannot be read: %s", aws.ToString(r.Id), r.StatusCode)
+			}
+			for i, at := range r.Timestamps {
+				*into = append(*into, scaling.Point{At: at, Value: r.Values[i]})
+			}
+		}
+	}
+	return nil
+}
+
+func query(id, namespace, name, statistic string, dimensions map[string]string) cloudwatchtypes.MetricDataQuery {
+	metric := &cloudwatchtypes.Metric{Namespace: &namespace, MetricName: &name}
+	for dimension, value := range dimensions {
+		metric.Dimensions = append(metric.Dimensions, cloudwatchtypes.Dimension{Name: &dimension, Value: &value})
+	}
+	return cloudwatchtypes.MetricDataQuery{Id: &id, MetricStat: &cloudwatchtypes.MetricStat{
+		Metric: metric, Period: aws.Int32(60), Stat: &statistic,
+	}}
+}
+
+func (c *controller) rings(ctx context.Context) (bool, error) {
+	out, err := c.cloudwatch.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{c.guard}})
+	if err != nil {
+		return false, err
+	}
+	if len(out.MetricAlarms) != 1 {
+		return false, fmt.Errorf("there is no alarm %s", c.guard)
+	}
+	return out.MetricAlarms[0].StateValue == cloudwatchtypes.StateValueAlarm, nil
+}
+
+func (c *controller) stackUpdating(ctx context.Context) (bool, error) {
+	out, err := c.cloudformation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &c.stack})
+	if err != nil {
+		return false, err
+	}
+	if len(out.Stacks) != 1 {
+		return false, fmt.Errorf("there is no stack %s", c.stack)
+	}
+	return strings.HasSuffix(string(out.Stacks[0].StackStatus), "_IN_PROGRESS"), nil
+}
+
+// zonalShift tells whether the load balancer or the group leaves a zone out.
+func (c *controller) zonalShift(ctx context.Context, group string) (bool, error) {
+	for _, arn := range []string{c.loadBalancerARN, group} {
+		out, err := c.zonalshift.GetManagedResource(ctx, &arczonalshift.GetManagedResourceInput{ResourceIdentifier: &arn})
+		var unmanaged *zonalshifttypes.ResourceNotFoundException
+		if errors.As(err, &unmanaged) { // it has never been shifted
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, shift := range out.ZonalShifts {
+			if shift.AppliedStatus == zonalshifttypes.AppliedStatusApplied {
+				return true, nil
+			}
+		}
+		for _, shift := range out.Autoshifts {
+			if shift.AppliedStatus == zonalshifttypes.AutoshiftAppliedStatusApplied {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+)
+
+// settings are what the function is told by its environment.
+type settings struct {
+	deployment        string
+	region            string
+	ladder            scaling.Ladder
+	policy            scaling.Policy
+	startAt           scaling.Rung
+	requestsPerTarget int
+
+	group, stack, guard              string
+	loadBalancerARN, targetGroup     string
+	instanceType, remembered, frozen string // SSM parameters
+	topic                            string
+	memoryMetric                     bool
+}
+
+// readSettings returns every problem at once.
+func readSettings(getenv func(string) string) (settings, error) {
+	var errs []error
+	required := func(name string) string {
+		if getenv(name) == "" {
+			errs = append(errs, fmt.Errorf("%s is not set", name))
+		}
+		return getenv(name)
+	}
+	s := settings{
+		deployment:      required(setting.Deployment),
+		region:          required(setting.Region),
+		group:           required(setting.Group),
+		stack:           required(setting.Stack),
+		guard:           required(setting.Guard),
+		loadBalancerARN: required(setting.LoadBalancerARN),
+		targetGroup:     required(setting.TargetGroup),
+		instanceType:    required(setting.InstanceTypeParameter),
+		remembered:      required(setting.ScalingParameter),
+		frozen:          required(setting.FrozenParameter),
+		topic:           getenv(setting.Topic),
+		memoryMetric:    getenv(setting.KnowsMemory) == "true",
+	}
+	s.policy.Mode = scaling.Mode(required(setting.ScalerMode))
+	startAt, ladder := required(setting.StartAt), required(setting.Ladder)
+	if target := required(setting.CPUTarget); target != "" {
+		var err error
+		if s.policy.CPUTarget, err = strconv.ParseFloat(target, 64); err != nil {
+			errs = append(errs, fmt.Errorf("%s: want a number of percent, got %q", setting.CPUTarget, target))
+		}
+	}
+	if requests := getenv(setting.RequestsPerTarget); requests != "" {
+		var err error
+		if s.requestsPerTarget, err = strconv.Atoi(requests); err != nil {
+			errs = append(errs, fmt.Errorf("%s: want a whole number, got %q", setting.RequestsPerTarget, requests))
+		}
+	}
+	var err error
+	if s.policy.Window, err = scaling.ParseWindow(getenv(setting.Window)); err != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", setting.Window, err))
+	}
+	if len(errs) > 0 {
+		return settings{}, errors.Join(errs...)
+	}
+	if s.ladder, err = scaling.NewLadder(strings.Split(ladder, ",")); err != nil {
+		return settings{}, fmt.Errorf("%s%w", setting.Ladder, err)
+	}
+	if err := s.policy.Validate(s.ladder); err != nil {
+		return settings{}, err
+	}
+	i := s.ladder.Find(startAt)
+	if i < 0 {
+		return settings{}, fmt.Errorf("%s: want a rung of %s, got %q", setting.StartAt, ladder, startAt)
+	}
+	s.startAt = s.ladder[i]
+	return s, nil
+}

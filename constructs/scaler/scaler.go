@@ -1,0 +1,156 @@
+// Package scaler gives an island's fleet the instance type that its load asks for:
+// a function that a schedule runs, and what it may do.
+package scaler
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/constructs/observability"
+	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Props configure a Scaler.
+type Props struct {
+	// Name is the function's name. Required: operators call it.
+	Name string
+	// Deployment is the deployment's name, by which its metrics are found. Required.
+	Deployment string
+	// Code is the directory that holds the function's bootstrap. Required.
+	Code string
+	// Mode is "advise" or "auto": whether it says what it would do, or does it.
+	// Required.
+	Mode string
+	// Network, LoadBalancer and Fleet are the island's. Required.
+	Network      *network.Network
+	LoadBalancer *loadbalancer.LoadBalancer
+	Fleet        *fleet.Fleet
+	// Ladder are the instance types, the smallest first. Required.
+	Ladder []string
+	// StartAt is the rung that RequestsPerTarget is right for. Required.
+	StartAt string
+	// CPUTarget is the average CPU use, in percent, that the number of instances
+	// is held to. Required.
+	CPUTarget int
+	// RequestsPerTarget is how many requests a minute an instance of StartAt takes
+	// on. Default: 0, the fleet is not held to its requests.
+	RequestsPerTarget int
+	// Window is when steps may begin, such as "01:00-05:00". Default: always.
+	Window string
+	// InstanceTypeParameter, ScalingParameter and FrozenParameter are the names of
+	// the SSM parameters that hold the fleet's instance type, what the scaler
+	// remembers, and the switch that freezes it. Required; the last two need not
+	// exist.
+	InstanceTypeParameter, ScalingParameter, FrozenParameter string
+	// Memory tells that instances publish their memory's use. Default: false.
+	Memory bool
+	// Notifications hears of steps. Default: nobody does.
+	Notifications *observability.Notifications
+}
+
+// Every is how often the scaler runs, in minutes.
+const Every = 5
+
+// timeout is the function's, in seconds: its calls are tried again when AWS
+// refuses them.
+const timeout = 60
+
+// New creates a Scaler. It is in no VPC: it reaches AWS at its public endpoints.
+func New(scope constructs.Construct, id string, props Props) {
+	this := constructs.NewConstruct(scope, &id)
+	logs := awslogs.NewLogGroup(this, jsii.String("Logs"), &awslogs.LogGroupProps{
+		Retention:     awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.String("What the scaler may do"),
+	})
+	logs.GrantWrite(role)
+	grant(this, props, role)
+	function := awslambda.NewFunction(this, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName: &props.Name,
+		Description:  jsii.String("Gives the fleet the instance type that its load asks for"),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: awslambda.Architecture_ARM_64(),
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(&props.Code, nil),
+		MemorySize:   jsii.Number(256),
+		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout)),
+		Role:         role,
+		LogGroup:     logs,
+		Environment:  environment(this, props),
+		// A run that failed is tried twice more, a minute and two later; what is
+		// older than the next one is of no use, so nothing keeps it.
+		RetryAttempts: jsii.Number(2),
+		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(Every)),
+	})
+	schedule(this, function)
+}
+
+func environment(scope constructs.Construct, props Props) *map[string]*string {
+	values := map[string]*string{
+		setting.Deployment:            &props.Deployment,
+		setting.ScalerMode:            &props.Mode,
+		setting.Ladder:                jsii.String(strings.Join(props.Ladder, ",")),
+		setting.StartAt:               &props.StartAt,
+		setting.CPUTarget:             jsii.String(strconv.Itoa(props.CPUTarget)),
+		setting.RequestsPerTarget:     jsii.String(strconv.Itoa(props.RequestsPerTarget)),
+		setting.Group:                 props.Fleet.Group.AutoScalingGroupName(),
+		setting.Stack:                 awscdk.Stack_Of(scope).StackId(),
+		setting.Guard:                 props.Fleet.Guard.AlarmName(),
+		setting.LoadBalancerARN:       props.LoadBalancer.ALB.LoadBalancerArn(),
+		setting.TargetGroup:           props.LoadBalancer.Targets.TargetGroupFullName(),
+		setting.InstanceTypeParameter: &props.InstanceTypeParameter,
+		setting.ScalingParameter:      &props.ScalingParameter,
+		setting.FrozenParameter:       &props.FrozenParameter,
+		setting.KnowsMemory:           jsii.String(strconv.FormatBool(props.Memory)),
+	}
+	if props.Window != "" {
+		values[setting.Window] = &props.Window
+	}
+	if props.Notifications != nil {
+		values[setting.Topic] = props.Notifications.Topic.TopicArn()
+	}
+	return &values
+}
+
+// schedule runs the function. A run is told when it was due: one that is tried
+// again looks at the same minutes.
+func schedule(scope constructs.Construct, function awslambda.Function) {
+	role := awsiam.NewRole(scope, jsii.String("ScheduleRole"), &awsiam.RoleProps{
+		// Against a schedule of somebody else's.
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
+		}),
+		Description: jsii.String("Runs the scaler"),
+	})
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
+	}))
+	schedule := awsscheduler.NewCfnSchedule(scope, jsii.String("Schedule"), &awsscheduler.CfnScheduleProps{
+		Description:        jsii.String("Runs the scaler"),
+		ScheduleExpression: jsii.Sprintf("rate(%d minutes)", Every),
+		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+		Target: &awsscheduler.CfnSchedule_TargetProperty{
+			Arn:     function.FunctionArn(),
+			RoleArn: role.RoleArn(),
+			Input:   jsii.String(`{"time":"<aws.scheduler.scheduled-time>"}`),
+			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
+				MaximumEventAgeInSeconds: jsii.Number(Every * 60),
+				MaximumRetryAttempts:     jsii.Number(3),
+			},
+		},
+	})
+	schedule.Node().AddDependency(role)
+}

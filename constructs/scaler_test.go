@@ -1,0 +1,107 @@
+package constructs_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/scaler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newScaler places one in a mode, with stand-ins for the code, beside a fleet.
+func newScaler(t *testing.T, mode string) assertions.Template {
+	t.Helper()
+	stack, dir := newStack(), t.TempDir()
+	binary := filepath.Join(dir, "bootstrap")
+	if err := os.WriteFile(binary, []byte("scaler"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	net := newNetwork(stack, false)
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
+	scaler.New(stack, "Scaler", scaler.Props{
+		Name: "test-scaler", Deployment: "test", Code: dir, Mode: mode, Network: net, LoadBalancer: balancer,
+		Fleet: fleet.New(stack, "Fleet", fleet.Props{
+			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
+			Service: fleet.Service{Name: "directory", Binaries: map[string]string{"aarch64": binary}},
+		}),
+		Ladder: []string{"m7g.medium", "m7g.large"}, StartAt: "m7g.medium", CPUTarget: 55, Window: "01:00-05:00",
+		InstanceTypeParameter: "/test/fleet/instance-type", ScalingParameter: "/test/fleet/scaling", FrozenParameter: "/test/fleet/frozen",
+	})
+	return assertions.Template_FromStack(stack, nil)
+}
+
+// statements are those of the scaler's policy, as text, by their actions.
+func statements(t *testing.T, template assertions.Template) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for _, p := range *template.FindResources(jsii.String("AWS::IAM::Policy"), map[string]any{
+		"Properties": map[string]any{"Roles": []any{map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("ScalerRole.*"))}}},
+	}) {
+		document := (*p)["Properties"].(map[string]any)["PolicyDocument"].(map[string]any)
+		for _, s := range document["Statement"].([]any) {
+			statement := s.(map[string]any)
+			actions, ok := statement["Action"].([]any)
+			if !ok {
+				actions = []any{statement["Action"]}
+			}
+			for _, action := range actions {
+				found[fmt.Sprint(action)] = append(found[fmt.Sprint(action)], fmt.Sprint(statement))
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatal("the scaler may do nothing")
+	}
+	return found
+}
+
+// TestScalerLaunchesFromItsFleetsTemplateOnly: the right to launch, with the
+// instances' role, would else be the right to run anything.
+func TestScalerLaunchesFromItsFleetsTemplateOnly(t *testing.T) {
+	may := statements(t, newScaler(t, "auto"))
+	for _, s := range may["ec2:RunInstances"] {
+		if !strings.Contains(s, "ec2:LaunchTemplate:") || !strings.Contains(s, "FleetLaunchTemplate") {
+			t.Errorf("it launches from other templates: %s", s)
+		}
+		if strings.Contains(s, "instance/*") && !strings.Contains(s, "ec2:InstanceType:[m7g.medium m7g.large]") {
+			t.Errorf("it launches types that are not on the ladder: %s", s)
+		}
+		if !strings.Contains(s, "subnet/") && !strings.Contains(s, "ec2:IsLaunchTemplateResource:true") {
+			t.Errorf("it launches with more than the template says: %s", s)
+		}
+	}
+	if pass := may["iam:PassRole"]; len(pass) != 1 || !strings.Contains(pass[0], "FleetRole") || !strings.Contains(pass[0], "iam:PassedToService:ec2.amazonaws.com") {
+		t.Errorf("it passes %q, want the instances' role, to EC2", pass)
+	}
+	for action := range may {
+		for _, refused := range []string{"LaunchTemplateVersion", "UpdateAutoScalingGroup", "UpdateStack", "CreateChangeSet", "*"} {
+			if strings.Contains(action, refused) {
+				t.Errorf("it may %s", action)
+			}
+		}
+	}
+}
+
+func TestAdvisorChangesNothing(t *testing.T) {
+	may := statements(t, newScaler(t, "advise"))
+	for _, action := range []string{"autoscaling:StartInstanceRefresh", "autoscaling:PutScalingPolicy", "ec2:RunInstances", "iam:PassRole"} {
+		if len(may[action]) > 0 {
+			t.Errorf("it may %s", action)
+		}
+	}
+}
+
+// TestScalerIsToldWhenItIsDue: a run that is tried again decides by the same
+// minutes as the first.
+func TestScalerIsToldWhenItIsDue(t *testing.T) {
+	has(newScaler(t, "auto"), "AWS::Scheduler::Schedule", properties{
+		"ScheduleExpression": "rate(5 minutes)",
+		"Target":             properties{"Input": `{"time":"<aws.scheduler.scheduled-time>"}`},
+	})
+}

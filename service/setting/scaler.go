@@ -1,0 +1,59 @@
+package setting
+
+// Names of the scaler's settings, as environment variables. It also reads
+// Deployment.
+const (
+	// ScalerMode is "advise" or "auto". Required.
+	ScalerMode = "MODE"
+	// Ladder are the instance types, the smallest first, between commas. Required.
+	Ladder = "LADDER"
+	// StartAt is the rung that RequestsPerTarget is right for. Required.
+	StartAt = "START_AT"
+	// CPUTarget is the average CPU use, in percent, that the number of instances
+	// is held to. Required.
+	CPUTarget = "CPU_TARGET"
+	// RequestsPerTarget is how many requests a minute an instance of StartAt takes
+	// on. Default: 0, there is no such policy.
+	RequestsPerTarget = "REQUESTS_PER_TARGET"
+	// Window is when steps may begin, such as "01:00-05:00 Europe/Madrid".
+	// Default: always.
+	Window = "WINDOW"
+	// Group is the Auto Scaling group's name. Required.
+	Group = "GROUP"
+	// Stack is the id of the group's stack. Required.
+	Stack = "STACK"
+	// Guard is the name of the alarm that stops a step. Required.
+	Guard = "GUARD"
+	// LoadBalancerARN is the load balancer's. Required.
+	LoadBalancerARN = "LOAD_BALANCER_ARN"
+	// TargetGroup is the full name of the fleet's target group, as metrics have it.
+	// Required.
+	TargetGroup = "TARGET_GROUP"
+	// InstanceTypeParameter, ScalingParameter and FrozenParameter are SSM
+	// parameters: the fleet's instance type, what the scaler remembers, and the
+	// switch that freezes it while it holds "true". Required; the last two need
+	// not exist.
+	InstanceTypeParameter = "INSTANCE_TYPE_PARAMETER"
+	ScalingParameter      = "SCALING_PARAMETER"
+	FrozenParameter       = "FROZEN_PARAMETER"
+	// Topic is the ARN of the SNS topic that hears of steps. Default: none.
+	Topic = "TOPIC"
+	// KnowsMemory set to "true" says that instances publish their memory's use.
+	// Default: "false".
+	KnowsMemory = "KNOWS_MEMORY"
+)
+
+// The scaler's metrics, in the namespace and with the dimension of the
+// lighthouse's, one value for each run.
+const (
+	// RungMetric is the place of the fleet's instance type on the ladder, from 1.
+	RungMetric = "Rung"
+	// StepsMetric is 1 when a run began to replace the fleet's instances.
+	StepsMetric = "Steps"
+	// WantedMetric is 1 when a run would have, and something kept it from that.
+	WantedMetric = "StepsWanted"
+	// FailedMetric is 1 while a step that failed is remembered.
+	FailedMetric = "StepFailed"
+	// TopMetric is 1 while the fleet is hot on the largest rung.
+	TopMetric = "HotAtTheTop"
+)
