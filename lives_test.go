@@ -1,0 +1,485 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/google/go-cmp/cmp"
+)
+
+var allLives = flag.Bool("all", false, "live the lives of all configurations, not of three")
+
+// lives are the configurations that live with each run of the tests.
+var lives = map[string]bool{
+	// Everything goes; it leaves the accelerator on its way.
+	"unprotected": true,
+	// Everything that can be switched on, and data that stays.
+	"everything": true,
+	// From one region to two and back.
+	"one-region": true,
+}
+
+// commandWithin bounds one command of an operator.
+const commandWithin = 10 * time.Minute
+
+// TestLives takes configurations through all that an operator does with them, by
+// the CDK CLI, the AWS CLI and the commands of docs/operations.md: create, change,
+// add a region, remove it, destroy. Each lives in an emulator of its own. No
+// instance runs: what they do is TestIslands' business, in cmd/up.
+func TestLives(t *testing.T) {
+	app := filepath.Join(t.TempDir(), "archipelago")
+	if out, err := exec.Command("go", "build", "-o", app, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range slices.Sorted(maps.Keys(configurations)) {
+		if !*allLives && !lives[name] {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := begin(t, app, configurations[name].options)
+			l.deploy()
+			l.write("before")
+			l.change()
+			if region := l.joining(); region != "" {
+				l.add(region)
+				l.write("after")
+				l.remove(region)
+			}
+			if l.config.Entry == stacks.EntryAccelerator {
+				l.leaveAccelerator()
+			}
+			if l.config.Protect {
+				l.restore()
+			}
+			l.destroy()
+		})
+	}
+}
+
+// life is a deployment in an emulator, and the folder that it is operated from.
+type life struct {
+	t       *testing.T
+	dir     string
+	control emulator.Control
+	// context is that of cdk.json, and config what it says.
+	context map[string]any
+	config  stacks.Config
+	// before is what the account held when the life began.
+	before []string
+	// kept are the regions that had storage.
+	kept []string
+	// written are the names of the employees that were written, and photos the
+	// keys of the photos by their region.
+	written []string
+	photos  map[string][]string
+}
+
+// begin starts an emulator, and an operator's folder with the configuration.
+func begin(t *testing.T, app string, options options) *life {
+	server, err := emulator.Start(t.Context(), emulator.Options{ReplicationDelay: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	control := emulator.Control{URL: server.URL}
+	go keepHealthy(t.Context(), control)
+	l := &life{t: t, dir: t.TempDir(), control: control, context: shippedContext(t), photos: map[string][]string{}}
+	for key, value := range options {
+		l.context[stacks.ContextKey+"."+key] = value
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Makefile", "dist", "node_modules", ".venv"} {
+		if err := os.Symlink(filepath.Join(root, name), filepath.Join(l.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(l.dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{"aws": awsCLI, "cdk": cdkCLI} {
+		if err := os.WriteFile(filepath.Join(l.dir, "bin", name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.save(app)
+	l.run("cdk bootstrap")
+	l.before = l.held()
+	l.kept = l.regions()
+	return l
+}
+
+// keepHealthy says of every instance that it is well, so that those that replace
+// others may take their place, until ctx ends.
+func keepHealthy(ctx context.Context, control emulator.Control) {
+	for ; ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+		deployed, err := control.Fleet(ctx)
+		if err != nil {
+			continue // the test ends, or its next command says why
+		}
+		health := map[string]string{}
+		for _, instance := range deployed.Instances {
+			health[instance.ID] = "healthy"
+		}
+		_ = control.Report(ctx, emulator.Playing{Health: health})
+	}
+}
+
+// The operator's tools. The AWS CLI takes an empty profile for a name, and the CDK
+// CLI asks on a terminal whether to destroy.
+const (
+	awsCLI = `#!/bin/sh
+unset AWS_PROFILE
+exec "${PYTHON:-python3}" -m awscli "$@"
+`
+	cdkCLI = `#!/bin/sh
+test "$1" != destroy || set -- "$@" --force
+exec node_modules/.bin/cdk "$@" --no-notices
+`
+)
+
+// save writes cdk.json. The app is built already, and so is what it deploys.
+func (l *life) save(app string) {
+	l.t.Helper()
+	l.parse()
+	path := filepath.Join(l.dir, "cdk.json")
+	file := map[string]any{"app": "CDK_VALIDATION=false " + app, "requireApproval": "never"}
+	if app == "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &file); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	file["context"] = l.context
+	b, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// set writes a setting into cdk.json.
+func (l *life) set(key string, value any) {
+	l.t.Helper()
+	l.context[stacks.ContextKey+"."+key] = value
+	l.save("")
+}
+
+// parse reads cdk.json's configuration, one life at a time: CDK, which knows the
+// instance types, is no place for two.
+func (l *life) parse() {
+	l.t.Helper()
+	made.Lock()
+	defer made.Unlock()
+	config, err := stacks.ParseConfig(maps.Clone(l.context), account)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.config = config
+}
+
+// regions are those that cdk.json has, the retired ones too.
+func (l *life) regions() []string {
+	var names []string
+	for _, r := range l.config.Regions {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// account is the one that the emulator knows.
+const account = "123456789012"
+
+// tryShell runs commands as an operator does, and returns what they print.
+func (l *life) tryShell(commands string) (string, error) {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), commandWithin)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euc", commands)
+	cmd.Dir = l.dir
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Env = append(append(os.Environ(), emulator.Environment(l.control.URL)...),
+		"PATH="+filepath.Join(l.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"AWS_REGION="+l.regions()[0], "AWS_DEFAULT_REGION="+l.regions()[0], "AWS_PAGER=", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// run runs commands that must succeed.
+func (l *life) run(commands string) string {
+	l.t.Helper()
+	start := time.Now()
+	out, err := l.tryShell(commands)
+	if err != nil {
+		l.t.Fatalf("%s: %v\n%s", commands, err, out)
+	}
+	l.t.Logf("%5.1f s  %s", time.Since(start).Seconds(), strings.TrimSpace(commands))
+	return out
+}
+
+// names fills in what docs/operations.md writes in capitals.
+func (l *life) names(region string) *strings.Replacer {
+	return strings.NewReplacer("NAME=NAME", "NAME="+l.config.Name, "REGION=REGION", "REGION="+region,
+		"NAME", l.config.Name, "REGION", region, "ACCOUNT", account, "PRIMARY", l.regions()[0])
+}
+
+// held is what the account holds.
+func (l *life) held() []string {
+	l.t.Helper()
+	list, err := l.control.Held(l.t.Context())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return list
+}
+
+// deploy deploys all, and checks that nothing was left behind.
+func (l *life) deploy() {
+	l.t.Helper()
+	l.clean(l.run("cdk deploy --all"))
+}
+
+// clean checks that a deployment left nothing behind that it could not delete.
+func (l *life) clean(output string) {
+	l.t.Helper()
+	if strings.Contains(output, "DELETE_FAILED") {
+		l.t.Errorf("something was left behind:\n%s", output)
+	}
+}
+
+// write writes an employee in the primary region, and an object into the bucket
+// of each region that serves.
+func (l *life) write(name string) {
+	l.t.Helper()
+	c := l.config
+	l.written = append(l.written, name)
+	commands := fmt.Sprintf("aws dynamodb put-item --table-name %s --item '%s'\n", c.Names().EmployeesTable(),
+		fmt.Sprintf(`{"pk": {"S": "%s"}, "sk": {"S": "item"}}`, name))
+	for _, region := range c.RegionNames() {
+		l.photos[region] = append(l.photos[region], object(region, name))
+		commands += fmt.Sprintf("aws s3api put-object --region %s --bucket %s --key %s\n", region, c.Names().PhotosBucket(region), object(region, name))
+	}
+	l.run(commands)
+	l.intact()
+}
+
+func object(region, name string) string { return "employees/" + region + "/" + name }
+
+// intact checks that every region that serves has every employee.
+func (l *life) intact() {
+	l.t.Helper()
+	c := l.config
+	for _, region := range c.RegionNames() {
+		out := l.run(fmt.Sprintf("aws dynamodb scan --region %s --table-name %s --query 'Items[].pk.S' --output text", region, c.Names().EmployeesTable()))
+		got := strings.Fields(out)
+		slices.Sort(got)
+		if diff := cmp.Diff(slices.Sorted(slices.Values(l.written)), got); diff != "" {
+			l.t.Errorf("employees in %s: %s", region, diff)
+		}
+	}
+}
+
+// change changes what instances need not be replaced for.
+func (l *life) change() {
+	l.t.Helper()
+	most := fmt.Sprint(l.config.Fleet.Max + 1)
+	l.set("fleet.max", most)
+	l.set("alarms", "ops@example.com")
+	l.deploy()
+	l.intact()
+	for _, region := range l.config.RegionNames() {
+		got := l.run("aws autoscaling describe-auto-scaling-groups --region " + region + " --query 'AutoScalingGroups[].MaxSize' --output text")
+		if want := most + "\n"; got != want {
+			l.t.Errorf("%s: the fleet's maximum is %s, want %s", region, got, want)
+		}
+	}
+}
+
+// joining is a region that may join, if one may.
+func (l *life) joining() string {
+	c := l.config
+	if c.Consistency == stacks.ConsistencyStrong {
+		return ""
+	}
+	for _, region := range []string{"ca-central-1", "us-east-2"} {
+		if !slices.Contains(l.regions(), region) {
+			return region
+		}
+	}
+	return ""
+}
+
+// setRegions writes the regions, each as its object, with changes to them.
+func (l *life) setRegions(change func([]any) []any) {
+	l.t.Helper()
+	regions, written := l.context[stacks.ContextKey+".regions"]
+	if !written {
+		regions = l.context[stacks.ContextKey].(map[string]any)["regions"]
+	}
+	var list []any
+	switch r := regions.(type) {
+	case string:
+		for _, name := range strings.Split(r, ",") {
+			list = append(list, name)
+		}
+	case []any:
+		list = slices.Clone(r)
+	}
+	l.set("regions", change(list))
+}
+
+// add adds a region as the operations page says.
+func (l *life) add(region string) {
+	l.t.Helper()
+	l.setRegions(func(regions []any) []any { return append(regions, region) })
+	l.kept = append(l.kept, region)
+	steps := procedure(l.t, "Add a region", l.names(region))
+	const deploy, role, job, noRole = 0, 1, 2, 3
+	bootstrap, rest, _ := strings.Cut(steps[deploy], "\n")
+	held := l.held()
+	l.run(bootstrap)
+	for _, resource := range l.held() {
+		if !slices.Contains(held, resource) {
+			l.before = append(l.before, resource)
+		}
+	}
+	l.clean(l.run(rest))
+	if !strings.Contains(steps[job], "s3control create-job") { // which the emulator lacks
+		l.t.Errorf("want the job of S3 Batch Replication, got %s", steps[job])
+	}
+	l.run(steps[role] + steps[noRole])
+	l.intact()
+}
+
+// remove removes a region as the operations page says.
+func (l *life) remove(region string) {
+	l.t.Helper()
+	retire := func(regions []any) []any {
+		return append(regions[:len(regions)-1], map[string]any{"name": region, "retired": true})
+	}
+	steps := procedure(l.t, "Remove a region", l.names(region))
+	const leave, unprotect, drop, destroy = 0, 1, 2, 3
+	if l.config.Protect {
+		l.refused("cdk destroy --exclusively "+l.config.Names().RegionStack(region), "TerminationProtection")
+	}
+	l.clean(l.run(steps[leave]))
+	l.setRegions(retire)
+	if l.config.Protect {
+		l.refused(steps[drop], "DeletionProtectionEnabled")
+		l.intact()
+	}
+	l.run(steps[unprotect])
+	l.clean(l.run(steps[drop]))
+	l.intact()
+	l.run(steps[destroy])
+	l.setRegions(func(regions []any) []any { return regions[:len(regions)-1] })
+	l.deploy()
+	l.intact()
+}
+
+// refused checks that commands fail, and why.
+func (l *life) refused(commands, why string) {
+	l.t.Helper()
+	out, err := l.tryShell(commands)
+	if err == nil || !strings.Contains(out, why) {
+		l.t.Errorf("%s: want it refused for %s, got %v\n%s", commands, why, err, out)
+	}
+}
+
+// leaveAccelerator goes on without one as the operations page says.
+func (l *life) leaveAccelerator() {
+	l.t.Helper()
+	steps := procedure(l.t, "Leave the accelerator", l.names(""))
+	const regions, rest = 0, 1
+	l.clean(l.run(steps[regions]))
+	l.set("entry", stacks.EntryNone)
+	l.clean(l.run(steps[rest]))
+	for _, resource := range l.held() {
+		if strings.Contains(resource, "GlobalAccelerator") {
+			l.t.Errorf("left behind: %s", resource)
+		}
+	}
+	l.intact()
+}
+
+// restore loses an employee and a photo and brings them back as the operations
+// page says.
+func (l *life) restore() {
+	l.t.Helper()
+	c, region := l.config, l.regions()[0]
+	steps := procedure(l.t, "Restore data", strings.NewReplacer("ID", region, "PRIMARY", region, "REGION", region, "NAME", c.Name, "ACCOUNT", account))
+	const restore, copyBack, undelete = 0, 1, 2
+	l.run(steps[restore])
+	photo := fmt.Sprintf("--region %s --bucket %s --key %s", region, c.Names().PhotosBucket(region), object(region, "before"))
+	l.run(fmt.Sprintf("aws dynamodb delete-item --table-name %s --key '%s'\n", c.Names().EmployeesTable(), `{"pk": {"S": "before"}, "sk": {"S": "item"}}`) +
+		"aws s3api delete-object " + photo)
+	l.refused("aws s3api head-object "+photo, "404")
+	l.run(steps[copyBack])
+	l.intact()
+	l.run(steps[undelete])
+	l.run("aws s3api head-object " + photo)
+}
+
+// destroy destroys all as the operations page says, and checks that nothing is
+// left, or with protection what is worth keeping.
+func (l *life) destroy() {
+	l.t.Helper()
+	c := l.config
+	steps := procedure(l.t, "Destroy everything", l.names(""))
+	const unprotect, unprotectEach, destroy = 0, 1, 2
+	want := []string{}
+	if c.Protect {
+		l.refused(steps[destroy], "TerminationProtection")
+		l.run(steps[unprotect])
+		for _, region := range c.RegionNames() {
+			l.run(procedure(l.t, "Destroy everything", l.names(region))[unprotectEach])
+			want = append(want, "dynamodb "+region+" tables/"+c.Names().EmployeesTable())
+		}
+		for _, region := range l.kept {
+			want = append(want,
+				"s3 aws buckets/"+c.Names().PhotosBucket(region),
+				"s3 aws buckets/"+c.Names().LogsBucket(region),
+				"logs "+region+" groups/"+c.Names().ServiceLog(),
+				"ssm "+region+" _parameters/"+c.Names().InstanceTypeParameter())
+		}
+	}
+	l.run(steps[destroy])
+	left := slices.DeleteFunc(l.held(), func(r string) bool { return slices.Contains(l.before, r) })
+	slices.Sort(want)
+	if diff := cmp.Diff(want, left); diff != "" {
+		l.t.Errorf("what is left: %s", diff)
+	}
+	if !c.Protect {
+		return
+	}
+	for region, keys := range l.photos {
+		for _, key := range keys {
+			l.run(fmt.Sprintf("aws s3api head-object --region %s --bucket %s --key %s", region, c.Names().PhotosBucket(region), key))
+		}
+	}
+	l.intact()
+}
