@@ -92,7 +92,7 @@ func TestNothingIsWrittenWhenARegionFails(t *testing.T) {
 }
 
 func TestImageIsOfTheLaddersArchitecture(t *testing.T) {
-	for ladder, want := range map[string]string{"m7g.medium": "arm64", "c7i.large": "x86_64"} {
+	for ladder, want := range map[string]string{"m7g.medium": "arm64", "m7i.large": "x86_64"} {
 		deployment, err := parse([]byte(`{"context": {"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["` + ladder + `"]}}}}`))
 		if err != nil {
 			t.Fatal(err)

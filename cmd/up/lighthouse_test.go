@@ -2,11 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -49,13 +45,13 @@ func lighthouses(t *testing.T, running cloud.Running, await func(address, region
 		})
 	}
 	t.Run("an operator drains an island, and ends it", func(t *testing.T) {
-		makeDrain(t, running, "REGION="+region)
+		makeOperator(t, running, "drain", "REGION="+region)
 		await(running.URL, "us-east-1")
 		if look := lookAt(t, running, region); look.status != http.StatusServiceUnavailable || !look.Drained || look.Failing != 0 {
 			t.Errorf("the lighthouse says %+v, want it drained and well", look)
 		}
 		await(running.Regions[region], region) // users who are there are still answered
-		makeDrain(t, running, "REGION="+region, "OFF=1")
+		makeOperator(t, running, "drain", "REGION="+region, "OFF=1")
 		await(running.URL, region)
 		unharmed(t)
 	})
@@ -80,33 +76,8 @@ func lookAt(t *testing.T, running cloud.Running, region string) look {
 	return l
 }
 
-// awsCLI stands in for the AWS CLI, which nothing else here needs.
+// awsCLI is the AWS CLI, which takes an empty profile for a name.
 const awsCLI = `#!/bin/sh
-unset AWS_PROFILE # the tool itself takes an empty one for none
-exec "$PYTHON" - "$@" <<'END'
-import argparse, boto3
-p = argparse.ArgumentParser()
-p.add_argument("words", nargs=2)
-for option in "region", "name", "type", "value":
-    p.add_argument("--" + option, required=True)
-p.add_argument("--overwrite", action="store_true")
-o = p.parse_args()
-assert o.words == ["ssm", "put-parameter"], o.words
-boto3.client("ssm", o.region).put_parameter(Name=o.name, Type=o.type, Value=o.value, Overwrite=o.overwrite)
-END
+unset AWS_PROFILE
+exec "${PYTHON:-python3}" -m awscli "$@"
 `
-
-// makeDrain runs the operator's command against the emulator.
-func makeDrain(t *testing.T, running cloud.Running, arguments ...string) {
-	t.Helper()
-	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte(awsCLI), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("make", append([]string{"drain"}, arguments...)...)
-	cmd.Dir = "../.."
-	cmd.Env = append(append(os.Environ(), emulator.Environment(running.Emulator)...), fmt.Sprintf("PATH=%s:%s", bin, os.Getenv("PATH")))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make drain: %v\n%s", err, out)
-	}
-}

@@ -34,9 +34,13 @@ func run(ctx context.Context, args []string, stdout io.Writer, ready func(cloud.
 	flags.StringVar(&o.Dir, "dir", "", "`directory` for logs and templates (default .archipelago in the checkout)")
 	flags.IntVar(&o.Port, "port", 8080, "`port` of the entry on loopback; 0 is any free one")
 	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long a photo takes to another region")
-	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as often as the templates say health checks run")
+	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as fast as on AWS health checks, schedules and the minutes of metrics go")
 	flags.Func("c", "`setting` of the configuration, such as archipelago.fleet.min=3; may be repeated", func(s string) error {
 		o.Context = append(o.Context, s)
+		return nil
+	})
+	flags.Func("tag", "`KEY=VALUE` that every stack is tagged with; may be repeated", func(s string) error {
+		o.Tags = append(o.Tags, s)
 		return nil
 	})
 	diff := flags.Bool("diff", false, "show what a deployment into the running local cloud would change, and end")

@@ -218,18 +218,19 @@ func arguments(dir string, more ...string) []string {
 	return append([]string{
 		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s", "-pace", "10",
 		"-c", "archipelago.regions=eu-west-1,us-east-1",
+		"-c", "archipelago.protect=false", // a protected region leaves by a procedure: TestLives
 	}, more...)
 }
 
 // up runs the program until the test ends, and checks that it then leaves
 // nothing behind.
-func up(t *testing.T, dir string) cloud.Running {
+func up(t *testing.T, dir string, more ...string) cloud.Running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan cloud.Running, 1)
 	ended := make(chan error, 1)
 	var output lockedBuffer
-	go func() { ended <- run(ctx, arguments(dir), &output, func(r cloud.Running) { ready <- r }) }()
+	go func() { ended <- run(ctx, arguments(dir, more...), &output, func(r cloud.Running) { ready <- r }) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

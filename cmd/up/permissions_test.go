@@ -51,6 +51,10 @@ func permissions(t *testing.T, running cloud.Running, session string) {
 				w.walk(t, r, func() error { return w.serve(t, region, r) })
 			case strings.Contains(r.name, "-LighthouseRole"):
 				w.walk(t, r, func() error { return w.shine(t, region, r) })
+			case strings.Contains(r.name, "-ScalerRole"):
+				w.observe(t, region, r)
+			case strings.Contains(r.name, "-ScalerScheduleRole"):
+				t.Log("the local cloud's schedule is nobody's: it needs no permission")
 			case strings.Contains(r.name, "-ReplicationRole"):
 				w.replicate(t, r)
 			default:
@@ -487,7 +491,9 @@ func (u *user) see(photo string) error {
 func (w *walk) shine(t *testing.T, region string, r role) error {
 	t.Helper()
 	functions := deployed(t, w.running).Functions
-	function := functions[slices.IndexFunc(functions, func(f emulator.Function) bool { return f.Region == region })]
+	function := functions[slices.IndexFunc(functions, func(f emulator.Function) bool {
+		return f.Region == region && strings.HasSuffix(f.Name, "-lighthouse")
+	})]
 	var output lockedBuffer
 	f, err := lambda.Start(function, w.running.Emulator, t.TempDir(), &output)
 	if err != nil {
@@ -646,4 +652,45 @@ func missing(has func(region, key string) bool, region, key string) error {
 		return nil
 	}
 	return fmt.Errorf("%s lacks %s", region, key)
+}
+
+// observed is what the scaler needs at each run. A step needs the rest, and
+// TestFleetChangesItsInstanceType takes some; that its program makes just these
+// calls is read out of its sources by TestProgramsMayMakeTheirCalls.
+var observed = []string{
+	"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes", "cloudformation:DescribeStacks",
+	"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "ec2:DescribeInstanceTypeOfferings", "ssm:GetParameters",
+}
+
+// observe takes away what the scaler needs to look at its fleet.
+func (w *walk) observe(t *testing.T, region string, r role) {
+	t.Helper()
+	functions := deployed(t, w.running).Functions
+	function := functions[slices.IndexFunc(functions, func(f emulator.Function) bool {
+		return f.Region == region && strings.HasSuffix(f.Name, "-scaler")
+	})]
+	look := func() error {
+		var output lockedBuffer
+		f, err := lambda.Start(function, w.running.Emulator, t.TempDir(), &output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Stop()
+		_, err = f.Invoke(t.Context(), []byte("{}"))
+		return err
+	}
+	await(t, look)
+	for _, p := range r.permissions() {
+		if !slices.Contains(observed, p.action) {
+			continue
+		}
+		w.lacking(t, r, p, func() {
+			if err := look(); err == nil {
+				t.Errorf("nothing needs %s", p)
+			} else {
+				t.Logf("without %s: %v", p, err)
+			}
+		})
+	}
+	await(t, look)
 }

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/local/cloud"
+	"github.com/archipelago-cdk/archipelago/local/emulator"
+)
+
+// scaled is a cloud of one region in which an hour is a minute, and whose fleet is
+// full from the start and hot under little load.
+var scaled = []string{
+	"-pace", "60", "-c", "archipelago.regions=eu-west-1",
+	"-c", "archipelago.fleet.max=2", "-c", "archipelago.fleet.cpuTarget=10",
+	"-c", "archipelago.fleet.ladder=m7g.medium,m7g.large,m7g.xlarge",
+	"-c", "archipelago.allowCleartext=true",
+}
+
+// TestFleetChangesItsInstanceType: under load the fleet climbs its ladder by
+// itself, a step that fails is rolled back, nobody notices, and what follows keeps
+// what it has.
+func TestFleetChangesItsInstanceType(t *testing.T) {
+	dir := t.TempDir()
+	running := up(t, dir, scaled...)
+	control := emulator.Control{URL: running.Emulator}
+	fleet := &scaledFleet{t, running, dir}
+	break_ := func(types ...string) {
+		t.Helper()
+		if err := control.Break(t.Context(), types...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	break_("m7g.large")
+	load := startLoad(t, running)
+
+	fleet.await("a step to a broken type is rolled back", func(s fleetState) error {
+		return s.is("m7g.medium", `"failed":{"To":"m7g.large"`)
+	})
+	load.unharmed("while a step failed")
+	fleet.stays(10*time.Second, func(s fleetState) error { return s.is("m7g.medium", `"failed":{"To":"m7g.large"`) })
+
+	break_()
+	fleet.call("DeleteParameter", map[string]any{"Name": "/archipelago/fleet/scaling"}) // forgets the failure
+	fleet.await("the first step", func(s fleetState) error { return s.is("m7g.large", "{}") })
+	load.unharmed("during the first step")
+	fleet.await("the second step", func(s fleetState) error { return s.is("m7g.xlarge", "{}") })
+	load.stop()
+	load.unharmed("during the second step")
+	load.nothingLost()
+
+	makeOperator(t, running, "freeze", "REGION=eu-west-1")
+	before, template := fleet.state(), fleet.template()
+	for name, change := range map[string][]string{
+		"an unrelated change": {"-c", "archipelago.waf.rateLimit=9000"},
+		"another start":       {"-c", "archipelago.fleet.startAt=m7g.large"},
+		"a tag":               {"-tag", "cost-center=42"},
+	} {
+		var output bytes.Buffer
+		if err := run(t.Context(), arguments(dir, append(slices.Clone(scaled), change...)...), &output, nil); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, &output)
+		}
+		if after := fleet.state(); fmt.Sprint(after) != fmt.Sprint(before) {
+			t.Errorf("%s: the fleet was %v and is %v", name, before, after)
+		}
+		if after := fleet.template(); after != template {
+			t.Errorf("%s: the template said %s and says %s", name, template, after)
+		}
+	}
+}
+
+// scaledFleet is the fleet of eu-west-1 as AWS's calls show it.
+type scaledFleet struct {
+	*testing.T
+	running cloud.Running
+	dir     string
+}
+
+type fleetState struct {
+	Parameter, Override string
+	Remembered          string
+	Desired             int
+	Instances           []string // id and type
+}
+
+// is tells whether all of the fleet is of a type, and the scaler remembers what
+// begins with a text.
+func (s fleetState) is(instanceType, remembered string) error {
+	for _, i := range s.Instances {
+		if !strings.HasSuffix(i, " "+instanceType) {
+			return fmt.Errorf("the fleet is %+v, want all of it to be %s", s, instanceType)
+		}
+	}
+	if s.Parameter != instanceType || s.Override != instanceType || len(s.Instances) != s.Desired || !strings.Contains(s.Remembered, remembered) {
+		return fmt.Errorf("the fleet is %+v, want %s, and %s remembered", s, instanceType, remembered)
+	}
+	return nil
+}
+
+// call makes a call of SSM.
+func (f *scaledFleet) call(action string, parameters map[string]any) []byte {
+	f.Helper()
+	body, err := json.Marshal(parameters)
+	if err != nil {
+		f.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(f.Context(), http.MethodPost, f.running.Emulator, bytes.NewReader(body))
+	if err != nil {
+		f.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", "AmazonSSM."+action)
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ssm/aws4_request, SignedHeaders=host, Signature=none")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		f.Fatalf("%s: %s, %v: %s", action, res.Status, err, answer)
+	}
+	return answer
+}
+
+func (f *scaledFleet) state() fleetState {
+	f.Helper()
+	var parameters struct {
+		Parameters []struct{ Name, Value string }
+	}
+	names := map[string]any{"Names": []string{"/archipelago/fleet/instance-type", "/archipelago/fleet/scaling"}}
+	if err := json.Unmarshal(f.call("GetParameters", names), &parameters); err != nil {
+		f.Fatal(err)
+	}
+	var s fleetState
+	for _, p := range parameters.Parameters {
+		if strings.HasSuffix(p.Name, "/scaling") {
+			s.Remembered = p.Value
+		} else {
+			s.Parameter = p.Value
+		}
+	}
+	var groups struct {
+		Groups []struct {
+			Desired   int      `xml:"DesiredCapacity"`
+			Overrides []string `xml:"MixedInstancesPolicy>LaunchTemplate>Overrides>member>InstanceType"`
+			Instances []struct {
+				ID   string `xml:"InstanceId"`
+				Type string `xml:"InstanceType"`
+			} `xml:"Instances>member"`
+		} `xml:"DescribeAutoScalingGroupsResult>AutoScalingGroups>member"`
+	}
+	answer := aws(f.T, f.running, "autoscaling", "eu-west-1", url.Values{"Action": {"DescribeAutoScalingGroups"}, "Version": {"2011-01-01"}})
+	if err := xml.Unmarshal(answer, &groups); err != nil || len(groups.Groups) != 1 {
+		f.Fatalf("%v: %s", err, answer)
+	}
+	g := groups.Groups[0]
+	s.Desired, s.Override = g.Desired, g.Overrides[0]
+	for _, i := range g.Instances {
+		s.Instances = append(s.Instances, i.ID+" "+i.Type)
+	}
+	slices.Sort(s.Instances)
+	return s
+}
+
+// template is what the deployed template says of the group.
+func (f *scaledFleet) template() string {
+	f.Helper()
+	answer := aws(f.T, f.running, "cloudformation", "eu-west-1", url.Values{
+		"Action": {"GetTemplate"}, "Version": {"2010-05-15"}, "StackName": {"archipelago-region-eu-west-1"},
+	})
+	var body struct {
+		Body string `xml:"GetTemplateResult>TemplateBody"`
+	}
+	if err := xml.Unmarshal(answer, &body); err != nil {
+		f.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(body.Body), &template); err != nil {
+		f.Fatalf("%v: %.200s", err, body.Body)
+	}
+	for _, r := range template.Resources {
+		if r.Type == "AWS::AutoScaling::AutoScalingGroup" {
+			return string(r.Properties)
+		}
+	}
+	f.Fatal("the template has no group")
+	return ""
+}
+
+// await waits for a state; a step takes its time on a slow machine.
+func (f *scaledFleet) await(what string, check func(fleetState) error) {
+	f.Helper()
+	var err error
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if err = check(f.state()); err == nil {
+			f.Logf("%s: %+v", what, f.state())
+			return
+		}
+	}
+	f.Fatalf("%s: %v\nThe scaler says:\n%s", what, err, f.says())
+}
+
+// says are the last lines that the scaler printed.
+func (f *scaledFleet) says() string {
+	log, err := os.ReadFile(filepath.Join(f.dir, "up.log"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, `"says":`) || strings.Contains(line, `"level":"ERROR","error"`) || strings.Contains(line, "scaler") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-12):], "")
+}
+
+// stays checks that a state lasts, for two runs of the scaler and more.
+func (f *scaledFleet) stays(d time.Duration, check func(fleetState) error) {
+	f.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if err := check(f.state()); err != nil {
+			f.Fatal(err)
+		}
+	}
+}
+
+// load is constant: people who read, and one who adds employees.
+type load struct {
+	t       *testing.T
+	running cloud.Running
+	end     chan struct{}
+	workers sync.WaitGroup
+	read    atomic.Int64
+
+	mu     sync.Mutex
+	failed []string
+	added  []string // paths of the employees that were acknowledged
+}
+
+const readers = 6
+
+func startLoad(t *testing.T, running cloud.Running) *load {
+	t.Helper()
+	l := &load{t: t, running: running, end: make(chan struct{})}
+	session := signIn(t, running.URL, running)
+	for range readers {
+		l.workers.Go(func() { l.repeat(l.readPage) })
+	}
+	l.workers.Go(func() { l.repeat(func() { l.add(session) }) })
+	t.Cleanup(l.stop)
+	return l
+}
+
+func (l *load) repeat(do func()) {
+	for {
+		select {
+		case <-l.end:
+			return
+		default:
+			do()
+		}
+	}
+}
+
+func (l *load) stop() {
+	l.mu.Lock()
+	select {
+	case <-l.end:
+	default:
+		close(l.end)
+	}
+	l.mu.Unlock()
+	l.workers.Wait()
+}
+
+func (l *load) fail(format string, arguments ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = append(l.failed, fmt.Sprintf(format, arguments...))
+}
+
+func (l *load) readPage() {
+	res, err := http.Get(l.running.URL + "/?q=" + fmt.Sprint(l.read.Add(1)%1000))
+	if err != nil {
+		l.fail("%v", err)
+		return
+	}
+	defer res.Body.Close()
+	if page, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK {
+		l.fail("%s, %v: %.300s", res.Status, err, page)
+	}
+}
+
+func (l *load) add(session string) {
+	body := `{"fullName": "Grace Hopper", "location": "Arlington", "jobTitle": "Rear admiral"}`
+	req, err := http.NewRequest(http.MethodPost, l.running.URL+"/api/employees", strings.NewReader(body))
+	if err != nil {
+		l.fail("%v", err)
+		return
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Cookie", session)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		l.fail("adding: %v", err)
+		return
+	}
+	defer res.Body.Close()
+	answer, _ := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusCreated {
+		l.fail("adding: %s: %s", res.Status, answer)
+		return
+	}
+	l.mu.Lock()
+	l.added = append(l.added, res.Header.Get("Location"))
+	l.mu.Unlock()
+	time.Sleep(200 * time.Millisecond)
+}
+
+// unharmed checks that no request has failed so far.
+func (l *load) unharmed(when string) {
+	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.failed) > 0 {
+		l.t.Errorf("%s %d requests failed, such as %q", when, len(l.failed), l.failed[:min(3, len(l.failed))])
+		l.failed = nil
+	}
+}
+
+// nothingLost checks that every employee whose addition was acknowledged is there.
+func (l *load) nothingLost() {
+	l.t.Helper()
+	if len(l.added) == 0 {
+		l.t.Error("nobody was added")
+	}
+	for _, path := range l.added {
+		if e := employee(l.t, l.running.URL, path); e.FullName != "Grace Hopper" {
+			l.t.Errorf("%s is lost", path)
+		}
+	}
+	l.t.Logf("%d pages read, %d employees added", l.read.Load(), len(l.added))
+}
+
+// makeOperator runs an operator's command against the emulator.
+func makeOperator(t *testing.T, running cloud.Running, arguments ...string) {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte(awsCLI), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make", arguments...)
+	cmd.Dir = "../.."
+	cmd.Env = append(append(os.Environ(), emulator.Environment(running.Emulator)...), fmt.Sprintf("PATH=%s:%s", bin, os.Getenv("PATH")))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+}
