@@ -25,13 +25,18 @@ import (
 	"github.com/archipelago-cdk/archipelago/local/machine"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
 	"github.com/archipelago-cdk/archipelago/service/s3"
+	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/archipelago-cdk/archipelago/service/sweep"
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	objects "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -52,7 +57,7 @@ func permissions(t *testing.T, running cloud.Running, session string) {
 			case strings.Contains(r.name, "-LighthouseRole"):
 				w.walk(t, r, func() error { return w.shine(t, region, r) })
 			case strings.Contains(r.name, "-ScalerRole"):
-				w.observe(t, region, r)
+				w.scale(t, region, r)
 			case strings.Contains(r.name, "-ScalerScheduleRole"):
 				t.Log("the local cloud's schedule is nobody's: it needs no permission")
 			case strings.Contains(r.name, "-ReplicationRole"):
@@ -517,11 +522,17 @@ func (w *walk) shine(t *testing.T, region string, r role) error {
 			return fmt.Errorf("%s: %s", part, said)
 		}
 	}
+	return w.logs(t, region, r, output.String()+".")
+}
+
+// logs writes a message into the log group of the role's function, as Lambda does.
+func (w *walk) logs(t *testing.T, region string, r role, message string) error {
+	t.Helper()
 	stream := map[string]any{"logGroupName": logGroupOf(r), "logStreamName": rand.Text()}
 	if err := w.log(t, region, r, "CreateLogStream", stream); err != nil {
 		return err
 	}
-	stream["logEvents"] = []any{map[string]any{"timestamp": time.Now().UnixMilli(), "message": output.String() + "."}}
+	stream["logEvents"] = []any{map[string]any{"timestamp": time.Now().UnixMilli(), "message": message}}
 	return w.log(t, region, r, "PutLogEvents", stream)
 }
 
@@ -654,16 +665,17 @@ func missing(has func(region, key string) bool, region, key string) error {
 	return fmt.Errorf("%s lacks %s", region, key)
 }
 
-// observed is what the scaler needs at each run. A step needs the rest, and
-// TestFleetChangesItsInstanceType takes some; that its program makes just these
-// calls is read out of its sources by TestProgramsMayMakeTheirCalls.
+// unproved is what the emulator does not check.
+var unproved = []string{"arc-zonal-shift:GetManagedResource"}
+
+// observed is what the scaler needs at each run; a step needs the rest.
 var observed = []string{
 	"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes", "cloudformation:DescribeStacks",
 	"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "ec2:DescribeInstanceTypeOfferings", "ssm:GetParameters",
 }
 
-// observe takes away what the scaler needs to look at its fleet.
-func (w *walk) observe(t *testing.T, region string, r role) {
+// scale takes away what the scaler needs to look at its fleet, and to change it.
+func (w *walk) scale(t *testing.T, region string, r role) {
 	t.Helper()
 	functions := deployed(t, w.running).Functions
 	function := functions[slices.IndexFunc(functions, func(f emulator.Function) bool {
@@ -679,13 +691,19 @@ func (w *walk) observe(t *testing.T, region string, r role) {
 		_, err = f.Invoke(t.Context(), []byte("{}"))
 		return err
 	}
+	step := func() error { return w.step(t, region, r, function) }
 	await(t, look)
+	await(t, step)
 	for _, p := range r.permissions() {
-		if !slices.Contains(observed, p.action) {
+		use := step
+		switch {
+		case slices.Contains(unproved, p.action):
 			continue
+		case slices.Contains(observed, p.action):
+			use = look
 		}
 		w.lacking(t, r, p, func() {
-			if err := look(); err == nil {
+			if err := use(); err == nil {
 				t.Errorf("nothing needs %s", p)
 			} else {
 				t.Logf("without %s: %v", p, err)
@@ -693,4 +711,45 @@ func (w *walk) observe(t *testing.T, region string, r role) {
 		})
 	}
 	await(t, look)
+	await(t, step)
+}
+
+// step makes the calls of a step, one to what the fleet has already, and logs as
+// Lambda does for the function.
+func (w *walk) step(t *testing.T, region string, r role, function emulator.Function) error {
+	t.Helper()
+	group := groupOf(t, w.running, region)
+	administrator := autoscaling.NewFromConfig(w.administrator(region))
+	described, err := administrator.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() error {
+		out, err := administrator.DescribeInstanceRefreshes(t.Context(), &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &group})
+		for _, refresh := range out.InstanceRefreshes {
+			if refresh.EndTime == nil {
+				return errors.New("instances are being replaced")
+			}
+		}
+		return err
+	})
+	if _, err := autoscaling.NewFromConfig(w.as(region, r)).StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
+		AutoScalingGroupName: &group,
+		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: described.AutoScalingGroups[0].MixedInstancesPolicy},
+		Preferences:          &types.RefreshPreferences{SkipMatching: sdk.Bool(true)},
+	}); err != nil {
+		return err
+	}
+	parameters := ssm.NewFromConfig(w.as(region, r))
+	for name, value := range map[string]*string{
+		function.Environment[setting.InstanceTypeParameter]: described.AutoScalingGroups[0].MixedInstancesPolicy.LaunchTemplate.Overrides[0].InstanceType,
+		function.Environment[setting.ScalingParameter]:      sdk.String("{}"),
+	} {
+		if _, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: &name, Value: value, Type: ssmtypes.ParameterTypeString, Overwrite: sdk.Bool(true),
+		}); err != nil {
+			return err
+		}
+	}
+	return w.logs(t, region, r, "a step")
 }

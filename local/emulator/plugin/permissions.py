@@ -265,6 +265,25 @@ def autoscaling(call, action):
     groups = autoscaling_backends[call.current_account][call.region].autoscaling_groups
     group = groups.get(call._get_param("AutoScalingGroupName"))
     yield action, group and group.arn
+    if action == "autoscaling:StartInstanceRefresh" and group:
+        yield from launching(call, group)
+
+
+def launching(call, group):
+    """Who starts a refresh needs what launching its instances takes. Source: EC2 Auto
+    Scaling User Guide, "Control Amazon EC2 launch template usage"."""
+    template = group.ec2_launch_template
+    data = template.get_version(group.launch_template_version).data
+    resources = ["instance/*", "volume/*", "network-interface/*", f"launch-template/{template.id}"]
+    resources += [f"security-group/{g}" for g in data.get("SecurityGroupIds", [])]
+    resources += [f"subnet/{s}" for s in group.vpc_zone_identifier.split(",")]
+    for resource in resources:
+        yield "ec2:RunInstances", arn(call, "ec2", resource)
+    yield "ec2:RunInstances", f"arn:aws:ec2:{call.region}::image/{data['ImageId']}"
+    for resource in "instance/*", "volume/*":
+        yield "ec2:CreateTags", arn(call, "ec2", resource)
+    profile = iam_backends[call.current_account]["aws"].get_instance_profile_by_arn(data["IamInstanceProfile"]["Arn"])
+    yield passing(profile.roles[0].arn, "ec2.amazonaws.com")
 
 
 def ec2(call, action):
