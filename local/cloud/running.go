@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -73,7 +74,7 @@ func report(ctx context.Context, out io.Writer, r running, playing emulator.Play
 		}
 		for _, f := range deployed.Functions {
 			if f.Region == region {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Region, playing.Regions[region], f.Name, "function", "", playing.Health[f.ARN])
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Region, playing.Regions[region], f.Name, "function", "", cmp.Or(playing.Health[f.ARN], "scheduled"))
 			}
 		}
 	}
