@@ -61,8 +61,8 @@ type Config struct {
 	// Account is the AWS account's id. Default: the account of the CDK CLI's
 	// credentials.
 	Account string `json:"account"`
-	// Regions are the islands; the first is the primary. Required.
-	Regions []Region `json:"regions" jsonschema:"required,minItems=1"`
+	// Regions are the islands, at most 15; the first is the primary. Required.
+	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15"`
 	// Domain is the name that users know the deployment by. Default: none, it is
 	// reached by AWS's names and without TLS.
 	Domain Domain `json:"domain"`
@@ -338,10 +338,18 @@ func (c Config) Validate() error {
 		c.Domain.validate(), c.Fleet.validate(), c.WAF.validate())...)
 }
 
+// maxRegions keeps the inline policies of the global stack's custom resources, some
+// 600 characters for each region with the longest name, below the 10,240 of a role.
+// Source: IAM User Guide, "IAM and AWS STS quotas".
+const maxRegions = 15
+
 func (c Config) validateRegions() error {
 	p := problems{path: ContextKey}
 	if len(c.Regions) == 0 {
 		p.add("regions", `at least one region, such as ["eu-west-1", "us-east-1"]`, c.Regions)
+	}
+	if len(c.Regions) > maxRegions {
+		p.add("regions", fmt.Sprintf("at most %d regions, since the role that publishes to all of them may have a policy of 10,240 characters", maxRegions), len(c.Regions))
 	}
 	for i, r := range c.Regions {
 		path := fmt.Sprintf("regions[%d]", i)
