@@ -131,15 +131,11 @@ func testListAccounts(t *testing.T, s directory.Accounts) {
 // eventuallyAccounts waits until the list is want.
 func eventuallyAccounts(t *testing.T, s directory.Accounts, want []directory.Account) {
 	t.Helper()
-	diff := ""
-	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	eventuallyEqual(t, "accounts", want, func() []directory.Account {
 		got, err := s.Accounts(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff = cmp.Diff(want, got, cmpopts.EquateEmpty()); diff == "" {
-			return
-		}
-	}
-	t.Errorf("the list differs (-want +got):\n%s", diff)
+		return got
+	}, cmpopts.EquateEmpty())
 }

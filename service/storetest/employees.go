@@ -308,29 +308,34 @@ func walk(t TB, s directory.Employees, q directory.Query, limit int) []directory
 // eventually waits until want are listed for q.
 func eventually(t *testing.T, s directory.Employees, q directory.Query, want ...directory.Employee) {
 	t.Helper()
+	eventuallyEqual(t, fmt.Sprintf("employees of %+v", q), want, func() []directory.Employee {
+		return walk(t, s, q, directory.MaxLimit)
+	}, changes)
+}
+
+// eventuallyEqual waits until what look returns is want: an index follows a change
+// after a while.
+func eventuallyEqual[T any](t *testing.T, what string, want []T, look func() []T, options ...cmp.Option) {
+	t.Helper()
 	diff := ""
 	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if diff = cmp.Diff(want, walk(t, s, q, directory.MaxLimit), changes); diff == "" {
+		if diff = cmp.Diff(want, look(), options...); diff == "" {
 			return
 		}
 	}
-	t.Errorf("the list of %+v differs (-want +got):\n%s", q, diff)
+	t.Errorf("the %s differ (-want +got):\n%s", what, diff)
 }
 
 // eventuallyLocations waits until want are the locations.
 func eventuallyLocations(t *testing.T, s directory.Employees, want ...string) {
 	t.Helper()
-	var got []string
-	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var err error
-		if got, err = s.Locations(t.Context(), directory.MaxLimit); err != nil {
+	eventuallyEqual(t, "locations", want, func() []string {
+		got, err := s.Locations(t.Context(), directory.MaxLimit)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if slices.Equal(got, want) {
-			return
-		}
-	}
-	t.Errorf("got the locations %q, want %q", got, want)
+		return got
+	}, cmpopts.EquateEmpty())
 }
 
 func names(employees []directory.Employee) []string {
@@ -412,22 +417,11 @@ func testFolding(t *testing.T, s directory.Employees) {
 		{"", all}, {"aegir", all[:1]}, {"IPEK", all[1:2]}, {"itir", all[2:3]}, {"jose", all[3:5]}, {"JOSÉ b", all[4:5]},
 		{"lukasz", all[5:6]}, {"n", all[6:7]}, {"ñ", all[6:7]}, {"oy", all[7:8]}, {"straß", all[8:10]}, {"thora", all[10:]},
 	} {
-		eventuallyNames(t, find(directory.Query{Prefix: test.text}), test.want)
+		eventuallyEqual(t, "names", test.want, find(directory.Query{Prefix: test.text}), cmpopts.EquateEmpty())
 	}
-	eventuallyNames(t, find(directory.Query{Location: "jose"}), []string{"José"})
-	eventuallyNames(t, find(directory.Query{Location: "STRASSE"}), []string{"straße"})
+	eventuallyEqual(t, "names", []string{"José"}, find(directory.Query{Location: "jose"}), cmpopts.EquateEmpty())
+	eventuallyEqual(t, "names", []string{"straße"}, find(directory.Query{Location: "STRASSE"}), cmpopts.EquateEmpty())
 	eventuallyLocations(t, s, all...)
-}
-
-func eventuallyNames(t *testing.T, list func() []string, want []string) {
-	t.Helper()
-	var got []string
-	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if got = list(); slices.Equal(got, want) {
-			return
-		}
-	}
-	t.Errorf("got %q, want %q", got, want)
 }
 
 func testEqualNames(t *testing.T, s directory.Employees) {

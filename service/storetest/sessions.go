@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
@@ -196,15 +195,11 @@ func testHeartbeats(t *testing.T, s directory.Sessions, clock *Clock) {
 // eventuallyHeartbeats waits until the list is want.
 func eventuallyHeartbeats(t *testing.T, s directory.Sessions, want []directory.Heartbeat) {
 	t.Helper()
-	diff := ""
-	for deadline := time.Now().Add(listedWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	eventuallyEqual(t, "heartbeats", want, func() []directory.Heartbeat {
 		got, err := s.Heartbeats(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff = cmp.Diff(want, got, cmpopts.EquateEmpty()); diff == "" {
-			return
-		}
-	}
-	t.Errorf("the list differs (-want +got):\n%s", diff)
+		return got
+	}, cmpopts.EquateEmpty())
 }
