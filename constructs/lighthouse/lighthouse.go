@@ -4,6 +4,9 @@
 package lighthouse
 
 import (
+	"strconv"
+
+	"github.com/archipelago-cdk/archipelago/constructs/function"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/service/setting"
@@ -70,7 +73,23 @@ const concurrency = 5
 // targets".
 func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 	this := constructs.NewConstruct(scope, &id)
-	function := newFunction(this, props)
+	function := function.New(this, function.Props{
+		Name:        props.Name,
+		Noun:        "lighthouse",
+		Description: "Tells the load balancer whether the island can do its work",
+		Code:        props.Code,
+		Timeout:     timeout,
+		Retention:   awslogs.RetentionDays_ONE_MONTH,
+		Environment: map[string]*string{
+			setting.Deployment:     &props.Deployment,
+			setting.EmployeesTable: &props.Table,
+			setting.PhotosBucket:   &props.Bucket,
+			setting.DrainParameter: &props.DrainParameter,
+			setting.Drained:        jsii.String(strconv.FormatBool(props.Drained)),
+		},
+		Concurrency: concurrency,
+	})
+	grant(this, props, function.Role)
 	targets := elb.NewApplicationTargetGroup(props.LoadBalancer.ALB, &id, &elb.ApplicationTargetGroupProps{
 		TargetType: elb.TargetType_LAMBDA,
 		HealthCheck: &elb.HealthCheck{
@@ -105,46 +124,7 @@ func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 		},
 		Action: elb.ListenerAction_Forward(&[]elb.IApplicationTargetGroup{targets}, nil),
 	})
-	return &Lighthouse{Function: function, Targets: targets}
-}
-
-// newFunction is in no VPC: it reaches AWS at its public endpoints, and does so
-// while the network is at fault.
-func newFunction(scope constructs.Construct, props Props) awslambda.Function {
-	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
-		Retention:     awslogs.RetentionDays_ONE_MONTH,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description: jsii.String("What the lighthouse may do"),
-	})
-	logs.GrantWrite(role)
-	grant(scope, props, role)
-	drained := "false"
-	if props.Drained {
-		drained = "true"
-	}
-	return awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName: &props.Name,
-		Description:  jsii.String("Tells the load balancer whether the island can do its work"),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(&props.Code, nil),
-		MemorySize:   jsii.Number(256),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout)),
-		Role:         role,
-		LogGroup:     logs,
-		Environment: &map[string]*string{
-			setting.Deployment:     &props.Deployment,
-			setting.EmployeesTable: &props.Table,
-			setting.PhotosBucket:   &props.Bucket,
-			setting.DrainParameter: &props.DrainParameter,
-			setting.Drained:        &drained,
-		},
-		ReservedConcurrentExecutions: jsii.Number(concurrency),
-	})
+	return &Lighthouse{Function: function.Function, Targets: targets}
 }
 
 // grant lets the function touch its own item, its own object and its switch.

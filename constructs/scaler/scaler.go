@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/function"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/constructs/observability"
@@ -65,40 +66,29 @@ const Every = 5
 // refuses them.
 const timeout = 60
 
-// New creates a Scaler. It is in no VPC: it reaches AWS at its public endpoints.
+// New creates a Scaler.
 func New(scope constructs.Construct, id string, props Props) {
 	this := constructs.NewConstruct(scope, &id)
-	logs := awslogs.NewLogGroup(this, jsii.String("Logs"), &awslogs.LogGroupProps{
-		Retention:     awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	function := function.New(this, function.Props{
+		Name:        props.Name,
+		Noun:        "scaler",
+		Description: "Gives the fleet the instance type that its load asks for",
+		Code:        props.Code,
+		Timeout:     timeout,
+		Retention:   awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
+		Environment: environment(this, props),
 	})
-	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description: jsii.String("What the scaler may do"),
-	})
-	logs.GrantWrite(role)
-	grant(this, props, role)
-	function := awslambda.NewFunction(this, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName: &props.Name,
-		Description:  jsii.String("Gives the fleet the instance type that its load asks for"),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(&props.Code, nil),
-		MemorySize:   jsii.Number(256),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout)),
-		Role:         role,
-		LogGroup:     logs,
-		Environment:  environment(this, props),
-		// A run that failed is tried twice more, a minute and two later; what is
-		// older than the next one is of no use, so nothing keeps it.
+	grant(this, props, function.Role)
+	// A run that failed is tried twice more, a minute and two later; what is older
+	// than the next one is of no use, so nothing keeps it.
+	function.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		RetryAttempts: jsii.Number(2),
 		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(Every)),
 	})
-	schedule(this, function)
+	schedule(this, function.Function)
 }
 
-func environment(scope constructs.Construct, props Props) *map[string]*string {
+func environment(scope constructs.Construct, props Props) map[string]*string {
 	values := map[string]*string{
 		setting.Deployment:            &props.Deployment,
 		setting.ScalerMode:            &props.Mode,
@@ -122,7 +112,7 @@ func environment(scope constructs.Construct, props Props) *map[string]*string {
 	if props.Notifications != nil {
 		values[setting.Topic] = props.Notifications.Topic.TopicArn()
 	}
-	return &values
+	return values
 }
 
 // schedule runs the function. A run is told when it was due: one that is tried
