@@ -116,9 +116,9 @@ dist:
 	@for function in lighthouse scaler; do \
 		for arch in arm64/aarch64 amd64/x86_64; do \
 			CGO_ENABLED=0 GOOS=linux GOARCH=$${arch%/*} GOFLAGS= go build -trimpath -buildvcs=false \
-				-ldflags='-s -w' -tags lambda.norpc -o $(DIST)/$$function/$$function.$${arch#*/} ./cmd/$$function || exit 1; \
+				-ldflags='-s -w' -tags lambda.norpc -o $(DIST)/$$function/function.$${arch#*/} ./cmd/$$function || exit 1; \
 		done; \
-		install -m 0755 cmd/$$function/bootstrap $(DIST)/$$function/; \
+		install -m 0755 cmd/bootstrap $(DIST)/$$function/; \
 	done
 
 .PHONY: help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze lint bench setup browser dist

@@ -206,7 +206,7 @@ func awaitServing(t *testing.T, address string) {
 func TestBuildIsReproducible(t *testing.T) {
 	copied := t.TempDir()
 	source := filepath.Join(copied, "elsewhere")
-	for _, name := range []string{"go.mod", "go.sum", "Makefile", "cmd/directory", "cmd/lighthouse", "cmd/scaler", "scaling", "service"} {
+	for _, name := range []string{"go.mod", "go.sum", "Makefile", "cmd/bootstrap", "cmd/directory", "cmd/lighthouse", "cmd/scaler", "scaling", "service"} {
 		from, to := filepath.Join("../..", name), filepath.Join(source, name)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			t.Fatal(err)
@@ -246,8 +246,8 @@ func build(t *testing.T, checkout, dist string) map[string][32]byte {
 	}
 	sums := map[string][32]byte{}
 	for _, binary := range []string{
-		"directory.linux-arm64", "directory.linux-amd64", "lighthouse/lighthouse.aarch64", "lighthouse/lighthouse.x86_64",
-		"scaler/scaler.aarch64", "scaler/scaler.x86_64",
+		"directory.linux-arm64", "directory.linux-amd64", "lighthouse/function.aarch64", "lighthouse/function.x86_64",
+		"scaler/function.aarch64", "scaler/function.x86_64",
 	} {
 		b, err := os.ReadFile(filepath.Join(dist, binary))
 		if err != nil {
