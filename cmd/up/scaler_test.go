@@ -20,6 +20,8 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/local/cloud"
 	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // scaled is a cloud of one region in which an hour is a minute, and whose fleet is
@@ -55,7 +57,7 @@ func TestFleetChangesItsInstanceType(t *testing.T) {
 	fleet.stays(10*time.Second, func(s fleetState) error { return s.is("m7g.medium", `"failed":{"To":"m7g.large"`) })
 
 	break_()
-	fleet.call("DeleteParameter", map[string]any{"Name": "/archipelago/fleet/scaling"}) // forgets the failure
+	fleet.forget() // the failure
 	fleet.await("the first step", func(s fleetState) error { return s.is("m7g.large", "{}") })
 	load.unharmed("during the first step")
 	fleet.await("the second step", func(s fleetState) error { return s.is("m7g.xlarge", "{}") })
@@ -111,70 +113,45 @@ func (s fleetState) is(instanceType, remembered string) error {
 	return nil
 }
 
-// call makes a call of SSM.
-func (f *scaledFleet) call(action string, parameters map[string]any) []byte {
-	f.Helper()
-	body, err := json.Marshal(parameters)
-	if err != nil {
-		f.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(f.Context(), http.MethodPost, f.running.Emulator, bytes.NewReader(body))
-	if err != nil {
-		f.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "AmazonSSM."+action)
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ssm/aws4_request, SignedHeaders=host, Signature=none")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		f.Fatalf("%s: %s, %v: %s", action, res.Status, err, answer)
-	}
-	return answer
-}
-
 func (f *scaledFleet) state() fleetState {
 	f.Helper()
-	var parameters struct {
-		Parameters []struct{ Name, Value string }
-	}
-	names := map[string]any{"Names": []string{"/archipelago/fleet/instance-type", "/archipelago/fleet/scaling"}}
-	if err := json.Unmarshal(f.call("GetParameters", names), &parameters); err != nil {
+	var s fleetState
+	parameters, err := ssm.NewFromConfig(administrator(f.running, "eu-west-1")).GetParameters(f.Context(), &ssm.GetParametersInput{
+		Names: []string{"/archipelago/fleet/instance-type", scalingParameter},
+	})
+	if err != nil {
 		f.Fatal(err)
 	}
-	var s fleetState
 	for _, p := range parameters.Parameters {
-		if strings.HasSuffix(p.Name, "/scaling") {
-			s.Remembered = p.Value
+		if *p.Name == scalingParameter {
+			s.Remembered = *p.Value
 		} else {
-			s.Parameter = p.Value
+			s.Parameter = *p.Value
 		}
 	}
-	var groups struct {
-		Groups []struct {
-			Desired   int      `xml:"DesiredCapacity"`
-			Overrides []string `xml:"MixedInstancesPolicy>LaunchTemplate>Overrides>member>InstanceType"`
-			Instances []struct {
-				ID   string `xml:"InstanceId"`
-				Type string `xml:"InstanceType"`
-			} `xml:"Instances>member"`
-		} `xml:"DescribeAutoScalingGroupsResult>AutoScalingGroups>member"`
+	groups, err := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1")).DescribeAutoScalingGroups(f.Context(), nil)
+	if err != nil || len(groups.AutoScalingGroups) != 1 {
+		f.Fatalf("%v: %+v", err, groups)
 	}
-	answer := aws(f.T, f.running, "autoscaling", "eu-west-1", url.Values{"Action": {"DescribeAutoScalingGroups"}, "Version": {"2011-01-01"}})
-	if err := xml.Unmarshal(answer, &groups); err != nil || len(groups.Groups) != 1 {
-		f.Fatalf("%v: %s", err, answer)
-	}
-	g := groups.Groups[0]
-	s.Desired, s.Override = g.Desired, g.Overrides[0]
+	g := groups.AutoScalingGroups[0]
+	s.Desired, s.Override = int(*g.DesiredCapacity), *g.MixedInstancesPolicy.LaunchTemplate.Overrides[0].InstanceType
 	for _, i := range g.Instances {
-		s.Instances = append(s.Instances, i.ID+" "+i.Type)
+		s.Instances = append(s.Instances, *i.InstanceId+" "+*i.InstanceType)
 	}
 	slices.Sort(s.Instances)
 	return s
+}
+
+// scalingParameter is what the scaler remembers by.
+const scalingParameter = "/archipelago/fleet/scaling"
+
+// forget has the scaler forget what it remembers.
+func (f *scaledFleet) forget() {
+	f.Helper()
+	name := scalingParameter
+	if _, err := ssm.NewFromConfig(administrator(f.running, "eu-west-1")).DeleteParameter(f.Context(), &ssm.DeleteParameterInput{Name: &name}); err != nil {
+		f.Fatal(err)
+	}
 }
 
 // template is what the deployed template says of the group.
