@@ -42,6 +42,9 @@ func run(args []string, stdout io.Writer) error {
 	if *out == "" {
 		*out = strings.TrimSuffix(filepath.Base(*load), filepath.Ext(*load)) + ".html"
 	}
+	if err := checkOut(*out, *load, *config); err != nil {
+		return err
+	}
 	fleet, model, err := readConfig(*config)
 	if err != nil {
 		return err
@@ -84,6 +87,26 @@ func check(flags *flag.FlagSet, load, axis string, perRequest, goal, boot time.D
 		errs = append(errs, fmt.Errorf("-boot: want 1 to 60 whole minutes, got %s", boot))
 	}
 	return errors.Join(errs...)
+}
+
+// checkOut refuses a report that would replace what it is made from, or its own
+// CSV: a trace is a CSV too, and often lies where the report is to lie.
+func checkOut(out string, inputs ...string) error {
+	if csvName(out) == out {
+		return fmt.Errorf("-out: want a page such as %q, since the CSV beside it has that name, got %q", strings.TrimSuffix(out, filepath.Ext(out))+".html", out)
+	}
+	for _, written := range []string{out, csvName(out)} {
+		there, err := os.Stat(written)
+		if err != nil {
+			continue // it is new, or creating it says why it cannot be
+		}
+		for _, input := range inputs {
+			if read, err := os.Stat(input); err == nil && os.SameFile(there, read) {
+				return fmt.Errorf("-out: want another name, got %q: %s would be replaced by the report", out, input)
+			}
+		}
+	}
+	return nil
 }
 
 // table prints a row for each variant.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,5 +141,45 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestInputsAreNotReplaced: the CSV beside a report has the name of the trace,
+// when both lie in one directory.
+func TestInputsAreNotReplaced(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const load = "time,requests/s\n2026-01-05T00:00:00Z,1\n2026-01-05T00:01:00Z,1\n"
+	config, err := filepath.Abs("cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"mine.csv": load,
+		"cdk.json": `{"context": {"archipelago": {"regions": ["eu-west-1"]}}}`,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{},
+		{"-out", "mine.html"},
+		{"-out", "./mine.csv"},
+		{"-out", "other.csv"},
+		{"-out", config},
+	} {
+		err := run(append([]string{"-config", "cdk.json", "-trace", "mine.csv"}, args...), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "-out: want") {
+			t.Errorf("%q: got %v", args, err)
+		}
+		if b, err := os.ReadFile("mine.csv"); err != nil || string(b) != load {
+			t.Fatalf("%q: the trace became %q (%v)", args, b, err)
+		}
+	}
+	if err := run([]string{"-config", "cdk.json", "-trace", "mine.csv", "-out", "report.html"}, io.Discard); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat("report.csv"); err != nil {
+		t.Error(err)
 	}
 }
