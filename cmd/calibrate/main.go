@@ -53,6 +53,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := o.check(flags.Args()); err != nil {
 		return err
 	}
+	if err := writable(o.out); err != nil { // minutes before it is needed
+		return err
+	}
 	// In memory: what is to be found is the CPU's knee, and on AWS the disk has no
 	// part in it.
 	dir, err := os.MkdirTemp("/dev/shm", "calibrate")
@@ -103,6 +106,20 @@ func (o options) check(args []string) error {
 		wrong("-employees: want 1 to 1000000, got %d", o.people)
 	}
 	return errors.Join(errs...)
+}
+
+// writable tells why a file cannot be written. One that was there is left as it is.
+func writable(path string) error {
+	_, err := os.Stat(path)
+	isNew := errors.Is(err, os.ErrNotExist)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if isNew {
+		defer os.Remove(path)
+	}
+	return file.Close()
 }
 
 // measure runs the service and loads it more and more.

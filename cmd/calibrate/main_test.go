@@ -210,3 +210,29 @@ func TestFlagsAreRefusedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestOutputIsTriedFirst: what took minutes to measure is not lost to a typing
+// error, and what cannot be measured leaves no empty plot.
+func TestOutputIsTriedFirst(t *testing.T) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel() // nothing is measured
+	missing := filepath.Join(t.TempDir(), "missing", "plot.svg")
+	if err := run(ended, []string{"-out", missing}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "-out: ") {
+		t.Errorf("%s: got %v", missing, err)
+	}
+	fresh := filepath.Join(t.TempDir(), "plot.svg")
+	if err := run(ended, []string{"-out", fresh}, &bytes.Buffer{}); err == nil || strings.Contains(err.Error(), "-out: ") {
+		t.Errorf("%s: got %v", fresh, err)
+	}
+	if _, err := os.Stat(fresh); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left behind: %v", fresh, err)
+	}
+	before := filepath.Join(t.TempDir(), "before.svg")
+	if err := os.WriteFile(before, []byte("<svg/>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = run(ended, []string{"-out", before}, &bytes.Buffer{})
+	if b, err := os.ReadFile(before); err != nil || string(b) != "<svg/>" {
+		t.Errorf("the plot of before is now %q (%v)", b, err)
+	}
+}
