@@ -12,8 +12,8 @@ type Observation struct {
 	Parameter string
 	// Launches is the type that the group gives to new instances. Default: Parameter.
 	Launches string
-	// Instances are how many of the group's instances have which type, whatever
-	// their state. Required.
+	// Instances are how many of the group's instances have which type, but for
+	// those that are on their way out. Required.
 	Instances map[string]int
 	// Min and Max are the group's bounds at this moment; schedules change them.
 	Min, Max int

@@ -51,11 +51,15 @@ func override(p *types.MixedInstancesPolicy) string {
 	return aws.ToString(p.LaunchTemplate.Overrides[0].InstanceType)
 }
 
-// instances counts those of each type.
+// instances counts those of each type that stay. One that is on its way out says
+// nothing about what the fleet has: after a refresh that was rolled back those of
+// the other type are still listed until they have ended.
 func (f fleet) instances() map[string]int {
 	count := map[string]int{}
 	for _, i := range f.Instances {
-		count[aws.ToString(i.InstanceType)]++
+		if state := string(i.LifecycleState); !strings.HasPrefix(state, "Terminat") && !strings.HasPrefix(state, "Detach") {
+			count[aws.ToString(i.InstanceType)]++
+		}
 	}
 	return count
 }
@@ -83,10 +87,16 @@ func (f fleet) lastStep() time.Time {
 }
 
 // refreshOf is the refresh that a step began: the first one to its type since.
+// AWS tells when it began in whole seconds, and not before it has left "Pending".
 func (f fleet) refreshOf(s step) (types.InstanceRefresh, bool) {
+	since := func(r types.InstanceRefresh) bool {
+		if r.StartTime == nil {
+			return goesOn(r)
+		}
+		return !r.StartTime.Before(s.At.Truncate(time.Second))
+	}
 	for _, r := range slices.Backward(f.refreshes) {
-		if r.StartTime != nil && !r.StartTime.Before(s.At) && r.DesiredConfiguration != nil &&
-			override(r.DesiredConfiguration.MixedInstancesPolicy) == s.To {
+		if since(r) && r.DesiredConfiguration != nil && override(r.DesiredConfiguration.MixedInstancesPolicy) == s.To {
 			return r, true
 		}
 	}
