@@ -64,8 +64,41 @@ func (o offerings) each(ctx context.Context, types, zones []string) (map[string]
 	return offered, nil
 }
 
-// call posts a form of EC2's query API.
+// call makes a call of EC2's query API, and makes it again where the SDK would:
+// EC2 throttles an account's calls together, whoever makes them.
 func (o offerings) call(ctx context.Context, form string) ([]byte, error) {
+	retryer := o.config.Retryer()
+	for attempt := 1; ; attempt++ {
+		body, err := o.post(ctx, form)
+		if err == nil || attempt >= retryer.MaxAttempts() || !retryer.IsErrorRetryable(err) {
+			return body, err
+		}
+		wait, noMore := retryer.RetryDelay(attempt, err)
+		if noMore != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// refusal is an answer that is none. The SDK's retryer knows by its status whether
+// to ask again.
+type refusal struct {
+	status int
+	body   []byte
+}
+
+func (r refusal) HTTPStatusCode() int { return r.status }
+func (r refusal) Error() string {
+	return fmt.Sprintf("%d %s: %s", r.status, http.StatusText(r.status), r.body)
+}
+
+// post sends a form, signed.
+func (o offerings) post(ctx context.Context, form string) ([]byte, error) {
 	endpoint := fmt.Sprintf("https://ec2.%s.amazonaws.com/", o.config.Region)
 	if o.config.BaseEndpoint != nil {
 		endpoint = *o.config.BaseEndpoint
@@ -93,7 +126,7 @@ func (o offerings) call(ctx context.Context, form string) ([]byte, error) {
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", res.Status, body)
+		return nil, refusal{res.StatusCode, body}
 	}
 	return body, nil
 }
