@@ -27,7 +27,24 @@ func fleet(t rapid.TB) simulator.Fleet {
 // drawn is any fleet that a configuration may ask for.
 func drawn(t *rapid.T) simulator.Fleet {
 	f := fleet(t)
-	f.Start = rapid.IntRange(0, 3).Draw(t, "start")
+	// Rungs may be far apart, and of other families; what is no ladder is drawn again.
+	known := []string{"c7g.medium", "m7g.medium", "r7g.medium", "c7g.large", "m7g.large", "m7g.xlarge", "r7g.xlarge", "c7g.2xlarge", "m7g.2xlarge"}
+	types := rapid.Custom(func(t *rapid.T) scaling.Ladder {
+		var some []string
+		for _, name := range known {
+			if rapid.Bool().Draw(t, name) {
+				some = append(some, name)
+			}
+		}
+		l, _ := scaling.NewLadder(some)
+		return l
+	})
+	f.Ladder = types.Filter(func(l scaling.Ladder) bool { return len(l) > 1 }).Draw(t, "ladder")
+	f.USDPerHour = make([]float64, len(f.Ladder))
+	if rapid.Bool().Draw(t, "requests too") {
+		f.RequestsPerTarget = rapid.IntRange(100, 40_000).Draw(t, "requests per target")
+	}
+	f.Start = rapid.IntRange(0, len(f.Ladder)-1).Draw(t, "start")
 	f.Min = rapid.IntRange(1, 6).Draw(t, "min")
 	f.Max = rapid.IntRange(f.Min, 12).Draw(t, "max")
 	f.Policy.CPUTarget = float64(rapid.IntRange(30, 80).Draw(t, "target"))
