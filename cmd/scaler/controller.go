@@ -99,6 +99,7 @@ func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 	if s == nil {
 		return nil
 	}
+	var told error // is said, and holds nothing up
 	refresh, began := f.refreshOf(*s)
 	switch {
 	case !began: // the run that was to begin it ended before
@@ -115,22 +116,18 @@ func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 		if p.memory.Failed != nil && p.memory.Failed.To == s.To {
 			p.memory.Failed = nil
 		}
-		if err := c.tell(ctx, "done", fmt.Sprintf("%s is done.", *s)); err != nil {
-			return err
-		}
+		told = c.tell(ctx, "done", fmt.Sprintf("%s is done.", *s))
 	default:
 		attempts := 1
 		if p.memory.Failed != nil && p.memory.Failed.To == s.To {
 			attempts += p.memory.Failed.Attempts
 		}
 		p.memory.Failed = &scaling.Failure{To: s.To, At: aws.ToTime(refresh.EndTime), Attempts: attempts}
-		if err := c.tell(ctx, "failed", fmt.Sprintf("%s failed: the instance refresh %s is %s: %s.",
-			*s, aws.ToString(refresh.InstanceRefreshId), refresh.Status, aws.ToString(refresh.StatusReason))); err != nil {
-			return err
-		}
+		told = c.tell(ctx, "failed", fmt.Sprintf("%s failed: the instance refresh %s is %s: %s.",
+			*s, aws.ToString(refresh.InstanceRefreshId), refresh.Status, aws.ToString(refresh.StatusReason)))
 	}
 	p.memory.Step = nil
-	return c.remember(ctx, p.memory)
+	return errors.Join(told, c.remember(ctx, p.memory))
 }
 
 // hold keeps the requests' target that belongs to the fleet's rung: a step leaves

@@ -306,6 +306,26 @@ func (i *island) run(t *testing.T, k *killer) *report {
 	return nil
 }
 
+// TestLostTopicHoldsNothingUp: who cannot be told is said by a run that fails, and
+// the step is seen to its end all the same.
+func TestLostTopicHoldsNothingUp(t *testing.T) {
+	i := theLab.island(t, "untold")
+	i.settings.topic += "-gone"
+	i.use(t, 90)
+	for _, what := range []string{"begins", "is done"} {
+		if _, err := i.controller(nil).run(t.Context(), i.now(t)); err == nil || !strings.Contains(err.Error(), "SNS") {
+			t.Errorf("a step %s: got %v, want that SNS failed", what, err)
+		}
+		i.settled(t)
+	}
+	if got := i.state(t); got.Parameter != "m7g.large" || got.Remembered.Step != nil {
+		t.Errorf("the step is not done: %+v", got)
+	}
+	if _, err := i.controller(nil).run(t.Context(), i.now(t)); err != nil {
+		t.Errorf("the next run: %v", err)
+	}
+}
+
 func TestHotFleetStepsUp(t *testing.T) {
 	i := theLab.island(t, "hot")
 	i.use(t, 90)

@@ -77,6 +77,7 @@ func New(scope constructs.Construct, id string, props Props) {
 		Timeout:     timeout,
 		Retention:   awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
 		Environment: environment(this, props),
+		Concurrency: 1, // two runs at once could forget each other's step
 	})
 	grant(this, props, function.Role)
 	// A run that failed is tried twice more, a minute and two later; what is older
