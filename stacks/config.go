@@ -300,6 +300,11 @@ const maxName = 28
 var (
 	// validName is the prefix of a bucket's name.
 	validName = regexp.MustCompile(`^[a-z](?:[a-z0-9-]*[a-z0-9])?$`)
+	// reservedName begins names that a service keeps for itself: of parameters, of
+	// load balancers and of buckets. Sources: AWS Systems Manager API Reference,
+	// "PutParameter"; Elastic Load Balancing API Reference, "CreateLoadBalancer";
+	// Amazon S3 User Guide, "General purpose bucket naming rules".
+	reservedName = regexp.MustCompile(`^(?:aws|ssm|internal-|xn--|sthree-|amzn-s3-demo-)`)
 	// validAccount is an AWS account's id.
 	validAccount = regexp.MustCompile(`^\d{12}$`)
 	// validAMI is an image's id, in its old and new length.
@@ -316,6 +321,8 @@ func (c Config) Validate() error {
 		p.add("name", fmt.Sprintf("at most %d characters, since a bucket's name may have 63 and is made of it, an account and a region", maxName), c.Name)
 	case !validName.MatchString(c.Name):
 		p.add("name", "1 to 28 lower-case letters, digits and hyphens, a letter first", c.Name)
+	case reservedName.MatchString(c.Name):
+		p.add("name", fmt.Sprintf("one that does not begin with %q, which AWS keeps for itself", reservedName.FindString(c.Name)), c.Name)
 	}
 	if !validAccount.MatchString(c.Account) {
 		p.add("account", "the 12 digits of an AWS account, here or from the credentials of the CDK CLI", c.Account)
@@ -384,8 +391,10 @@ func (r Region) validate(p *problems, path string) {
 			p.add(fmt.Sprintf("%s.zones[%d]", path, i), "each zone once", letter)
 		}
 	}
-	if _, ok := r.prefix(); !ok {
+	if cidr, ok := r.prefix(); !ok {
 		p.add(path+".cidr", `an IPv4 range from /16 to /24, such as "10.1.0.0/16"`, r.CIDR)
+	} else if slices.ContainsFunc(noHosts, cidr.Overlaps) {
+		p.add(path+".cidr", `addresses that a network may have, such as "10.1.0.0/16"`, r.CIDR)
 	}
 	if r.Weight < 0 || r.Weight > 100 {
 		p.add(path+".weight", "0 to 100 percent", r.Weight)
@@ -393,6 +402,13 @@ func (r Region) validate(p *problems, path string) {
 	if r.AMI != "" && !validAMI.MatchString(r.AMI) {
 		p.add(path+".ami", `an image's id, such as "ami-0123456789abcdef0"`, r.AMI)
 	}
+}
+
+// noHosts are the ranges of which no network may have addresses: its own, the
+// machine's own, the link's own, and from multicast on. Source: RFC 6890.
+var noHosts = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"),
+	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
 }
 
 // prefix is the range of r.CIDR, if it is one that a VPC may have here.

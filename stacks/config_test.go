@@ -270,6 +270,25 @@ func TestRefusals(t *testing.T) {
 				`archipelago.account: want the 12 digits of an AWS account, here or from the credentials of the CDK CLI, got "12"`,
 			},
 		},
+		"names that AWS keeps": {
+			`{"archipelago": {"regions": ["eu-west-1"], "name": "internal-shop"}}`,
+			[]string{`archipelago.name: want one that does not begin with "internal-", which AWS keeps for itself, got "internal-shop"`},
+		},
+		"a name that no parameter may begin with": {
+			`{"archipelago": {"regions": ["eu-west-1"], "name": "awsome"}}`,
+			[]string{`archipelago.name: want one that does not begin with "aws", which AWS keeps for itself, got "awsome"`},
+		},
+		"addresses that no network may have": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "127.0.0.0/16"}, {"name": "eu-west-2", "cidr": "224.1.0.0/16"}]}}`,
+			[]string{
+				`archipelago.regions[0].cidr: want addresses that a network may have, such as "10.1.0.0/16", got "127.0.0.0/16"`,
+				`archipelago.regions[1].cidr: want addresses that a network may have`,
+			},
+		},
+		"a host too long for a certificate": {
+			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"zone": "example.com", "zoneId": "Z1", "host": "a23456789012345678901234567890123456789012345678901234.example.com"}}}`,
+			[]string{`archipelago.domain.host: want at most 64 characters, since a certificate is for no longer name, got`},
+		},
 		"an unknown entry": {
 			`{"archipelago": {"regions": ["eu-west-1"], "entry": "cloudfront"}}`,
 			[]string{`archipelago.entry: want "accelerator", "dns" or "none", got "cloudfront"`},

@@ -33,6 +33,10 @@ func parseDomain(root *object) Domain {
 	return d
 }
 
+// maxHost is the most characters of a certificate's name. Source: AWS Certificate
+// Manager API Reference, "RequestCertificate".
+const maxHost = 64
+
 var (
 	// validDNSName is a domain name in lower case, without its final dot.
 	validDNSName = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
@@ -53,8 +57,10 @@ func (d Domain) validate() error {
 		p.add("zoneId", `the id of that hosted zone, such as "Z0123456789ABCDEFGHIJ"`, d.ZoneID)
 	}
 	switch {
-	case !validDNSName.MatchString(d.Host) || len(d.Host) > 253:
+	case !validDNSName.MatchString(d.Host):
 		p.add("host", `a name in the zone, such as "staff.example.com"`, d.Host)
+	case len(d.Host) > maxHost:
+		p.add("host", fmt.Sprintf("at most %d characters, since a certificate is for no longer name", maxHost), d.Host)
 	case zoneIsOne && d.Host != d.Zone && !strings.HasSuffix(d.Host, "."+d.Zone):
 		p.add("host", fmt.Sprintf(`a name in the zone, %q or one that ends in ".%s"`, d.Zone, d.Zone), d.Host)
 	}
