@@ -382,6 +382,8 @@ func (c Config) validateRegions() error {
 func (r Region) validate(p *problems, path string) {
 	if r.Zones.Count < 2 || r.Zones.Count > 6 {
 		p.add(path+".zones", `2 to 6 zones, as a number or as letters such as ["a", "b", "c"]`, r.Zones.Count)
+	} else if most := mostZones(r.Name); r.Zones.Count > most {
+		p.add(path+".zones", fmt.Sprintf("at most %d, which is all that stacks/region_table.go knows of", most), r.Zones.Count)
 	}
 	for i, letter := range r.Zones.Letters {
 		switch {

@@ -183,6 +183,10 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": 1}]}}`,
 			[]string{`archipelago.regions[0].zones: want 2 to 6 zones, as a number or as letters such as ["a", "b", "c"], got 1`},
 		},
+		"more zones than there are": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": 6}, {"name": "us-east-1", "zones": 6}]}}`,
+			[]string{`archipelago.regions[0].zones: want at most 3, which is all that stacks/region_table.go knows of, got 6`},
+		},
 		"zones that are none": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": ["a", "eu-west-1b", "a"]}]}}`,
 			[]string{
@@ -392,6 +396,14 @@ func TestRefusals(t *testing.T) {
 				`archipelago.fleet.schedule[5]: want an object such as`,
 			},
 		},
+		"hours that no day has": {
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"schedule": [
+				{"name": "Late", "cron": "0 24 * * *", "min": 3}, {"name": "Never", "cron": "*/0 7 * * *", "min": 3}]}}}`,
+			[]string{
+				`archipelago.fleet.schedule[0].cron: want five fields`,
+				`archipelago.fleet.schedule[1].cron: want five fields`,
+			},
+		},
 		"a firewall that is none": {
 			`{"archipelago": {"regions": ["eu-west-1"], "waf": {"common": "off", "rateLimit": 9, "rat": "count"}}}`,
 			[]string{
@@ -432,6 +444,15 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTimesOfASchedule(t *testing.T) {
+	for _, cron := range []string{"0 7 * * 1-5", "*/15 0-23/6 1,31 12 5#3", "59 23 L JAN,DEC MON-FRI", "0 0 * * 7", "0 0 * * 5L"} {
+		_, err := parse(t, `{"archipelago": {"regions": ["eu-west-1"], "fleet": {"schedule": [{"name": "Some", "cron": "`+cron+`", "min": 3}]}}}`)
+		if err != nil {
+			t.Errorf("%s: %v", cron, err)
+		}
 	}
 }
 

@@ -50,3 +50,10 @@ var knownRegions = []knownRegion{
 	{"ap-east-2", 3},
 	{"ap-southeast-6", 3},
 }
+
+// manyZones is how many zones there are in the regions that have more than three.
+// Source: AWS, "AWS Availability Zones". One that AWS adds is added here.
+var manyZones = map[string]int{"us-east-1": 6, "us-west-2": 4, "ap-northeast-1": 4, "ap-northeast-2": 4}
+
+// mostZones is how many zones a region is known to have.
+func mostZones(region string) int { return max(manyZones[region], 3) }

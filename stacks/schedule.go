@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 	_ "time/tzdata" // names of time zones are checked on every machine alike
 
@@ -56,6 +58,29 @@ var (
 	validCron = regexp.MustCompile(`^[0-9*/,-]+ [0-9*/,-]+ [0-9*/,L-]+ [A-Z0-9*/,-]+ [A-Z0-9*/,L#-]+$`)
 )
 
+// cronBounds are the least and the greatest number of each field.
+var cronBounds = [5][2]int{{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}}
+
+// cronNumber is a number of a field, with the slash of a step.
+var cronNumber = regexp.MustCompile(`/?[0-9]+`)
+
+// withinCron tells whether every number of a valid cron is one of its field's.
+func withinCron(cron string) bool {
+	for i, field := range strings.Fields(cron) {
+		for _, number := range cronNumber.FindAllString(field, -1) {
+			least, most := cronBounds[i][0], cronBounds[i][1]
+			digits, step := strings.CutPrefix(number, "/")
+			if step {
+				least = 1
+			}
+			if n, err := strconv.Atoi(digits); err != nil || n < least || n > most {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func (f Fleet) validateSchedule(p *problems) {
 	for i, s := range f.Schedule {
 		path := fmt.Sprintf("schedule[%d]", i)
@@ -64,7 +89,7 @@ func (f Fleet) validateSchedule(p *problems) {
 		} else if slices.IndexFunc(f.Schedule, func(o Schedule) bool { return o.Name == s.Name }) < i {
 			p.add(path+".name", "each name once", s.Name)
 		}
-		if !validCron.MatchString(s.Cron) {
+		if !validCron.MatchString(s.Cron) || !withinCron(s.Cron) {
 			p.add(path+".cron", `five fields: minute, hour, day of the month, month, day of the week, such as "0 7 * * 1-5"`, s.Cron)
 		}
 		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
