@@ -382,6 +382,7 @@ func (l *life) remove(region string) {
 		return append(regions[:len(regions)-1], map[string]any{"name": region, "retired": true})
 	}
 	steps := procedure(l.t, "Remove a region", l.names(region))
+	l.leaveBehind(region)
 	const leave, unprotect, drop, destroy = 0, 1, 2, 3
 	if l.config.Protect {
 		l.refused("cdk destroy --exclusively "+l.config.Names().RegionStack(region), "TerminationProtection")
@@ -399,6 +400,16 @@ func (l *life) remove(region string) {
 	l.setRegions(func(regions []any) []any { return regions[:len(regions)-1] })
 	l.deploy()
 	l.intact()
+}
+
+// leaveBehind writes what is written while a region lives and no stack has: what its
+// scaler remembers, and the operator's switch.
+func (l *life) leaveBehind(region string) {
+	l.t.Helper()
+	names := l.config.Names()
+	for _, parameter := range []string{names.ScalingParameter(), names.FrozenParameter()} {
+		l.run(fmt.Sprintf("aws ssm put-parameter --region %s --name %s --type String --value false --overwrite", region, parameter))
+	}
 }
 
 // refused checks that commands fail, and why.
@@ -432,7 +443,7 @@ func (l *life) restore() {
 	l.t.Helper()
 	c, region := l.config, l.regions()[0]
 	steps := procedure(l.t, "Restore data", strings.NewReplacer("ID", region, "PRIMARY", region, "REGION", region, "NAME", c.Name, "ACCOUNT", account))
-	const restore, copyBack, undelete = 0, 1, 2
+	const restore, copyBack, drop, undelete = 0, 1, 2, 3
 	l.run(steps[restore])
 	photo := fmt.Sprintf("--region %s --bucket %s --key %s", region, c.Names().PhotosBucket(region), object(region, "before"))
 	l.run(fmt.Sprintf("aws dynamodb delete-item --table-name %s --key '%s'\n", c.Names().EmployeesTable(), `{"pk": {"S": "before"}, "sk": {"S": "item"}}`) +
@@ -440,6 +451,7 @@ func (l *life) restore() {
 	l.refused("aws s3api head-object "+photo, "404")
 	l.run(steps[copyBack])
 	l.intact()
+	l.run(steps[drop])
 	l.run(steps[undelete])
 	l.run("aws s3api head-object " + photo)
 }
@@ -450,7 +462,7 @@ func (l *life) destroy() {
 	l.t.Helper()
 	c := l.config
 	steps := procedure(l.t, "Destroy everything", l.names(""))
-	const unprotect, unprotectEach, destroy = 0, 1, 2
+	const unprotect, unprotectEach, destroy, forgetEach = 0, 1, 2, 3
 	want := []string{}
 	if c.Protect {
 		l.refused(steps[destroy], "TerminationProtection")
@@ -467,7 +479,13 @@ func (l *life) destroy() {
 				"ssm "+region+" _parameters/"+c.Names().InstanceTypeParameter())
 		}
 	}
+	for _, region := range c.RegionNames() {
+		l.leaveBehind(region)
+	}
 	l.run(steps[destroy])
+	for _, region := range c.RegionNames() {
+		l.run(procedure(l.t, "Destroy everything", l.names(region))[forgetEach])
+	}
 	left := slices.DeleteFunc(l.held(), func(r string) bool { return slices.Contains(l.before, r) })
 	slices.Sort(want)
 	if diff := cmp.Diff(want, left); diff != "" {
