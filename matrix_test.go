@@ -35,14 +35,15 @@ var (
 // configurations are the matrix, by name: the shipped one, one for each option
 // that changes it, and those at the limits.
 var configurations = map[string]configuration{
-	"shipped":     {snapshot: true},
-	"one-region":  {options{"regions": "eu-west-1"}, true},
-	"named-zones": {options{"regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}, "cidr": "10.9.0.0/20"}}}, true},
-	"pinned-ami":  {options{"regions": []any{options{"name": "us-west-1", "ami": "ami-0123456789abcdef0"}}}, true},
-	"no-entry":    {options{"entry": "none"}, true},
-	"unprotected": {options{"protect": "false"}, true},
-	"cleartext":   {options{"allowCleartext": "true"}, true},
-	"signed-in":   {options{"regions": "eu-west-1", "reads": "signed-in", "loadGenerator": "true"}, true},
+	"shipped":       {snapshot: true},
+	"one-region":    {options{"regions": "eu-west-1"}, true},
+	"three-regions": {options{"regions": "eu-west-1,us-east-1,ap-southeast-2"}, false},
+	"named-zones":   {options{"regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}, "cidr": "10.9.0.0/20"}}}, true},
+	"pinned-ami":    {options{"regions": []any{options{"name": "us-west-1", "ami": "ami-0123456789abcdef0"}}}, true},
+	"no-entry":      {options{"entry": "none"}, true},
+	"unprotected":   {options{"protect": "false"}, true},
+	"cleartext":     {options{"allowCleartext": "true"}, true},
+	"signed-in":     {options{"regions": "eu-west-1", "reads": "signed-in", "loadGenerator": "true"}, true},
 	"sized": {options{
 		"name": "shop", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
 		"fleet.cpuTarget": "40", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
