@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/google/go-cmp/cmp"
 )

@@ -153,12 +153,12 @@ func TestImportsRunOneWay(t *testing.T) {
 		from string
 		to   []string
 	}{
-		{module + "/constructs", []string{module + "/stacks", module + "/local", module + "/service/directory", module + "/service/web"}},
-		{module + "/stacks", []string{module + "/local", module + "/service/directory", module + "/service/web"}},
-		{module + "/service", append([]string{module + "/local", module + "/cmd"}, infrastructure...)},
-		{module + "/scaling", append([]string{module + "/local", module + "/cmd", module + "/service", module + "/cost", "github.com/aws"}, infrastructure...)},
+		{module + "/constructs", []string{module + "/stacks", module + "/internal", module + "/service/directory", module + "/service/web"}},
+		{module + "/stacks", []string{module + "/internal", module + "/service/directory", module + "/service/web"}},
+		{module + "/service", append([]string{module + "/internal", module + "/cmd"}, infrastructure...)},
+		{module + "/scaling", append([]string{module + "/internal", module + "/cmd", module + "/service", module + "/cost", "github.com/aws"}, infrastructure...)},
 		{module + "/cmd", infrastructure},
-		{module + "/local", append([]string{module + "/service/directory", module + "/service/web"}, infrastructure...)},
+		{module + "/internal", append([]string{module + "/service/directory", module + "/service/web"}, infrastructure...)},
 		{module + "/service/directory", []string{module + "/service/web", module + "/service/sqlite", module + "/service/dynamo", module + "/service/s3", "github.com/aws", "net/http"}},
 		{module + "/service/web", []string{module + "/service/sqlite", module + "/service/dynamo", module + "/service/s3", "github.com/aws"}},
 		{module + "/service/sqlite", []string{module + "/service/web", module + "/service/dynamo", module + "/service/s3"}},

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/scaling/chart"
+	"github.com/archipelago-cdk/archipelago/internal/chart"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 )

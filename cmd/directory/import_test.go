@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-lambda-go/events"

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/scaling/chart"
+	"github.com/archipelago-cdk/archipelago/internal/chart"
 	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/archipelago-cdk/archipelago/scaling/trace"
 )

@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/scaling/chart"
+	"github.com/archipelago-cdk/archipelago/internal/chart"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
-	"github.com/archipelago-cdk/archipelago/scaling/chart"
+	"github.com/archipelago-cdk/archipelago/internal/chart"
 	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/archipelago-cdk/archipelago/scaling/trace"
 )

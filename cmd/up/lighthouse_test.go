@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/local/cloud"
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 )
 
 // lighthouses takes eu-west-1 through what darkens an island. await waits until

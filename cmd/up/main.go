@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/local/cloud"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 )
 
 func main() {

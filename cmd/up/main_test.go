@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/local/cloud"
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 )
 
 // TestIslands brings two islands up with the real CDK CLI, and takes them

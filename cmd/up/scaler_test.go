@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/local/cloud"
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )

@@ -3,7 +3,7 @@
 package entry
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"

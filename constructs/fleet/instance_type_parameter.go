@@ -1,7 +1,7 @@
 package fleet
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"

@@ -6,7 +6,7 @@ package lighthouse
 import (
 	"strconv"
 
-	"github.com/archipelago-cdk/archipelago/constructs/function"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/service/setting"

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
-	"github.com/archipelago-cdk/archipelago/constructs/function"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/constructs/observability"

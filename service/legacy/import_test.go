@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/legacy"
 	"github.com/archipelago-cdk/archipelago/service/sqlite"

@@ -9,7 +9,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/s3"
 	"github.com/archipelago-cdk/archipelago/service/setting"

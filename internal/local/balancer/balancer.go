@@ -1,0 +1,248 @@
+package balancer
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+)
+
+// Balancer plays an Application Load Balancer.
+type Balancer struct {
+	// URL is its address.
+	URL string
+	// Addr is the host and port of URL.
+	Addr string
+	// Region is where it stands.
+	Region string
+
+	pace   int
+	server *http.Server
+	proxy  *httputil.ReverseProxy
+	client *http.Client
+
+	mu     sync.Mutex
+	groups map[string]*group // by ARN
+	rules  []emulator.Rule
+}
+
+// Listen starts a balancer on a free port of loopback; it ends with ctx. Its
+// health checks run pace times as often as its groups say.
+func Listen(ctx context.Context, region string, pace int, errorLog *log.Logger) (*Balancer, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	b := &Balancer{
+		Addr:   listener.Addr().String(),
+		URL:    "http://localhost:" + fmt.Sprint(listener.Addr().(*net.TCPAddr).Port),
+		Region: region,
+		pace:   pace,
+		groups: map[string]*group{},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
+	b.proxy = &httputil.ReverseProxy{
+		Rewrite:      b.rewrite,
+		ErrorLog:     errorLog,
+		ErrorHandler: badGateway,
+		Transport:    &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 60 * time.Second},
+	}
+	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
+	go func() { _ = b.server.Serve(listener) }()
+	context.AfterFunc(ctx, b.Close)
+	return b, nil
+}
+
+// Close ends the balancer: it was deleted.
+func (b *Balancer) Close() { _ = b.server.Close() }
+
+// Update takes the settings and the targets that the emulator has now. find
+// returns a target, or false while it cannot be asked.
+func (b *Balancer) Update(config emulator.LoadBalancer, find func(id string) (Target, bool)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rules = config.Rules
+	for arn := range b.groups {
+		if !slices.ContainsFunc(config.Groups, func(g emulator.TargetGroup) bool { return g.ARN == arn }) {
+			delete(b.groups, arn)
+		}
+	}
+	for _, g := range config.Groups {
+		if b.groups[g.ARN] == nil {
+			b.groups[g.ARN] = &group{targets: map[string]*target{}}
+		}
+		b.groups[g.ARN].update(g, find)
+	}
+}
+
+// Check runs the health checks that are due.
+func (b *Balancer) Check(ctx context.Context, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, g := range b.groups {
+		checks := Checks{
+			Interval:     time.Duration(g.config.Interval) * time.Second / time.Duration(b.pace),
+			HealthyAfter: g.config.HealthyAfter, UnhealthyAfter: g.config.UnhealthyAfter,
+		}
+		for _, t := range g.targets {
+			if t.checking || !t.health.Due(now) {
+				continue
+			}
+			t.checking = true
+			config := g.config
+			go func() {
+				passed := b.passes(ctx, t.Target, config)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				t.checking = false
+				t.health = t.health.Next(passed, now, checks)
+			}()
+		}
+	}
+}
+
+// Health returns the state of every target by its instance's id or its
+// function's ARN.
+func (b *Balancer) Health() map[string]State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	states := map[string]State{}
+	for _, g := range b.groups {
+		for id, t := range g.targets {
+			states[id] = t.health.State
+		}
+	}
+	return states
+}
+
+// Requests returns how many requests each target group got so far, by its ARN.
+func (b *Balancer) Requests() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	requests := map[string]int{}
+	for arn, g := range b.groups {
+		requests[arn] = g.requests
+	}
+	return requests
+}
+
+// Healthy tells whether the entry may send users here: each target group has a
+// healthy target. Source: AWS Global Accelerator, "Changing health check
+// options".
+func (b *Balancer) Healthy() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, g := range b.groups {
+		if !g.healthy() {
+			return false
+		}
+	}
+	return len(b.groups) > 0
+}
+
+// Drop takes a target out, so that it gets no more requests. The function that
+// it returns waits until none is in flight, for the deregistration delay at most.
+func (b *Balancer) Drop(id string) (wait func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var dropped []*target
+	var delay time.Duration
+	for _, g := range b.groups {
+		if t := g.targets[id]; t != nil {
+			delete(g.targets, id)
+			dropped = append(dropped, t)
+			delay = max(delay, time.Duration(g.config.DeregistrationDelay)*time.Second)
+		}
+	}
+	return func() {
+		for deadline := time.Now().Add(delay); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			b.mu.Lock()
+			busy := slices.ContainsFunc(dropped, func(t *target) bool { return t.inFlight > 0 })
+			b.mu.Unlock()
+			if !busy {
+				return
+			}
+		}
+	}
+}
+
+// pick returns the target for a request: of the first rule whose path it has.
+func (b *Balancer) pick(path string) *target {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, rule := range b.rules {
+		if !matches(rule.Paths, path) {
+			continue
+		}
+		if g := b.groups[rule.Group]; g != nil {
+			if t := g.pick(); t != nil {
+				t.inFlight++
+				g.requests++
+				return t
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+// matches tells whether path is like one of patterns, or there are none.
+func matches(patterns []string, path string) bool {
+	for _, pattern := range patterns {
+		expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+		if regexp.MustCompile("^" + expression + "$").MatchString(path) {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}
+
+type targetKey struct{}
+
+// ServeHTTP implements http.Handler.
+func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t := b.pick(r.URL.Path)
+	if t == nil {
+		http.Error(w, "503 Service Temporarily Unavailable: no target is registered", http.StatusServiceUnavailable)
+		return
+	}
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		t.inFlight--
+	}()
+	if t.Function != nil {
+		serveFunction(w, r, t.Function, t.group)
+		return
+	}
+	b.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+}
+
+// rewrite adds the headers that a load balancer adds.
+func (b *Balancer) rewrite(r *httputil.ProxyRequest) {
+	t := r.In.Context().Value(targetKey{}).(*target)
+	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+	r.SetURL(&url.URL{Scheme: "http", Host: t.Addr})
+	r.SetXForwarded()
+	r.Out.Host = r.In.Host
+	r.Out.Header.Set("X-Forwarded-Port", b.Addr[strings.LastIndex(b.Addr, ":")+1:])
+	r.Out.Header.Del("X-Forwarded-Host") // not one of a load balancer's
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // it never fails
+	r.Out.Header.Set("X-Amzn-Trace-Id", fmt.Sprintf("Root=1-%08x-%x", time.Now().Unix(), id))
+}
+
+func badGateway(w http.ResponseWriter, _ *http.Request, _ error) {
+	http.Error(w, "502 Bad Gateway: the target did not answer", http.StatusBadGateway)
+}

@@ -1,0 +1,247 @@
+package balancer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+)
+
+var quiet = log.New(io.Discard, "", 0)
+
+// instance is a target whose health the test sets.
+type instance struct {
+	*httptest.Server
+	sick atomic.Bool
+	last atomic.Pointer[http.Request]
+}
+
+func newInstance(t *testing.T, name string) *instance {
+	t.Helper()
+	i := &instance{}
+	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/livez" {
+			if i.sick.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			return
+		}
+		i.last.Store(r)
+		fmt.Fprint(w, name)
+	}))
+	t.Cleanup(i.Close)
+	return i
+}
+
+// newBalancer returns a balancer in front of instances, which are named a, b, …
+// and its clock: each call is another round of checks.
+func newBalancer(t *testing.T, region string, instances ...*instance) (*Balancer, func()) {
+	t.Helper()
+	fleet := emulator.TargetGroup{
+		ARN: "fleet", Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 2, UnhealthyAfter: 2, DeregistrationDelay: 10,
+	}
+	targets := map[string]Target{}
+	for i, instance := range instances {
+		id := string(rune('a' + i))
+		fleet.Targets = append(fleet.Targets, id)
+		targets[id] = Target{Addr: instance.Listener.Addr().String()}
+	}
+	return balancerOf(t, region, emulator.LoadBalancer{
+		Groups: []emulator.TargetGroup{fleet}, Rules: []emulator.Rule{{Group: "fleet"}},
+	}, targets)
+}
+
+// balancerOf returns a balancer with such groups and targets, and its clock.
+func balancerOf(t *testing.T, region string, config emulator.LoadBalancer, targets map[string]Target) (*Balancer, func()) {
+	t.Helper()
+	b, err := Listen(t.Context(), region, 1, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Update(config, func(id string) (Target, bool) {
+		target, ok := targets[id]
+		return target, ok
+	})
+	now := time.Now()
+	return b, func() {
+		now = now.Add(6 * time.Second)
+		check(t, b, now)
+	}
+}
+
+// check runs the checks that are due at now and waits for every answer.
+func check(t *testing.T, b *Balancer, now time.Time) {
+	t.Helper()
+	b.Check(t.Context(), now)
+	for range 1000 {
+		b.mu.Lock()
+		busy := false
+		for _, group := range b.groups {
+			for _, target := range group.targets {
+				busy = busy || target.checking
+			}
+		}
+		b.mu.Unlock()
+		if !busy {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("a check does not end")
+}
+
+func get(t *testing.T, address string) (int, string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+func TestOnlyHealthyTargetsAreAsked(t *testing.T) {
+	a, b := newInstance(t, "a"), newInstance(t, "b")
+	balancer, round := newBalancer(t, "eu-west-1", a, b)
+	a.sick.Store(true)
+	round()
+	round()
+	for range 10 {
+		if _, got := get(t, balancer.URL); got != "b" {
+			t.Fatalf("%q answered, want b", got)
+		}
+	}
+}
+
+func TestBalancerFailsOpen(t *testing.T) {
+	a := newInstance(t, "a")
+	balancer, round := newBalancer(t, "eu-west-1", a)
+	a.sick.Store(true)
+	round()
+	round()
+	if balancer.Healthy() {
+		t.Error("the balancer is healthy without a healthy target")
+	}
+	if status, got := get(t, balancer.URL); status != http.StatusOK || got != "a" {
+		t.Errorf("got %d %q, want the one target's answer", status, got)
+	}
+}
+
+func TestBalancerWithoutTargets(t *testing.T) {
+	balancer, _ := newBalancer(t, "eu-west-1")
+	if status, _ := get(t, balancer.URL); status != http.StatusServiceUnavailable {
+		t.Errorf("got status %d, want 503", status)
+	}
+}
+
+func TestTargetThatDoesNotAnswer(t *testing.T) {
+	a := newInstance(t, "a")
+	balancer, _ := newBalancer(t, "eu-west-1", a)
+	a.Close()
+	if status, _ := get(t, balancer.URL); status != http.StatusBadGateway {
+		t.Errorf("got status %d, want 502", status)
+	}
+}
+
+func TestHeadersOfALoadBalancer(t *testing.T) {
+	a := newInstance(t, "a")
+	balancer, _ := newBalancer(t, "eu-west-1", a)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, balancer.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "directory.example"
+	req.Header.Set("X-Forwarded-For", "203.0.113.7")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	got := a.last.Load()
+	if got.Host != "directory.example" {
+		t.Errorf("the host is %q", got.Host)
+	}
+	if f := got.Header.Get("X-Forwarded-For"); f != "203.0.113.7, 127.0.0.1" {
+		t.Errorf("X-Forwarded-For is %q", f)
+	}
+	if p := got.Header.Get("X-Forwarded-Proto"); p != "http" {
+		t.Errorf("X-Forwarded-Proto is %q", p)
+	}
+	if id := got.Header.Get("X-Amzn-Trace-Id"); !strings.HasPrefix(id, "Root=1-") {
+		t.Errorf("X-Amzn-Trace-Id is %q", id)
+	}
+}
+
+func TestDropWaitsForWhatIsInFlight(t *testing.T) {
+	a := newInstance(t, "a")
+	balancer, _ := newBalancer(t, "eu-west-1", a)
+	target := balancer.pick("/")
+	dropped := make(chan struct{})
+	wait := balancer.Drop("a")
+	go func() {
+		wait()
+		close(dropped)
+	}()
+	select {
+	case <-dropped:
+		t.Fatal("the target was dropped with a request in flight")
+	case <-time.After(100 * time.Millisecond):
+	}
+	balancer.mu.Lock()
+	target.inFlight--
+	balancer.mu.Unlock()
+	<-dropped
+}
+
+func TestEntryRoutesToTheNearestHealthyRegion(t *testing.T) {
+	europe, america := newInstance(t, "europe"), newInstance(t, "america")
+	near, roundNear := newBalancer(t, "eu-west-1", europe)
+	far, roundFar := newBalancer(t, "us-east-1", america)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	entry := NewEntry(ctx, listener, quiet)
+	entry.Update([]*Balancer{near, far})
+	address := "http://" + listener.Addr().String()
+	want := func(name string) {
+		t.Helper()
+		if _, got := get(t, address); got != name {
+			t.Errorf("%q answered, want %s", got, name)
+		}
+	}
+	round := func() {
+		roundNear()
+		roundFar()
+	}
+	round()
+	want("europe")
+	europe.sick.Store(true)
+	round()
+	round()
+	want("america")
+	america.sick.Store(true)
+	round()
+	round()
+	want("europe") // with every region sick nobody is locked out
+	america.sick.Store(false)
+	round()
+	round()
+	want("america")
+}

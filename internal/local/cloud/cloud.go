@@ -1,0 +1,284 @@
+// Package cloud brings a deployment up on this machine: the CDK CLI deploys it
+// into the emulator, and what it calls for is played.
+package cloud
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/balancer"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+)
+
+// account is the one that the emulator knows.
+const account = "123456789012"
+
+// How long the steps may take. Synth builds everything the first time.
+const (
+	synthWithin     = 10 * time.Minute
+	bootstrapWithin = 2 * time.Minute
+	deployWithin    = 5 * time.Minute
+	fleetWithin     = 2 * time.Minute
+	accountWithin   = 30 * time.Second
+)
+
+// accountName is of whom the local cloud makes an account for.
+const accountName = "islander"
+
+// Options configure the local cloud.
+type Options struct {
+	// Root is the checkout, with cdk.json and node_modules. Default: the
+	// working directory.
+	Root string
+	// Dir keeps logs, the templates and what is running. Default: .archipelago
+	// in Root.
+	Dir string
+	// Port is where the entry answers on loopback; 0 is any free one.
+	Port int
+	// Context are settings of the configuration, as of the CLI's -c:
+	// "archipelago.fleet.min=3".
+	Context []string
+	// Tags are what every stack is tagged with, "KEY=VALUE", as of the CLI's --tags.
+	Tags []string
+	// ReplicationDelay is how long a photo takes to another region. Default: a
+	// second.
+	ReplicationDelay time.Duration
+	// Pace is how many times as often as the templates say health checks and
+	// schedules run, and how many minutes of metrics one minute makes. Default:
+	// 1, as on AWS.
+	Pace int
+	// Out takes the progress. Required.
+	Out io.Writer
+	// Ready is called when everything is healthy. Default: nothing.
+	Ready func(Running)
+}
+
+// Running says where a local cloud answers.
+type Running struct {
+	// Emulator is the endpoint for AWS clients.
+	Emulator string
+	// URL is the way in: the entry, or the first region where there is none.
+	URL string
+	// Regions are the load balancers' addresses by their region.
+	Regions map[string]string
+	// Account and Password are of an account that was made for this one.
+	Account  string
+	Password string
+}
+
+// Up deploys the checkout. If a local cloud is running already it deploys into
+// that one and returns; else it starts one and plays it until ctx ends. It
+// leaves nothing running.
+func Up(ctx context.Context, o Options) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	if running, ok := find(ctx, o.Dir); ok {
+		return redeploy(ctx, o, running)
+	}
+	return start(ctx, o)
+}
+
+// complete fills in defaults, and names the tools that are missing.
+func (o *Options) complete() error {
+	if o.Root == "" {
+		o.Root = "."
+	}
+	if o.Dir == "" {
+		o.Dir = filepath.Join(o.Root, ".archipelago")
+	}
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
+	return checkTools(o.Root)
+}
+
+// Diff shows on o.Out what a deployment of the checkout into the running local
+// cloud would change.
+func Diff(ctx context.Context, o Options) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	running, ok := find(ctx, o.Dir)
+	if !ok {
+		return errors.New("nothing runs here to compare with: run `make up` first; to compare with AWS set AWS_PROFILE")
+	}
+	return cli{root: o.Root, url: running.Emulator, context: o.Context}.diff(ctx, o.Out)
+}
+
+// start starts a local cloud and plays it until ctx ends.
+func start(ctx context.Context, o Options) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
+	if !errors.Is(err, syscall.EADDRINUSE) && err != nil {
+		return fmt.Errorf("port %d cannot be listened on: choose one from 1024 to 65535, such as `make up PORT=8080` (%w)", o.Port, err)
+	}
+	if err != nil {
+		return fmt.Errorf("port %d is taken: choose another one, such as `make up PORT=%d` (%w)", o.Port, o.Port+1, err)
+	}
+	defer listener.Close()
+	steps, err := newSteps(o.Dir, "up.log", o.Out)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	var server *emulator.Server
+	err = steps.run(ctx, "start the AWS emulator", time.Minute, func(ctx2 context.Context) error {
+		var err error
+		server, err = emulator.Start(ctx, emulator.Options{Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	go func() {
+		// The CLI would retry for minutes.
+		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
+	}()
+	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, tags: o.Tags, steps: steps}
+	assembly, err := cdk.deployAll(ctx)
+	if err != nil {
+		return err
+	}
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.Pace, steps.log)
+	if err != nil {
+		return err
+	}
+	defer fleet.stop()
+	control := emulator.Control{URL: server.URL}
+	var playing emulator.Playing
+	err = steps.run(ctx, "start the fleets", fleetWithin, func(ctx context.Context) error {
+		var err error
+		playing, err = awaitFleets(ctx, control, assembly.regions)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r := running{PID: os.Getpid(), Emulator: server.URL, Account: accountName, Password: strings.ToLower(rand.Text())}
+	err = steps.run(ctx, "add an account", accountWithin, func(ctx context.Context) error {
+		return fleet.run(ctx, strings.NewReader(r.Password), "user", "add", "--password-stdin", r.Account)
+	})
+	if err != nil {
+		return err
+	}
+	forget, err := remember(o.Dir, r)
+	if err != nil {
+		return err
+	}
+	defer forget()
+	if err := report(ctx, o.Out, r, playing, assembly.regions); err != nil {
+		return err
+	}
+	if o.Ready != nil {
+		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions, Account: r.Account, Password: r.Password})
+	}
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	fmt.Fprintln(o.Out, "stopping")
+	return nil
+}
+
+// redeploy deploys into a local cloud that another process plays.
+func redeploy(ctx context.Context, o Options, running running) error {
+	fmt.Fprintf(o.Out, "deploying into what runs as process %d\n", running.PID)
+	steps, err := newSteps(o.Dir, "redeploy.log", o.Out)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: running.Emulator, context: o.Context, tags: o.Tags, steps: steps}
+	assembly, err := cdk.deployAll(ctx)
+	if err != nil {
+		return err
+	}
+	control := emulator.Control{URL: running.Emulator}
+	var playing emulator.Playing
+	err = steps.run(ctx, "wait for the fleets", fleetWithin, func(ctx context.Context) error {
+		var err error
+		playing, err = awaitFleets(ctx, control, assembly.regions)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return report(ctx, o.Out, running, playing, assembly.regions)
+}
+
+// awaitFleets says that a deployment to regions has ended, and returns when what
+// it calls for is played: every instance is healthy, each region has some, and
+// its lighthouse was asked, which may be dark on purpose.
+func awaitFleets(ctx context.Context, control emulator.Control, regions []string) (emulator.Playing, error) {
+	deployment, err := control.Deployed(ctx, regions)
+	if err != nil {
+		return emulator.Playing{}, err
+	}
+	var playing emulator.Playing
+	err = poll(ctx, func() (bool, error) {
+		deployed, err := control.Fleet(ctx)
+		if err != nil {
+			return false, err
+		}
+		if playing, err = control.Playing(ctx); err != nil || playing.Deployment < deployment {
+			return false, err
+		}
+		served := map[string]bool{}
+		for _, i := range deployed.Instances {
+			if playing.Health[i.ID] != balancer.Healthy.String() {
+				return false, nil
+			}
+			served[i.Region] = playing.Regions[i.Region] != ""
+		}
+		for _, f := range deployed.Functions {
+			if playing.Health[f.ARN] == balancer.Initial.String() {
+				return false, nil
+			}
+		}
+		for _, region := range regions {
+			if !served[region] {
+				return false, nil
+			}
+		}
+		return playing.URL != "", nil
+	})
+	return playing, err
+}
+
+// pollEvery is how often something is looked at that is waited for.
+const pollEvery = 100 * time.Millisecond
+
+// poll calls done until it is true or fails, or ctx ends.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// discard is for what nobody reads.
+var discard = log.New(io.Discard, "", 0)

@@ -1,0 +1,303 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/balancer"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
+	"github.com/archipelago-cdk/archipelago/internal/local/machine"
+)
+
+// fleet plays what the emulator says is deployed: a machine for each instance,
+// a process for each function, a balancer for each load balancer, and the entry.
+type fleet struct {
+	control emulator.Control
+	entry   *balancer.Entry
+	port    int // the entry's
+	dir     string
+	pace    int // of the health checks
+	output  io.Writer
+	log     *log.Logger
+
+	mu        sync.Mutex
+	machines  map[string]*machine.Machine
+	functions map[string]*lambda.Function   // by ARN
+	balancers map[string]*balancer.Balancer // by ARN
+	due       map[string]time.Time          // when schedules are, by ARN
+	entered   bool                          // whether there is an accelerator
+	deployed  emulator.Fleet                // what is followed
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// Folders, below the local cloud's, of what the fleet runs.
+const (
+	machinesDir  = "machines"
+	functionsDir = "functions"
+)
+
+// newFleet starts to play.
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, pace int, output io.Writer) (*fleet, error) {
+	for _, of := range []string{machinesDir, functionsDir} {
+		if err := os.RemoveAll(filepath.Join(dir, of)); err != nil { // of one that was killed
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	f := &fleet{
+		control:   emulator.Control{URL: url},
+		port:      listener.Addr().(*net.TCPAddr).Port,
+		dir:       dir,
+		pace:      max(1, pace),
+		output:    output,
+		log:       log.New(output, "fleet: ", log.Lmsgprefix),
+		machines:  map[string]*machine.Machine{},
+		functions: map[string]*lambda.Function{},
+		balancers: map[string]*balancer.Balancer{},
+		due:       map[string]time.Time{},
+		cancel:    cancel,
+	}
+	f.entry = balancer.NewEntry(ctx, listener, f.log)
+	f.done.Go(func() { f.play(ctx) })
+	f.done.Go(func() { f.measure(ctx) })
+	return f, nil
+}
+
+// stop stops every machine and function and waits for it.
+func (f *fleet) stop() {
+	f.cancel()
+	f.done.Wait()
+	for _, of := range []string{machinesDir, functionsDir} {
+		if err := os.RemoveAll(filepath.Join(f.dir, of)); err != nil {
+			f.log.Print(err)
+		}
+	}
+}
+
+// play follows the emulator until ctx ends.
+func (f *fleet) play(ctx context.Context) {
+	for tick := time.NewTicker(pollEvery); ; {
+		deployed, err := f.control.Fleet(ctx)
+		if err == nil {
+			f.follow(ctx, deployed)
+			f.invoke(ctx, deployed)
+			err = f.report(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			f.log.Print(err)
+		}
+		select {
+		case <-ctx.Done():
+			f.follow(ctx, emulator.Fleet{})
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// follow starts and stops what differs from what is deployed.
+func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deployed = deployed
+	wanted := map[string]bool{}
+	for _, instance := range deployed.Instances {
+		wanted[instance.ID] = true
+		if f.machines[instance.ID] == nil {
+			f.startMachine(instance)
+		}
+	}
+	for id, m := range f.machines {
+		if !wanted[id] {
+			delete(f.machines, id)
+			f.stopMachine(ctx, m)
+		}
+	}
+	f.updateFunctions(deployed.Functions)
+	for _, config := range deployed.LoadBalancers {
+		f.updateBalancer(ctx, config)
+	}
+	for arn := range f.balancers {
+		if !slices.ContainsFunc(deployed.LoadBalancers, func(b emulator.LoadBalancer) bool { return b.ARN == arn }) {
+			f.balancers[arn].Close()
+			delete(f.balancers, arn)
+		}
+	}
+	f.updateEntry(deployed.EndpointGroups)
+}
+
+func (f *fleet) startMachine(instance emulator.Instance) {
+	// A machine ends when it is stopped, after its balancer let go of it, and
+	// not with the context.
+	m, err := machine.Start(context.Background(), instance, f.control.URL, filepath.Join(f.dir, machinesDir), f.output)
+	if err != nil {
+		f.log.Printf("%s: %v", instance.ID, err)
+		return
+	}
+	f.machines[instance.ID] = m
+}
+
+// stopMachine lets the requests in flight end first, unless all is to end.
+func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
+	var waits []func()
+	for _, b := range f.balancers {
+		waits = append(waits, b.Drop(m.ID))
+	}
+	f.done.Go(func() {
+		for _, wait := range waits {
+			if ctx.Err() == nil {
+				wait()
+			}
+		}
+		m.Stop()
+	})
+}
+
+// updateFunctions starts what is deployed, and anew what was deployed anew.
+func (f *fleet) updateFunctions(deployed []emulator.Function) {
+	wanted := map[string]emulator.Function{}
+	for _, function := range deployed {
+		wanted[function.ARN] = function
+	}
+	for arn, running := range f.functions {
+		if !reflect.DeepEqual(running.Function, wanted[arn]) {
+			delete(f.functions, arn)
+			running.Stop()
+		}
+	}
+	for arn, function := range wanted {
+		if f.functions[arn] != nil {
+			continue
+		}
+		started, err := lambda.Start(function, f.control.URL, filepath.Join(f.dir, functionsDir), f.output)
+		if err != nil {
+			f.log.Printf("%s: %v", arn, err)
+			continue
+		}
+		f.functions[arn] = started
+	}
+}
+
+// functionTarget is the function of an ARN as it is deployed when it is asked.
+type functionTarget struct {
+	fleet *fleet
+	arn   string
+}
+
+// Invoke implements balancer.Function.
+func (t functionTarget) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	t.fleet.mu.Lock()
+	function := t.fleet.functions[t.arn]
+	t.fleet.mu.Unlock()
+	if function == nil {
+		return nil, errors.New("there is no such function")
+	}
+	return function.Invoke(ctx, event)
+}
+
+// target returns what a load balancer sends requests to.
+func (f *fleet) target(id string) (balancer.Target, bool) {
+	if m := f.machines[id]; m != nil {
+		return balancer.Target{Addr: m.Addr}, true
+	}
+	if f.functions[id] != nil {
+		return balancer.Target{Function: functionTarget{f, id}}, true
+	}
+	return balancer.Target{}, false
+}
+
+func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer) {
+	b := f.balancers[config.ARN]
+	if b == nil {
+		var err error
+		if b, err = balancer.Listen(ctx, config.Region, f.pace, discard); err != nil {
+			f.log.Print(err)
+			return
+		}
+		f.balancers[config.ARN] = b
+	}
+	b.Update(config, f.target)
+	b.Check(ctx, time.Now())
+}
+
+// updateEntry registers the regions' load balancers, nearest first.
+func (f *fleet) updateEntry(groups []emulator.EndpointGroup) {
+	var registered []*balancer.Balancer
+	for _, region := range f.deployed.Regions {
+		for _, group := range groups {
+			if group.Region != region {
+				continue
+			}
+			for _, arn := range group.LoadBalancers {
+				if b := f.balancers[arn]; b != nil {
+					registered = append(registered, b)
+				}
+			}
+		}
+	}
+	f.entered = len(registered) > 0
+	f.entry.Update(registered)
+}
+
+// health is what the balancers say of the machines and functions that run.
+func (f *fleet) health() map[string]balancer.State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	health := map[string]balancer.State{}
+	for id := range f.machines {
+		health[id] = balancer.Initial
+	}
+	for _, b := range f.balancers {
+		for id, state := range b.Health() {
+			health[id] = state
+		}
+	}
+	return health
+}
+
+// run runs the service's program once, on any of the machines.
+func (f *fleet) run(ctx context.Context, stdin io.Reader, arguments ...string) error {
+	f.mu.Lock()
+	var chosen *machine.Machine
+	for _, m := range f.machines {
+		chosen = m
+	}
+	f.mu.Unlock()
+	if chosen == nil {
+		return errors.New("there is no instance")
+	}
+	return chosen.Run(ctx, stdin, arguments...)
+}
+
+// report tells the emulator what is played.
+func (f *fleet) report(ctx context.Context) error {
+	p := emulator.Playing{Health: map[string]string{}, Regions: map[string]string{}}
+	for id, state := range f.health() {
+		p.Health[id] = state.String()
+	}
+	f.mu.Lock()
+	p.Deployment = f.deployed.Deployment
+	for _, b := range f.balancers {
+		p.Regions[b.Region] = b.URL
+	}
+	if f.entered {
+		p.URL = "http://localhost:" + strconv.Itoa(f.port)
+	} else if len(f.deployed.Regions) > 0 {
+		p.URL = p.Regions[f.deployed.Regions[0]]
+	}
+	f.mu.Unlock()
+	return f.control.Report(ctx, p)
+}

@@ -1,0 +1,48 @@
+package emulator_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+)
+
+func TestStartAnswersAndStops(t *testing.T) {
+	s, err := emulator.Start(t.Context(), emulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (emulator.Control{URL: s.URL}).Accepted(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v; want nothing accepted", got, err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := http.Get(s.URL); err == nil {
+		t.Error("the emulator still answers")
+	}
+}
+
+func TestEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := emulator.Start(ctx, emulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case <-s.Done():
+	case <-time.After(10 * time.Second):
+		t.Error("the emulator did not end")
+	}
+}
+
+func TestMissingPythonNamesTheNextStep(t *testing.T) {
+	_, err := emulator.Start(t.Context(), emulator.Options{Python: "/nowhere/python3"})
+	if err == nil || !strings.Contains(err.Error(), "make setup") {
+		t.Errorf("got %v, want the next step", err)
+	}
+}

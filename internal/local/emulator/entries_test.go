@@ -1,0 +1,45 @@
+package emulator_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+)
+
+// island is a load balancer with TLS, its record, and a region that an
+// accelerator has drained.
+const island = `{"Resources": {
+	"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+	"A": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24", "AvailabilityZone": "eu-west-1a"}},
+	"B": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "eu-west-1b"}},
+	"Alb": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Subnets": [{"Ref": "A"}, {"Ref": "B"}]}},
+	"Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": "staff.example.com"}},
+	"Listener": {"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": {
+		"LoadBalancerArn": {"Ref": "Alb"}, "Port": 443, "Protocol": "HTTPS", "Certificates": [{"CertificateArn": {"Ref": "Certificate"}}],
+		"DefaultActions": [{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301", "Host": "example.com"}}]}},
+	"Record": {"Type": "AWS::Route53::RecordSet", "Properties": {
+		"Name": "staff.example.com.", "Type": "A", "HostedZoneId": "Z0123", "Region": "eu-west-1", "SetIdentifier": "eu-west-1",
+		"AliasTarget": {"DNSName": {"Fn::GetAtt": ["Alb", "DNSName"]}, "HostedZoneId": {"Fn::GetAtt": ["Alb", "CanonicalHostedZoneID"]}}}},
+	"Drained": {"Type": "AWS::GlobalAccelerator::EndpointGroup", "Properties": {
+		"EndpointGroupRegion": "us-east-1", "TrafficDialPercentage": 0, "EndpointConfigurations": [{"EndpointId": "arn"}]}}
+}}`
+
+func TestRecordsEnterAndDrainedRegionsDoNot(t *testing.T) {
+	s, err := emulator.Start(t.Context(), emulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"island"}, "TemplateBody": {island}}
+	if err := post(t, s.URL, "cloudformation", form); err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := emulator.Control{URL: s.URL}.Fleet(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(fleet.EndpointGroups) != 1 || fleet.EndpointGroups[0].Region != "eu-west-1" || len(fleet.EndpointGroups[0].LoadBalancers) != 1 {
+		t.Errorf("got the entries %+v, want eu-west-1 with its load balancer alone", fleet.EndpointGroups)
+	}
+}

@@ -1,0 +1,82 @@
+package emulator_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+)
+
+// table is a stack with a global table in regions.
+func table(consistency string, regions ...string) string {
+	var replicas []string
+	for _, region := range regions {
+		replicas = append(replicas, fmt.Sprintf(`{"Region": %q, "DeletionProtectionEnabled": true}`, region))
+	}
+	return fmt.Sprintf(`{"Resources": {"Table": {"Type": "AWS::DynamoDB::GlobalTable", "DeletionPolicy": "Retain", "Properties": {
+		"TableName": "t", "BillingMode": "PAY_PER_REQUEST", "MultiRegionConsistency": %q, "Replicas": [%s],
+		"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+		"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}}}}`, consistency, strings.Join(replicas, ","))
+}
+
+// TestTablesChangeOneReplicaAtATime, as on AWS: the reference of
+// AWS::DynamoDB::GlobalTable, on Replicas.
+func TestTablesChangeOneReplicaAtATime(t *testing.T) {
+	s, err := emulator.Start(t.Context(), emulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	call := func(action, stack, template string) error {
+		form := url.Values{"Action": {action}, "Version": {"2010-05-15"}, "StackName": {stack}, "TemplateBody": {template}}
+		return post(t, s.URL, "cloudformation", form)
+	}
+	for _, test := range []struct {
+		name, action, template, refusal string
+	}{
+		{"two at creation", "CreateStack", table("EVENTUAL", "eu-west-1", "us-east-1"), ""},
+		{"two more", "UpdateStack", table("EVENTUAL", "eu-west-1", "us-east-1", "us-east-2", "us-west-2"), "only one replica"},
+		{"one for another", "UpdateStack", table("EVENTUAL", "eu-west-1", "us-east-2"), "only one replica"},
+		{"one that is protected", "UpdateStack", table("EVENTUAL", "eu-west-1"), "DeletionProtectionEnabled"},
+		{"one more", "UpdateStack", table("EVENTUAL", "eu-west-1", "us-east-1", "us-east-2"), ""},
+		{"one of a strong table", "UpdateStack", table("STRONG", "eu-west-1", "us-east-1"), "fixed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := call(test.action, "tables", test.template)
+			if test.refusal == "" && err != nil {
+				t.Error(err)
+			}
+			if test.refusal != "" && (err == nil || !strings.Contains(err.Error(), test.refusal)) {
+				t.Errorf("want it refused with %q, got %v", test.refusal, err)
+			}
+		})
+	}
+}
+
+// post makes a call of a query API in eu-west-1.
+func post(t *testing.T, address, service string, form url.Values) error {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20261124/eu-west-1/"+service+"/aws4_request, SignedHeaders=host, Signature=none")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", res.Status, body)
+	}
+	return nil
+}

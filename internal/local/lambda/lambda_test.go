@@ -1,0 +1,213 @@
+package lambda
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// TestMain is also the function that the tests run: this binary, when its
+// environment says so.
+func TestMain(m *testing.M) {
+	if os.Getenv("PLAY_THE_FUNCTION") == "" {
+		os.Exit(m.Run())
+	}
+	lambda.Start(func(ctx context.Context, request struct{ Do string }) (map[string]string, error) {
+		switch request.Do {
+		case "fail":
+			return nil, errors.New("as it was told")
+		case "crash":
+			os.Exit(3)
+		case "hang":
+			select {}
+		case "dawdle":
+			time.Sleep(600 * time.Millisecond)
+		}
+		deadline, _ := ctx.Deadline()
+		return map[string]string{
+			"region": os.Getenv("AWS_REGION"), "endpoint": os.Getenv("AWS_ENDPOINT_URL"), "color": os.Getenv("COLOR"),
+			"handler": os.Getenv("_HANDLER"), "key": os.Getenv("AWS_ACCESS_KEY_ID"), "left": time.Until(deadline).Round(time.Second).String(),
+		}, nil
+	})
+}
+
+// output takes what functions print.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+// deploy starts a function whose code is in the emulator, as a deployment left it.
+func deploy(t *testing.T) (*Function, string) {
+	t.Helper()
+	server, err := emulator.Start(t.Context(), emulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := archive(t, map[string]string{"bootstrap": "#!/bin/sh\nexec " + executable + "\n"})
+	client := s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+	})
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("assets")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String("assets"), Key: aws.String("code.zip"), Body: bytes.NewReader(code),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	out := &output{}
+	f, err := Start(emulator.Function{
+		ARN: "arn:aws:lambda:us-east-1:123456789012:function:painter", Name: "painter", Region: "us-east-1",
+		Role: "arn:aws:iam::123456789012:role/painter", Handler: "bootstrap", Timeout: 5, Memory: 128,
+		Environment: map[string]string{"PLAY_THE_FUNCTION": "yes", "COLOR": "blue"},
+		Bucket:      "assets", Key: "code.zip",
+	}, server.URL, t.TempDir(), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.Stop()
+		if _, err := os.Stat(f.root); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the function's folder is left: %v", err)
+		}
+		if t.Failed() {
+			t.Log(out.b.String())
+		}
+	})
+	return f, server.URL
+}
+
+func archive(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for name, content := range files {
+		header := &zip.FileHeader{Name: name}
+		header.SetMode(0o755)
+		file, err := w.CreateHeader(header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(file, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestFunction(t *testing.T) {
+	f, url := deploy(t)
+	invoke := func(do string) (map[string]string, error) {
+		t.Helper()
+		answer, err := f.Invoke(t.Context(), fmt.Appendf(nil, `{"Do": %q}`, do))
+		if err != nil {
+			return nil, err
+		}
+		var got map[string]string
+		return got, json.Unmarshal(answer, &got)
+	}
+	works := func() {
+		t.Helper()
+		got, err := invoke("work")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{"region": "us-east-1", "endpoint": url, "color": "blue", "handler": "bootstrap"} {
+			if got[name] != want {
+				t.Errorf("%s: got %q, want %q", name, got[name], want)
+			}
+		}
+		if got["key"] == "" || got["key"] == "emulator" {
+			t.Errorf("its credentials are %q, want its role's", got["key"])
+		}
+		if left, err := time.ParseDuration(got["left"]); err != nil || left <= 0 || left > 5*time.Second {
+			t.Errorf("it has %q left, want some of 5 s", got["left"])
+		}
+	}
+	works()
+	if _, err := invoke("fail"); err == nil || !strings.Contains(err.Error(), "as it was told") {
+		t.Errorf("a function that fails: got %v", err)
+	}
+	works()
+	if _, err := invoke("crash"); err == nil || !strings.Contains(err.Error(), "ended before it answered: exit status 3") {
+		t.Errorf("a function that ends: got %v", err)
+	}
+	works()
+	f.Timeout = 1
+	if _, err := invoke("hang"); !errors.Is(err, ErrTimedOut) {
+		t.Errorf("a function that hangs: got %v", err)
+	}
+	f.Timeout = 5
+	works()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := f.Invoke(ctx, []byte(`{"Do": "hang"}`)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("an event whose caller leaves: got %v", err)
+	}
+	works() // meanwhile, in another environment
+}
+
+// A function handles events at once, and each has its time limit for itself.
+func TestEventsAtOnce(t *testing.T) {
+	f, _ := deploy(t)
+	f.Timeout = 1
+	var all sync.WaitGroup
+	for range 2 * maxEnvironments {
+		all.Go(func() {
+			if _, err := f.Invoke(t.Context(), []byte(`{"Do": "dawdle"}`)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestCodeStaysInItsFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	if err := unpack(archive(t, map[string]string{"../evil": "x"}), dir); err == nil || !strings.Contains(err.Error(), "leaves the function's folder") {
+		t.Errorf("got %v", err)
+	}
+	if err := unpack(archive(t, map[string]string{"a/b": "x"}), dir); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "a/b")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("got %v, %v; want a program", info, err)
+	}
+}

@@ -1,0 +1,263 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+)
+
+// fleetsUserData is the script of the fleet's instances, with an agent.
+func fleetsUserData(t *testing.T) string {
+	t.Helper()
+	var script strings.Builder
+	for _, name := range []string{"userdata.sh", "agent.sh"} {
+		b, err := os.ReadFile(filepath.Join("../../../constructs/fleet", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		script.Write(b)
+	}
+	return strings.NewReplacer(
+		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@ENVIRONMENT@", "A=1",
+		"@PORT@", "8080", "@HEALTH@", "/livez", "@AGENT@", "{}",
+	).Replace(script.String())
+}
+
+// TestAgentComesAfterTheFirstGoodAnswer: and where there is none to install, as
+// here, the boot ends well and the service goes on.
+func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
+	var log bytes.Buffer
+	answers := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /assets/app", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "#!/bin/sh\n") })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		if answers++; answers < 3 {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+		}
+		if strings.Contains(log.String(), "dnf") {
+			t.Errorf("the agent is installed before answer %d", answers)
+		}
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	var units []string
+	err := runUserData(t.Context(), fleetsUserData(t), shell{
+		root: t.TempDir(), url: server.URL, addr: server.Listener.Addr().String(), output: &log,
+		start: func(unit string) error { units = append(units, unit); return nil },
+	})
+	if err != nil {
+		t.Errorf("the boot failed: %v\n%s", err, &log)
+	}
+	if answers != 3 || !strings.Contains(log.String(), "app runs without a CloudWatch agent") {
+		t.Errorf("asked %d times, want 3, and then the agent's failure told:\n%s", answers, &log)
+	}
+	if !slices.Equal(units, []string{"app.service"}) {
+		t.Errorf("the units %q were started", units)
+	}
+}
+
+// boot runs a script and returns what it printed and the units it started.
+func boot(t *testing.T, script string) (root, output string, units []string, err error) {
+	t.Helper()
+	root = t.TempDir()
+	var b bytes.Buffer
+	err = runUserData(t.Context(), script, shell{
+		root: root, output: &b,
+		start: func(unit string) error { units = append(units, unit); return nil },
+	})
+	return root, b.String(), units, err
+}
+
+func TestUserDataIsRun(t *testing.T) {
+	root, output, units, err := boot(t, `#!/bin/bash
+set -euo pipefail
+case "$(uname -m)" in
+x86_64|aarch64) kind=known ;;
+*) exit 1 ;;
+esac
+mkdir -p /etc/app
+cat >/etc/app/app.env <<'END'
+KIND=$kind
+END
+cat >/etc/app/kind <<END
+$kind
+END
+chmod 0600 /etc/app/app.env
+systemctl daemon-reload
+systemctl enable --now app.service
+`)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for name, want := range map[string]string{"app.env": "KIND=$kind\n", "kind": "known\n"} {
+		if got, err := os.ReadFile(filepath.Join(root, "etc/app", name)); err != nil || string(got) != want {
+			t.Errorf("%s holds %q, %v; want %q", name, got, err, want)
+		}
+	}
+	if !slices.Equal(units, []string{"app.service"}) {
+		t.Errorf("the units %q were started", units)
+	}
+}
+
+func TestUserDataStaysInItsRoot(t *testing.T) {
+	root, _, _, err := boot(t, "cat >/../../escaped <<'END'\nx\nEND\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "escaped")); err != nil {
+		t.Errorf("the file is not in the root: %v", err)
+	}
+}
+
+func TestUserDataThatNeedsMoreIsNoticed(t *testing.T) {
+	_, output, units, err := boot(t, "set -e\nyum install -y nginx\nsystemctl enable --now nginx.service\n")
+	if err == nil || !strings.Contains(output, "yum install -y nginx: the local cloud's machines have no such command") {
+		t.Errorf("got %v and %q", err, output)
+	}
+	if len(units) > 0 {
+		t.Errorf("%q was started after the failure", units)
+	}
+}
+
+func writeUnit(t *testing.T, text string) *unit {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.service")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u, err := readUnit(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestUnit(t *testing.T) {
+	u := writeUnit(t, "[Unit]\nDescription=x\n[Service]\nExecStart=/usr/local/bin/app --flag\nEnvironmentFile=/etc/app.env\nRestart=always\nRestartSec=3\nTimeoutStopSec=60\n")
+	if !slices.Equal(u.execStart, []string{"/usr/local/bin/app", "--flag"}) || !u.restart || u.restartDelay != 3*time.Second || u.stopTimeout != time.Minute {
+		t.Errorf("got %+v", u)
+	}
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "etc/app.env"), []byte("# comment\nA=1\n\nB=x=y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := u.environment(root); err != nil || !slices.Equal(got, []string{"A=1", "B=x=y"}) {
+		t.Errorf("the environment is %q, %v", got, err)
+	}
+}
+
+func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
+	for text, want := range map[string]string{
+		"[Service]\nRestart=always\n":                    "no ExecStart",
+		"[Service]\nExecStart=/a\nRestart=on-failure\n":  `always and no, got "on-failure"`,
+		"[Service]\nExecStart=/a\nTimeoutStopSec=1min\n": "TimeoutStopSec",
+	} {
+		path := filepath.Join(t.TempDir(), "app.service")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readUnit(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestSupervision runs a unit that ends at once: it is run again, and ends for
+// good with the context.
+func TestSupervision(t *testing.T) {
+	root := t.TempDir()
+	program := "#!/bin/sh\necho run >>\"$PWD/runs\"\n"
+	if err := os.WriteFile(filepath.Join(root, "app"), []byte(program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	u := writeUnit(t, "[Service]\nExecStart=/app\nRestart=always\nStateDirectory=app\nWorkingDirectory=/var/lib/app\n")
+	u.restartDelay = 10 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		u.supervise(ctx, root, nil, io.Discard, log.New(io.Discard, "", 0), func(int) {})
+		close(ended)
+	}()
+	runs := filepath.Join(root, "var/lib/app/runs")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if b, _ := os.ReadFile(runs); bytes.Count(b, []byte("run")) >= 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the unit was not run again")
+		}
+	}
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the unit goes on")
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &Machine{Instance: emulator.Instance{ID: "i-1", Region: "eu-west-1", Zone: "eu-west-1b", Type: "m7g.large", Account: "123456789012"}}
+	address, err := m.serveMetadata(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := imds.New(imds.Options{Endpoint: address}).GetInstanceIdentityDocument(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.InstanceID != "i-1" || out.AvailabilityZone != "eu-west-1b" || out.InstanceType != "m7g.large" || out.Region != "eu-west-1" {
+		b, _ := json.Marshal(out)
+		t.Errorf("got %s", b)
+	}
+	res, err := http.Get(address + "/latest/meta-data/instance-id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a token: status %d, want 401", res.StatusCode)
+	}
+	cancel()
+	m.done.Wait()
+}
+
+func TestProgramOfTheServiceIsRunOnce(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "app")
+	script := "#!/bin/sh\nread line\necho \"$SETTING $1 $line\" >\"$OUT\"\n[ \"$1\" = well ] || { echo refused >&2; exit 3; }\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	m := &Machine{Instance: emulator.Instance{ID: "i-1"}}
+	if err := m.Run(t.Context(), nil, "well"); err == nil || !strings.Contains(err.Error(), "i-1 has not started its service yet") {
+		t.Errorf("before the boot: got %v", err)
+	}
+	m.service = &service{program, []string{"SETTING=a", "OUT=" + out}}
+	if err := m.Run(t.Context(), strings.NewReader("secret\n"), "well"); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(out); err != nil || string(got) != "a well secret\n" {
+		t.Errorf("it was run with %q, %v", got, err)
+	}
+	err := m.Run(t.Context(), strings.NewReader("secret\n"), "badly")
+	if err == nil || !strings.Contains(err.Error(), "app badly: exit status 3: refused") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v, want what the program said", err)
+	}
+}
