@@ -30,10 +30,10 @@ test: setup dist browser ## run every test; dist/artifacts has the browser's scr
 	go test -race $$(go list ./service/... | grep -v browsertest) ./cost/... ./scaling/... ./cmd/directory/... ./cmd/lighthouse/... ./cmd/cost/...
 	mkdir -p $(DIST)/artifacts
 	go test -race -count=1 -artifacts -outputdir $(DIST)/artifacts ./service/web/browsertest
-	go test -count=1 -timeout 30m . ./stacks/... ./constructs/... ./internal/... ./cmd/up/... ./cmd/ami/... ./cmd/scaler/... ./cmd/simulate/... ./cmd/calibrate/...
+	go test -count=1 -timeout 30m . ./test/... ./config/... ./stacks/... ./constructs/... ./internal/... ./cmd/up/... ./cmd/ami/... ./cmd/scaler/... ./cmd/simulate/... ./cmd/calibrate/...
 
 test-all: setup dist ## live the whole lives of all configurations in the local cloud
-	go test -count=1 -timeout 60m -run TestLives . -all
+	go test -count=1 -timeout 60m -run TestLives ./test/lives -all
 
 run: ## start the service alone, on an embedded store, with an account
 	@go run ./cmd/directory user add --if-none admin
@@ -49,7 +49,7 @@ diff: setup ## show what a deployment would change: on AWS with AWS_PROFILE set,
 	@if test -n "$$AWS_PROFILE$$AWS_ACCESS_KEY_ID"; then cdk diff --no-notices; else go run ./cmd/up -diff $(ARGS); fi
 
 permissions: setup ## write docs/permissions.md: who may do what
-	go test -run TestPermissionsPageIsCurrent . -update
+	go test -run TestPermissionsPageIsCurrent ./test/templates -update
 
 cost: setup ## estimate the bill of a month; another configuration's with SETTINGS='-c …'
 	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT) $(SETTINGS) >/dev/null
@@ -82,7 +82,7 @@ lint: setup dist ## check code and templates
 	gofmt -l $$(git ls-files "*.go") | (! grep .)
 	go vet ./...
 	go tool staticcheck ./...
-	go test -run 'TestTemplatesPassCfnLint' .
+	go test -run TestTemplatesPassCfnLint ./test/templates
 
 bench: setup dist ## measure what docs/figures.md says
 	go test -run none -bench . -benchtime 5x ./bench

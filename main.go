@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -34,11 +35,11 @@ func main() {
 func run() error {
 	app := awscdk.NewApp(nil)
 	context, _ := app.Node().GetAllContext(nil).(map[string]any)
-	config, err := stacks.ParseConfig(context, os.Getenv("CDK_DEFAULT_ACCOUNT"))
+	deployment, err := config.Parse(context, os.Getenv("CDK_DEFAULT_ACCOUNT"))
 	if err != nil {
 		return err
 	}
-	stacks.Add(app, config, builds)
+	stacks.Add(app, deployment, builds)
 	app.Synth(nil)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/internal/addresses"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/google/go-cmp/cmp"
 )
@@ -164,11 +165,11 @@ func TestInstancesFit(t *testing.T) {
 			}
 		}
 		want := (size - 13) * (test.zones - 1) * 2 / 3
-		if got := network.Instances(test.bits, test.zones, test.nat); got != want {
+		if got := addresses.Instances(test.bits, test.zones, test.nat); got != want {
 			t.Errorf("%s in %d zones holds %d instances, want %d", test.cidr, test.zones, got, want)
 		}
 	}
-	if got := network.Instances(26, 3, false); got != 0 {
+	if got := addresses.Instances(26, 3, false); got != 0 {
 		t.Errorf("a /26 in three zones holds %d instances, want none", got)
 	}
 }

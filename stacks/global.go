@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
@@ -13,7 +14,7 @@ import (
 
 // newGlobal places what spans the regions: tables, the photos' replication and
 // the entry. It stands in the primary region.
-func newGlobal(app awscdk.App, c Config) awscdk.Stack {
+func newGlobal(app awscdk.App, c config.Config) awscdk.Stack {
 	names := c.Names()
 	stack := newStack(app, c, names.GlobalStack(), c.Regions[0].Name,
 		"Archipelago: tables, replication and entry of all regions")
@@ -24,7 +25,7 @@ func newGlobal(app awscdk.App, c Config) awscdk.Stack {
 	tables.NewEmployees(stack, "Employees", tables.Props{
 		Name:    names.EmployeesTable(),
 		Regions: c.RegionNames(),
-		Strong:  c.Consistency == ConsistencyStrong,
+		Strong:  c.Consistency == config.ConsistencyStrong,
 		Witness: c.Witness,
 		Protect: c.Protect,
 	})
@@ -43,13 +44,13 @@ func newGlobal(app awscdk.App, c Config) awscdk.Stack {
 		Dashboard:    names.GlobalDashboard(),
 		Impaired:     names.ImpairedAlarm(),
 		Regions:      c.RegionNames(),
-		LoadBalancer: names.LoadBalancer(c.Entry != EntryAccelerator),
+		LoadBalancer: names.LoadBalancer(c.Entry != config.EntryAccelerator),
 		RegionStack:  names.RegionStack,
 		Table:        names.EmployeesTable(),
-		Strong:       c.Consistency == ConsistencyStrong,
+		Strong:       c.Consistency == config.ConsistencyStrong,
 		Bucket:       names.PhotosBucket,
 	}
-	if c.Entry == EntryAccelerator {
+	if c.Entry == config.EntryAccelerator {
 		accelerator := entry.New(stack, "Entry", entry.Props{
 			Name:              c.Name,
 			Ports:             loadbalancer.Ports(domain.Domain(c.Domain)),
@@ -61,7 +62,7 @@ func newGlobal(app awscdk.App, c Config) awscdk.Stack {
 		watch.Accelerator = accelerator.ID
 	}
 	observability.NewGlobal(stack, "Observability", watch)
-	if c.Entry == EntryDNS {
+	if c.Entry == config.EntryDNS {
 		awscdk.NewCfnOutput(stack, jsii.String("EntryURL"), &awscdk.CfnOutputProps{Value: jsii.String("https://" + c.Domain.Host)})
 	}
 	return stack

@@ -3,6 +3,7 @@ package stacks
 import (
 	"strconv"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/firewall"
@@ -16,20 +17,21 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
 )
 
 // newRegion places one island: network, load balancer, fleet, and its
 // registration with the entry.
-func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.Stack {
+func newRegion(app awscdk.App, c config.Config, region config.Region, builds Builds) awscdk.Stack {
 	names := c.Names()
 	stack := newStack(app, c, names.RegionStack(region.Name), region.Name,
 		"Archipelago: network, load balancer and fleet of "+region.Name)
-	network.DeclareZones(stack, region.zoneNames(), region.Zones.Count)
+	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
 	net := network.New(stack, "Network", network.Props{
 		CIDR:       region.CIDR,
-		Public:     c.Entry != EntryAccelerator,
-		NAT:        c.Egress == EgressNAT,
+		Public:     c.Entry != config.EntryAccelerator,
+		NAT:        c.Egress == config.EgressNAT,
 		LogsBucket: names.LogsBucket(region.Name),
 		Buckets:    []string{names.PhotosBucket(region.Name)},
 		Tables:     names.Tables(),
@@ -37,9 +39,9 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Sessions:   c.SSM,
 	})
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Name:       names.LoadBalancer(c.Entry != EntryAccelerator),
+		Name:       names.LoadBalancer(c.Entry != config.EntryAccelerator),
 		Network:    net,
-		Public:     c.Entry != EntryAccelerator,
+		Public:     c.Entry != config.EntryAccelerator,
 		Domain:     domain.Domain(c.Domain),
 		LogsBucket: names.LogsBucket(region.Name),
 		Protect:    c.Protect,
@@ -48,10 +50,10 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 	})
 	firewall.New(stack, "Firewall", firewall.Props{
 		LoadBalancer:      balancer,
-		CountCommon:       c.WAF.Common == ModeCount,
-		CountBadInputs:    c.WAF.BadInputs == ModeCount,
-		CountIPReputation: c.WAF.IPReputation == ModeCount,
-		CountRate:         c.WAF.Rate == ModeCount,
+		CountCommon:       c.WAF.Common == config.ModeCount,
+		CountBadInputs:    c.WAF.BadInputs == config.ModeCount,
+		CountIPReputation: c.WAF.IPReputation == config.ModeCount,
+		CountRate:         c.WAF.Rate == config.ModeCount,
 		RateLimit:         c.WAF.RateLimit,
 	})
 	machines := fleet.New(stack, "Fleet", fleet.Props{
@@ -60,12 +62,12 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Port:                  setting.Port,
 		InstanceTypeParameter: names.InstanceTypeParameter(),
 		AMI:                   region.AMI,
-		Architecture:          c.Fleet.architecture(),
+		Architecture:          architecture(c.Fleet),
 		Min:                   c.Fleet.Min,
 		Max:                   c.Fleet.Max,
 		CPUTarget:             c.Fleet.CPUTarget,
 		RequestsPerTarget:     c.Fleet.RequestsPerTarget,
-		Schedule:              c.Fleet.schedule(),
+		Schedule:              schedule(c.Fleet),
 		Unguarded:             !c.Fleet.Guard,
 		Agent:                 agent(c),
 		Sessions:              c.SSM,
@@ -107,13 +109,13 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Drained:        region.Weight == 0,
 	})
 	switch {
-	case c.Entry == EntryAccelerator:
+	case c.Entry == config.EntryAccelerator:
 		entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
 			LoadBalancer:      balancer,
 			ListenerParameter: names.ListenerParameter(),
 			Weight:            region.Weight,
 		})
-	case c.Entry == EntryDNS && region.Weight > 0:
+	case c.Entry == config.EntryDNS && region.Weight > 0:
 		entry.NewRecord(stack, "Record", entry.RecordProps{
 			LoadBalancer: balancer,
 			Domain:       domain.Domain(c.Domain),
@@ -126,17 +128,17 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 		Regions:      c.RegionNames(),
 		LoadBalancer: balancer,
 		Fleet:        machines,
-		Burstable:    c.Fleet.burstable(),
-		Vertical:     c.Fleet.Vertical != VerticalOff,
+		Burstable:    c.Fleet.Burstable(),
+		Vertical:     c.Fleet.Vertical != config.VerticalOff,
 		CPUTarget:    c.Fleet.CPUTarget,
 		Table:        names.EmployeesTable(),
 		Index:        tables.EmployeesIndex,
-		Strong:       c.Consistency == ConsistencyStrong,
+		Strong:       c.Consistency == config.ConsistencyStrong,
 		Bucket:       names.PhotosBucket,
 		Agent:        c.Logs,
 		Emails:       c.Alarms,
 	})
-	if c.Fleet.Vertical != VerticalOff {
+	if c.Fleet.Vertical != config.VerticalOff {
 		scaler.New(stack, "Scaler", scaler.Props{
 			Name:                  names.Scaler(),
 			Deployment:            c.Name,
@@ -162,9 +164,25 @@ func newRegion(app awscdk.App, c Config, region Region, builds Builds) awscdk.St
 }
 
 // agent is what each instance sends to CloudWatch.
-func agent(c Config) *fleet.Agent {
+func agent(c config.Config) *fleet.Agent {
 	if !c.Logs {
 		return nil
 	}
 	return &fleet.Agent{LogGroup: c.Names().ServiceLog(), Deployment: c.Name}
+}
+
+// architecture is CDK's name of the ladder's architecture.
+func architecture(f config.Fleet) awsec2.InstanceArchitecture {
+	if f.Architecture() == "x86_64" {
+		return awsec2.InstanceArchitecture_X86_64
+	}
+	return awsec2.InstanceArchitecture_ARM_64
+}
+
+func schedule(f config.Fleet) []fleet.Schedule {
+	var schedule []fleet.Schedule
+	for _, s := range f.Schedule {
+		schedule = append(schedule, fleet.Schedule(s))
+	}
+	return schedule
 }

@@ -1,6 +1,10 @@
+// Package stacks turns the configuration of a deployment into its
+// CloudFormation stacks: storage for each region, one that spans the regions,
+// and one for each region.
 package stacks
 
 import (
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -17,7 +21,7 @@ type Builds struct {
 
 // Add places every stack of c in app, each with the stacks that must be
 // deployed before it. c must be valid.
-func Add(app awscdk.App, c Config, builds Builds) {
+func Add(app awscdk.App, c config.Config, builds Builds) {
 	global := newGlobal(app, c)
 	for _, region := range c.Regions {
 		global.AddStackDependency(newStorage(app, c, region), jsii.String("replication needs the bucket"))
@@ -39,7 +43,7 @@ func Add(app awscdk.App, c Config, builds Builds) {
 // it: the resources, so that a launch template tags what it launches, and the
 // stack, so that CloudFormation tags what CDK makes without. The parameter of the
 // fleet's instance type is not a stack's resource: it is written once, by a call.
-func newStack(app awscdk.App, c Config, id, region, description string) awscdk.Stack {
+func newStack(app awscdk.App, c config.Config, id, region, description string) awscdk.Stack {
 	tags := map[string]*string{"project": jsii.String("archipelago"), "deployment": &c.Name, "region": &region}
 	stack := awscdk.NewStack(app, &id, &awscdk.StackProps{
 		Env:                   &awscdk.Environment{Account: &c.Account, Region: &region},

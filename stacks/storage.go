@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/logs"
 	"github.com/archipelago-cdk/archipelago/constructs/photos"
@@ -10,7 +11,7 @@ import (
 
 // newStorage places what a region keeps: its photos and its fleet's size. It
 // comes before all other stacks.
-func newStorage(app awscdk.App, c Config, region Region) awscdk.Stack {
+func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.Stack {
 	names := c.Names()
 	stack := newStack(app, c, names.StorageStack(region.Name), region.Name,
 		"Archipelago: photos and fleet size of "+region.Name)

@@ -14,11 +14,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/jsii-runtime-go"
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
 )
@@ -27,7 +26,6 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
-	jsii.Close()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "ami:", err)
 		os.Exit(1)
@@ -49,7 +47,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", *path, err)
 	}
-	credentials, err := config.LoadDefaultConfig(ctx)
+	credentials, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,17 +68,17 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // parse reads the configuration out of a cdk.json.
-func parse(file []byte) (stacks.Config, error) {
+func parse(file []byte) (config.Config, error) {
 	var cdk struct{ Context map[string]any }
 	if err := json.Unmarshal(file, &cdk); err != nil {
-		return stacks.Config{}, err
+		return config.Config{}, err
 	}
 	// The account has no part in an image's choice.
-	return stacks.ParseConfig(cdk.Context, "000000000000")
+	return config.Parse(cdk.Context, "000000000000")
 }
 
 // latest looks up the image of each region that has a fleet.
-func latest(ctx context.Context, credentials aws.Config, deployment stacks.Config) (map[string]string, error) {
+func latest(ctx context.Context, credentials aws.Config, deployment config.Config) (map[string]string, error) {
 	parameter := deployment.Fleet.ImageParameter()
 	images := map[string]string{}
 	var errs []error
@@ -98,14 +96,14 @@ func latest(ctx context.Context, credentials aws.Config, deployment stacks.Confi
 
 // pin sets the image of region i and leaves every other byte of the file.
 func pin(file []byte, i int, name, image string) ([]byte, error) {
-	path := fmt.Sprintf("context.%s.regions.%d", stacks.ContextKey, i)
+	path := fmt.Sprintf("context.%s.regions.%d", config.ContextKey, i)
 	switch region := gjson.GetBytes(file, path); {
 	case region.IsObject():
 		return sjson.SetBytes(file, path+".ami", image)
 	case region.Type == gjson.String:
 		return sjson.SetRawBytes(file, path, fmt.Appendf(nil, `{"name": %q, "ami": %q}`, name, image))
 	default:
-		return nil, fmt.Errorf("%s.regions: want a list of the regions to write images into, such as [%q]", stacks.ContextKey, name)
+		return nil, fmt.Errorf("%s.regions: want a list of the regions to write images into, such as [%q]", config.ContextKey, name)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/internal/chart"
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/archipelago-cdk/archipelago/scaling/trace"
 )

@@ -3,8 +3,8 @@
 package entry
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"

@@ -6,6 +6,7 @@ package fleet
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -238,6 +239,12 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
+// architectures are EC2's names of CDK's architectures.
+var architectures = map[awsec2.InstanceArchitecture]string{
+	awsec2.InstanceArchitecture_ARM_64: "arm64",
+	awsec2.InstanceArchitecture_X86_64: "x86_64",
+}
+
 func image(scope constructs.Construct, props Props) awsec2.IMachineImage {
 	if props.AMI != "" {
 		return awsec2.MachineImage_GenericLinux(&map[string]*string{
@@ -246,17 +253,7 @@ func image(scope constructs.Construct, props Props) awsec2.IMachineImage {
 	}
 	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("archipelago:unpinned-image"),
 		jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
-	return awsec2.MachineImage_FromSsmParameter(jsii.String(ImageParameter(props.Architecture)), nil)
-}
-
-// ImageParameter is AWS's public SSM parameter of the latest Amazon Linux 2023
-// of an architecture.
-func ImageParameter(architecture awsec2.InstanceArchitecture) string {
-	suffix := "arm64"
-	if architecture == awsec2.InstanceArchitecture_X86_64 {
-		suffix = "x86_64"
-	}
-	return "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-" + suffix
+	return awsec2.MachineImage_FromSsmParameter(jsii.String(al2023.Parameter(architectures[props.Architecture])), nil)
 }
 
 // securityGroup admits the load balancer, and lets the instances reach HTTPS:

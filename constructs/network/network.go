@@ -4,6 +4,7 @@
 package network
 
 import (
+	"github.com/archipelago-cdk/archipelago/internal/addresses"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -103,12 +104,12 @@ func subnets(props Props) *[]*awsec2.SubnetConfiguration {
 	}
 	configuration := []*awsec2.SubnetConfiguration{
 		{Name: jsii.String(fleetSubnets), SubnetType: fleet},
-		{Name: jsii.String(loadBalancerSubnets), SubnetType: loadBalancer, CidrMask: jsii.Number(loadBalancerMask)},
+		{Name: jsii.String(loadBalancerSubnets), SubnetType: loadBalancer, CidrMask: jsii.Number(addresses.LoadBalancerMask)},
 	}
 	if props.NAT {
 		// Subnets of their own, since the load balancer's may have no route out.
 		configuration = append(configuration, &awsec2.SubnetConfiguration{
-			Name: jsii.String(egressSubnets), SubnetType: awsec2.SubnetType_PUBLIC, CidrMask: jsii.Number(egressMask),
+			Name: jsii.String(egressSubnets), SubnetType: awsec2.SubnetType_PUBLIC, CidrMask: jsii.Number(addresses.EgressMask),
 		})
 	}
 	for _, c := range configuration {

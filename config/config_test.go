@@ -1,13 +1,10 @@
-package stacks
+package config
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/regioninfo"
-	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -20,7 +17,7 @@ func parse(t *testing.T, context string) (Config, error) {
 	if err := json.Unmarshal([]byte(context), &values); err != nil {
 		t.Fatal(err)
 	}
-	return ParseConfig(values, account)
+	return Parse(values, account)
 }
 
 func TestDefaults(t *testing.T) {
@@ -185,7 +182,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"more zones than there are": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": 6}, {"name": "us-east-1", "zones": 6}]}}`,
-			[]string{`archipelago.regions[0].zones: want at most 3, which is all that stacks/region_table.go knows of, got 6`},
+			[]string{`archipelago.regions[0].zones: want at most 3, which is all that config/region_table.go knows of, got 6`},
 		},
 		"zones that are none": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": ["a", "eu-west-1b", "a"]}]}}`,
@@ -463,26 +460,9 @@ func TestOneProblemIsReportedOnce(t *testing.T) {
 	}
 }
 
-// TestKnownRegionsAreThoseOfCDK keeps the table of regions complete; a region
-// that CDK learns is added at the end.
-func TestKnownRegionsAreThoseOfCDK(t *testing.T) {
-	cdk := map[string]bool{}
-	for _, region := range *regioninfo.RegionInfo_Regions() {
-		cdk[*region.Name()] = true
-	}
-	for _, name := range knownRegionNames() {
-		if !cdk[name] {
-			t.Errorf("CDK does not know the region %q", name)
-		}
-		if *regioninfo.RegionInfo_Get(&name).Partition() != "aws" {
-			t.Errorf("%q is not of the aws partition", name)
-		}
-	}
-}
-
 func TestNamesFitAtTheirLongest(t *testing.T) {
 	n := Names{Name: strings.Repeat("n", maxName), Account: account}
-	for _, region := range knownRegionNames() {
+	for _, region := range KnownRegions() {
 		// 63 is the limit of a bucket's name.
 		for _, bucket := range []string{n.PhotosBucket(region), n.LogsBucket(region)} {
 			if len(bucket) > 63 {
@@ -490,11 +470,4 @@ func TestNamesFitAtTheirLongest(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestMain ends CDK's own process, which removes its files.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	jsii.Close()
-	os.Exit(code)
 }

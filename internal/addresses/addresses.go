@@ -1,12 +1,14 @@
-package network
+// Package addresses divides a VPC's range: the sizes of its subnets, and how many
+// instances they hold.
+package addresses
 
 // Masks of the subnets whose size is fixed; the fleet's share what they leave.
 const (
-	// loadBalancerMask leaves a load balancer room to grow: it may take a
+	// LoadBalancerMask leaves a load balancer room to grow: it may take a
 	// hundred addresses over its zones.
-	loadBalancerMask = 26
-	// egressMask is the smallest subnet there is: it holds one NAT gateway.
-	egressMask = 28
+	LoadBalancerMask = 26
+	// EgressMask is the smallest subnet there is: it holds one NAT gateway.
+	EgressMask = 28
 )
 
 // taken is how many addresses of a fleet's subnet are not for instances: five
@@ -17,9 +19,9 @@ const taken = 5 + 8
 // length, from 16 to 28, holds in zones while one of them is lost and a
 // deployment has launched half as many again.
 func Instances(bits, zones int, nat bool) int {
-	perZone := 1 << (32 - loadBalancerMask)
+	perZone := 1 << (32 - LoadBalancerMask)
 	if nat {
-		perZone += 1 << (32 - egressMask)
+		perZone += 1 << (32 - EgressMask)
 	}
 	left := (1<<(32-bits) - perZone*zones) / zones
 	subnet := 1

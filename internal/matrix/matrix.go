@@ -1,28 +1,32 @@
-package main
+// Package matrix holds the configurations that are proved, and synthesizes them
+// for tests.
+package matrix
 
 import (
 	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
 
-// configuration is one that is proved: linted, checked by cdk-nag, measured.
-type configuration struct {
-	// options are laid over the shipped configuration.
-	options map[string]any
-	// snapshot has its templates compared with those in stacks/testdata.
-	snapshot bool
+// Configuration is one that is proved: linted, checked by cdk-nag, measured.
+type Configuration struct {
+	// Options are laid over the shipped configuration, by the path of their keys.
+	Options map[string]any
+	// Snapshot has its templates compared with those in stacks/testdata.
+	Snapshot bool
 }
 
 type options = map[string]any
@@ -32,10 +36,10 @@ var (
 	tenRegions    = "eu-west-1,us-east-1,us-west-2,ap-southeast-2,ap-northeast-1,sa-east-1,ca-central-1,eu-central-1,ap-south-1,af-south-1"
 )
 
-// configurations are the matrix, by name: the shipped one, one for each option
+// Configurations are the matrix, by name: the shipped one, one for each option
 // that changes it, and those at the limits.
-var configurations = map[string]configuration{
-	"shipped":       {snapshot: true},
+var Configurations = map[string]Configuration{
+	"shipped":       {Snapshot: true},
 	"one-region":    {options{"regions": "eu-west-1"}, true},
 	"three-regions": {options{"regions": "eu-west-1,us-east-1,ap-southeast-2"}, false},
 	"named-zones":   {options{"regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}, "cidr": "10.9.0.0/20"}}}, true},
@@ -77,17 +81,36 @@ func with(a, b options) options {
 	return all
 }
 
-// synthesis is what a configuration was made into.
-type synthesis struct {
-	dir    string // of the templates
-	config stacks.Config
+// Synthesis is what a configuration was made into.
+type Synthesis struct {
+	// Dir holds the assembly.
+	Dir string
+	// Config is what it was made from.
+	Config config.Config
 }
 
-// shippedContext is the context of cdk.json: go test does not read it by itself.
-func shippedContext(t *testing.T) map[string]any {
+// Root is the folder of the module.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("the test does not run within the module")
+		}
+	}
+}
+
+// ShippedContext is the context of cdk.json: go test does not read it by itself.
+func ShippedContext(t testing.TB) map[string]any {
 	t.Helper()
 	var file struct{ Context map[string]any }
-	b, err := os.ReadFile("cdk.json")
+	b, err := os.ReadFile(filepath.Join(Root(t), "cdk.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,31 +122,49 @@ func shippedContext(t *testing.T) map[string]any {
 
 var made = struct {
 	sync.Mutex
-	dir  string // TestMain removes it
-	once map[string]synthesis
-}{once: map[string]synthesis{}}
+	dir  string // Run removes it
+	once map[string]Synthesis
+}{once: map[string]Synthesis{}}
 
-// synthesize makes the templates of a configuration, once for all tests, without
-// credentials, and has cdk-nag report on them.
-func synthesize(t *testing.T, name string) synthesis {
+// Account is the AWS account that templates are made for.
+const Account = "123456789012"
+
+// Run runs a package's tests, then ends CDK's own process and removes what was
+// synthesized. It is for TestMain.
+func Run(m *testing.M) {
+	dir, err := os.MkdirTemp("", "archipelago")
+	if err != nil {
+		panic(err)
+	}
+	made.dir = dir
+	code := m.Run()
+	jsii.Close()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// Synthesize makes the templates of a configuration, once for all tests of a
+// package that runs them by Run, without credentials, and has cdk-nag report on
+// them.
+func Synthesize(t testing.TB, name string) Synthesis {
 	t.Helper()
 	made.Lock()
 	defer made.Unlock()
 	if s, ok := made.once[name]; ok {
 		return s
 	}
-	c, ok := configurations[name]
+	c, ok := Configurations[name]
 	if !ok {
 		t.Fatalf("there is no configuration %q", name)
 	}
-	context := shippedContext(t)
-	for key, value := range c.options {
-		context[stacks.ContextKey+"."+key] = value
+	context := ShippedContext(t)
+	for key, value := range c.Options {
+		context[config.ContextKey+"."+key] = value
 	}
 	// What cdk-nag finds is read from the assembly, by TestCdkNagFindsNothingNew,
 	// instead of failing the synth.
 	context["@aws-cdk/core:annotationsInValidationReport"] = false
-	config, err := stacks.ParseConfig(context, "123456789012")
+	deployment, err := config.Parse(context, Account)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +173,8 @@ func synthesize(t *testing.T, name string) synthesis {
 		t.Fatal(err)
 	}
 	standIns := stacks.Builds{Service: map[string]string{}, Lighthouse: filepath.Join(dir, "lighthouse"), Scaler: filepath.Join(dir, "scaler")}
-	for machine, path := range builds.Service {
-		standIns.Service[machine] = filepath.Join(dir, filepath.Base(path))
+	for machine, suffix := range map[string]string{"aarch64": "arm64", "x86_64": "amd64"} {
+		standIns.Service[machine] = filepath.Join(dir, "directory.linux-"+suffix)
 		if err := os.WriteFile(standIns.Service[machine], []byte(machine), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -148,22 +189,25 @@ func synthesize(t *testing.T, name string) synthesis {
 		Outdir:             jsii.String(filepath.Join(dir, "cdk.out")),
 		AnalyticsReporting: jsii.Bool(false),
 	})
-	stacks.Add(app, config, standIns)
+	stacks.Add(app, deployment, standIns)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), nil)
-	s := synthesis{dir: *app.Synth(nil).Directory(), config: config}
+	s := Synthesis{Dir: *app.Synth(nil).Directory(), Config: deployment}
 	made.once[name] = s
 	return s
 }
 
-// each runs a test for every configuration.
-func each(t *testing.T, test func(t *testing.T, name string, s synthesis)) {
-	for _, name := range slices.Sorted(maps.Keys(configurations)) {
-		t.Run(name, func(t *testing.T) { test(t, name, synthesize(t, name)) })
+// Each runs a test for every configuration.
+func Each(t *testing.T, test func(t *testing.T, name string, s Synthesis)) {
+	for _, name := range slices.Sorted(maps.Keys(Configurations)) {
+		t.Run(name, func(t *testing.T) { test(t, name, Synthesize(t, name)) })
 	}
 }
 
-// templates are the paths of those in dir.
-func templates(t *testing.T, dir string) []string {
+// Hash is what changes with the content of an asset.
+var Hash = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// Templates are the paths of those in dir.
+func Templates(t testing.TB, dir string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
 	if err != nil {
@@ -172,26 +216,26 @@ func templates(t *testing.T, dir string) []string {
 	return paths
 }
 
-// resource is one of a template.
-type resource struct {
+// Resource is one of a template.
+type Resource struct {
 	Type       string
 	Properties map[string]any
 	DependsOn  []string
 }
 
-// resources reads those of a template.
-func resources(t *testing.T, path string) map[string]resource {
+// Resources reads those of a template.
+func Resources(t testing.TB, path string) map[string]Resource {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var template struct{ Resources map[string]resource }
+	var template struct{ Resources map[string]Resource }
 	if err := json.Unmarshal(b, &template); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
 	return template.Resources
 }
 
-// stackOf is the name of a template's stack.
-func stackOf(path string) string { return strings.TrimSuffix(filepath.Base(path), ".template.json") }
+// StackOf is the name of a template's stack.
+func StackOf(path string) string { return strings.TrimSuffix(filepath.Base(path), ".template.json") }

@@ -1,4 +1,4 @@
-package main
+package templates_test
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -23,14 +24,14 @@ func TestTemplatesPassCfnLint(t *testing.T) {
 	}
 	byRegion := map[string][]string{}
 	seen := map[string]bool{}
-	each(t, func(t *testing.T, _ string, s synthesis) {
-		for stack, region := range stackRegions(t, s.dir) {
-			path := filepath.Join(s.dir, stack+".template.json")
+	matrix.Each(t, func(t *testing.T, _ string, s matrix.Synthesis) {
+		for stack, region := range stackRegions(t, s.Dir) {
+			path := filepath.Join(s.Dir, stack+".template.json")
 			b, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if content := region + string(hash.ReplaceAll(b, nil)); !seen[content] {
+			if content := region + string(matrix.Hash.ReplaceAll(b, nil)); !seen[content] {
 				seen[content] = true
 				byRegion[region] = append(byRegion[region], path)
 			}
@@ -52,8 +53,8 @@ func TestTemplatesPassCfnLint(t *testing.T) {
 // TestTemplatesPassCDKsRules: they apply to every configuration that the tests
 // synthesize, none of which would be made if it broke one, as this stack does.
 func TestTemplatesPassCDKsRules(t *testing.T) {
-	each(t, func(*testing.T, string, synthesis) {})
-	context := shippedContext(t)
+	matrix.Each(t, func(*testing.T, string, matrix.Synthesis) {})
+	context := matrix.ShippedContext(t)
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
 	awscdk.NewCfnResource(awscdk.NewStack(app, jsii.String("Broken"), nil), jsii.String("Bucket"), &awscdk.CfnResourceProps{
 		Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
@@ -92,14 +93,14 @@ func stackRegions(t *testing.T, dir string) map[string]string {
 // template grows beyond half of either, whatever the number of regions.
 func TestTemplatesHaveHeadroom(t *testing.T) {
 	const most, largest = 500 / 2, 1 << 20 / 2
-	each(t, func(t *testing.T, _ string, s synthesis) {
-		for _, path := range templates(t, s.dir) {
+	matrix.Each(t, func(t *testing.T, _ string, s matrix.Synthesis) {
+		for _, path := range matrix.Templates(t, s.Dir) {
 			info, err := os.Stat(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := len(resources(t, path)); n > most || info.Size() > largest {
-				t.Errorf("%s has %d resources in %d KiB, want at most %d in %d", stackOf(path), n, info.Size()>>10, most, largest>>10)
+			if n := len(matrix.Resources(t, path)); n > most || info.Size() > largest {
+				t.Errorf("%s has %d resources in %d KiB, want at most %d in %d", matrix.StackOf(path), n, info.Size()>>10, most, largest>>10)
 			}
 		}
 	})
@@ -109,9 +110,9 @@ func TestTemplatesHaveHeadroom(t *testing.T) {
 // which calls of one kind for each region share.
 func TestRolesHoldTheirPolicies(t *testing.T) {
 	const most = 10_240
-	for _, path := range templates(t, synthesize(t, "ten-regions").dir) {
+	for _, path := range matrix.Templates(t, matrix.Synthesize(t, "ten-regions").Dir) {
 		of := map[string]int{}
-		for _, r := range resources(t, path) {
+		for _, r := range matrix.Resources(t, path) {
 			if r.Type != "AWS::IAM::Policy" {
 				continue
 			}
@@ -126,7 +127,7 @@ func TestRolesHoldTheirPolicies(t *testing.T) {
 		}
 		for role, n := range of {
 			if n > most {
-				t.Errorf("the policies of %s in %s have %d characters, want %d at most", role, stackOf(path), n, most)
+				t.Errorf("the policies of %s in %s have %d characters, want %d at most", role, matrix.StackOf(path), n, most)
 			}
 		}
 	}
@@ -151,19 +152,19 @@ func TestNamesFitTheirServices(t *testing.T) {
 		"AWS::WAFv2::WebACL":                        {"Name", 128},
 	}
 	found := map[string]bool{}
-	s := synthesize(t, "longest-name")
-	for _, path := range templates(t, s.dir) {
-		if stack := stackOf(path); len(stack) > 128 {
+	s := matrix.Synthesize(t, "longest-name")
+	for _, path := range matrix.Templates(t, s.Dir) {
+		if stack := matrix.StackOf(path); len(stack) > 128 {
 			t.Errorf("the stack's name %s has %d characters, want 128 at most", stack, len(stack))
 		}
-		for id, r := range resources(t, path) {
+		for id, r := range matrix.Resources(t, path) {
 			limit, ok := limits[r.Type]
 			if !ok {
 				continue
 			}
 			found[r.Type] = true
 			if name, ok := r.Properties[limit.property].(string); ok && len(name) > limit.most {
-				t.Errorf("%s of %s: %q has %d characters, want %d at most", id, stackOf(path), name, len(name), limit.most)
+				t.Errorf("%s of %s: %q has %d characters, want %d at most", id, matrix.StackOf(path), name, len(name), limit.most)
 			}
 		}
 	}
@@ -177,9 +178,9 @@ func TestNamesFitTheirServices(t *testing.T) {
 // TestFleetsComeAfterTheirListener: the load balancer answers for the health of a
 // group's instances from the first one on.
 func TestFleetsComeAfterTheirListener(t *testing.T) {
-	each(t, func(t *testing.T, _ string, s synthesis) {
-		for _, path := range templates(t, s.dir) {
-			all := resources(t, path)
+	matrix.Each(t, func(t *testing.T, _ string, s matrix.Synthesis) {
+		for _, path := range matrix.Templates(t, s.Dir) {
+			all := matrix.Resources(t, path)
 			for id, group := range all {
 				if group.Type != "AWS::AutoScaling::AutoScalingGroup" {
 					continue
@@ -196,7 +197,7 @@ func TestFleetsComeAfterTheirListener(t *testing.T) {
 					}
 				}
 				if !forwards {
-					t.Errorf("%s: %s depends on %q, want the listener that sends to its targets among them", stackOf(path), id, group.DependsOn)
+					t.Errorf("%s: %s depends on %q, want the listener that sends to its targets among them", matrix.StackOf(path), id, group.DependsOn)
 				}
 			}
 		}
@@ -206,28 +207,28 @@ func TestFleetsComeAfterTheirListener(t *testing.T) {
 // TestRetiredRegionKeepsItsStorageOnly is the step of a region's removal in
 // which nothing refers to it any more.
 func TestRetiredRegionKeepsItsStorageOnly(t *testing.T) {
-	s := synthesize(t, "leaving")
+	s := matrix.Synthesize(t, "leaving")
 	var of []string
-	for _, path := range templates(t, s.dir) {
+	for _, path := range matrix.Templates(t, s.Dir) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(b), "eu-west-2") {
-			of = append(of, stackOf(path))
+			of = append(of, matrix.StackOf(path))
 		}
 	}
-	if len(of) != 1 || of[0] != s.config.Names().StorageStack("eu-west-2") {
+	if len(of) != 1 || of[0] != s.Config.Names().StorageStack("eu-west-2") {
 		t.Errorf("%q name the retired region, want its storage stack alone", of)
 	}
 }
 
 // TestDrainedRegionIsDeployed: it gets no users, and can have them back at once.
 func TestDrainedRegionIsDeployed(t *testing.T) {
-	s := synthesize(t, "leaving")
+	s := matrix.Synthesize(t, "leaving")
 	dials := map[string]any{}
-	for _, path := range templates(t, s.dir) {
-		for _, r := range resources(t, path) {
+	for _, path := range matrix.Templates(t, s.Dir) {
+		for _, r := range matrix.Resources(t, path) {
 			if r.Type == "AWS::GlobalAccelerator::EndpointGroup" {
 				dials[r.Properties["EndpointGroupRegion"].(string)] = r.Properties["TrafficDialPercentage"]
 			}

@@ -1,4 +1,4 @@
-package main
+package lives_test
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 // for each of its blocks, for an operator's deployment.
 func procedure(t *testing.T, section string, names *strings.Replacer) []string {
 	t.Helper()
-	page, err := os.ReadFile("docs/operations.md")
+	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package templates_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
 
 // untagged are the types that take no tags of their own.
@@ -40,20 +42,20 @@ var untagged = []string{
 // TestEverythingIsTagged: whatever takes tags says which deployment it is of. What
 // CDK makes without tags, the helpers of custom resources, has its stack's.
 func TestEverythingIsTagged(t *testing.T) {
-	s := synthesize(t, "unprotected")
+	s := matrix.Synthesize(t, "unprotected")
 	var manifest struct {
 		Artifacts map[string]struct {
 			Properties struct{ Tags map[string]string }
 		}
 	}
-	b, err := os.ReadFile(filepath.Join(s.dir, "manifest.json"))
+	b, err := os.ReadFile(filepath.Join(s.Dir, "manifest.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(b, &manifest); err != nil {
 		t.Fatal(err)
 	}
-	names, regions := s.config.Names(), s.config.RegionNames()
+	names, regions := s.Config.Names(), s.Config.RegionNames()
 	for _, region := range regions {
 		for _, stack := range []string{names.StorageStack(region), names.GlobalStack(), names.RegionStack(region)} {
 			home := region
@@ -66,7 +68,7 @@ func TestEverythingIsTagged(t *testing.T) {
 					t.Errorf("%s: its tag %s is %q, want %q", stack, w.Key, got, w.Value)
 				}
 			}
-			for id, resource := range resources(t, filepath.Join(s.dir, stack+".template.json")) {
+			for id, resource := range matrix.Resources(t, filepath.Join(s.Dir, stack+".template.json")) {
 				tags := tagsOf(resource.Properties["Tags"])
 				if resource.Type == "AWS::DynamoDB::GlobalTable" {
 					tags = tagsOf(resource.Properties["Replicas"].([]any)[0].(map[string]any)["Tags"])
@@ -86,9 +88,9 @@ func TestEverythingIsTagged(t *testing.T) {
 
 // TestInstancesAreTagged: by the launch template, with their volumes.
 func TestInstancesAreTagged(t *testing.T) {
-	s := synthesize(t, "shipped")
+	s := matrix.Synthesize(t, "shipped")
 	tagged := map[any]bool{}
-	for _, resource := range resources(t, filepath.Join(s.dir, s.config.Names().RegionStack("eu-west-1")+".template.json")) {
+	for _, resource := range matrix.Resources(t, filepath.Join(s.Dir, s.Config.Names().RegionStack("eu-west-1")+".template.json")) {
 		if resource.Type != "AWS::EC2::LaunchTemplate" {
 			continue
 		}

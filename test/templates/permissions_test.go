@@ -1,8 +1,9 @@
-package main
+package templates_test
 
 import (
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -14,10 +15,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
 
 // permissionsPage shows who may do what, as the templates say it.
-const permissionsPage = "docs/permissions.md"
+var update = flag.Bool("update", false, "write docs/permissions.md instead of comparing with it")
+
+const permissionsPage = "../../docs/permissions.md"
 
 // wildcards are the permissions that name no action or no resource exactly, by
 // the kind of resource that gives them, each with its reason. A part of a name,
@@ -121,7 +126,7 @@ The local cloud enforces what roles may do, on what: the service, the lighthouse
 // those with a reason, and each reason is needed.
 func TestNobodyMayDoEverything(t *testing.T) {
 	needed := map[string]bool{}
-	for name := range configurations {
+	for name := range matrix.Configurations {
 		for _, g := range grantsOf(t, name) {
 			if g.kind == "AWS::EC2::VPCEndpoint" {
 				continue // it bounds what others may do, and allows nothing by itself
@@ -172,7 +177,7 @@ func TestProgramsMayMakeTheirCalls(t *testing.T) {
 	} {
 		want := slices.Clone(program.others)
 		for _, dir := range program.sources {
-			want = append(want, callsIn(t, dir)...)
+			want = append(want, callsIn(t, filepath.Join("../..", dir))...)
 		}
 		var got []string
 		for _, g := range grantsOf(t, cmp.Or(program.configuration, "shipped")) {
@@ -269,9 +274,9 @@ func (s statement) wildcards() []string {
 func grantsOf(t *testing.T, name string) []grants {
 	t.Helper()
 	var all []grants
-	for _, path := range templates(t, synthesize(t, name).dir) {
-		stack := stackOf(path)
-		resources := resources(t, path)
+	for _, path := range matrix.Templates(t, matrix.Synthesize(t, name).Dir) {
+		stack := matrix.StackOf(path)
+		resources := matrix.Resources(t, path)
 		for _, id := range slices.Sorted(maps.Keys(resources)) {
 			if g, ok := grantsBy(t, id, resources); ok {
 				g.stack = stack
@@ -284,7 +289,7 @@ func grantsOf(t *testing.T, name string) []grants {
 
 // grantsBy reads one resource. A role's are its own and those of the policies
 // that name it.
-func grantsBy(t *testing.T, id string, resources map[string]resource) (grants, bool) {
+func grantsBy(t *testing.T, id string, resources map[string]matrix.Resource) (grants, bool) {
 	t.Helper()
 	r := resources[id]
 	g := grants{id: id, kind: r.Type}

@@ -1,4 +1,4 @@
-package main
+package templates_test
 
 import (
 	"fmt"
@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/cost"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
 
 // TestReadmeStatesTheCost: of the shipped configuration, within 2 %.
 func TestReadmeStatesTheCost(t *testing.T) {
-	deployment, err := cost.Read(synthesize(t, "shipped").dir)
+	deployment, err := cost.Read(matrix.Synthesize(t, "shipped").Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +23,7 @@ func TestReadmeStatesTheCost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

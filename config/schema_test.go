@@ -1,4 +1,4 @@
-package stacks
+package config
 
 import (
 	"bytes"
@@ -23,14 +23,14 @@ const schemaFile = "../cdk.schema.json"
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	r := jsonschema.Reflector{Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true}
-	if err := r.AddGoComments("github.com/archipelago-cdk/archipelago/stacks", ".", jsonschema.WithFullComment()); err != nil {
+	if err := r.AddGoComments("github.com/archipelago-cdk/archipelago/config", ".", jsonschema.WithFullComment()); err != nil {
 		t.Fatal(err)
 	}
 	for name, comment := range r.CommentMap {
 		r.CommentMap[name] = strings.Join(strings.Fields(comment), " ")
 	}
 	name := &jsonschema.Schema{Type: "string"}
-	for _, region := range knownRegionNames() {
+	for _, region := range KnownRegions() {
 		name.Enum = append(name.Enum, region)
 	}
 	r.Mapper = func(t reflect.Type) *jsonschema.Schema {
@@ -67,7 +67,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Version:     version,
 		Title:       "cdk.json of Archipelago",
-		Description: "Made from the Go types in stacks; `go test ./stacks -update` writes it.",
+		Description: "Made from the Go types in stacks; `go test ./config -update` writes it.",
 		Type:        "object",
 		Properties:  properties,
 	}
@@ -90,7 +90,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("cdk.schema.json is not what the types say; run `go test ./stacks -update`:\n%s", diff)
+		t.Errorf("cdk.schema.json is not what the types say; run `go test ./config -update`:\n%s", diff)
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package templates_test
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
 
 // suppression is a finding of cdk-nag that is meant to be.
@@ -58,10 +60,10 @@ func (s suppression) matches(finding, resource string) bool {
 // AWS Solutions.
 func TestCdkNagFindsNothingNew(t *testing.T) {
 	used := map[string]bool{}
-	each(t, func(t *testing.T, name string, s synthesis) {
+	matrix.Each(t, func(t *testing.T, name string, s matrix.Synthesis) {
 		found := 0
-		for stack := range stackRegions(t, s.dir) {
-			for path, messages := range annotations(t, s.dir, stack) {
+		for stack := range stackRegions(t, s.Dir) {
+			for path, messages := range annotations(t, s.Dir, stack) {
 				_, resource, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 				for _, message := range messages {
 					finding, _, _ := strings.Cut(message, ": ")

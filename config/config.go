@@ -1,7 +1,6 @@
-// Package stacks turns the configuration of a deployment into its
-// CloudFormation stacks: storage for each region, one that spans the regions,
-// and one for each region.
-package stacks
+// Package config is what a user says of a deployment: its keys, their defaults
+// and bounds, and the names that follow from them. It reads no CDK.
+package config
 
 import (
 	"errors"
@@ -13,11 +12,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/constructs/fleet"
-	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/internal/addresses"
+	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/service/setting"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 )
 
 // ContextKey is the key of the CDK context, in cdk.json, that holds the
@@ -185,13 +183,13 @@ func (c Config) RegionNames() []string {
 	return names
 }
 
-// ParseConfig reads the configuration out of the CDK context: the object under
+// Parse reads the configuration out of the CDK context: the object under
 // ContextKey, in which dotted keys such as "archipelago.fleet.max" replace one
 // leaf, and defaults for what is absent. defaultAccount is used where no
 // account is configured. The error joins every problem there is, each with the
 // key's path, what is wanted and what was found; the configuration is of no use
 // then.
-func ParseConfig(context map[string]any, defaultAccount string) (Config, error) {
+func Parse(context map[string]any, defaultAccount string) (Config, error) {
 	tree, errs := merge(context)
 	root := &object{path: ContextKey, values: tree, errs: &errs}
 	c := Config{
@@ -269,8 +267,8 @@ func parseFleet(root *object) Fleet {
 	return f
 }
 
-// zoneNames are the zones' full names, if the configuration names them.
-func (r Region) zoneNames() []string {
+// ZoneNames returns the zones' full names, or nil if the configuration names none.
+func (r Region) ZoneNames() []string {
 	var names []string
 	for _, letter := range r.Zones.Letters {
 		names = append(names, r.Name+letter)
@@ -365,7 +363,7 @@ func (c Config) validateRegions() error {
 			continue
 		}
 		if !slices.ContainsFunc(knownRegions, func(k knownRegion) bool { return k.name == r.Name }) {
-			p.add(path+".name", `an AWS region such as "eu-west-1"`+didYouMean(r.Name, knownRegionNames()), r.Name)
+			p.add(path+".name", `an AWS region such as "eu-west-1"`+didYouMean(r.Name, KnownRegions()), r.Name)
 			continue
 		}
 		r.validate(&p, path)
@@ -383,7 +381,7 @@ func (r Region) validate(p *problems, path string) {
 	if r.Zones.Count < 2 || r.Zones.Count > 6 {
 		p.add(path+".zones", `2 to 6 zones, as a number or as letters such as ["a", "b", "c"]`, r.Zones.Count)
 	} else if most := mostZones(r.Name); r.Zones.Count > most {
-		p.add(path+".zones", fmt.Sprintf("at most %d, which is all that stacks/region_table.go knows of", most), r.Zones.Count)
+		p.add(path+".zones", fmt.Sprintf("at most %d, which is all that config/region_table.go knows of", most), r.Zones.Count)
 	}
 	for i, letter := range r.Zones.Letters {
 		switch {
@@ -427,7 +425,7 @@ func (c Config) validateSize(p *problems, path string, r Region) {
 		return
 	}
 	holds := func(bits int) bool {
-		return network.Instances(bits, r.Zones.Count, c.Egress == EgressNAT) >= c.Fleet.Max
+		return addresses.Instances(bits, r.Zones.Count, c.Egress == EgressNAT) >= c.Fleet.Max
 	}
 	if holds(cidr.Bits()) {
 		return
@@ -526,20 +524,24 @@ func separate(err error) []error {
 	return nil
 }
 
-// architecture is that of the whole ladder.
-func (f Fleet) architecture() awsec2.InstanceArchitecture { return architecture(f.Ladder[0]) }
+// Architecture returns that of the whole ladder, "arm64" or "x86_64". The fleet
+// must be valid.
+func (f Fleet) Architecture() string { return f.ladder()[0].Architecture }
 
-// burstable tells whether a rung of the ladder runs on CPU credits.
-func (f Fleet) burstable() bool {
-	return slices.ContainsFunc(f.Ladder, func(t string) bool { return *awsec2.NewInstanceType(&t).IsBurstable() })
-}
+// Burstable reports whether a rung of the ladder runs on CPU credits. The fleet
+// must be valid.
+func (f Fleet) Burstable() bool { return slices.ContainsFunc(f.ladder(), scaling.Rung.Burstable) }
 
-// ImageParameter is the public SSM parameter of the image that the fleet boots
-// where none is pinned.
-func (f Fleet) ImageParameter() string { return fleet.ImageParameter(f.architecture()) }
+// ImageParameter returns the public SSM parameter of the image that the fleet
+// boots where none is pinned. The fleet must be valid.
+func (f Fleet) ImageParameter() string { return al2023.Parameter(f.Architecture()) }
 
-func architecture(instanceType string) awsec2.InstanceArchitecture {
-	return awsec2.NewInstanceType(&instanceType).Architecture()
+func (f Fleet) ladder() scaling.Ladder {
+	ladder, err := scaling.NewLadder(f.Ladder)
+	if err != nil {
+		panic("config: the fleet's ladder was not validated: " + err.Error())
+	}
+	return ladder
 }
 
 // overlap tells whether two address ranges share an address; those that are no
@@ -550,7 +552,8 @@ func overlap(a, b string) bool {
 	return errX == nil && errY == nil && x.Overlaps(y)
 }
 
-func knownRegionNames() []string {
+// KnownRegions returns the names of the regions that a deployment may have.
+func KnownRegions() []string {
 	names := make([]string, len(knownRegions))
 	for i, r := range knownRegions {
 		names[i] = r.name

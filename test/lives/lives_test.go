@@ -1,4 +1,4 @@
-package main
+package lives_test
 
 import (
 	"context"
@@ -14,8 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
-	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -40,16 +41,16 @@ const commandWithin = 10 * time.Minute
 // instance runs: what they do is TestIslands' business, in cmd/up.
 func TestLives(t *testing.T) {
 	app := filepath.Join(t.TempDir(), "archipelago")
-	if out, err := exec.Command("go", "build", "-o", app, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", app, "../..").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, name := range slices.Sorted(maps.Keys(configurations)) {
+	for _, name := range slices.Sorted(maps.Keys(matrix.Configurations)) {
 		if !*allLives && !lives[name] {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := begin(t, app, configurations[name].options)
+			l := begin(t, app, matrix.Configurations[name].Options)
 			l.deploy()
 			l.write("before")
 			l.change()
@@ -58,7 +59,7 @@ func TestLives(t *testing.T) {
 				l.write("after")
 				l.remove(region)
 			}
-			if l.config.Entry == stacks.EntryAccelerator {
+			if l.config.Entry == config.EntryAccelerator {
 				l.leaveAccelerator()
 			}
 			if l.config.Protect {
@@ -76,7 +77,7 @@ type life struct {
 	control emulator.Control
 	// context is that of cdk.json, and config what it says.
 	context map[string]any
-	config  stacks.Config
+	config  config.Config
 	// before is what the account held when the life began.
 	before []string
 	// kept are the regions that had storage.
@@ -88,7 +89,7 @@ type life struct {
 }
 
 // begin starts an emulator, and an operator's folder with the configuration.
-func begin(t *testing.T, app string, options options) *life {
+func begin(t *testing.T, app string, options map[string]any) *life {
 	server, err := emulator.Start(t.Context(), emulator.Options{ReplicationDelay: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -100,14 +101,11 @@ func begin(t *testing.T, app string, options options) *life {
 	})
 	control := emulator.Control{URL: server.URL}
 	go keepHealthy(t.Context(), control)
-	l := &life{t: t, dir: t.TempDir(), control: control, context: shippedContext(t), photos: map[string][]string{}}
+	l := &life{t: t, dir: t.TempDir(), control: control, context: matrix.ShippedContext(t), photos: map[string][]string{}}
 	for key, value := range options {
-		l.context[stacks.ContextKey+"."+key] = value
+		l.context[config.ContextKey+"."+key] = value
 	}
-	root, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := matrix.Root(t)
 	for _, name := range []string{"Makefile", "dist", "node_modules", ".venv"} {
 		if err := os.Symlink(filepath.Join(root, name), filepath.Join(l.dir, name)); err != nil {
 			t.Fatal(err)
@@ -185,21 +183,18 @@ func (l *life) save(app string) {
 // set writes a setting into cdk.json.
 func (l *life) set(key string, value any) {
 	l.t.Helper()
-	l.context[stacks.ContextKey+"."+key] = value
+	l.context[config.ContextKey+"."+key] = value
 	l.save("")
 }
 
-// parse reads cdk.json's configuration, one life at a time: CDK, which knows the
-// instance types, is no place for two.
+// parse reads cdk.json's configuration.
 func (l *life) parse() {
 	l.t.Helper()
-	made.Lock()
-	defer made.Unlock()
-	config, err := stacks.ParseConfig(maps.Clone(l.context), account)
+	deployment, err := config.Parse(maps.Clone(l.context), account)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.config = config
+	l.config = deployment
 }
 
 // regions are those that cdk.json has, the retired ones too.
@@ -322,7 +317,7 @@ func (l *life) change() {
 // joining is a region that may join, if one may.
 func (l *life) joining() string {
 	c := l.config
-	if c.Consistency == stacks.ConsistencyStrong {
+	if c.Consistency == config.ConsistencyStrong {
 		return ""
 	}
 	for _, region := range []string{"ca-central-1", "us-east-2"} {
@@ -336,9 +331,9 @@ func (l *life) joining() string {
 // setRegions writes the regions, each as its object, with changes to them.
 func (l *life) setRegions(change func([]any) []any) {
 	l.t.Helper()
-	regions, written := l.context[stacks.ContextKey+".regions"]
+	regions, written := l.context[config.ContextKey+".regions"]
 	if !written {
-		regions = l.context[stacks.ContextKey].(map[string]any)["regions"]
+		regions = l.context[config.ContextKey].(map[string]any)["regions"]
 	}
 	var list []any
 	switch r := regions.(type) {
@@ -427,7 +422,7 @@ func (l *life) leaveAccelerator() {
 	steps := procedure(l.t, "Leave the accelerator", l.names(""))
 	const regions, rest = 0, 1
 	l.clean(l.run(steps[regions]))
-	l.set("entry", stacks.EntryNone)
+	l.set("entry", config.EntryNone)
 	l.clean(l.run(steps[rest]))
 	for _, resource := range l.held() {
 		if strings.Contains(resource, "GlobalAccelerator") {

@@ -1,4 +1,4 @@
-package stacks
+package config
 
 import (
 	"fmt"
@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // names of time zones are checked on every machine alike
-
-	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 )
 
 // Schedule changes a fleet's bounds at certain times.
@@ -39,14 +37,6 @@ func parseSchedule(parent *object) []Schedule {
 			Max:      o.int("max", 0),
 		})
 		o.refuseUnknown()
-	}
-	return schedule
-}
-
-func (f Fleet) schedule() []fleet.Schedule {
-	var schedule []fleet.Schedule
-	for _, s := range f.Schedule {
-		schedule = append(schedule, fleet.Schedule(s))
 	}
 	return schedule
 }

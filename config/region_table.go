@@ -1,4 +1,4 @@
-package stacks
+package config
 
 // knownRegion is what a region's defaults come from.
 type knownRegion struct {
