@@ -161,7 +161,7 @@ type Fleet struct {
 	Schedule []Schedule `json:"schedule"`
 	// Guard fails a deployment while more than 5 % of a region's requests fail,
 	// and its stack rolls back; without it a fleet that fails already can be
-	// mended. Default: true.
+	// repaired. Default: true.
 	Guard bool `json:"guard"`
 }
 
@@ -498,7 +498,7 @@ func (f Fleet) validateLadder(p *problems) scaling.Ladder {
 }
 
 // validateVertical refuses what would keep the instance type from changing, or let
-// it change to and fro. ladder is nil where it is not valid.
+// it oscillate. ladder is nil where it is not valid.
 func (f Fleet) validateVertical(p *problems, ladder scaling.Ladder) {
 	p.oneOf("vertical", f.Vertical, VerticalOff, VerticalAdvise, VerticalAuto)
 	if _, err := scaling.ParseWindow(f.Window); err != nil {
@@ -544,8 +544,8 @@ func (f Fleet) ladder() scaling.Ladder {
 	return ladder
 }
 
-// overlap tells whether two address ranges share an address; those that are no
-// ranges share none.
+// overlap reports whether two address ranges share an address; an invalid
+// range shares none.
 func overlap(a, b string) bool {
 	x, errX := netip.ParsePrefix(a)
 	y, errY := netip.ParsePrefix(b)

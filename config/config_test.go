@@ -172,7 +172,7 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.0/16"}, {"name": "eu-west-2", "cidr": "10.0.8.0/21"}]}}`,
 			[]string{`archipelago.regions[1].cidr: want a range apart from regions[0].cidr, 10.0.0.0/16, got "10.0.8.0/21"`},
 		},
-		"a range that is none": {
+		"an invalid range": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.1/16"}]}}`,
 			[]string{`archipelago.regions[0].cidr: want an IPv4 range from /16 to /24, such as "10.1.0.0/16", got "10.0.0.1/16"`},
 		},
@@ -184,14 +184,14 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": 6}, {"name": "us-east-1", "zones": 6}]}}`,
 			[]string{`archipelago.regions[0].zones: want at most 3, which is all that config/region_table.go knows of, got 6`},
 		},
-		"zones that are none": {
+		"invalid zones": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "zones": ["a", "eu-west-1b", "a"]}]}}`,
 			[]string{
 				`archipelago.regions[0].zones[1]: want a zone's letter, such as "a" for eu-west-1a, got "eu-west-1b"`,
 				`archipelago.regions[0].zones[2]: want each zone once, got "a"`,
 			},
 		},
-		"an image that is none": {
+		"an invalid image": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "ami": "al2023"}]}}`,
 			[]string{`archipelago.regions[0].ami: want an image's id, such as "ami-0123456789abcdef0", got "al2023"`},
 		},
@@ -207,7 +207,7 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.medium", "m7i.large"]}}}`,
 			[]string{`archipelago.fleet.ladder[1]: want one architecture, got m7i.large (x86_64) after m7g.medium (arm64)`},
 		},
-		"a type that is none": {
+		"an invalid type": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["m7g.medium", "large"]}}}`,
 			[]string{`archipelago.fleet.ladder[1]: want an instance type whose size is known`, `got "large"`},
 		},
@@ -226,7 +226,7 @@ func TestRefusals(t *testing.T) {
 				`archipelago.fleet.window: want a part of the day such as "01:00-05:00" or "22:00-04:30 Europe/Madrid", got "at night"`,
 			},
 		},
-		"a mode that is none": {
+		"an invalid mode": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"vertical": "automatic"}}}`,
 			[]string{`archipelago.fleet.vertical: want "off", "advise" or "auto"`, `got "automatic"`},
 		},
@@ -350,7 +350,7 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"max": 100000}}}`,
 			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 100000 instances, in 3 zones with one lost: there is none, so lower fleet.max`},
 		},
-		"weights that are none": {
+		"invalid weights": {
 			`{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "weight": 101}]}}`,
 			[]string{`archipelago.regions[1].weight: want 0 to 100 percent, got 101`},
 		},
@@ -366,14 +366,14 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "retired": true}, "us-east-1"]}}`,
 			[]string{`archipelago.regions[0].retired: want false: the first region is the primary, which holds the stack that spans the regions, got true`},
 		},
-		"targets that are none": {
+		"invalid targets": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"cpuTarget": 100, "requestsPerTarget": -1}}}`,
 			[]string{
 				`archipelago.fleet.cpuTarget: want 10 to 90 percent, got 100`,
 				`archipelago.fleet.requestsPerTarget: want requests a minute that an instance takes on, or 0 to leave it to the CPU, got -1`,
 			},
 		},
-		"a schedule that is none": {
+		"an invalid schedule": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"schedule": [
 				{"name": "early", "cron": "7 o'clock", "timezone": "Madrid", "min": 1},
 				{"name": "early", "cron": "0 7 * * *"},
@@ -401,7 +401,7 @@ func TestRefusals(t *testing.T) {
 				`archipelago.fleet.schedule[1].cron: want five fields`,
 			},
 		},
-		"a firewall that is none": {
+		"an invalid firewall": {
 			`{"archipelago": {"regions": ["eu-west-1"], "waf": {"common": "off", "rateLimit": 9, "rat": "count"}}}`,
 			[]string{
 				`archipelago.waf.common: want "block" or "count", got "off"`,
@@ -409,7 +409,7 @@ func TestRefusals(t *testing.T) {
 				`archipelago.waf.rat: there is no such key (did you mean "rate"?)`,
 			},
 		},
-		"addresses that are none": {
+		"invalid addresses": {
 			`{"archipelago": {"regions": ["eu-west-1"], "alarms": ["ops", "Ops <ops@example.com>", "ops@example.com", "ops@example.com"]}}`,
 			[]string{
 				`archipelago.alarms[0]: want an e-mail address such as "ops@example.com", got "ops"`,
@@ -421,7 +421,7 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": ["eu-west-1"], "name": "abcdefghijklmnopqrstuvwxyz012"}}`,
 			[]string{`archipelago.name: want at most 28 characters, since a bucket's name may have 63 and is made of it, an account and a region, got "abcdefghijklmnopqrstuvwxyz012"`},
 		},
-		"readers that are none": {
+		"invalid readers": {
 			`{"archipelago": {"regions": ["eu-west-1"], "reads": "closed", "loadGenerator": "often"}}`,
 			[]string{
 				`archipelago.reads: want "open" or "signed-in", got "closed"`,

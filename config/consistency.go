@@ -59,7 +59,7 @@ func (c Config) validateConsistency() error {
 	return errors.Join(p.errs...)
 }
 
-// subset tells whether all of a is in b.
+// subset reports whether all of a is in b.
 func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 }

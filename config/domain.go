@@ -19,7 +19,7 @@ type Domain struct {
 	Host string `json:"host" jsonschema:"required"`
 }
 
-// Set tells whether there is one.
+// Set reports whether there is one.
 func (d Domain) Set() bool { return d != Domain{} }
 
 func parseDomain(root *object) Domain {

@@ -12,7 +12,7 @@ import (
 
 // Schedule changes a fleet's bounds at certain times.
 type Schedule struct {
-	// Name tells it from the others: letters and digits. Required.
+	// Name identifies it: letters and digits. Required.
 	Name string `json:"name" jsonschema:"required"`
 	// Cron is when: minute, hour, day of the month, month and day of the week,
 	// such as "0 7 * * 1-5". Required.
@@ -54,7 +54,7 @@ var cronBounds = [5][2]int{{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}}
 // cronNumber is a number of a field, with the slash of a step.
 var cronNumber = regexp.MustCompile(`/?[0-9]+`)
 
-// withinCron tells whether every number of a valid cron is one of its field's.
+// withinCron reports whether every number of a valid cron is one of its field's.
 func withinCron(cron string) bool {
 	for i, field := range strings.Fields(cron) {
 		for _, number := range cronNumber.FindAllString(field, -1) {

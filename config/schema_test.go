@@ -67,7 +67,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Version:     version,
 		Title:       "cdk.json of Archipelago",
-		Description: "Made from the Go types in stacks; `go test ./config -update` writes it.",
+		Description: "Made from the Go types in config; `go test ./config -update` writes it.",
 		Type:        "object",
 		Properties:  properties,
 	}

@@ -83,7 +83,7 @@ func TestReplacedLoadBalancerHasOtherTargetGroups(t *testing.T) {
 	}
 }
 
-// TestUsersDoNotReachTheLighthouse: whoever could keep the function busy could
+// TestUsersDoNotReachTheLighthouse: a user who could keep the function busy could
 // darken the island.
 func TestUsersDoNotReachTheLighthouse(t *testing.T) {
 	has(lighthouseTemplate(t, nil), "AWS::ElasticLoadBalancingV2::ListenerRule", properties{

@@ -21,7 +21,7 @@ type Deployment struct {
 	Home string
 	// Accelerators is how many there are.
 	Accelerators int
-	// Replicated tells that each region's photos go to all others.
+	// Replicated reports whether each region's photos are copied to all others.
 	Replicated bool
 }
 

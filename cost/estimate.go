@@ -13,7 +13,7 @@ type Load struct {
 	Name string
 	// Requests is the mean over the month, in a second.
 	Requests float64
-	// Full tells that every fleet is at its maximum; else it is at its minimum.
+	// Full means that every fleet is at its maximum; else it is at its minimum.
 	Full bool
 	// EmployeesGB and PhotosGB are what is stored, once for each region.
 	EmployeesGB, PhotosGB float64

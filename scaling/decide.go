@@ -16,7 +16,7 @@ import (
 //   - Memory that grows while the load does not is a leak: the instances are
 //     recycled.
 //   - Instances of another type than the parameter's are brought to it.
-//   - Never while instances are replaced, an alarm rings, a zone is avoided or the
+//   - Never while instances are replaced, an alarm is in ALARM, a zone is avoided or the
 //     stack is updated; never to a type that a zone does not offer; never by
 //     metrics that are missing; not again right after a step, or one that failed.
 //

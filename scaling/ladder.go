@@ -37,7 +37,7 @@ type Rung struct {
 // Capacity is how many vCPUs' worth of work it can do for ever.
 func (r Rung) Capacity() float64 { return float64(r.VCPU) * r.Baseline / 100 }
 
-// Burstable tells whether it runs on CPU credits.
+// Burstable reports whether it runs on CPU credits.
 func (r Rung) Burstable() bool { return r.Baseline < 100 }
 
 // Ladder are the instance types that a fleet may have, the smallest first.
@@ -45,7 +45,7 @@ type Ladder []Rung
 
 // NewLadder returns the ladder of these instance types. The error joins
 // everything that is wrong with it: no type at all, types that instances.json
-// does not know, more than one architecture, a type that is there twice, and one
+// does not know, more than one architecture, a type that is listed twice, and one
 // that is no bigger than the one before.
 func NewLadder(types []string) (Ladder, error) {
 	if len(types) == 0 {

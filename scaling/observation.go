@@ -38,9 +38,9 @@ type Observation struct {
 	// Failed is the last step that failed, until one to the same type succeeds.
 	Failed *Failure
 
-	// Refreshing: instances are being replaced, by whomever.
+	// Refreshing: instances are being replaced, for any reason.
 	Refreshing bool
-	// Alarm: an alarm of the fleet rings.
+	// Alarm: an alarm of the fleet is in ALARM.
 	Alarm bool
 	// ZonalShift: traffic is kept away from a zone.
 	ZonalShift bool

@@ -31,7 +31,7 @@ type Policy struct {
 	FullShare float64
 	// CoolShare is the share that the load may have, for the fleet to step down, of
 	// what one rung lower bears until it is full and at CPUTarget; below 1, or it
-	// would step to and fro. Default: 0.8.
+	// would oscillate. Default: 0.8.
 	CoolShare float64
 	// Meanwhile is the CPU use, in percent, that as many instances of one rung lower
 	// may have for the fleet to step down: more of them come only when they are
@@ -95,7 +95,7 @@ func set[T comparable](field *T, value T) {
 // Validate tells everything that keeps the policy from working with a ladder: an
 // unknown mode, "auto" with nothing to climb, a burstable type that would have to
 // use more CPU than it may use for ever, and shares and times that would let the
-// fleet step to and fro.
+// fleet oscillate.
 func (p Policy) Validate(l Ladder) error {
 	p = p.WithDefaults()
 	var errs []error
@@ -112,7 +112,7 @@ func (p Policy) Validate(l Ladder) error {
 		}
 	}
 	if p.CoolShare <= 0 || p.CoolShare >= 1 {
-		errs = append(errs, fmt.Errorf("coolShare: want more than 0 and less than 1, got %g: the fleet would step to and fro", p.CoolShare))
+		errs = append(errs, fmt.Errorf("coolShare: want more than 0 and less than 1, got %g: the fleet would oscillate", p.CoolShare))
 	}
 	if p.Meanwhile <= 0 || p.Meanwhile >= 100 {
 		errs = append(errs, fmt.Errorf("meanwhile: want more than 0 and less than 100 percent, got %g", p.Meanwhile))

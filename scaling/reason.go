@@ -35,11 +35,11 @@ const (
 	Disabled Code = "off"
 	// Frozen: an operator has stopped the controller.
 	Frozen Code = "frozen"
-	// OffLadder: the parameter's type is no rung.
+	// OffLadder: the parameter's type is not a rung.
 	OffLadder Code = "off-ladder"
 	// Refreshing: instances are being replaced.
 	Refreshing Code = "refreshing"
-	// AlarmRings: an alarm of the fleet rings.
+	// AlarmRings: an alarm of the fleet is in ALARM.
 	AlarmRings Code = "alarm"
 	// ZonalShift: traffic is kept away from a zone.
 	ZonalShift Code = "zonal-shift"
@@ -118,11 +118,11 @@ func (r Reason) String() string {
 	case Frozen:
 		return "an operator has frozen the instance type"
 	case OffLadder:
-		return fmt.Sprintf("the parameter says %q, which is no rung of the ladder: write one of its types there, or add this one to fleet.ladder", r.From)
+		return fmt.Sprintf("the parameter says %q, which is not a rung of the ladder: write one of its types there, or add this one to fleet.ladder", r.From)
 	case Refreshing:
 		return "instances are being replaced already"
 	case AlarmRings:
-		return "an alarm of the fleet rings: a step would hide what is wrong, or add to it"
+		return "an alarm of the fleet is in ALARM: a step would hide what is wrong, or add to it"
 	case ZonalShift:
 		return "traffic is shifted away from a zone: the load of the others is not the usual one"
 	case StackUpdating:

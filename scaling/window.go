@@ -49,7 +49,7 @@ func ParseWindow(s string) (Window, error) {
 	return w, nil
 }
 
-// Contains tells whether t is in the window.
+// Contains reports whether t is in the window.
 func (w Window) Contains(t time.Time) bool {
 	if w.From == w.To {
 		return true

@@ -39,7 +39,7 @@ func Add(app awscdk.App, c config.Config, builds Builds) {
 	}
 }
 
-// newStack tags everything in it that takes tags, for bills and for whoever finds
+// newStack tags everything in it that takes tags, for bills and for people who find
 // it: the resources, so that a launch template tags what it launches, and the
 // stack, so that CloudFormation tags what CDK makes without. The parameter of the
 // fleet's instance type is not a stack's resource: it is written once, by a call.

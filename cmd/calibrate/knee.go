@@ -23,12 +23,12 @@ const (
 	follows = 0.98
 	// safeShare is the share of the knee that an instance is given. The load may
 	// then grow by two thirds within the six minutes or so that it takes until
-	// more instances help: three until the alarm rings, one for metrics to arrive,
+	// more instances help: three until the alarm goes off, one for metrics to arrive,
 	// two to boot.
 	safeShare = 0.6
 )
 
-// keeps tells whether the service follows what is offered within the goal.
+// keeps reports whether the service follows what is offered within the goal.
 func (m measurement) keeps(goal time.Duration) bool {
 	return m.Answered >= follows*m.Offered && m.P99 <= goal
 }
@@ -54,7 +54,7 @@ type advice struct {
 // idleKnee is the CPU use, in percent, below which a knee is not the CPU's.
 const idleKnee = 60
 
-// doubtful tells that something else than the service's CPU ended it.
+// doubtful reports whether something other than the service's CPU ended it.
 func (a advice) doubtful() bool { return a.Knee.CPU < idleKnee }
 
 // advise finds the knee in measurements of rising rates: the last rate before the

@@ -14,7 +14,7 @@ import (
 
 // mix is what people ask of the service, in random order: of a hundred requests
 // 50 for lists, 40 for people, 8 of the API, and 2 that add somebody, after which
-// the instance makes its pages anew.
+// the instance makes its pages again.
 func mix(url, session string, ids []string) vegeta.Targeter {
 	random := rand.New(rand.NewPCG(1, 2))
 	var lock sync.Mutex // vegeta asks from many goroutines
@@ -68,7 +68,7 @@ func attack(s *service, targets vegeta.Targeter, rate float64, during time.Durat
 	}
 	for status, count := range m.StatusCodes {
 		if strings.HasPrefix(status, "4") {
-			return measurement{}, fmt.Errorf("the service refused %d of %d requests, which is no matter of load: %v", count, m.Requests, m.Errors)
+			return measurement{}, fmt.Errorf("the service refused %d of %d requests, which has other causes than load: %v", count, m.Requests, m.Errors)
 		}
 	}
 	return measurement{

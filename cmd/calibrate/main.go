@@ -108,7 +108,7 @@ func (o options) check(args []string) error {
 	return errors.Join(errs...)
 }
 
-// writable tells why a file cannot be written. One that was there is left as it is.
+// writable returns why a file cannot be written. An existing one is left as it is.
 func writable(path string) error {
 	_, err := os.Stat(path)
 	isNew := errors.Is(err, os.ErrNotExist)

@@ -154,7 +154,7 @@ func TestPlot(t *testing.T) {
 		}
 	}
 	if strings.Contains(string(b), "NaN") || strings.Contains(string(b), "Inf") {
-		t.Error("the plot has values that are no numbers")
+		t.Error("the plot has values that are not numbers")
 	}
 }
 

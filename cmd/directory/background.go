@@ -41,7 +41,7 @@ func chores(s *stores, log *slog.Logger) []func(context.Context) {
 	return tasks
 }
 
-// repair makes good, until ctx ends, what processes that died and regions that
+// repair finishes, until ctx ends, what processes that died and regions that
 // were cut off left behind.
 func repair(ctx context.Context, once func(context.Context, time.Time) error, log *slog.Logger) {
 	for {

@@ -149,7 +149,7 @@ func createStores(t *testing.T, endpoint string) {
 type route struct {
 	method, path, contentType string
 	body                      []byte
-	// dynamo and s3 tell whether it cannot be answered without them.
+	// dynamo and s3 report whether it cannot be answered without them.
 	dynamo, s3 bool
 	// marked is what the page says that shows what was known before, where it
 	// does so without DynamoDB.
@@ -158,7 +158,7 @@ type route struct {
 	session string
 }
 
-// nobody is a session that is none.
+// nobody is the cookie of a session that does not exist.
 const nobody = "session=none"
 
 func (r route) String() string { return r.method + " " + r.path }

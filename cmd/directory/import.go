@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-const importUsage = `directory import brings over the data of the employee directory that this one
+const importUsage = `directory import imports the data of the employee directory that this one
 replaces: its DynamoDB table, and the photos under employee_pic/ in its bucket.
 It reads them with your own AWS credentials and changes nothing there.
 
@@ -45,7 +45,7 @@ type importer struct {
 	told           time.Time
 }
 
-// runImport brings over the original's data.
+// runImport imports the original's data.
 func runImport(ctx context.Context, args []string, getenv func(string) string, _ io.Reader, stdout io.Writer) error {
 	i := &importer{stdout: stdout, stderr: os.Stderr}
 	return i.run(ctx, args, getenv)

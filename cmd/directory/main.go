@@ -1,5 +1,5 @@
-// Command directory serves the employee directory, keeps its accounts, and brings
-// over the data of the one that it replaces.
+// Command directory serves the employee directory, keeps its accounts, and imports
+// the data of the one that it replaces.
 package main
 
 import (
@@ -58,7 +58,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"user", "keep the accounts of those who may sign in", runUser},
-		{"import", "bring over the data of the directory that this one replaces", runImport},
+		{"import", "import the data of the directory that this one replaces", runImport},
 	}
 }
 

@@ -43,7 +43,7 @@ type stored struct {
 	dataDir        string
 }
 
-// onAWS tells whether the stores are AWS's.
+// onAWS reports whether the stores are AWS's.
 func (s *stored) onAWS() bool { return s.employeesTable != "" }
 
 // store is where the data is, for the log.
@@ -154,7 +154,7 @@ func checkAddress(name, value, such string) error {
 
 func (s *settings) checkSpoolDir() error {
 	if info, err := os.Stat(s.spoolDir); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: want a directory that is there, got %q", setting.SpoolDir, s.spoolDir)
+		return fmt.Errorf("%s: no such directory: %q", setting.SpoolDir, s.spoolDir)
 	}
 	return nil
 }

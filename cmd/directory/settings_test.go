@@ -90,7 +90,7 @@ func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 		"PHOTOS_BUCKET: want a value", "AWS_REGION: want a value",
 		`ALLOW_CLEARTEXT: want true or false, got "maybe"`,
 		`READS: want open or signed-in, got "all"`,
-		`SPOOL_DIR: want a directory that is there, got "/nowhere"`,
+		`SPOOL_DIR: no such directory: "/nowhere"`,
 		`TRUSTED_PROXIES: want address ranges such as 10.24.0.0/16, between commas, got "10.0.0.0/8,10.1.1.1"`,
 		"METRICS_LISTEN: want an address such as 127.0.0.1:9464",
 		"LOAD_GENERATOR: want true or false",
@@ -102,7 +102,7 @@ func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "EMPLOYEES_TABLE: want") {
-		t.Errorf("a setting that is there is missed:\n%v", err)
+		t.Errorf("a setting that is present is missed:\n%v", err)
 	}
 }
 

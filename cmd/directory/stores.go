@@ -20,7 +20,7 @@ type stores struct {
 	accounts  directory.Accounts
 	sessions  directory.Sessions
 	photos    directory.Photos
-	// repair makes good what processes that died and regions that were cut off
+	// repair finishes what processes that died and regions that were cut off
 	// left behind; nil where there is nothing such.
 	repair func(ctx context.Context, now time.Time) error
 	close  func() error

@@ -107,7 +107,7 @@ func (u *user) parse(args []string, getenv func(string) string) error {
 	return errors.Join(errs...)
 }
 
-// setWords takes the words that are no flags.
+// setWords takes the arguments after the flags.
 func (u *user) setWords(words []string) error {
 	if len(words) > 0 {
 		u.verb = words[0]

@@ -10,9 +10,9 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// watch tells systemd that the service lives, thrice in the time that the unit's
+// watch tells systemd that the service is alive, three times in the time that the unit's
 // WatchdogSec allows and until ctx ends, for as long as its own handler answers.
-// A service that does not answer is killed by systemd, and started anew.
+// A service that does not answer is killed by systemd, and started again.
 func watch(ctx context.Context, handler http.Handler, log *slog.Logger) {
 	within, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
@@ -37,7 +37,7 @@ func watch(ctx context.Context, handler http.Handler, log *slog.Logger) {
 	}
 }
 
-// answers tells whether handler says in time that it lives.
+// answers reports whether handler answers in time that it is alive.
 func answers(ctx context.Context, handler http.Handler, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -57,7 +57,7 @@ func (b *bucket) check(ctx context.Context) error {
 	return nil
 }
 
-// there tells whether a conditional write was refused because the object is
+// there reports whether a conditional write was refused because the object is
 // there, or another look is just writing it.
 func there(err error) bool {
 	var refused smithy.APIError

@@ -28,7 +28,7 @@ type drainSwitch struct {
 	read time.Time // of last
 }
 
-// drained tells whether the island is to be dark. A parameter that does not
+// drained reports whether the island is to be dark. A parameter that does not
 // exist drains nothing. When the parameter cannot be read, the last answer
 // stands as long as the function's environment lives.
 func (d *drainSwitch) drained(ctx context.Context) (bool, error) {

@@ -106,7 +106,7 @@ func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 	case goesOn(refresh):
 		return nil
 	case refresh.Status == types.InstanceRefreshStatusSuccessful:
-		// Whoever has written another type meanwhile knows better.
+		// Another type that was written in the meantime takes precedence.
 		if p.instanceType == s.From && s.To != s.From {
 			if err := c.put(ctx, c.instanceType, s.To); err != nil {
 				return err

@@ -72,7 +72,7 @@ var ended = []types.InstanceRefreshStatus{
 
 func goesOn(r types.InstanceRefresh) bool { return !slices.Contains(ended, r.Status) }
 
-// refreshing tells whether instances are being replaced, by whomever.
+// refreshing reports whether instances are being replaced, for any reason.
 func (f fleet) refreshing() bool { return slices.ContainsFunc(f.refreshes, goesOn) }
 
 // lastStep is when the last refresh ended.
@@ -103,8 +103,8 @@ func (f fleet) refreshOf(s step) (types.InstanceRefresh, bool) {
 	return types.InstanceRefresh{}, false
 }
 
-// bakeSeconds is how long the guard looks on after the last instance, before a
-// step is done: as long as it takes to ring.
+// bakeSeconds is how long the guard watches after the last instance, before a
+// step is done: as long as it takes to go off.
 const bakeSeconds = 180
 
 // begin starts to replace the fleet's instances by those of s.To, from the same

@@ -173,7 +173,7 @@ type killer struct {
 	island *island
 	// at is the number of the call, from 1; 0 is never.
 	at int
-	// answered tells that the call is made, and only its answer is lost.
+	// answered means that the call is made, and only its answer is lost.
 	answered bool
 	calls    int
 }

@@ -125,7 +125,7 @@ func (c *controller) stackUpdating(ctx context.Context) (bool, error) {
 	return strings.HasSuffix(string(out.Stacks[0].StackStatus), "_IN_PROGRESS"), nil
 }
 
-// zonalShift tells whether the load balancer or the group leaves a zone out.
+// zonalShift reports whether the load balancer or the group leaves a zone out.
 func (c *controller) zonalShift(ctx context.Context, group string) (bool, error) {
 	for _, arn := range []string{c.loadBalancerARN, group} {
 		out, err := c.zonalshift.GetManagedResource(ctx, &arczonalshift.GetManagedResourceInput{ResourceIdentifier: &arn})

@@ -65,7 +65,7 @@ func (o offerings) each(ctx context.Context, types, zones []string) (map[string]
 }
 
 // call makes a call of EC2's query API, and makes it again where the SDK would:
-// EC2 throttles an account's calls together, whoever makes them.
+// EC2 throttles an account's calls together, from all its callers.
 func (o offerings) call(ctx context.Context, form string) ([]byte, error) {
 	retryer := o.config.Retryer()
 	for attempt := 1; ; attempt++ {
@@ -85,7 +85,7 @@ func (o offerings) call(ctx context.Context, form string) ([]byte, error) {
 	}
 }
 
-// refusal is an answer that is none. The SDK's retryer knows by its status whether
+// refusal is an answer with an error's status. The SDK's retryer knows by its status whether
 // to ask again.
 type refusal struct {
 	status int

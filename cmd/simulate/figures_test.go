@@ -109,7 +109,7 @@ func ideal(t *testing.T, name string) float64 {
 	return usd
 }
 
-// says tells of a sentence that the docs lack.
+// says fails the test if the docs lack a sentence.
 func says(t *testing.T, want string) {
 	t.Helper()
 	b, err := os.ReadFile(docs)

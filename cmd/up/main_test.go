@@ -90,7 +90,7 @@ func TestIslands(t *testing.T) {
 		}
 	})
 
-	t.Run("a photo is had from the other region until it is replicated", func(t *testing.T) {
+	t.Run("a photo comes from the other region until it is replicated", func(t *testing.T) {
 		path, photo := addEmployee(t, running.Regions["us-east-1"], session, "Grace Hopper")
 		e := employee(t, running.Regions["eu-west-1"], path)
 		if got := fetch(t, running.Regions["eu-west-1"]+e.PhotoURL); !bytes.Equal(got.body, photo) {
@@ -293,7 +293,7 @@ type answer struct {
 	body   []byte
 }
 
-// fetch asks anew each time: an accelerator moves new connections only.
+// fetch opens a new connection each time: an accelerator moves new connections only.
 func fetch(t *testing.T, address string) answer {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}

@@ -59,7 +59,7 @@ func permissions(t *testing.T, running cloud.Running, session string) {
 			case strings.Contains(r.name, "-ScalerRole"):
 				w.scale(t, region, r)
 			case strings.Contains(r.name, "-ScalerScheduleRole"):
-				t.Log("the local cloud's schedule is nobody's: it needs no permission")
+				t.Log("the local cloud runs the schedule without a role: it needs no permission")
 			case strings.Contains(r.name, "-ReplicationRole"):
 				w.replicate(t, r)
 			default:
@@ -582,7 +582,7 @@ func (w *walk) log(t *testing.T, region string, r role, action string, in any) e
 	return nil
 }
 
-// deploy makes the calls of all custom resources anew, those of their deletion
+// deploy makes the calls of all custom resources again, those of their deletion
 // first.
 func (w *walk) deploy(t *testing.T) error {
 	t.Helper()

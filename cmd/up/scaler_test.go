@@ -99,7 +99,7 @@ type fleetState struct {
 	Instances           []string // id and type
 }
 
-// is tells whether all of the fleet is of a type, and the scaler remembers what
+// is reports whether all of the fleet is of a type, and the scaler remembers what
 // begins with a text.
 func (s fleetState) is(instanceType, remembered string) error {
 	for _, i := range s.Instances {

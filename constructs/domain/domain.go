@@ -19,7 +19,7 @@ type Domain struct {
 	Host string
 }
 
-// Set tells whether there is a name.
+// Set reports whether there is a name.
 func (d Domain) Set() bool { return d.Host != "" }
 
 // HostedZone returns the zone for use below scope.

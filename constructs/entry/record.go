@@ -18,7 +18,7 @@ type RecordProps struct {
 }
 
 // NewRecord registers scope's region as one of the answers to the domain's
-// name: the one for users to whom it is nearest, while each of its load
+// name: the one for the users nearest to it, while each of its load
 // balancer's target groups has a healthy target. A name without a healthy
 // answer gets all of them.
 func NewRecord(scope constructs.Construct, id string, props RecordProps) {

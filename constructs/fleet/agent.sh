@@ -6,7 +6,7 @@ cat >/etc/archipelago/agent.json <<'END'
 @AGENT@
 END
 # The agent reads files, so the journal is followed into one. When that is full,
-# the follower is killed and begins it anew, with the last lines once more.
+# the follower is killed and begins again, repeating the last lines.
 cat >/etc/systemd/system/@NAME@-log.service <<'END'
 [Unit]
 Description=Log of @NAME@ as a file, for the CloudWatch agent

@@ -30,7 +30,7 @@ type Props struct {
 	// instance type. Required.
 	InstanceTypeParameter string
 	// AMI is the image, an Amazon Linux 2023. Default: AWS's latest for
-	// Architecture, looked up anew at each deployment.
+	// Architecture, looked up at each deployment.
 	AMI string
 	// Architecture is that of the instance types. Default: arm64.
 	Architecture awsec2.InstanceArchitecture
@@ -49,7 +49,7 @@ type Props struct {
 	// Schedule are the times at which Min and Max change. Default: none.
 	Schedule []Schedule
 	// Unguarded lets a deployment go on while too many requests fail, as it has
-	// to in order to mend a fleet that fails already. Default: false.
+	// to in order to repair a fleet that fails already. Default: false.
 	Unguarded bool
 	// Agent sends the instances' logs and metrics to CloudWatch. Default: nil,
 	// nothing is sent.
@@ -61,7 +61,7 @@ type Props struct {
 
 // Schedule changes a fleet's bounds at certain times. A bound of 0 stays.
 type Schedule struct {
-	// Name tells it from the others. Required.
+	// Name identifies it. Required.
 	Name string
 	// Cron is when, in five fields. Required.
 	Cron string
@@ -168,7 +168,7 @@ const maxLifetime = 14
 func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) }
 
 // refresh is how a deployment replaces instances: a quarter of them first. One
-// that fails fails the stack, whose rollback replaces them once more.
+// that fails fails the stack, whose rollback replaces them again.
 func refresh(props Props, guard awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
 	options := &awsautoscaling.InstanceRefreshOptions{
 		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,

@@ -124,7 +124,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 
 // albID is the id of the load balancer, below which are its target groups. A
 // group belongs to one load balancer, so one that is replaced, because Public
-// changed, needs other groups than the one that is there until the update ends
+// changed, needs other groups than the existing one until the update ends
 // (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/780).
 func albID(public bool) string {
 	if public {

@@ -11,7 +11,7 @@ import (
 // addEndpoints makes the fleet's ways to AWS: gateway endpoints, which are free,
 // and interface endpoints, paid per zone, for what is switched on.
 //
-// Their policies say what can be reached at all, whoever's credentials are
+// Their policies say what can be reached at all, whichever credentials are
 // used; what the service may do with it is said by its role alone, so that no
 // action has to be listed twice.
 func (n *Network) addEndpoints(scope constructs.Construct, props Props) constructs.IDependable {

@@ -25,7 +25,7 @@ type GlobalProps struct {
 	RegionStack func(region string) string
 	// Table is the name of the employees table. Required.
 	Table string
-	// Strong tells that the table's writes wait for the other regions, so that
+	// Strong reports whether the table's writes wait for the other regions, so that
 	// there is no lag to show. Default: false.
 	Strong bool
 	// Bucket returns the name of a region's bucket of photos. Required.

@@ -28,23 +28,23 @@ type RegionProps struct {
 	LoadBalancer *loadbalancer.LoadBalancer
 	// Fleet is this region's. Its guard is one of the alarms. Required.
 	Fleet *fleet.Fleet
-	// Burstable tells that the fleet's instances run on CPU credits. Default: false.
+	// Burstable reports whether the fleet's instances run on CPU credits. Default: false.
 	Burstable bool
-	// Vertical tells that a scaler changes the fleet's instance type, or says that
-	// it would. Default: false.
+	// Vertical adds the alarms of the scaler, which changes the fleet's instance
+	// type or advises to. Default: false.
 	Vertical bool
 	// CPUTarget is the average CPU use, in percent, that the fleet is held to.
 	// Required.
 	CPUTarget int
 	// Table is the name of the employees table, and Index of its index. Required.
 	Table, Index string
-	// Strong tells that the table's writes wait for the other regions, so that
+	// Strong reports whether the table's writes wait for the other regions, so that
 	// there is no lag to watch. Default: false.
 	Strong bool
 	// Bucket returns the name of a region's bucket of photos. Required.
 	Bucket func(region string) string
-	// Agent tells that the instances have a CloudWatch agent, which tells their
-	// memory and their disk. Default: false.
+	// Agent reports whether the instances have a CloudWatch agent, which publishes
+	// their use of memory and disk. Default: false.
 	Agent bool
 	// Emails are the addresses that alarms are sent to. Default: none.
 	Emails []string
@@ -87,8 +87,8 @@ func (r *region) others() []string {
 	return slices.DeleteFunc(slices.Clone(r.Regions), func(name string) bool { return name == r.name })
 }
 
-// watchIsland rings when users are not served as they should be. One alarm sums
-// up the others, so that one thing that is wrong is told once.
+// watchIsland adds alarms for users who are not served as they should be. One
+// alarm sums up the others, so that one fault sends one message.
 func (r *region) watchIsland() {
 	errors := r.Fleet.Guard
 	errors.Node().DefaultChild().(awscloudwatch.CfnAlarm).SetAlarmDescription(r.describe("More than 5 % of the answers are errors", "errors"))
@@ -125,7 +125,7 @@ func (r *region) watchIsland() {
 	r.alarms = append([]awscloudwatch.IAlarm{impaired, errors}, r.alarms...)
 }
 
-// watchFleet rings when the fleet is too small, too busy or too dear.
+// watchFleet adds alarms for a fleet that is too small, too busy or too dear.
 func (r *region) watchFleet() {
 	group := *r.Fleet.Group.AutoScalingGroupName()
 	// The bounds are those of the moment: a schedule changes them.
@@ -171,8 +171,8 @@ func (r *region) watchFleet() {
 	}
 }
 
-// watchScaler rings when the instance type is not what it should be, and nobody
-// sees to it.
+// watchScaler adds alarms for an instance type that is not what it should be
+// while nothing changes it.
 func (r *region) watchScaler() {
 	r.alarm("TopRung", alarm{
 		anchor: "top-rung", says: "The fleet is hot on the largest instance type of its ladder",
@@ -182,15 +182,15 @@ func (r *region) watchScaler() {
 		anchor: "step-failed", says: "A change of the instance type failed and was rolled back",
 		metric: published(setting.FailedMetric, r.Deployment, r.name, fiveMinutes, ""), above: 0, periods: 1, breaching: 1,
 	})
-	// The rung is 0 where the instance type is none of the ladder's.
+	// The rung is 0 where the instance type is not in the ladder.
 	r.alarm("ScalerSilent", alarm{
-		anchor: "scaler-silent", says: "Nobody looks after the instance type: the scaler fails, or the type is no rung of the ladder",
+		anchor: "scaler-silent", says: "Nobody looks after the instance type: the scaler fails, or the type is not a rung of the ladder",
 		metric: published(setting.RungMetric, r.Deployment, r.name, fiveMinutes, ""), below: 1, periods: 6, breaching: 6,
 		silence: awscloudwatch.TreatMissingData_BREACHING,
 	})
 }
 
-// watchData rings when the table refuses requests or a copy falls behind.
+// watchData adds alarms for a table that refuses requests and copies that lag.
 func (r *region) watchData() {
 	sum := map[string]awscloudwatch.IMetric{
 		"reads":       throttles(r.Table, "", "ReadThrottleEvents", r.name),

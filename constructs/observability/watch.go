@@ -27,7 +27,7 @@ type watch struct {
 	alarms  []awscloudwatch.IAlarm
 }
 
-// alarm says when one rings: when its metric was above or below a number in
+// alarm says when an alarm goes off: when its metric was above or below a number in
 // breaching of the last periods.
 type alarm struct {
 	anchor string // of the runbook

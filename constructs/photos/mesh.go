@@ -105,7 +105,7 @@ func configure(scope constructs.Construct, source Member, members []Member, role
 			// A bucket that is gone replicates nothing any more.
 			IgnoreErrorCodesMatching: jsii.String("NoSuchBucket"),
 		},
-		// FromSdkCalls would derive s3:PutBucketReplication, which is no IAM action.
+		// FromSdkCalls would derive s3:PutBucketReplication, but IAM has no such action.
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
 			statement([]string{"s3:PutReplicationConfiguration"}, arn(source.Bucket)),
 			passToS3(roleARN),

@@ -53,7 +53,7 @@ type Props struct {
 	// remembers, and the switch that freezes it. Required; the last two need not
 	// exist.
 	InstanceTypeParameter, ScalingParameter, FrozenParameter string
-	// Memory tells that instances publish their memory's use. Default: false.
+	// Memory reports whether instances publish their memory use. Default: false.
 	Memory bool
 	// Notifications hears of steps. Default: nobody does.
 	Notifications *observability.Notifications

@@ -60,8 +60,8 @@ func NewEmployees(scope constructs.Construct, id string, props Props) awsdynamod
 }
 
 // NewSessions creates the global table of sessions, counts and heartbeats, as
-// NewEmployees does that of employees. Nothing in it is worth recovering: whoever
-// loses a session signs in again.
+// NewEmployees does that of employees. Nothing in it is worth recovering:
+// a user who loses a session signs in again.
 func NewSessions(scope constructs.Construct, id string, props Props) awsdynamodb.TableV2 {
 	table := props.table(scope, false)
 	table.TimeToLiveAttribute = jsii.String("expires")

@@ -1,6 +1,6 @@
 // Package simulator plays a load against a fleet, minute by minute: instances
 // that boot, target tracking that changes their number, and the decisions of
-// package scaling about their type, as they are taken on AWS. It tells what that
+// package scaling about their type, as they are taken on AWS. It shows what that
 // costs and how long users wait.
 package simulator
 
@@ -67,7 +67,7 @@ func set[T comparable](field *T, value T) {
 
 const (
 	// outOfMemory is the share of its memory at which a service is killed and
-	// started anew, for a minute.
+	// started again, for a minute.
 	outOfMemory = 0.95
 	// creditHours is how many hours' worth of credits a burstable type may save,
 	// or owe, before it pays. Source: EC2 User Guide, "Unlimited mode for

@@ -23,7 +23,7 @@ type Fleet struct {
 	// Policy decides about its type, and has the CPU target. Mode "off" keeps the
 	// type that it begins with.
 	Policy scaling.Policy
-	// Agent tells that memory is known.
+	// Agent reports whether memory is known.
 	Agent bool
 }
 
@@ -42,11 +42,11 @@ type Minute struct {
 	// P99 is the time within which 99 % of requests are answered, in seconds;
 	// infinite if the load is more than the fleet can do.
 	P99 float64
-	// Over tells that P99 was over the goal, or that requests failed.
+	// Over reports whether P99 was over the goal, or that requests failed.
 	Over bool
 	// USDPerHour is what is paid for.
 	USDPerHour float64
-	// Refreshing tells that all instances are being replaced.
+	// Refreshing reports whether all instances are being replaced.
 	Refreshing bool
 }
 

@@ -39,7 +39,7 @@ func (t *tracking) observe(metric, target float64) {
 	}
 }
 
-// out tells whether there should be more instances, in whether fewer.
+// out reports whether there should be more instances, in whether fewer.
 func (t *tracking) out() bool { return t.above >= outAfter }
 func (t *tracking) in() bool  { return t.below >= inAfter }
 

@@ -83,7 +83,7 @@ func ReadFile(path string) (Trace, error) {
 }
 
 // Read reads a trace. The error joins what is wrong with each line: values that
-// are no number, negative, or beyond 1e9, times that are none, go back, or leave
+// are not numbers, negative, or beyond 1e9, times that are invalid, go back, or leave
 // a gap, events that are unknown; and a trace of fewer than two lines.
 func Read(r io.Reader) (Trace, error) {
 	lines := csv.NewReader(r)

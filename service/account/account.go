@@ -33,7 +33,8 @@ type Accounts struct {
 	store   directory.Accounts
 	now     func() time.Time
 	hashing chan struct{}
-	// nobody's password is none.
+	// nobody is the hash that is checked for unknown names, so that both cases
+	// take equally long; no password matches it.
 	nobody hash
 }
 
@@ -84,7 +85,7 @@ func (a *Accounts) made(ctx context.Context, name, password string) (directory.A
 }
 
 // SignIn returns the account of a name if the password is its, else ErrRefused.
-// A name that is nobody's takes as long as another.
+// An unknown name takes as long as a wrong password.
 func (a *Accounts) SignIn(ctx context.Context, name, password string) (directory.Account, error) {
 	found, h, err := a.find(ctx, name)
 	if err != nil {
@@ -115,7 +116,7 @@ func (a *Accounts) find(ctx context.Context, name string) (directory.Account, ha
 	}
 	h, err := parseHash(found.PasswordHash)
 	if err != nil {
-		return directory.Account{}, hash{}, fmt.Errorf("the password of account %q cannot be read: %w; set it anew by `directory user passwd %s`", name, err, name)
+		return directory.Account{}, hash{}, fmt.Errorf("the password of account %q cannot be read: %w; set it again by `directory user passwd %s`", name, err, name)
 	}
 	return found, h, nil
 }

@@ -20,7 +20,7 @@ type Account struct {
 // accountName is what ValidAccountName tells.
 var accountName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$`)
 
-// ValidAccountName tells whether name may be an account's: 1 to 64 lower-case
+// ValidAccountName reports whether name may be an account's: 1 to 64 lower-case
 // letters, digits, dots, hyphens and underscores, a letter or digit at both ends.
 func ValidAccountName(name string) bool { return accountName.MatchString(name) }
 

@@ -44,18 +44,18 @@ func NewID() string { return strings.ToLower(rand.Text()) }
 // employeeID is what NewID and IDFor return.
 var employeeID = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 
-// ValidID tells whether id could be an employee's.
+// ValidID reports whether id could be an employee's.
 func ValidID(id string) bool { return employeeID.MatchString(id) }
 
 // IDFor returns the id of the employee that an account creates with a key of
-// its own, the same each time: whoever creates one once more, not knowing
+// its own, the same each time: a caller that creates one again, not knowing
 // whether the first time succeeded, gets ErrConflict instead of a second one.
 func IDFor(account, key string) string {
 	sum := sha256.Sum256([]byte(account + "\x00" + key))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 
-// Same tells whether two employees say the same, in whatever version.
+// Same reports whether two employees say the same, in whatever version.
 func (e Employee) Same(other Employee) bool {
 	e, other = e.Normalized(), other.Normalized()
 	return e.FullName == other.FullName && e.Location == other.Location && e.JobTitle == other.JobTitle &&
@@ -111,7 +111,7 @@ func (e Employee) Validate() error {
 	return nil
 }
 
-// visible tells whether a character can be seen: neither a space nor one that
+// visible reports whether a character can be seen: neither a space nor one that
 // only joins or directs others.
 func visible(r rune) bool {
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r)

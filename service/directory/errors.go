@@ -12,7 +12,7 @@ var (
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrUnavailable means that a store does not answer; later it may.
 	ErrUnavailable = errors.New("store unavailable")
-	// ErrInvalidCursor means that a cursor is none that a Page returned.
+	// ErrInvalidCursor means that a cursor was not returned by an earlier Page.
 	ErrInvalidCursor = errors.New("invalid cursor")
 )
 

@@ -55,7 +55,7 @@ func (q Query) Part() (Part, error) {
 	return Part{List: listName(q.Badge, q.Location), After: max(after, prefix), Before: behind(prefix)}, nil
 }
 
-// Empty tells that there is nothing between After and Before.
+// Empty reports whether there is nothing between After and Before.
 func (p Part) Empty() bool { return p.Before != "" && p.After >= p.Before }
 
 // behind returns the first text behind all that begin with prefix, or "" where

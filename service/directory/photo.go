@@ -45,7 +45,7 @@ func PhotoKey(employeeID string, content []byte, extension string) string {
 // photoKey is what PhotoKey returns.
 var photoKey = regexp.MustCompile(`^employees/[a-z0-9]{1,64}/[0-9a-f]{64}\.(jpg|png|webp)$`)
 
-// ValidPhotoKey tells whether key could be a photo's.
+// ValidPhotoKey reports whether key could be a photo's.
 func ValidPhotoKey(key string) bool { return photoKey.MatchString(key) }
 
 // ContentType returns the media type of the photo under key.

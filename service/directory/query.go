@@ -23,7 +23,7 @@ type Query struct {
 	Limit int
 }
 
-// Match tells whether q selects e, wherever its page begins.
+// Match reports whether q selects e, wherever its page begins.
 func (q Query) Match(e Employee) bool {
 	return strings.HasPrefix(Fold(e.FullName), Fold(q.Prefix)) &&
 		(q.Location == "" || Fold(e.Location) == Fold(q.Location)) &&

@@ -36,7 +36,7 @@ func accountItemOf(a directory.Account) (attributes, error) {
 func accountOf(stored attributes) (directory.Account, error) {
 	var i accountItem
 	if err := attributevalue.UnmarshalMap(stored, &i); err != nil {
-		return directory.Account{}, fmt.Errorf("an item of the table is no account: %w", err)
+		return directory.Account{}, fmt.Errorf("decode account item: %w", err)
 	}
 	return directory.Account{Name: i.GSK, PasswordHash: i.PasswordHash, Changed: i.Changed.UTC()}, nil
 }

@@ -90,7 +90,7 @@ func updateOf(table string, item attributes, optional ...string) *dynamodb.Updat
 	}
 }
 
-// refused tells whether a call's condition did not hold.
+// refused reports whether a call's condition did not hold.
 func refused(err error) bool {
 	var failed *types.ConditionalCheckFailedException
 	return errors.As(err, &failed)

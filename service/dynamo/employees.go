@@ -67,7 +67,7 @@ func itemOf(e directory.Employee) (attributes, error) {
 func employeeOf(stored attributes) (directory.Employee, error) {
 	var i item
 	if err := attributevalue.UnmarshalMap(stored, &i); err != nil {
-		return directory.Employee{}, fmt.Errorf("an item of the table is no employee: %w", err)
+		return directory.Employee{}, fmt.Errorf("decode employee item: %w", err)
 	}
 	return directory.Employee{
 		ID: i.ID, FullName: i.FullName, Location: i.Location, JobTitle: i.JobTitle, Badges: i.Badges,

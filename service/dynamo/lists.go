@@ -34,7 +34,7 @@ func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page
 	if err != nil || part.Empty() || len(part.List) > longest {
 		return directory.Page{}, err
 	}
-	// One more than the page tells whether another follows.
+	// One more than the page shows whether another follows.
 	out, err := s.query(ctx, part, q.Limit+1)
 	if err != nil {
 		return directory.Page{}, unavailable(err)
@@ -173,7 +173,7 @@ func (s *Employees) collection(ctx context.Context, pk string) (map[string]attri
 }
 
 // copies are the items of an employee's lists, by their sort keys, but for the
-// list of all: its own item is in that. There are none of no employee. What else
+// list of all: its own item is in that. A nil employee has none. What else
 // a later version of the service keeps in the item is copied, too.
 func copies(employee attributes) (map[string]attributes, error) {
 	items := map[string]attributes{}

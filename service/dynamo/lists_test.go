@@ -589,7 +589,7 @@ func bytesOf(item map[string]types.AttributeValue) int {
 	return total
 }
 
-// TestGarbageIsNotFound: what DynamoDB would refuse as a key is nobody's.
+// TestGarbageIsNotFound: what DynamoDB would refuse as a key is not found.
 func TestGarbageIsNotFound(t *testing.T) {
 	client := dynalite(t)
 	s := quiet(client, newTable(t, client, true))

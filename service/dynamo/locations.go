@@ -43,7 +43,7 @@ func (s *Employees) Locations(ctx context.Context, limit int) ([]string, error) 
 
 // settleLocation keeps the location while anybody has it but the employee who
 // just left it, whom the index may still show there. What it does not show yet,
-// the note of whoever came makes good.
+// the note of the employee who came repairs.
 func (s *Employees) settleLocation(ctx context.Context, folded, left string) error {
 	part, err := directory.Query{Location: folded}.Part()
 	if err != nil {

@@ -62,7 +62,7 @@ func (s *Sessions) Session(ctx context.Context, key string) ([]byte, error) {
 		Expires int64  `dynamodbav:"expires"`
 	}
 	if err := attributevalue.UnmarshalMap(out.Item, &stored); err != nil {
-		return nil, fmt.Errorf("an item of the table is no session: %w", err)
+		return nil, fmt.Errorf("decode session item: %w", err)
 	}
 	if s.Now().Unix() >= stored.Expires { // so it is where there is no item
 		return nil, directory.ErrNotFound
@@ -97,7 +97,7 @@ func (s *Sessions) Count(ctx context.Context, name string, window time.Duration)
 		Count int64 `dynamodbav:"count"`
 	}
 	if err := attributevalue.UnmarshalMap(out.Attributes, &stored); err != nil {
-		return 0, fmt.Errorf("an item of the table is no count: %w", err)
+		return 0, fmt.Errorf("decode count item: %w", err)
 	}
 	return stored.Count, nil
 }
@@ -139,7 +139,7 @@ func (s *Sessions) Heartbeats(ctx context.Context) ([]directory.Heartbeat, error
 	for _, stored := range out.Items {
 		var i heartbeatItem
 		if err := attributevalue.UnmarshalMap(stored, &i); err != nil {
-			return nil, fmt.Errorf("an item of the table is no heartbeat: %w", err)
+			return nil, fmt.Errorf("decode heartbeat item: %w", err)
 		}
 		if i.At.After(s.Now().Add(-heartbeatsWithin)) {
 			all = append(all, directory.Heartbeat{Region: i.SK, Zone: i.Zone, Instance: i.Instance, Version: i.Version, At: i.At.UTC()})

@@ -13,7 +13,7 @@ type Target struct {
 	// Employees is the store. Required.
 	Employees directory.Employees
 	// Photo keeps a photo of the employee id, as that of an upload is kept, and
-	// returns where it is. An error that is no directory.ErrUnavailable says
+	// returns where it is. An error other than directory.ErrUnavailable says
 	// what is wrong with the photo. Required.
 	Photo func(ctx context.Context, id string, content []byte) (directory.Photo, error)
 }
@@ -24,7 +24,7 @@ type Summary struct {
 	Imported int
 	// Present are those that were here already. They stay as they are.
 	Present int
-	// Photos are those that were brought over.
+	// Photos are those that were imported.
 	Photos int
 	// Notes say what was left out, in the order it was met.
 	Notes []Note
@@ -40,10 +40,10 @@ type Note struct {
 	Why string
 }
 
-// Import brings over every employee of from that is not here. What is here
+// Import adds every employee of from that is not here. What is here
 // stays as it is, but for an employee without a photo whom nobody has changed:
 // it gets the one that could not be used the last time. So an import that was
-// interrupted is run once more, and one that is run twice changes nothing. One
+// interrupted is run again, and one that is run twice changes nothing. One
 // who was deleted here since comes back.
 // progress is called with each employee. The summary is of what was done,
 // also with an error.
@@ -69,7 +69,7 @@ func (i *importing) note(o original, what, why string) {
 	i.Notes = append(i.Notes, Note{ID: o.id, Name: o.fullName, What: what, Why: why})
 }
 
-// one brings over one employee.
+// one imports one employee.
 func (i *importing) one(ctx context.Context, o original) error {
 	if o.id == "" {
 		i.note(o, "employee", "it has no id")
@@ -130,7 +130,7 @@ func (o original) employee() (e directory.Employee, unknown []string) {
 	return e.Normalized(), unknown
 }
 
-// photo brings over an employee's photo, if there is one and it can be used.
+// photo imports an employee's photo, if there is one and it can be used.
 func (i *importing) photo(ctx context.Context, o original, id string) (directory.Photo, error) {
 	if o.objectKey == "" || i.from.Bucket == "" {
 		return directory.Photo{}, nil

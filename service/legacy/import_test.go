@@ -206,7 +206,7 @@ func TestImportTwiceChangesNothing(t *testing.T) {
 
 	o.putPhoto("employee_pic/gone.png", []byte("photo of Bert"))
 	if summary = run(t, o.Source, to); summary.Photos != 1 {
-		t.Errorf("got %+v, want the photo that is there now", summary)
+		t.Errorf("got %+v, want the photo that it has now", summary)
 	}
 	if now := people(t, to); now[1].Photo.Key == "" || now[1].FullName != "Bert" {
 		t.Errorf("got %+v, want Bert with a photo", now[1])

@@ -1,4 +1,4 @@
-// Package legacy brings over the data of the employee directory that this one
+// Package legacy imports the data of the employee directory that this one
 // replaces: a DynamoDB table, and photos in an S3 bucket.
 package legacy
 
@@ -31,7 +31,7 @@ type Source struct {
 	// Table is the name of the employees' table. Required.
 	Table string
 	// Bucket is the name of the photos' bucket. Default: none, no photo is
-	// brought over.
+	// imported.
 	Bucket string
 }
 
@@ -107,7 +107,7 @@ func badgesOf(value dynamotypes.AttributeValue) []string {
 	return badges
 }
 
-// unusableError is a photo that is not brought over, and why.
+// unusableError is a photo that is not imported, and why.
 type unusableError struct{ why string }
 
 func (e *unusableError) Error() string { return e.why }

@@ -1,4 +1,4 @@
-// Package lighthouse tells whether an island should get users: whether what it
+// Package lighthouse decides whether an island should get users: whether what it
 // cannot work without answers, and whether an operator has drained it.
 package lighthouse
 
@@ -15,7 +15,7 @@ type Check func(context.Context) error
 type Lighthouse struct {
 	// Checks are what the island needs, by name.
 	Checks map[string]Check
-	// Drained tells whether the island is to be dark although nothing fails.
+	// Drained reports whether the island is to be dark although nothing fails.
 	Drained func(context.Context) (bool, error)
 	// Within is how long one look may take; what has not answered then fails.
 	Within time.Duration

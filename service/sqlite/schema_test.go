@@ -184,7 +184,7 @@ func TestFailedMigrationChangesNothing(t *testing.T) {
 	db := database(t, dir)
 	exec(t, db, "UPDATE employees SET badges = 'none'")
 	if _, err := Open(t.Context(), dir); err == nil {
-		t.Fatal("badges that are no JSON were accepted")
+		t.Fatal("badges that are not JSON were accepted")
 	}
 	var name string
 	if err := db.QueryRowContext(t.Context(), "SELECT full_name FROM employees WHERE sort_key > ''").Scan(&name); err != nil || name != "Ada" {

@@ -137,7 +137,7 @@ func changed(result sql.Result, err error) error {
 	return unavailable(err)
 }
 
-// taken tells whether err is a key that exists: an employee's id, or the sort
+// taken reports whether err is a key that exists: an employee's id, or the sort
 // key, which holds it, or an account's name.
 func taken(err error) bool {
 	var e *sqlite.Error

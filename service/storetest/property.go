@@ -123,7 +123,7 @@ func CompareLists(t TB, s directory.Employees, all []directory.Employee) {
 	for _, name := range names {
 		folded = append(folded, directory.Fold(name))
 		if !slices.ContainsFunc(all, func(e directory.Employee) bool { return e.Location == name }) {
-			t.Errorf("the location %q is nobody's", name)
+			t.Errorf("the location %q has no employee", name)
 		}
 	}
 	if want := locationsOf(all); !slices.Equal(folded, want) {

@@ -236,7 +236,7 @@ func TestPanicIsAFailureAsAnyOther(t *testing.T) {
 	wantStatus(t, res, http.StatusInternalServerError)
 	wantText(t, body, "Something went wrong on our side.")
 	if strings.Contains(body, "defect") {
-		t.Error("the page tells of the defect")
+		t.Error("the page shows the defect")
 	}
 	failures := j.lines(t, "request failed")
 	if len(failures) != 1 || !strings.Contains(failures[0]["error"].(string), "accesslog_test.go") {

@@ -47,7 +47,7 @@ func readAssets() map[string]asset {
 }
 
 // assetURL is the address of a file, which changes with its content. The
-// version is no part of the path: while a new version of the service replaces
+// version is not part of the path: while a new version of the service replaces
 // an old one, either may be asked for the other's file.
 func assetURL(name string) (string, error) {
 	a, ok := assets[name]

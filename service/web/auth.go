@@ -31,14 +31,14 @@ const (
 	signInWithin = 2500 * time.Millisecond
 )
 
-// anonymous tells whether a request is answered alike whoever sends it.
+// anonymous reports whether a request is answered alike for every user.
 func (s *Server) anonymous(r *http.Request) bool {
 	path := r.URL.Path
 	return path == setting.LivePath || path == setting.ReadyPath || strings.HasPrefix(path, "/static/") ||
 		(!s.SignedInReads && isRead(r.Method) && strings.HasPrefix(path, "/photos/"))
 }
 
-// isSignInOrOut tells whether a request is one that nobody has to be signed in
+// isSignInOrOut reports whether a request is one that nobody has to be signed in
 // for, since it is how one gets there and back.
 func isSignInOrOut(r *http.Request) bool {
 	return r.URL.Path == signInPath || r.URL.Path == signOutPath || r.URL.Path == sessionPath
@@ -71,7 +71,7 @@ type signIn struct {
 	Next string
 	// Message is what was wrong, or "".
 	Message string
-	// Unsent tells that a form was sent that an account is needed for: the page
+	// Unsent reports whether a form was sent that needs an account: the page
 	// stands where its answer would.
 	Unsent bool
 }
@@ -139,7 +139,7 @@ func (s *Server) renderSignIn(w http.ResponseWriter, r *http.Request, f signIn, 
 func readSmallForm(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxSmallBody)
 	if err := r.ParseForm(); err != nil {
-		return &statusError{http.StatusBadRequest, "The form could not be read; open it anew.", err}
+		return &statusError{http.StatusBadRequest, "The form could not be read; open it again.", err}
 	}
 	return nil
 }

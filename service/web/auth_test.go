@@ -342,7 +342,7 @@ func TestSessionThatIsNotKnownToThisVersion(t *testing.T) {
 	wantStatus(t, res, http.StatusSeeOther)
 }
 
-// garbled has sessions that are none.
+// garbled has sessions that cannot be decoded.
 type garbled struct{ directory.Sessions }
 
 func (*garbled) Session(context.Context, string) ([]byte, error) { return []byte("no gob"), nil }

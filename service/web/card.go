@@ -58,7 +58,7 @@ func writeCard(b *strings.Builder, e directory.Employee) {
 }
 
 // avatar is an employee's thumbnail, over the initials, which are seen where
-// there is none or it cannot be had.
+// there is none or it is unavailable.
 func avatar(e directory.Employee) template.HTML {
 	var b strings.Builder
 	writeAvatar(&b, e)

@@ -58,7 +58,7 @@ func within(ctx context.Context) (context.Context, func()) {
 }
 
 // forEverybody returns a context for what is asked of stores for several
-// requests at once: none of them ends it, and none's time counts.
+// requests at once: it is not cancelled with any one request, and its time is charged to none.
 func forEverybody(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = context.WithValue(context.WithoutCancel(ctx), exchangeKey{}, (*exchange)(nil))
 	return context.WithTimeout(ctx, storeTime)

@@ -16,7 +16,7 @@ import (
 // retryAfter is how many seconds a client should wait for a store to recover.
 const retryAfter = "5"
 
-// statusError is an answer that is no success.
+// statusError is an answer with an error's status.
 type statusError struct {
 	status  int
 	message string
@@ -94,13 +94,13 @@ func statusOf(err error) *statusError {
 	}
 }
 
-// failure is the page of an answer that is no success.
+// failure is the page of an answer with an error's status.
 type failure struct {
 	Message string
 	// RequestID is what the log has the request by where the fault is this
 	// side's, else "".
 	RequestID string
-	// Again tells that the same request may succeed later.
+	// Again reports whether the same request may succeed later.
 	Again bool
 }
 

@@ -80,5 +80,5 @@ func takeFlash(ctx context.Context) string {
 	return ""
 }
 
-// hasFlash tells whether a page would have something to say.
+// hasFlash reports whether a page would have something to say.
 func hasFlash(ctx context.Context) bool { return ctx.Value(flashKey{}) != nil }

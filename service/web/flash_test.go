@@ -26,7 +26,7 @@ func TestWhatWasDoneIsToldOnce(t *testing.T) {
 	if set == nil || !set.HttpOnly || set.SameSite != http.SameSiteLaxMode {
 		t.Fatalf("the cookie is %v", set)
 	}
-	// An answer that is no page leaves it for the page.
+	// An answer without a page leaves it for the page.
 	res, _ = s.do(http.MethodGet, "/employees/nobody", "", "", "Cookie", "flash="+set.Value)
 	if cookie(res, "flash") != nil {
 		t.Error("an address without a page took what was to be told")
@@ -61,7 +61,7 @@ func TestFlashIsNoTextOfAClient(t *testing.T) {
 	for _, value := range []string{"", "hello", "%3Cb%3E", strings.Repeat("x", 4000)} {
 		_, body := s.do(http.MethodGet, "/", "", "", "Cookie", "flash="+value)
 		if strings.Contains(body, `class="flash"`) {
-			t.Errorf("the page tells of %q", value)
+			t.Errorf("the page shows %q", value)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func readField(part *multipart.Part, f *form) error {
 		f.Key = value
 	case "version":
 		if e.Version, err = strconv.ParseInt(value, 10, 64); err != nil {
-			return &statusError{http.StatusBadRequest, "The form's version is no number; open the form anew.", err}
+			return &statusError{http.StatusBadRequest, "The form's version is not a number; open the form again.", err}
 		}
 	}
 	return nil
@@ -97,5 +97,5 @@ func unreadable(err error) error {
 	if errors.As(err, &tooLarge) {
 		return err
 	}
-	return &statusError{http.StatusBadRequest, "What was sent could not be read; send it once more.", err}
+	return &statusError{http.StatusBadRequest, "What was sent could not be read; send it again.", err}
 }

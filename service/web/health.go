@@ -90,7 +90,8 @@ func (c *check) result(ctx context.Context) error {
 	}
 }
 
-// ask asks for whoever waits: one who goes away takes nobody's answer along.
+// ask runs the check once for all waiters; a waiter that cancels does not cancel
+// it for the others.
 func (c *check) ask() {
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
 	defer cancel()

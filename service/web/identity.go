@@ -22,7 +22,7 @@ const (
 	// these, and the time that a change takes to reach the other regions.
 	identifiedFor = 2 * time.Second
 	// identifyWithin bounds the stores' answer to whose a session is: a call that
-	// is lost is made once more, and time is left for the page.
+	// is lost is made again, and time is left for the page.
 	identifyWithin = 1500 * time.Millisecond
 	// mostIdentified is how many sessions an instance knows at once.
 	mostIdentified = 4096
@@ -99,7 +99,7 @@ func (s *Server) identify(next http.Handler) http.Handler {
 }
 
 // token returns the id of the session that a request brings, or "". One that
-// anybody on the way could have read is none.
+// anybody on the network path could have read does not count.
 func (s *Server) token(r *http.Request) string {
 	if !mayBring(r, clearCookie) || s.inTheClear(r) {
 		return ""
@@ -111,7 +111,7 @@ func (s *Server) token(r *http.Request) string {
 	return cookie.Value
 }
 
-// mayBring tells whether cookies have to be parsed to find the one whose name
+// mayBring reports whether cookies have to be parsed to find the one whose name
 // holds name: most requests bring one of several, or none.
 func mayBring(r *http.Request, name string) bool {
 	for _, line := range r.Header["Cookie"] {
@@ -192,8 +192,8 @@ func (s *sessions) account(ctx context.Context, token string) (string, error) {
 	return name, nil
 }
 
-// find asks the stores whose a session is and when it ends. It is nobody's once
-// the account was removed or has another password.
+// find asks the stores whose a session is and when it ends. The session is
+// invalid once the account was removed or has another password.
 func (s *sessions) find(ctx context.Context, token string) (name string, deadline time.Time, err error) {
 	ctx, err = s.load(ctx, token)
 	if err != nil {
@@ -218,7 +218,7 @@ func (s *sessions) find(ctx context.Context, token string) (name string, deadlin
 }
 
 // load returns a context with the session of a token; with a new one where the
-// token is none's, or what is stored is not a session that this version wrote.
+// the token is unknown or its stored session cannot be decoded.
 func (s *sessions) load(ctx context.Context, token string) (context.Context, error) {
 	loaded, err := s.manager.Load(ctx, token)
 	if errors.Is(err, errUnreadableSession) {

@@ -105,9 +105,9 @@ type islands struct {
 // sighting is what is known of an island.
 type sighting struct {
 	directory.Heartbeat
-	// Here tells that the island answers this request.
+	// Here reports whether the island answers this request.
 	Here bool
-	// Silent tells that it has said nothing for too long.
+	// Silent reports whether it has said nothing for too long.
 	Silent bool
 	// Since is for how long it has said nothing, such as "4 s".
 	Since string

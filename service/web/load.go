@@ -32,7 +32,7 @@ type load struct {
 	// stop ends the load that is being made, and done is closed when it has.
 	stop context.CancelFunc
 	done chan struct{}
-	// closed tells that the service is ending.
+	// closed reports whether the service is ending.
 	closed bool
 }
 
@@ -125,7 +125,7 @@ func (l *load) close() {
 
 // loadForm is the part of the island's page from which a load is made.
 type loadForm struct {
-	// Offered tells that loads may be made here at all.
+	// Offered reports whether loads may be made here at all.
 	Offered bool
 	// Burning is the load that is being made on this instance, or nil.
 	Burning *burning

@@ -75,7 +75,7 @@ func (s *Server) refuseOtherSites(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
-// guardCleartext refuses changes, and passwords, that anybody on the way could
+// guardCleartext refuses changes, and passwords, that anybody on the network path could
 // have read.
 func (s *Server) guardCleartext(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +92,7 @@ func (s *Server) guardCleartext(next http.Handler) http.Handler {
 	})
 }
 
-// inTheClear tells whether a request came over the network without TLS, where
+// inTheClear reports whether a request came over the network without TLS, where
 // that is not allowed.
 func (s *Server) inTheClear(r *http.Request) bool {
 	o := exchangeOf(r.Context()).origin
@@ -109,9 +109,9 @@ type origin struct {
 	// one of its header, since what stands before it the client may have written;
 	// else the peer's. It is the zero one where the header has no address.
 	client netip.Addr
-	// fromProxy tells that the peer is a load balancer that is trusted.
+	// fromProxy reports whether the peer is a trusted load balancer.
 	fromProxy bool
-	// overTLS tells that the client's connection is encrypted.
+	// overTLS reports whether the client's connection is encrypted.
 	overTLS bool
 }
 
@@ -125,7 +125,7 @@ func (s *Server) originOf(r *http.Request) origin {
 	o.overTLS = o.overTLS || r.Header.Get("X-Forwarded-Proto") == "https"
 	if lines := r.Header["X-Forwarded-For"]; len(lines) > 0 {
 		last := lines[len(lines)-1]
-		// An address that is none is the zero one.
+		// An invalid address is the zero one.
 		address, _ := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
 		o.client = address.Unmap()
 	}

@@ -24,7 +24,7 @@ type list struct {
 	NextURL string
 }
 
-// Filtered tells whether the list is of some employees only.
+// Filtered reports whether the list is of some employees only.
 func (l list) Filtered() bool {
 	return l.Query.Prefix != "" || l.Query.Location != "" || l.Query.Badge != ""
 }
@@ -204,7 +204,7 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 	}
 	if errors.Is(err, directory.ErrNotFound) {
 		sent.Employee.Version, sent.Employee.Photo = 0, directory.Photo{}
-		err = &statusError{http.StatusNotFound, "Someone else deleted this employee meanwhile. Save adds it anew.", err}
+		err = &statusError{http.StatusNotFound, "Someone else deleted this employee meanwhile. Save adds it again.", err}
 	} else {
 		// A form that did not say its version goes on as one of the first, which
 		// is stale unless it is right.
@@ -225,7 +225,7 @@ func (s *Server) deleteForm(w http.ResponseWriter, r *http.Request) error {
 // deletion is the page that asks before a deletion.
 type deletion struct {
 	directory.Employee
-	// Changed tells that someone changed the employee since the page was opened.
+	// Changed reports whether someone changed the employee since the page was opened.
 	Changed bool
 }
 
@@ -235,7 +235,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	}
 	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
 	if err != nil || version < 1 {
-		return &statusError{http.StatusBadRequest, "The form's version is no number; open the form anew.", err}
+		return &statusError{http.StatusBadRequest, "The form's version is not a number; open the form again.", err}
 	}
 	id := r.PathValue("id")
 	if err := s.Employees.Delete(r.Context(), id, version); errors.Is(err, directory.ErrConflict) {

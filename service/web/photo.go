@@ -34,7 +34,7 @@ func unusable(err error) error {
 	}{
 		{photo.ErrUnsupported, http.StatusUnsupportedMediaType, "The photo must be a JPEG, PNG or WebP image."},
 		{photo.ErrAnimated, http.StatusUnsupportedMediaType, "The photo must not be animated. Choose a JPEG, PNG or WebP image of one picture."},
-		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or save it anew in a program that opens it."},
+		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or save it again in a program that opens it."},
 		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most."},
 		{photo.ErrTooManyPixels, http.StatusRequestEntityTooLarge, "The photo has too many pixels: 16 megapixels at most."},
 		{photo.ErrBusy, http.StatusServiceUnavailable, "Many photos are being worked on at the moment. Try again in a few seconds."},
@@ -48,7 +48,7 @@ func unusable(err error) error {
 }
 
 // photo serves a photo. What is under its address never changes. One that has
-// not been replicated to this region yet is had from the region of its upload.
+// not been replicated to this region yet is fetched from the region of its upload.
 func (s *Server) photo(w http.ResponseWriter, r *http.Request) error {
 	key := directory.PhotoPrefix + r.PathValue("id") + "/" + r.PathValue("file")
 	if !directory.ValidPhotoKey(key) {
@@ -73,7 +73,7 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// hasTag tells whether a list of entity tags has one.
+// hasTag reports whether a list of entity tags has one.
 func hasTag(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {
 		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == etag {

@@ -237,7 +237,7 @@ func TestUploadThatEndsEarly(t *testing.T) {
 		"Content-Disposition: form-data; name=\"photo\"; filename=\"a.png\"\r\n\r\n" + string(picture(t, 9, 9, png.Encode))
 	res, page := s.do(http.MethodPost, "/employees", "multipart/form-data; boundary=x", body)
 	wantStatus(t, res, http.StatusBadRequest)
-	wantText(t, page, `value="Ada"`, "send it once more")
+	wantText(t, page, `value="Ada"`, "send it again")
 	if len(a.kept) > 0 || len(s.names()) > 0 {
 		t.Error("something is kept")
 	}
@@ -344,7 +344,7 @@ func TestPlaceholder(t *testing.T) {
 		}
 		wantText(t, body, "<svg ")
 		if strings.Contains(body, "secret") {
-			t.Errorf("%s tells of the store: %s", name, body)
+			t.Errorf("%s mentions the store: %s", name, body)
 		}
 	}
 	check("gone", path(here.Key), http.StatusNotFound)

@@ -209,7 +209,7 @@ func TestETags(t *testing.T) {
 		"a patch of a stale version":     {http.MethodPatch, `{"location": "Oslo"}`, first, http.StatusPreconditionFailed},
 		"a deletion of a stale version":  {http.MethodDelete, "", first, http.StatusPreconditionFailed},
 		"a patch of no version":          {http.MethodPatch, `{"location": "Oslo"}`, "", http.StatusPreconditionRequired},
-		"an ETag that is none":           {http.MethodPatch, `{"location": "Oslo"}`, `"x"`, http.StatusPreconditionFailed},
+		"an invalid ETag":                {http.MethodPatch, `{"location": "Oslo"}`, `"x"`, http.StatusPreconditionFailed},
 		"a deletion of version 0":        {http.MethodDelete, "", `"0"`, http.StatusPreconditionFailed},
 		"a stale version in the body":    {http.MethodPatch, `{"location": "Oslo", "version": 1}`, "", http.StatusConflict},
 		"a version that is not the ETag": {http.MethodPatch, `{"location": "Oslo", "version": 1}`, `"2"`, http.StatusPreconditionFailed},

@@ -508,7 +508,7 @@ func TestBrokenStore(t *testing.T) {
 			t.Errorf("%s: got status %d, Retry-After %q", path, res.StatusCode, res.Header.Get("Retry-After"))
 		}
 		if strings.Contains(body, "secret") {
-			t.Errorf("%s tells of the store: %s", path, body)
+			t.Errorf("%s mentions the store: %s", path, body)
 		}
 	}
 	for _, path := range []string{"/employees", "/employees/someone"} {

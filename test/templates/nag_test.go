@@ -50,7 +50,7 @@ var suppressions = []suppression{
 		"An instance refresh takes the right to launch from the fleet's launch template. Conditions bind it to that template, to what it says, and to the ladder's types."},
 }
 
-// matches tells whether s is about a finding.
+// matches reports whether s is about a finding.
 func (s suppression) matches(finding, resource string) bool {
 	whole := func(pattern, text string) bool { return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(text) }
 	return whole(s.finding, finding) && whole(s.resource, resource)

@@ -137,7 +137,7 @@ func (b *Balancer) Requests() map[string]int {
 	return requests
 }
 
-// Healthy tells whether the entry may send users here: each target group has a
+// Healthy reports whether the entry may send users here: each target group has a
 // healthy target. Source: AWS Global Accelerator, "Changing health check
 // options".
 func (b *Balancer) Healthy() bool {
@@ -197,7 +197,7 @@ func (b *Balancer) pick(path string) *target {
 	return nil
 }
 
-// matches tells whether path is like one of patterns, or there are none.
+// matches reports whether path is like one of patterns, or there are none.
 func matches(patterns []string, path string) bool {
 	for _, pattern := range patterns {
 		expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))

@@ -52,7 +52,7 @@ func (g *group) update(config emulator.TargetGroup, find func(id string) (Target
 	}
 }
 
-// healthy tells whether a target is.
+// healthy reports whether a target is.
 func (g *group) healthy() bool {
 	for _, t := range g.targets {
 		if t.health.State == Healthy {

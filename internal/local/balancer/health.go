@@ -34,7 +34,7 @@ type Health struct {
 	due time.Time
 }
 
-// Due tells whether to ask the target now: at its intervals, and as often as
+// Due reports whether to ask the target now: at its intervals, and as often as
 // possible while it boots, so that nobody waits for the next interval.
 func (h Health) Due(now time.Time) bool {
 	return h.State == Initial || !now.Before(h.due)

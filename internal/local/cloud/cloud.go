@@ -33,7 +33,7 @@ const (
 	accountWithin   = 30 * time.Second
 )
 
-// accountName is of whom the local cloud makes an account for.
+// accountName is the account that the local cloud creates.
 const accountName = "islander"
 
 // Options configure the local cloud.

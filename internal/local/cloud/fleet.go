@@ -166,7 +166,7 @@ func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
 	})
 }
 
-// updateFunctions starts what is deployed, and anew what was deployed anew.
+// updateFunctions starts what is deployed, and restarts what was deployed again.
 func (f *fleet) updateFunctions(deployed []emulator.Function) {
 	wanted := map[string]emulator.Function{}
 	for _, function := range deployed {

@@ -204,7 +204,7 @@ func (c Control) Fail(ctx context.Context, f Failing) error {
 	return c.call(ctx, http.MethodPut, "failing", f, nil)
 }
 
-// AskCustoms makes the calls of every custom resource anew: those of "Create",
+// AskCustoms makes the calls of every custom resource again: those of "Create",
 // "Update" or "Delete". It returns those that failed, with the reason.
 func (c Control) AskCustoms(ctx context.Context, request string) ([]string, error) {
 	var failures []string

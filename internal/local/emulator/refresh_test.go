@@ -26,7 +26,7 @@ type group struct {
 	*autoscaling.Client
 	alarms  *cloudwatch.Client
 	control emulator.Control
-	most    int // instances that were there at once
+	most    int // instances that ran at the same time
 }
 
 func newGroup(t *testing.T) *group {
@@ -218,7 +218,7 @@ func TestFailedRefreshesRollBack(t *testing.T) {
 	for name, fail := range map[string]func(t *testing.T, g *group) string{
 		"an alarm": func(t *testing.T, g *group) string {
 			ring(t, g, cloudwatchtypes.StateValueAlarm)
-			return "the alarm guard rings"
+			return "the alarm guard is in ALARM"
 		},
 		"an instance that is never healthy": func(*testing.T, *group) string { return "was not healthy within" },
 		"an operator": func(t *testing.T, g *group) string {

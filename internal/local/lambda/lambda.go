@@ -158,7 +158,7 @@ type environment struct {
 	kill    context.CancelFunc
 }
 
-// begin remembers what the environment is at, and for how long it may.
+// begin records the invocation in progress and arms its timeout.
 func (v *environment) begin(e *event) (id string, deadline time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -180,7 +180,7 @@ func (v *environment) expire(e *event) {
 	}
 }
 
-// end gives the result of what the environment is at. It tells whether that is
+// end gives the result of the invocation in progress. It reports whether that is
 // the event of the id.
 func (v *environment) end(id string, r result) bool {
 	v.mu.Lock()

@@ -71,7 +71,7 @@ func readUnit(path string) (*unit, error) {
 	return u, nil
 }
 
-// restarts tells whether a unit runs again after it ended by itself. The other
+// restarts reports whether a unit runs again after it ended by itself. The other
 // policies of systemd would need the way it ended.
 func restarts(policy string) (bool, error) {
 	switch policy {

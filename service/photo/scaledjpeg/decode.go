@@ -449,7 +449,7 @@ func (d *input) fillBits() {
 	}
 }
 
-// hasFF tells whether one of the four bytes is 0xff.
+// hasFF reports whether one of the four bytes is 0xff.
 func hasFF(four uint32) bool {
 	inverted := ^four
 	return (inverted-0x01010101)&^inverted&0x80808080 != 0

@@ -53,7 +53,7 @@ func (d *decoder) picture() (image.Image, error) {
 	}
 }
 
-// rgb tells whether three components are red, green and blue.
+// rgb reports whether three components are red, green and blue.
 func (c *Config) rgb() bool {
 	if c.jfif || len(c.components) != 3 {
 		return false

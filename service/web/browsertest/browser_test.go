@@ -142,7 +142,7 @@ func (b *tab) listen(event any) {
 	case *runtime.EventExceptionThrown:
 		problem = e.ExceptionDetails.Text + " " + e.ExceptionDetails.Exception.Description
 	case *log.EventEntryAdded:
-		// A page that is no success is told of as a network error.
+		// A page with an error's status is reported as a network error.
 		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
 			problem = e.Entry.Text
 		}

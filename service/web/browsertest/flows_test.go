@@ -250,7 +250,7 @@ func TestPhotoThatWasChosenLastIsShown(t *testing.T) {
 	}
 }
 
-// TestFormThatIsStoppedOnItsWayCanBeSent once more.
+// TestFormThatIsStoppedOnItsWayCanBeSent sends it again.
 func TestFormThatIsStoppedOnItsWayCanBeSent(t *testing.T) {
 	var posts atomic.Int64
 	arrived := make(chan struct{})

@@ -12,7 +12,7 @@ PUT  /archipelago/deployed   [regions], the nearest first; answers the deploymen
 PUT  /archipelago/broken     [instance type, ...], which fail at their first boot from now on
 PUT  /archipelago/failing    {region: [service, ...]}, which answer 503 from now on
 PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource with a role
-                             is asked anew; answers what failed
+                             is called again; answers what failed
 """
 
 import http

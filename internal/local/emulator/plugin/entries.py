@@ -15,7 +15,7 @@ RECORD = "AWS::Route53::RecordSet"
 def install():
     models.emulated["AWS::CertificateManager::Certificate"] = Certificate
     models.emulated[LISTENER] = Listener
-    # moto's own asks for a hosted zone, which is there before the deployment.
+    # moto's own asks for a hosted zone, which exists before the deployment.
     models.emulated[RECORD] = type("Record", (models.Generic,), {"resource_type": RECORD})
 
 

@@ -2,8 +2,8 @@
 permission.
 
 Looked at are the action and, for the services in RESOURCES, the resource, in the
-role's own policies and in AWS's managed ones; a Deny overrules an Allow. Whoever
-has other credentials is an administrator. Of conditions, those on the first key of
+role's own policies and in AWS's managed ones; a Deny overrules an Allow. A caller
+with other credentials is an administrator. Of conditions, those on the first key of
 an item and on the service that a role is passed to are looked at; with another one
 an Allow allows, and a Deny does not deny.
 
@@ -318,7 +318,7 @@ RESOURCES = {f.__name__: f for f in (dynamodb, ssm, logs, autoscaling, ec2, stat
 
 
 def s3_needs(call, bucket, key):
-    """An object that is missing is told only to whoever may list the bucket."""
+    """An object that is missing is reported only to those who may list the bucket."""
     action = f"s3:{call._get_action()}"
     if action == "s3:DeleteObject" and not key:
         for target in listed(xmltodict.parse(call.body)["Delete"]["Object"]):

@@ -163,7 +163,7 @@ class Refresh:
         names = self.preferences.get("AlarmSpecification", {}).get("Alarms", [])
         alarms = cloudwatch_backends[self.group.account_id][self.group.region].alarms
         ringing = [n for n in names if n in alarms and alarms[n].state_value == "ALARM"]
-        return f"the alarm {', '.join(ringing)} rings" if ringing else self.stop
+        return f"the alarm {', '.join(ringing)} is in ALARM" if ringing else self.stop
 
     def describe(self):
         left = len(self.left())

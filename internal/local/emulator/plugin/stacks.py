@@ -124,7 +124,7 @@ def in_order(resources):
 
 def update_resources(self, template, parameters=None):
     """Make and change what the template has, each after what it refers to, wait for
-    instances to be replaced, then remove what it has no more. What cannot be removed is left behind, and the
+    instances to be replaced, then remove what it no longer has. What cannot be removed is left behind, and the
     update is complete all the same; moto removes first."""
     before = self._resource_json_map
     self._template, self._resource_json_map = template, template["Resources"]
@@ -174,7 +174,7 @@ def roll_back(self, template, parameters, read_parameters):
 
 
 def is_replaced_by(resource_type, old, new):
-    """Whether a resource is made anew when its properties change, as its schema says."""
+    """Whether a resource is replaced when its properties change, as its schema says."""
     from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError  # takes a second
 
     try:
