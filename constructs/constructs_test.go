@@ -319,11 +319,11 @@ func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 func newMesh(buckets ...string) assertions.Template {
 	stack := newStack()
 	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: buckets[0], Logs: logsBucket(stack), Protect: true})
-	var members []photos.Member
+	var members []photos.RegionalBucket
 	for _, b := range buckets {
-		members = append(members, photos.Member{Bucket: b, Region: "region-of-" + b})
+		members = append(members, photos.RegionalBucket{Bucket: b, Region: "region-of-" + b})
 	}
-	photos.NewMesh(stack, "Replication", members)
+	photos.NewReplication(stack, "Replication", members)
 	return assertions.Template_FromStack(stack, nil)
 }
 

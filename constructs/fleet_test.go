@@ -47,8 +47,8 @@ func TestGuardStopsADeployment(t *testing.T) {
 	t.Error("there is no alarm")
 }
 
-func TestUnguardedDeploymentMendsWhatFails(t *testing.T) {
-	newFleet(t, func(p *fleet.Props) { p.Unguarded = true }).HasResource(str("AWS::AutoScaling::AutoScalingGroup"),
+func TestDeploymentWithoutAlarmRepairsWhatFails(t *testing.T) {
+	newFleet(t, func(p *fleet.Props) { p.DisableDeploymentAlarm = true }).HasResource(str("AWS::AutoScaling::AutoScalingGroup"),
 		preferences(properties{"AlarmSpecification": assertions.Match_Absent()}))
 }
 
@@ -127,12 +127,12 @@ func actions(template assertions.Template) map[string]bool {
 	return found
 }
 
-func TestSessionsAreOffUnlessAskedFor(t *testing.T) {
+func TestSessionManagerIsOffUnlessAskedFor(t *testing.T) {
 	const open = "ssmmessages:OpenDataChannel"
 	if actions(newFleet(t, nil))[open] {
 		t.Error("a plain fleet opens sessions")
 	}
-	if !actions(newFleet(t, func(p *fleet.Props) { p.Sessions = true }))[open] {
+	if !actions(newFleet(t, func(p *fleet.Props) { p.SessionManager = true }))[open] {
 		t.Errorf("a fleet with sessions may not %s", open)
 	}
 }

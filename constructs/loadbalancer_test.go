@@ -5,8 +5,8 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
-	"github.com/archipelago-cdk/archipelago/constructs/firewall"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/waf"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
@@ -81,10 +81,10 @@ func TestLoadBalancerOpensItsListenersOnly(t *testing.T) {
 	})
 }
 
-func newFirewall(props firewall.Props) assertions.Template {
+func newWebACL(props waf.Props) assertions.Template {
 	stack := newStack()
 	props.LoadBalancer = newLoadBalancer(stack, false, false)
-	firewall.New(stack, "Firewall", props)
+	waf.New(stack, "WebACL", props)
 	return assertions.Template_FromStack(stack, nil)
 }
 
@@ -93,8 +93,8 @@ func action(name, key, value string) any {
 	return assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{"Name": name, key: properties{value: properties{}}})})
 }
 
-func TestFirewallBlocks(t *testing.T) {
-	template := newFirewall(firewall.Props{})
+func TestWebACLBlocks(t *testing.T) {
+	template := newWebACL(waf.Props{})
 	count(template, "AWS::WAFv2::WebACLAssociation", 1)
 	for _, group := range []string{"IPReputation", "Common", "BadInputs"} {
 		has(template, "AWS::WAFv2::WebACL", properties{"Scope": "REGIONAL", "Rules": action(group, "OverrideAction", "None")})
@@ -102,8 +102,8 @@ func TestFirewallBlocks(t *testing.T) {
 	has(template, "AWS::WAFv2::WebACL", properties{"Rules": action("Rate", "Action", "Block")})
 }
 
-func TestFirewallCountsWhatItIsToldTo(t *testing.T) {
-	template := newFirewall(firewall.Props{CountCommon: true, CountBadInputs: true, CountIPReputation: true, CountRate: true, RateLimit: 99})
+func TestWebACLCountsWhatItIsToldTo(t *testing.T) {
+	template := newWebACL(waf.Props{Common: waf.Count, BadInputs: waf.Count, IPReputation: waf.Count, Rate: waf.Count, RateLimit: 99})
 	for _, group := range []string{"IPReputation", "Common", "BadInputs"} {
 		has(template, "AWS::WAFv2::WebACL", properties{"Rules": action(group, "OverrideAction", "Count")})
 	}
@@ -113,11 +113,11 @@ func TestFirewallCountsWhatItIsToldTo(t *testing.T) {
 	})})})
 }
 
-func TestFirewallLetsPhotosThrough(t *testing.T) {
+func TestWebACLLetsPhotosThrough(t *testing.T) {
 	counts := func(rule string) any {
 		return properties{"Name": rule, "ActionToUse": properties{"Count": properties{}}}
 	}
-	has(newFirewall(firewall.Props{}), "AWS::WAFv2::WebACL", properties{
+	has(newWebACL(waf.Props{}), "AWS::WAFv2::WebACL", properties{
 		"Rules": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{
 			"Statement": properties{"ManagedRuleGroupStatement": assertions.Match_ObjectLike(&properties{
 				"Name":                "AWSManagedRulesCommonRuleSet",

@@ -111,10 +111,10 @@ func TestInterfaceEndpointsAreOfWhatIsSwitchedOn(t *testing.T) {
 		props network.Props
 		want  int
 	}{
-		"nothing":           {network.Props{}, 0},
-		"logs":              {network.Props{Logs: true}, 2},
-		"logs and sessions": {network.Props{Logs: true, Sessions: true}, 4},
-		"by NAT":            {network.Props{Logs: true, Sessions: true, NAT: true}, 0},
+		"nothing":                  {network.Props{}, 0},
+		"logs":                     {network.Props{Logs: true}, 2},
+		"logs and Session Manager": {network.Props{Logs: true, SessionManager: true}, 4},
+		"by NAT":                   {network.Props{Logs: true, SessionManager: true, NAT: true}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			interfaces := networkOf(test.props).FindResources(str("AWS::EC2::VPCEndpoint"),

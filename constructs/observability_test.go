@@ -111,15 +111,15 @@ func TestBoundsAreThoseOfTheMoment(t *testing.T) {
 	}
 }
 
-// TestWhatRings is the whole list, with what silence means to each.
-func TestWhatRings(t *testing.T) {
+// TestWhatIsInAlarm is the whole list, with what silence means to each.
+func TestWhatIsInAlarm(t *testing.T) {
 	found := alarms(watchedRegion(t, nil))
 	for name, want := range map[string]struct {
 		comparison string
 		threshold  float64
 		silence    string
 	}{
-		"FleetGuard":          {"GreaterThanThreshold", 5, "notBreaching"},
+		"FleetDeploymentAlarm":          {"GreaterThanThreshold", 5, "notBreaching"},
 		"Latency":             {"GreaterThanThreshold", 2, "notBreaching"},
 		"NoHosts":             {"LessThanThreshold", 1, "breaching"},
 		"Dark":                {"GreaterThanThreshold", 0, "breaching"},
@@ -156,7 +156,7 @@ func TestImpairedSumsUpWhatUsersNotice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cause := range []string{"FleetGuard", "ObservabilityLatency", "ObservabilityNoHosts", "ObservabilityDark"} {
+	for _, cause := range []string{"FleetDeploymentAlarm", "ObservabilityLatency", "ObservabilityNoHosts", "ObservabilityDark"} {
 		if !strings.Contains(string(rule), cause) {
 			t.Errorf("the rule lacks %s: %s", cause, rule)
 		}
@@ -202,7 +202,7 @@ func TestAlarmsAreSent(t *testing.T) {
 		})}),
 	})
 	for name, alarm := range alarms(template) {
-		quiet := slices.Contains([]string{"FleetGuard", "Latency", "NoHosts", "Dark"}, name)
+		quiet := slices.Contains([]string{"FleetDeploymentAlarm", "Latency", "NoHosts", "Dark"}, name)
 		if told := alarm["AlarmActions"] != nil; told == quiet {
 			t.Errorf("%s: sends by itself %t, want %t", name, told, !quiet)
 		}
@@ -210,7 +210,9 @@ func TestAlarmsAreSent(t *testing.T) {
 }
 
 func TestWhatDoesNotApplyIsNotWatched(t *testing.T) {
-	found := alarms(watchedRegion(t, func(p *observability.RegionProps) { p.Strong, p.Burstable, p.Vertical = true, false, false }))
+	found := alarms(watchedRegion(t, func(p *observability.RegionProps) {
+		p.MultiRegionStrongConsistency, p.Burstable, p.Vertical = true, false, false
+	}))
 	for _, name := range []string{"TableLagTouseast1", "SurplusCredits", "TopRung", "StepFailed", "ScalerSilent"} {
 		if found[name] != nil {
 			t.Errorf("there is %s", name)
@@ -221,8 +223,8 @@ func TestWhatDoesNotApplyIsNotWatched(t *testing.T) {
 	}
 }
 
-// TestLagsAreOfTheMesh: the dimensions are those of the rules that the mesh puts.
-func TestLagsAreOfTheMesh(t *testing.T) {
+// TestLagsAreOfTheReplication: the dimensions are those of the replication rules.
+func TestLagsAreOfTheReplication(t *testing.T) {
 	alarm := alarms(watchedRegion(t, nil))["PhotoLagFromuseast1"]
 	got := fmt.Sprint(alarm["Metrics"])
 	for _, want := range []string{"SourceBucket Value:photos-us-east-1", "DestinationBucket Value:photos-eu-west-1", "RuleId Value:eu-west-1"} {

@@ -25,7 +25,7 @@ func TestStrongTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stack := newStack()
 			tables.NewEmployees(stack, "Employees", tables.Props{
-				Name: "employees", Regions: test.regions, Strong: true, Witness: test.witness,
+				Name: "employees", Regions: test.regions, MultiRegionStrongConsistency: true, Witness: test.witness,
 			})
 			template := assertions.Template_FromStack(stack, nil)
 			has(template, "AWS::DynamoDB::GlobalTable", properties{

@@ -39,7 +39,7 @@ func assembly(t *testing.T, stacks map[[2]string]string) string {
 const (
 	storage = `"Type": {"Type": "Custom::AWS", "Properties": {"Create": "{\"action\": \"putParameter\", \"parameters\": {\"Name\": \"/a/fleet/instance-type\", \"Value\": \"m7g.large\"}}"}}`
 	global  = `"Table": {"Type": "AWS::DynamoDB::GlobalTable"},
-		"Mesh": {"Type": "Custom::AWS", "Properties": {"Create": {"Fn::Join": ["", ["{\"action\": \"putBucketReplication\"", {"Ref": "Role"}, "}"]]}}},
+		"Replication": {"Type": "Custom::AWS", "Properties": {"Create": {"Fn::Join": ["", ["{\"action\": \"putBucketReplication\"", {"Ref": "Role"}, "}"]]}}},
 		"Accelerator": {"Type": "AWS::GlobalAccelerator::Accelerator"},
 		"Dashboard": {"Type": "AWS::CloudWatch::Dashboard"}`
 	island = `"Group": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": "2", "MaxSize": "6"}},

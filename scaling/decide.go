@@ -50,7 +50,7 @@ func (d decision) decide() Action {
 	case o.Refreshing:
 		return d.stay(Reason{Code: Refreshing})
 	case o.Alarm:
-		return d.stay(Reason{Code: AlarmRings})
+		return d.stay(Reason{Code: InAlarm})
 	case o.ZonalShift:
 		return d.stay(Reason{Code: ZonalShift})
 	}
@@ -103,7 +103,7 @@ func (d decision) shrink(steady Reason) Action {
 	reason := Reason{
 		Code: Cool, Min: o.Min, From: d.rung().Type, To: lower.Type, Over: p.DownAfter,
 		CPU:   cpu.mean() * float64(d.rung().VCPU) / float64(lower.VCPU),
-		Limit: min(p.Meanwhile, p.CoolShare*full*d.target(lower)),
+		Limit: min(p.MaxCPUAfterDown, p.CoolShare*full*d.target(lower)),
 	}
 	if memory, ok := o.Memory.recent(d.now, p.DownAfter, p.Stale); ok {
 		reason.Memory = memory.mean() * d.rung().MemoryGiB / lower.MemoryGiB

@@ -210,7 +210,7 @@ func TestNothingIsDoneMeanwhile(t *testing.T) {
 		"no mode":        {scaling.Policy{}, func(*scaling.Observation) {}, scaling.Disabled},
 		"frozen":         {scaling.Policy{Mode: scaling.Auto}, func(o *scaling.Observation) { o.Frozen = true }, scaling.Frozen},
 		"refreshing":     {scaling.Policy{Mode: scaling.Auto}, func(o *scaling.Observation) { o.Refreshing = true }, scaling.Refreshing},
-		"alarm":          {scaling.Policy{Mode: scaling.Auto}, func(o *scaling.Observation) { o.Alarm = true }, scaling.AlarmRings},
+		"alarm":          {scaling.Policy{Mode: scaling.Auto}, func(o *scaling.Observation) { o.Alarm = true }, scaling.InAlarm},
 		"zonal shift":    {scaling.Policy{Mode: scaling.Auto}, func(o *scaling.Observation) { o.ZonalShift = true }, scaling.ZonalShift},
 		"stack updating": {scaling.Policy{Mode: scaling.Auto}, func(o *scaling.Observation) { o.StackUpdating = true }, scaling.StackUpdating},
 	} {

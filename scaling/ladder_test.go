@@ -67,7 +67,7 @@ func TestPoliciesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := scaling.Policy{Mode: "maybe", CPUTarget: 55, CoolShare: 1, FullShare: 2, Meanwhile: 100, UpCooldown: 1, DownCooldown: 1}
+	bad := scaling.Policy{Mode: "maybe", CPUTarget: 55, CoolShare: 1, FullShare: 2, MaxCPUAfterDown: 100, UpCooldown: 1, DownCooldown: 1}
 	err = bad.Validate(one)
 	if err == nil {
 		t.Fatal("it is taken")

@@ -33,10 +33,10 @@ type Policy struct {
 	// what one rung lower bears until it is full and at CPUTarget; below 1, or it
 	// would oscillate. Default: 0.8.
 	CoolShare float64
-	// Meanwhile is the CPU use, in percent, that as many instances of one rung lower
+	// MaxCPUAfterDown is the CPU use, in percent, that as many instances of one rung lower
 	// may have for the fleet to step down: more of them come only when they are
 	// there and hot. Default: 65.
-	Meanwhile float64
+	MaxCPUAfterDown float64
 	// UpAfter is how long the fleet has to be full, with its CPU at CPUTarget or
 	// above. Default: 10 minutes.
 	UpAfter time.Duration
@@ -72,7 +72,7 @@ func (p Policy) WithDefaults() Policy {
 	set(&p.CPUTarget, DefaultCPUTarget)
 	set(&p.FullShare, 0.8)
 	set(&p.CoolShare, 0.8)
-	set(&p.Meanwhile, 65)
+	set(&p.MaxCPUAfterDown, 65)
 	set(&p.UpAfter, 10*time.Minute)
 	set(&p.DownAfter, 30*time.Minute)
 	set(&p.UpCooldown, 15*time.Minute)
@@ -114,8 +114,8 @@ func (p Policy) Validate(l Ladder) error {
 	if p.CoolShare <= 0 || p.CoolShare >= 1 {
 		errs = append(errs, fmt.Errorf("coolShare: want more than 0 and less than 1, got %g: the fleet would oscillate", p.CoolShare))
 	}
-	if p.Meanwhile <= 0 || p.Meanwhile >= 100 {
-		errs = append(errs, fmt.Errorf("meanwhile: want more than 0 and less than 100 percent, got %g", p.Meanwhile))
+	if p.MaxCPUAfterDown <= 0 || p.MaxCPUAfterDown >= 100 {
+		errs = append(errs, fmt.Errorf("maxCPUAfterDown: want more than 0 and less than 100 percent, got %g", p.MaxCPUAfterDown))
 	}
 	if p.FullShare <= 0 || p.FullShare > 1 {
 		errs = append(errs, fmt.Errorf("fullShare: want more than 0 and at most 1, got %g", p.FullShare))

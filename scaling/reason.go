@@ -39,8 +39,8 @@ const (
 	OffLadder Code = "off-ladder"
 	// Refreshing: instances are being replaced.
 	Refreshing Code = "refreshing"
-	// AlarmRings: an alarm of the fleet is in ALARM.
-	AlarmRings Code = "alarm"
+	// InAlarm: an alarm of the fleet is in ALARM.
+	InAlarm Code = "alarm"
 	// ZonalShift: traffic is kept away from a zone.
 	ZonalShift Code = "zonal-shift"
 	// StackUpdating: CloudFormation changes the stack.
@@ -121,7 +121,7 @@ func (r Reason) String() string {
 		return fmt.Sprintf("the parameter says %q, which is not a rung of the ladder: write one of its types there, or add this one to fleet.ladder", r.From)
 	case Refreshing:
 		return "instances are being replaced already"
-	case AlarmRings:
+	case InAlarm:
 		return "an alarm of the fleet is in ALARM: a step would hide what is wrong, or add to it"
 	case ZonalShift:
 		return "traffic is shifted away from a zone: the load of the others is not the usual one"

@@ -23,32 +23,32 @@ func newGlobal(app awscdk.App, c config.Config) awscdk.Stack {
 			jsii.String("allowCleartext: passwords and sessions cross the internet in the clear; a domain gives the deployment TLS"))
 	}
 	tables.NewEmployees(stack, "Employees", tables.Props{
-		Name:    names.EmployeesTable(),
-		Regions: c.RegionNames(),
-		Strong:  c.Consistency == config.ConsistencyStrong,
-		Witness: c.Witness,
-		Protect: c.Protect,
+		Name:                         names.EmployeesTable(),
+		Regions:                      c.RegionNames(),
+		MultiRegionStrongConsistency: c.Consistency == config.ConsistencyStrong,
+		Witness:                      c.Witness,
+		Protect:                      c.Protect,
 	})
 	tables.NewSessions(stack, "Sessions", tables.Props{
 		Name:    names.SessionsTable(),
 		Regions: c.RegionNames(),
 		Protect: c.Protect,
 	})
-	var mesh []photos.Member
+	var buckets []photos.RegionalBucket
 	for _, region := range c.RegionNames() {
-		mesh = append(mesh, photos.Member{Bucket: names.PhotosBucket(region), Region: region})
+		buckets = append(buckets, photos.RegionalBucket{Bucket: names.PhotosBucket(region), Region: region})
 	}
-	photos.NewMesh(stack, "Replication", mesh)
+	photos.NewReplication(stack, "Replication", buckets)
 	watch := observability.GlobalProps{
-		Deployment:   c.Name,
-		Dashboard:    names.GlobalDashboard(),
-		Impaired:     names.ImpairedAlarm(),
-		Regions:      c.RegionNames(),
-		LoadBalancer: names.LoadBalancer(c.Entry != config.EntryAccelerator),
-		RegionStack:  names.RegionStack,
-		Table:        names.EmployeesTable(),
-		Strong:       c.Consistency == config.ConsistencyStrong,
-		Bucket:       names.PhotosBucket,
+		Deployment:                   c.Name,
+		Dashboard:                    names.GlobalDashboard(),
+		Impaired:                     names.ImpairedAlarm(),
+		Regions:                      c.RegionNames(),
+		LoadBalancer:                 names.LoadBalancer(c.Entry != config.EntryAccelerator),
+		RegionStack:                  names.RegionStack,
+		Table:                        names.EmployeesTable(),
+		MultiRegionStrongConsistency: c.Consistency == config.ConsistencyStrong,
+		Bucket:                       names.PhotosBucket,
 	}
 	if c.Entry == config.EntryAccelerator {
 		accelerator := entry.New(stack, "Entry", entry.Props{

@@ -6,7 +6,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
-	"github.com/archipelago-cdk/archipelago/constructs/firewall"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
@@ -15,6 +14,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/archipelago-cdk/archipelago/constructs/scaler"
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
+	"github.com/archipelago-cdk/archipelago/constructs/waf"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -29,14 +29,14 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		"Archipelago: network, load balancer and fleet of "+region.Name)
 	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
 	net := network.New(stack, "Network", network.Props{
-		CIDR:       region.CIDR,
-		Public:     c.Entry != config.EntryAccelerator,
-		NAT:        c.Egress == config.EgressNAT,
-		LogsBucket: names.LogsBucket(region.Name),
-		Buckets:    []string{names.PhotosBucket(region.Name)},
-		Tables:     names.Tables(),
-		Logs:       c.Logs,
-		Sessions:   c.SSM,
+		CIDR:           region.CIDR,
+		Public:         c.Entry != config.EntryAccelerator,
+		NAT:            c.Egress == config.EgressNAT,
+		LogsBucket:     names.LogsBucket(region.Name),
+		Buckets:        []string{names.PhotosBucket(region.Name)},
+		Tables:         names.Tables(),
+		Logs:           c.Logs,
+		SessionManager: c.SSM,
 	})
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
 		Name:       names.LoadBalancer(c.Entry != config.EntryAccelerator),
@@ -48,29 +48,29 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Port:       setting.Port,
 		HealthPath: setting.LivePath,
 	})
-	firewall.New(stack, "Firewall", firewall.Props{
-		LoadBalancer:      balancer,
-		CountCommon:       c.WAF.Common == config.ModeCount,
-		CountBadInputs:    c.WAF.BadInputs == config.ModeCount,
-		CountIPReputation: c.WAF.IPReputation == config.ModeCount,
-		CountRate:         c.WAF.Rate == config.ModeCount,
-		RateLimit:         c.WAF.RateLimit,
+	waf.New(stack, "WebACL", waf.Props{
+		LoadBalancer: balancer,
+		Common:       waf.Mode(c.WAF.Common),
+		BadInputs:    waf.Mode(c.WAF.BadInputs),
+		IPReputation: waf.Mode(c.WAF.IPReputation),
+		Rate:         waf.Mode(c.WAF.Rate),
+		RateLimit:    c.WAF.RateLimit,
 	})
 	machines := fleet.New(stack, "Fleet", fleet.Props{
-		Network:               net,
-		LoadBalancer:          balancer,
-		Port:                  setting.Port,
-		InstanceTypeParameter: names.InstanceTypeParameter(),
-		AMI:                   region.AMI,
-		Architecture:          architecture(c.Fleet),
-		Min:                   c.Fleet.Min,
-		Max:                   c.Fleet.Max,
-		CPUTarget:             c.Fleet.CPUTarget,
-		RequestsPerTarget:     c.Fleet.RequestsPerTarget,
-		Schedule:              schedule(c.Fleet),
-		Unguarded:             !c.Fleet.Guard,
-		Agent:                 agent(c),
-		Sessions:              c.SSM,
+		Network:                net,
+		LoadBalancer:           balancer,
+		Port:                   setting.Port,
+		InstanceTypeParameter:  names.InstanceTypeParameter(),
+		AMI:                    region.AMI,
+		Architecture:           architecture(c.Fleet),
+		Min:                    c.Fleet.Min,
+		Max:                    c.Fleet.Max,
+		CPUTarget:              c.Fleet.CPUTarget,
+		RequestsPerTarget:      c.Fleet.RequestsPerTarget,
+		Schedule:               schedule(c.Fleet),
+		DisableDeploymentAlarm: !c.Fleet.Guard,
+		Agent:                  agent(c),
+		SessionManager:         c.SSM,
 		Service: fleet.Service{
 			Name:     "directory",
 			Binaries: builds.Service,
@@ -122,21 +122,21 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		})
 	}
 	notifications := observability.NewRegion(stack, "Observability", observability.RegionProps{
-		Deployment:   c.Name,
-		Dashboard:    names.Dashboard(region.Name),
-		Impaired:     names.ImpairedAlarm(),
-		Regions:      c.RegionNames(),
-		LoadBalancer: balancer,
-		Fleet:        machines,
-		Burstable:    c.Fleet.Burstable(),
-		Vertical:     c.Fleet.Vertical != config.VerticalOff,
-		CPUTarget:    c.Fleet.CPUTarget,
-		Table:        names.EmployeesTable(),
-		Index:        tables.EmployeesIndex,
-		Strong:       c.Consistency == config.ConsistencyStrong,
-		Bucket:       names.PhotosBucket,
-		Agent:        c.Logs,
-		Emails:       c.Alarms,
+		Deployment:                   c.Name,
+		Dashboard:                    names.Dashboard(region.Name),
+		Impaired:                     names.ImpairedAlarm(),
+		Regions:                      c.RegionNames(),
+		LoadBalancer:                 balancer,
+		Fleet:                        machines,
+		Burstable:                    c.Fleet.Burstable(),
+		Vertical:                     c.Fleet.Vertical != config.VerticalOff,
+		CPUTarget:                    c.Fleet.CPUTarget,
+		Table:                        names.EmployeesTable(),
+		Index:                        tables.EmployeesIndex,
+		MultiRegionStrongConsistency: c.Consistency == config.ConsistencyStrong,
+		Bucket:                       names.PhotosBucket,
+		Agent:                        c.Logs,
+		Emails:                       c.Alarms,
 	})
 	if c.Fleet.Vertical != config.VerticalOff {
 		scaler.New(stack, "Scaler", scaler.Props{

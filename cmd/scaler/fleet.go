@@ -103,7 +103,7 @@ func (f fleet) refreshOf(s step) (types.InstanceRefresh, bool) {
 	return types.InstanceRefresh{}, false
 }
 
-// bakeSeconds is how long the guard watches after the last instance, before a
+// bakeSeconds is how long the deployment alarm watches after the last instance, before a
 // step is done: as long as it takes to go off.
 const bakeSeconds = 180
 
@@ -128,7 +128,7 @@ func (c *controller) begin(ctx context.Context, f fleet, s step, skipMatching bo
 			MaxHealthyPercentage: aws.Int32(150),
 			SkipMatching:         &skipMatching,
 			AutoRollback:         aws.Bool(true),
-			AlarmSpecification:   &types.AlarmSpecification{Alarms: []string{c.guard}},
+			AlarmSpecification:   &types.AlarmSpecification{Alarms: []string{c.deploymentAlarm}},
 			BakeTime:             aws.Int32(bakeSeconds),
 		},
 	})

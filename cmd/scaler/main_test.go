@@ -137,7 +137,7 @@ func (l *lab) island(t *testing.T, name string) *island {
 		return map[string]string{
 			setting.Region: region, setting.Deployment: name, setting.ScalerMode: "auto",
 			setting.Ladder: "m7g.medium,m7g.large,m7g.xlarge", setting.StartAt: "m7g.medium", setting.CPUTarget: "55", setting.RequestsPerTarget: "600",
-			setting.Group: name, setting.Stack: name, setting.Guard: name,
+			setting.Group: name, setting.Stack: name, setting.DeploymentAlarm: name,
 			setting.LoadBalancerARN: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/" + name + "/0", setting.TargetGroup: "targetgroup/" + name + "/0",
 			setting.InstanceTypeParameter: "/" + name + "/fleet/instance-type", setting.ScalingParameter: "/" + name + "/fleet/scaling", setting.FrozenParameter: "/" + name + "/fleet/frozen",
 			setting.Topic: *topic.TopicArn,
@@ -243,7 +243,7 @@ func (i *island) use(t *testing.T, percent float64) {
 func (i *island) ring(t *testing.T, state cloudwatchtypes.StateValue) {
 	t.Helper()
 	_, err := i.controller(nil).cloudwatch.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
-		AlarmName: &i.settings.guard, StateValue: state, StateReason: aws.String("test"),
+		AlarmName: &i.settings.deploymentAlarm, StateValue: state, StateReason: aws.String("test"),
 	})
 	must(t, err)
 }
@@ -457,7 +457,7 @@ func TestReasonsToStay(t *testing.T) {
 		"alarm": {func(t *testing.T, i *island) {
 			i.use(t, 90)
 			i.ring(t, cloudwatchtypes.StateValueAlarm)
-		}, scaling.AlarmRings},
+		}, scaling.InAlarm},
 		"zonal-shift": {func(t *testing.T, i *island) {
 			i.use(t, 90)
 			body := fmt.Sprintf(`{"resourceIdentifier": %q, "awayFrom": "euw1-az1", "expiresIn": "1h", "comment": "test"}`, i.settings.loadBalancerARN)

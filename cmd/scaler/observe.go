@@ -34,7 +34,7 @@ func (c *controller) observe(ctx context.Context, f fleet, p parameters, now tim
 	for _, read := range []func() error{
 		func() error { return c.readMetrics(ctx, &o, now) },
 		func() (err error) { o.Offered, err = c.offered(ctx, f.AvailabilityZones); return err },
-		func() (err error) { o.Alarm, err = c.rings(ctx); return err },
+		func() (err error) { o.Alarm, err = c.inAlarm(ctx); return err },
 		func() (err error) { o.StackUpdating, err = c.stackUpdating(ctx); return err },
 		func() (err error) {
 			o.ZonalShift, err = c.zonalShift(ctx, aws.ToString(f.AutoScalingGroupARN))
@@ -103,13 +103,13 @@ func query(id, namespace, name, statistic string, dimensions map[string]string) 
 	}}
 }
 
-func (c *controller) rings(ctx context.Context) (bool, error) {
-	out, err := c.cloudwatch.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{c.guard}})
+func (c *controller) inAlarm(ctx context.Context) (bool, error) {
+	out, err := c.cloudwatch.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{c.deploymentAlarm}})
 	if err != nil {
 		return false, err
 	}
 	if len(out.MetricAlarms) != 1 {
-		return false, fmt.Errorf("there is no alarm %s", c.guard)
+		return false, fmt.Errorf("there is no alarm %s", c.deploymentAlarm)
 	}
 	return out.MetricAlarms[0].StateValue == cloudwatchtypes.StateValueAlarm, nil
 }

@@ -19,7 +19,7 @@ type settings struct {
 	startAt           scaling.Rung
 	requestsPerTarget int
 
-	group, stack, guard              string
+	group, stack, deploymentAlarm    string
 	loadBalancerARN, targetGroup     string
 	instanceType, remembered, frozen string // SSM parameters
 	topic                            string
@@ -40,7 +40,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		region:          required(setting.Region),
 		group:           required(setting.Group),
 		stack:           required(setting.Stack),
-		guard:           required(setting.Guard),
+		deploymentAlarm: required(setting.DeploymentAlarm),
 		loadBalancerARN: required(setting.LoadBalancerARN),
 		targetGroup:     required(setting.TargetGroup),
 		instanceType:    required(setting.InstanceTypeParameter),

@@ -48,15 +48,15 @@ type Props struct {
 	RequestsPerTarget int
 	// Schedule are the times at which Min and Max change. Default: none.
 	Schedule []Schedule
-	// Unguarded lets a deployment go on while too many requests fail, as it has
+	// DisableDeploymentAlarm lets a deployment go on while too many requests fail, as it has
 	// to in order to repair a fleet that fails already. Default: false.
-	Unguarded bool
+	DisableDeploymentAlarm bool
 	// Agent sends the instances' logs and metrics to CloudWatch. Default: nil,
 	// nothing is sent.
 	Agent *Agent
-	// Sessions lets operators open sessions on instances by AWS Systems Manager.
-	// Default: false.
-	Sessions bool
+	// SessionManager lets operators open sessions on instances, with Session
+	// Manager of AWS Systems Manager. Default: false.
+	SessionManager bool
 }
 
 // Schedule changes a fleet's bounds at certain times. A bound of 0 stays.
@@ -77,8 +77,8 @@ type Fleet struct {
 	Group awsautoscaling.AutoScalingGroup
 	// Template is what its instances are launched from.
 	Template awsec2.LaunchTemplate
-	// Guard is the alarm that stops a deployment.
-	Guard awscloudwatch.Alarm
+	// DeploymentAlarm is the alarm that stops a deployment.
+	DeploymentAlarm awscloudwatch.Alarm
 	// Role is what the service may do.
 	Role awsiam.Role
 }
@@ -91,8 +91,8 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("ec2.amazonaws.com"), nil),
 		Description: jsii.String("What the service may do on an instance"),
 	})
-	if props.Sessions {
-		grantSessions(this, role)
+	if props.SessionManager {
+		grantSessionManager(this, role)
 	}
 	if props.Agent != nil {
 		props.Agent.grant(this, role)
@@ -114,7 +114,7 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		}},
 	})
 	instanceType := awsssm.StringParameter_ValueForStringParameter(this, &props.InstanceTypeParameter, nil)
-	guard := newGuard(this, props.LoadBalancer)
+	deploymentAlarm := newDeploymentAlarm(this, props.LoadBalancer)
 	group := awsautoscaling.NewAutoScalingGroup(this, jsii.String("Group"), &awsautoscaling.AutoScalingGroupProps{
 		Vpc:         props.Network.VPC,
 		VpcSubnets:  props.Network.Fleet,
@@ -143,7 +143,7 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		// Launch before terminate, whatever the reason to replace.
 		MinHealthyPercentage: jsii.Number(100),
 		MaxHealthyPercentage: jsii.Number(150),
-		UpdatePolicy:         refresh(props, guard),
+		UpdatePolicy:         refresh(props, deploymentAlarm),
 	})
 	group.Node().AddDependency(props.Network.Endpoints)
 	cfn := group.Node().DefaultChild().(awsautoscaling.CfnAutoScalingGroup)
@@ -157,7 +157,7 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 	// Health checks of a target group without a load balancer never pass.
 	group.Node().AddDependency(props.LoadBalancer.Targets.LoadBalancerAttached())
 	scale(group, props)
-	return &Fleet{Group: group, Template: template, Guard: guard, Role: role}
+	return &Fleet{Group: group, Template: template, DeploymentAlarm: deploymentAlarm, Role: role}
 }
 
 // maxLifetime is after how many days an instance is replaced, so that none
@@ -169,7 +169,7 @@ func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) 
 
 // refresh is how a deployment replaces instances: a quarter of them first. One
 // that fails fails the stack, whose rollback replaces them again.
-func refresh(props Props, guard awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
+func refresh(props Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
 	options := &awsautoscaling.InstanceRefreshOptions{
 		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
 		MinHealthyPercentage: jsii.Number(100),
@@ -178,14 +178,14 @@ func refresh(props Props, guard awscloudwatch.Alarm) awsautoscaling.UpdatePolicy
 		// Instances that are right already are left: those of a size that scaling
 		// has chosen.
 		SkipMatching: jsii.Bool(true),
-		// The guard sees what the first quarter does before the others follow, and
+		// The alarm sees what the first quarter does before the others follow, and
 		// what all do before the deployment is done.
 		CheckpointPercentages: &[]*float64{jsii.Number(25), jsii.Number(100)},
-		CheckpointDelay:       awscdk.Duration_Minutes(jsii.Number(guardMinutes)),
-		BakeTime:              awscdk.Duration_Minutes(jsii.Number(guardMinutes)),
+		CheckpointDelay:       awscdk.Duration_Minutes(jsii.Number(alarmMinutes)),
+		BakeTime:              awscdk.Duration_Minutes(jsii.Number(alarmMinutes)),
 	}
-	if !props.Unguarded {
-		options.Alarms = &[]interfacesawscloudwatch.IAlarmRef{guard}
+	if !props.DisableDeploymentAlarm {
+		options.Alarms = &[]interfacesawscloudwatch.IAlarmRef{deploymentAlarm}
 	}
 	return awsautoscaling.UpdatePolicy_InstanceRefresh(options)
 }

@@ -67,7 +67,7 @@ func interfaces(props Props) []endpoint {
 			endpoint{"Logs", awsec2.InterfaceVpcEndpointAwsService_CLOUDWATCH_LOGS()},
 			endpoint{"Metrics", awsec2.InterfaceVpcEndpointAwsService_CLOUDWATCH_MONITORING()})
 	}
-	if props.Sessions {
+	if props.SessionManager {
 		list = append(list,
 			endpoint{"Ssm", awsec2.InterfaceVpcEndpointAwsService_SSM()},
 			endpoint{"SsmMessages", awsec2.InterfaceVpcEndpointAwsService_SSM_MESSAGES()})

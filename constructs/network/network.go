@@ -31,10 +31,10 @@ type Props struct {
 	// Tables are the names of the DynamoDB tables that instances may reach.
 	// Default: none, there is no endpoint of DynamoDB.
 	Tables []string
-	// Logs lets instances reach CloudWatch, Sessions lets AWS Systems Manager
+	// Logs lets instances reach CloudWatch, SessionManager lets operators
 	// open sessions on them. With NAT they do without endpoints of their own.
 	// Default: false.
-	Logs, Sessions bool
+	Logs, SessionManager bool
 }
 
 // Network is one island's VPC.

@@ -114,7 +114,7 @@ func (r *region) dashboard(scope constructs.Construct) {
 	}
 	if len(photoLags) > 0 {
 		lags := []*awscloudwatch.GraphWidgetProps{graph(fmt.Sprintf("Photos, from the others to %s, s", r.name), photoLags...)}
-		if !r.Strong {
+		if !r.MultiRegionStrongConsistency {
 			lags = append(lags, graph(fmt.Sprintf("Table, from %s to the others, ms", r.name), tableLags...))
 		}
 		rows = append(rows, row(lags...))

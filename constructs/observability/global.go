@@ -25,9 +25,9 @@ type GlobalProps struct {
 	RegionStack func(region string) string
 	// Table is the name of the employees table. Required.
 	Table string
-	// Strong reports whether the table's writes wait for the other regions, so that
+	// MultiRegionStrongConsistency reports whether the table's writes wait for the other regions, so that
 	// there is no lag to show. Default: false.
-	Strong bool
+	MultiRegionStrongConsistency bool
 	// Bucket returns the name of a region's bucket of photos. Required.
 	Bucket func(region string) string
 	// Accelerator is the id of the accelerator. Default: none, there is none.
@@ -107,7 +107,7 @@ func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
 	}
 	if len(props.Regions) > 1 {
 		lags := []*awscloudwatch.GraphWidgetProps{graph("Photos behind, s", between(func(from, to string) awscloudwatch.Metric { return photoLag(props.Bucket, from, to) })...)}
-		if !props.Strong {
+		if !props.MultiRegionStrongConsistency {
 			lags = append(lags, graph("Table behind, ms", between(func(from, to string) awscloudwatch.Metric { return tableLag(props.Table, from, to) })...))
 		}
 		rows = append(rows, row(lags...))

@@ -26,7 +26,7 @@ type RegionProps struct {
 	Regions []string
 	// LoadBalancer is this region's. Required.
 	LoadBalancer *loadbalancer.LoadBalancer
-	// Fleet is this region's. Its guard is one of the alarms. Required.
+	// Fleet is this region's. Its deployment alarm is one of the alarms. Required.
 	Fleet *fleet.Fleet
 	// Burstable reports whether the fleet's instances run on CPU credits. Default: false.
 	Burstable bool
@@ -38,9 +38,9 @@ type RegionProps struct {
 	CPUTarget int
 	// Table is the name of the employees table, and Index of its index. Required.
 	Table, Index string
-	// Strong reports whether the table's writes wait for the other regions, so that
+	// MultiRegionStrongConsistency reports whether the table's writes wait for the other regions, so that
 	// there is no lag to watch. Default: false.
-	Strong bool
+	MultiRegionStrongConsistency bool
 	// Bucket returns the name of a region's bucket of photos. Required.
 	Bucket func(region string) string
 	// Agent reports whether the instances have a CloudWatch agent, which publishes
@@ -90,7 +90,7 @@ func (r *region) others() []string {
 // watchIsland adds alarms for users who are not served as they should be. One
 // alarm sums up the others, so that one fault sends one message.
 func (r *region) watchIsland() {
-	errors := r.Fleet.Guard
+	errors := r.Fleet.DeploymentAlarm
 	errors.Node().DefaultChild().(awscloudwatch.CfnAlarm).SetAlarmDescription(r.describe("More than 5 % of the answers are errors", "errors"))
 	slow := r.alarm("Latency", alarm{
 		anchor: "slow-answers", says: "One answer in a hundred takes longer than 2 s",
@@ -209,7 +209,7 @@ func (r *region) watchData() {
 		above: 0, periods: 5, breaching: 3,
 	})
 	for _, other := range r.others() {
-		if !r.Strong {
+		if !r.MultiRegionStrongConsistency {
 			r.alarm("TableLagTo"+other, alarm{
 				anchor: "table-replication-lag", says: "Writes take longer than a minute to " + other,
 				metric: tableLag(r.Table, r.name, other), above: 60_000, periods: 3, breaching: 3,

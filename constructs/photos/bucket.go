@@ -1,5 +1,5 @@
 // Package photos gives a deployment its photo buckets, one in each region, and
-// the mesh that replicates each into all others.
+// the replication of each into all others.
 package photos
 
 import (

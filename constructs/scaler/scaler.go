@@ -99,7 +99,7 @@ func environment(scope constructs.Construct, props Props) map[string]*string {
 		setting.RequestsPerTarget:     jsii.String(strconv.Itoa(props.RequestsPerTarget)),
 		setting.Group:                 props.Fleet.Group.AutoScalingGroupName(),
 		setting.Stack:                 awscdk.Stack_Of(scope).StackId(),
-		setting.Guard:                 props.Fleet.Guard.AlarmName(),
+		setting.DeploymentAlarm:       props.Fleet.DeploymentAlarm.AlarmName(),
 		setting.LoadBalancerARN:       props.LoadBalancer.ALB.LoadBalancerArn(),
 		setting.TargetGroup:           props.LoadBalancer.Targets.TargetGroupFullName(),
 		setting.InstanceTypeParameter: &props.InstanceTypeParameter,

@@ -22,10 +22,10 @@ type Props struct {
 	// Regions are where it has replicas, besides the stack's own, which may be
 	// among them.
 	Regions []string
-	// Strong makes each write of employees in two regions before it is answered.
+	// MultiRegionStrongConsistency makes each write of employees in two regions before it is answered.
 	// It takes three regions of one set, or two and Witness, and stays for the
 	// table's life. Default: false, writes replicate within about a second.
-	Strong bool
+	MultiRegionStrongConsistency bool
 	// Witness is the region of a strong table that keeps its log and no replica.
 	// Default: none.
 	Witness string
@@ -47,7 +47,7 @@ func NewEmployees(scope constructs.Construct, id string, props Props) awsdynamod
 		SortKey:        key("gsk"),
 		ProjectionType: awsdynamodb.ProjectionType_ALL,
 	}}
-	if props.Strong {
+	if props.MultiRegionStrongConsistency {
 		table.MultiRegionConsistency = awsdynamodb.MultiRegionConsistency_STRONG
 	}
 	if props.Witness != "" {

@@ -22,8 +22,8 @@ const (
 	Group = "GROUP"
 	// Stack is the id of the group's stack. Required.
 	Stack = "STACK"
-	// Guard is the name of the alarm that stops a step. Required.
-	Guard = "GUARD"
+	// DeploymentAlarm is the name of the alarm that stops a step. Required.
+	DeploymentAlarm = "DEPLOYMENT_ALARM"
 	// LoadBalancerARN is the load balancer's. Required.
 	LoadBalancerARN = "LOAD_BALANCER_ARN"
 	// TargetGroup is the full name of the fleet's target group, as metrics have it.

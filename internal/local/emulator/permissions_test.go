@@ -336,9 +336,9 @@ func TestPermissions(t *testing.T) {
 		"a signed address":      {[]string{allow("s3:GetObject", "arn:aws:s3:::photos/a/*")}, []call{signed("photos", "a/1")}, []call{signed("photos", "b/1")}, objectStore},
 		"a role that is passed": {
 			[]string{allow("s3:PutReplicationConfiguration", "arn:aws:s3:::photos"),
-				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/mesh", "StringEquals", "iam:PassedToService", "s3.amazonaws.com"),
+				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/replication", "StringEquals", "iam:PassedToService", "s3.amazonaws.com"),
 				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/admin", "StringEquals", "iam:PassedToService", "ec2.amazonaws.com")},
-			[]call{replicate("arn:aws:iam::123456789012:role/mesh")}, []call{replicate("arn:aws:iam::123456789012:role/admin")}, objectStore,
+			[]call{replicate("arn:aws:iam::123456789012:role/replication")}, []call{replicate("arn:aws:iam::123456789012:role/admin")}, objectStore,
 		},
 		"by parameter": {[]string{allow("ssm:GetParameter", ssmARN+"island/drained")}, []call{parameter("/island/drained")}, []call{parameter("/island/other")}, dynamo},
 	} {

@@ -1,5 +1,5 @@
-// Package firewall gives an island's load balancer its AWS WAF.
-package firewall
+// Package waf gives an island's load balancer its web ACL of AWS WAF.
+package waf
 
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
@@ -8,22 +8,29 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Props configure a firewall. A rule that counts lets what it matches pass.
+// Mode is what a rule does with the requests that it matches.
+type Mode string
+
+const (
+	// Block refuses them. It is the default of every rule.
+	Block Mode = "block"
+	// Count lets them pass and counts them in CloudWatch.
+	Count Mode = "count"
+)
+
+// Props configure a web ACL.
 type Props struct {
 	// LoadBalancer is what it stands in front of. Required.
 	LoadBalancer *loadbalancer.LoadBalancer
-	// CountCommon makes AWS's rules against common attacks count. Default:
-	// false, they block.
-	CountCommon bool
-	// CountBadInputs makes AWS's rules against known exploits count. Default:
-	// false, they block.
-	CountBadInputs bool
-	// CountIPReputation makes AWS's list of addresses that attack count.
-	// Default: false, it blocks.
-	CountIPReputation bool
-	// CountRate makes the limit on an address's requests count. Default: false,
-	// it blocks.
-	CountRate bool
+	// Common is the mode of AWS's rules against common attacks. Default: Block.
+	Common Mode
+	// BadInputs is the mode of AWS's rules against known exploits. Default: Block.
+	BadInputs Mode
+	// IPReputation is the mode of AWS's list of addresses that attack. Default:
+	// Block.
+	IPReputation Mode
+	// Rate is the mode of the limit on an address's requests. Default: Block.
+	Rate Mode
 	// RateLimit is how many requests an address may make in five minutes.
 	// Default: 10000.
 	RateLimit int
@@ -34,7 +41,7 @@ type Props struct {
 // service has its own limit on bodies and never writes one back as HTML.
 var uploads = []string{"SizeRestrictions_BODY", "CrossSiteScripting_BODY"}
 
-// New creates a firewall and puts it in front of the load balancer. It samples
+// New creates a web ACL and puts it in front of the load balancer. It samples
 // requests and counts its rules in CloudWatch; what it did with each one is in
 // the load balancer's access logs.
 func New(scope constructs.Construct, id string, props Props) awswafv2.CfnWebACL {
@@ -48,20 +55,20 @@ func New(scope constructs.Construct, id string, props Props) awswafv2.CfnWebACL 
 			Limit:            jsii.Number(props.RateLimit),
 		},
 	})
-	if props.CountRate {
+	if props.Rate == Count {
 		rate.Action = &awswafv2.CfnWebACL_RuleActionProperty{Count: map[string]any{}}
 	} else {
 		rate.Action = &awswafv2.CfnWebACL_RuleActionProperty{Block: map[string]any{}}
 	}
 	acl := awswafv2.NewCfnWebACL(this, jsii.String("Acl"), &awswafv2.CfnWebACLProps{
-		Description:      jsii.String("Firewall of the load balancer"),
+		Description:      jsii.String("Web ACL of the load balancer"),
 		Scope:            jsii.String("REGIONAL"),
 		DefaultAction:    &awswafv2.CfnWebACL_DefaultActionProperty{Allow: map[string]any{}},
-		VisibilityConfig: visibility("Firewall"),
+		VisibilityConfig: visibility("WebACL"),
 		Rules: &[]any{
-			managed(0, "IPReputation", "AWSManagedRulesAmazonIpReputationList", props.CountIPReputation),
-			managed(1, "Common", "AWSManagedRulesCommonRuleSet", props.CountCommon, uploads...),
-			managed(2, "BadInputs", "AWSManagedRulesKnownBadInputsRuleSet", props.CountBadInputs),
+			managed(0, "IPReputation", "AWSManagedRulesAmazonIpReputationList", props.IPReputation),
+			managed(1, "Common", "AWSManagedRulesCommonRuleSet", props.Common, uploads...),
+			managed(2, "BadInputs", "AWSManagedRulesKnownBadInputsRuleSet", props.BadInputs),
 			rate,
 		},
 	})
@@ -73,7 +80,7 @@ func New(scope constructs.Construct, id string, props Props) awswafv2.CfnWebACL 
 }
 
 // managed is a group of rules that AWS keeps; those in counted count in any mode.
-func managed(priority int, name, group string, count bool, counted ...string) *awswafv2.CfnWebACL_RuleProperty {
+func managed(priority int, name, group string, mode Mode, counted ...string) *awswafv2.CfnWebACL_RuleProperty {
 	var overrides []any
 	for _, c := range counted {
 		overrides = append(overrides, &awswafv2.CfnWebACL_RuleActionOverrideProperty{
@@ -86,7 +93,7 @@ func managed(priority int, name, group string, count bool, counted ...string) *a
 		statement.RuleActionOverrides = &overrides
 	}
 	r := rule(priority, name, &awswafv2.CfnWebACL_StatementProperty{ManagedRuleGroupStatement: statement})
-	if count {
+	if mode == Count {
 		r.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{Count: map[string]any{}}
 	} else {
 		r.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{None: map[string]any{}}

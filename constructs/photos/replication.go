@@ -8,26 +8,26 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Member is a bucket of the mesh.
-type Member struct {
+// RegionalBucket is a bucket that replicates to those of all other regions.
+type RegionalBucket struct {
 	// Bucket is its name.
 	Bucket string
 	// Region is where it stands.
 	Region string
 }
 
-// s3Service is what assumes the mesh's role.
+// s3Service is what assumes the replication role.
 const s3Service = "s3.amazonaws.com"
 
 // RuleID is the id of the rule with which any other bucket replicates into the
 // one of region.
 func RuleID(region string) string { return region }
 
-// NewMesh replicates each member into all others. The buckets must exist, with
+// NewReplication replicates each bucket into all others. The buckets must exist, with
 // versioning on, before it is deployed: two buckets that replicate to each
 // other cannot be declared with their rules at once.
-func NewMesh(scope constructs.Construct, id string, members []Member) {
-	if len(members) < 2 {
+func NewReplication(scope constructs.Construct, id string, buckets []RegionalBucket) {
+	if len(buckets) < 2 {
 		return
 	}
 	this := constructs.NewConstruct(scope, &id)
@@ -35,10 +35,10 @@ func NewMesh(scope constructs.Construct, id string, members []Member) {
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String(s3Service), nil),
 		Description: jsii.String("Replicates the photos of each region into all others"),
 	})
-	policy := replicationPolicy(this, members)
+	policy := replicationPolicy(this, buckets)
 	policy.AttachToRole(role)
-	for _, source := range members {
-		call := configure(this, source, members, *role.RoleArn())
+	for _, source := range buckets {
+		call := configure(this, source, buckets, *role.RoleArn())
 		// S3 tries the role when the rules are put.
 		call.Node().AddDependency(policy)
 	}
@@ -46,15 +46,15 @@ func NewMesh(scope constructs.Construct, id string, members []Member) {
 
 // replicationPolicy is what S3 needs to replicate. Source: Amazon S3 User
 // Guide, "Setting up permissions for live replication".
-func replicationPolicy(scope constructs.Construct, members []Member) awsiam.Policy {
-	var buckets, photos []string
-	for _, m := range members {
-		buckets = append(buckets, arn(m.Bucket))
-		photos = append(photos, objects(m.Bucket))
+func replicationPolicy(scope constructs.Construct, buckets []RegionalBucket) awsiam.Policy {
+	var arns, photos []string
+	for _, b := range buckets {
+		arns = append(arns, arn(b.Bucket))
+		photos = append(photos, objects(b.Bucket))
 	}
 	return awsiam.NewPolicy(scope, jsii.String("Policy"), &awsiam.PolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
-			statement([]string{"s3:GetReplicationConfiguration", "s3:ListBucket"}, buckets...),
+			statement([]string{"s3:GetReplicationConfiguration", "s3:ListBucket"}, arns...),
 			statement([]string{"s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
 				"s3:GetObjectVersionTagging", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"}, photos...),
 		},
@@ -63,9 +63,9 @@ func replicationPolicy(scope constructs.Construct, members []Member) awsiam.Poli
 
 // configure puts source's rules, by a call since the other buckets are in other
 // regions' stacks.
-func configure(scope constructs.Construct, source Member, members []Member, roleARN string) customresources.AwsCustomResource {
+func configure(scope constructs.Construct, source RegionalBucket, buckets []RegionalBucket, roleARN string) customresources.AwsCustomResource {
 	var rules []any
-	for _, destination := range members {
+	for _, destination := range buckets {
 		if destination == source {
 			continue
 		}

@@ -7,10 +7,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// grantSessions lets the instances' agent open sessions and nothing more, as
+// grantSessionManager lets the instances' agent open sessions and nothing more, as
 // AWS's own policy for it does. Source: AWS Systems Manager User Guide, "Create
 // a custom IAM role for Session Manager".
-func grantSessions(scope constructs.Construct, role awsiam.Role) {
+func grantSessionManager(scope constructs.Construct, role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:UpdateInstanceInformation"),
 		Resources: &[]*string{awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
