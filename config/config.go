@@ -56,46 +56,56 @@ type Config struct {
 	// Name is the prefix of every stack and physical name, at most 28
 	// characters. Default: "archipelago".
 	Name string `json:"name"`
-	// Account is the AWS account's id. Default: the account of the CDK CLI's
+	// Account is the AWS account's id. Default: that of the CDK CLI's
 	// credentials.
 	Account string `json:"account"`
-	// Regions are the islands, at most 15; the first is the primary. Required.
+	// Regions are the islands, at most 15, the primary first: names, or objects
+	// with the keys below. Required.
 	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15"`
-	// Domain is the name that users know the deployment by. Default: none, it is
-	// reached by AWS's names and without TLS.
+	// Domain is the name that users know the deployment by, as {zone, zoneId,
+	// host}: it gets a certificate in each region, HTTPS only, and the entry's
+	// records. Default: none; it is reached by AWS's names and without TLS.
 	Domain Domain `json:"domain"`
-	// Entry is "accelerator", "dns" or "none". "dns" needs a domain. Default:
-	// "accelerator".
+	// Entry is "accelerator"; "dns", a record for each region's public load
+	// balancer, which needs a domain; or "none", public load balancers alone.
+	// Default: "accelerator".
 	Entry string `json:"entry" jsonschema:"enum=accelerator,enum=dns,enum=none"`
-	// Consistency is that of the employees' table: "eventual" or "strong". A
-	// strong one has three regions of one set, or two and Witness. It is chosen
-	// once, for the table's life. Default: "eventual".
+	// Consistency is that of the employees' table: "eventual", or "strong", which
+	// loses no write with a region. A strong table has three regions of one set,
+	// or two and a witness. It is chosen once, for the table's life. Default:
+	// "eventual".
 	Consistency string `json:"consistency" jsonschema:"enum=eventual,enum=strong"`
-	// Witness is the region that keeps the log of a strong table and no replica.
-	// Default: none.
+	// Witness is the third region of a strong table, which keeps its log and no
+	// replica. Default: none.
 	Witness string `json:"witness"`
 	// Fleet sizes the Auto Scaling group of every region.
 	Fleet Fleet `json:"fleet"`
-	// Egress is "none" or "nat": instances' way to the internet. Default: "none".
+	// Egress is "none" or "nat": whether instances have a way to the internet, a
+	// NAT gateway in each zone. Default: "none".
 	Egress string `json:"egress" jsonschema:"enum=none,enum=nat"`
-	// WAF is the firewall of every region's load balancer.
+	// WAF is the web ACL of every region's load balancer.
 	WAF WAF `json:"waf"`
 	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
 	Alarms []string `json:"alarms"`
-	// Logs sends the service's logs and metrics to CloudWatch; without a NAT
-	// gateway that takes two endpoints, paid per zone and hour. Default: false.
+	// Logs sends the service's log, and its instances' use of memory and disk, to
+	// CloudWatch, with alarms. Without a NAT gateway that takes two endpoints, paid
+	// per zone and hour: for the shipped regions $92 a month, and $2 to $198 for
+	// what is sent. Default: false.
 	Logs bool `json:"logs"`
 	// SSM lets operators open sessions on instances; without a NAT gateway that
 	// takes two endpoints, paid per zone and hour. Default: false.
 	SSM bool `json:"ssm"`
-	// Protect retains data and forbids deletion. Default: true.
+	// Protect retains data and forbids deletion; false is for throw-away
+	// deployments. Default: true.
 	Protect bool `json:"protect"`
-	// AllowCleartext lets the deployed service take writes over HTTP. Default: false.
+	// AllowCleartext lets the deployed service take writes over HTTP; without it
+	// the service is read-only until it has TLS. Default: false.
 	AllowCleartext bool `json:"allowCleartext"`
-	// Reads is "open" or "signed-in": who may read. Default: "open".
+	// Reads is who may read: "open", everybody, or "signed-in", who has an account.
+	// Default: "open".
 	Reads string `json:"reads" jsonschema:"enum=open,enum=signed-in"`
-	// LoadGenerator lets people who are signed in burn CPU on an instance, to
-	// see scaling. Default: false.
+	// LoadGenerator lets people who are signed in burn CPU on an instance for a
+	// while, to see it scale. Default: false.
 	LoadGenerator bool `json:"loadGenerator"`
 }
 
@@ -103,19 +113,20 @@ type Config struct {
 type Region struct {
 	// Name is the AWS region, such as "eu-west-1". Required.
 	Name string `json:"name" jsonschema:"required"`
-	// Zones are how many availability zones to use, or which. Default: three,
-	// two in us-west-1.
+	// Zones are how many availability zones to use, or which: ["a", "b", "d"].
+	// Default: 3; 2 in us-west-1.
 	Zones Zones `json:"zones"`
-	// CIDR is the VPC's address range, from /16 to /24, large enough for
-	// fleet.max instances with one zone lost. Default: 10.N.0.0/16, where N
-	// belongs to the region.
+	// CIDR is the VPC's address range, from /16 to /24, apart from all others and
+	// large enough for fleet.max instances with one zone lost. Default:
+	// 10.N.0.0/16, where N belongs to the region.
 	CIDR string `json:"cidr"`
 	// AMI is the image that the fleet boots, an Amazon Linux 2023 of the
-	// ladder's architecture; `make ami` writes it. Default: AWS's latest at each
-	// deployment.
+	// ladder's architecture. A pinned one replaces no instances by itself; `make
+	// ami` pins and bumps all. Default: AWS's latest at each deployment.
 	AMI string `json:"ami"`
 	// Weight is how many percent of the region's own users it serves; the others
-	// go to the next nearest. 0 drains it. Default: 100.
+	// go to the next nearest. 0 drains it; between 0 and 100 it needs the
+	// accelerator. Default: 100.
 	Weight int `json:"weight" jsonschema:"minimum=0,maximum=100"`
 	// Retired takes the region out of all but its storage stack, the step
 	// between a region's life and its removal. Default: false.
@@ -136,32 +147,34 @@ type Fleet struct {
 	// Min is the fewest instances in service, one in each of two zones at
 	// least. Default: 2.
 	Min int `json:"min" jsonschema:"minimum=2"`
-	// Max is the most instances in service. Default: 6.
+	// Max is the most instances in service, in each region. Default: 6.
 	Max int `json:"max" jsonschema:"minimum=2"`
 	// Ladder are the instance types, smallest first, of one architecture.
 	// Default: m7g.medium, m7g.large, m7g.xlarge, m7g.2xlarge.
 	Ladder []string `json:"ladder"`
-	// StartAt is the type of the first deployment, a rung of Ladder. Later ones
+	// StartAt is the type of the first deployment, a rung of the ladder. Later ones
 	// keep the type that the fleet has. Default: the first rung.
 	StartAt string `json:"startAt"`
 	// CPUTarget is the average CPU use, in percent, that the number of
 	// instances is held to. Default: 55.
 	CPUTarget int `json:"cpuTarget" jsonschema:"minimum=10,maximum=90"`
-	// Vertical is "off", "advise" or "auto": whether the instance type stays,
-	// whether it is said which rung the load asks for, or whether the fleet changes
-	// to it by itself. Default: "off".
+	// Vertical is "off", the instance type stays; "advise", the scaler says which
+	// rung the load asks for; or "auto", the fleet changes to it by itself. Default:
+	// "off"; the shipped cdk.json says "auto".
 	Vertical string `json:"vertical" jsonschema:"enum=off,enum=advise,enum=auto"`
 	// Window is when such a change may begin, such as "01:00-05:00" or "22:00-04:30
 	// Europe/Madrid"; in UTC where no zone is named. Default: always.
 	Window string `json:"window"`
 	// RequestsPerTarget is how many requests a minute an instance of startAt takes
-	// on before there are more. Default: 0, CPU alone decides.
+	// on before there are more; other rungs take on theirs in proportion. Default:
+	// 0, CPU alone decides.
 	RequestsPerTarget int `json:"requestsPerTarget" jsonschema:"minimum=0"`
-	// Schedule are the times at which the fleet's bounds change. Default: none.
+	// Schedule are the times at which the fleet's bounds change, each {name, cron,
+	// timezone, min, max}. Default: none.
 	Schedule []Schedule `json:"schedule"`
 	// Guard fails a deployment while more than 5 % of a region's requests fail,
-	// and its stack rolls back; without it a fleet that fails already can be
-	// repaired. Default: true.
+	// and its stack rolls back; false repairs a fleet that fails already. Default:
+	// true.
 	Guard bool `json:"guard"`
 }
 

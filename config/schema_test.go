@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,21 +15,32 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-var update = flag.Bool("update", false, "write cdk.schema.json instead of comparing with it")
+var update = flag.Bool("update", false, "write cdk.schema.json and README.md's table instead of comparing with them")
 
-const schemaFile = "../cdk.schema.json"
+const (
+	schemaFile = "../cdk.schema.json"
+	readmeFile = "../README.md"
+)
 
-// schema is the JSON Schema of cdk.json, made from the types of the
-// configuration and their comments.
-func schema(t *testing.T) *jsonschema.Schema {
+// comments are those of the configuration's types and fields, each on one line,
+// by their full names.
+func comments(t *testing.T) map[string]string {
 	t.Helper()
-	r := jsonschema.Reflector{Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true}
+	var r jsonschema.Reflector
 	if err := r.AddGoComments("github.com/archipelago-cdk/archipelago/config", ".", jsonschema.WithFullComment()); err != nil {
 		t.Fatal(err)
 	}
 	for name, comment := range r.CommentMap {
 		r.CommentMap[name] = strings.Join(strings.Fields(comment), " ")
 	}
+	return r.CommentMap
+}
+
+// schema is the JSON Schema of cdk.json, made from the types of the
+// configuration and their comments.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	r := jsonschema.Reflector{Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true, CommentMap: comments(t)}
 	name := &jsonschema.Schema{Type: "string"}
 	for _, region := range KnownRegions() {
 		name.Enum = append(name.Enum, region)
@@ -92,6 +104,73 @@ func TestSchemaIsCurrent(t *testing.T) {
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
 		t.Errorf("cdk.schema.json is not what the types say; run `go test ./config -update`:\n%s", diff)
 	}
+}
+
+// TestReadmeHasEveryKey compares the README's table of keys with the
+// configuration's types and their comments.
+func TestReadmeHasEveryKey(t *testing.T) {
+	b, err := os.ReadFile(readmeFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| key | default | meaning |\n|---|---|---|\n"
+	before, rest, found := strings.Cut(string(b), head)
+	if !found {
+		t.Fatal("README.md has no table of keys")
+	}
+	got, after, _ := strings.Cut(rest, "\n\n")
+	want := strings.Join(rows(t, "", reflect.TypeFor[Config](), comments(t)), "\n")
+	if *update {
+		if err := os.WriteFile(readmeFile, []byte(before+head+want+"\n\n"+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(strings.Split(got, "\n"), strings.Split(want, "\n")); diff != "" {
+		t.Errorf("README.md's table is not what the types say; run `go test ./config -update`:\n%s", diff)
+	}
+}
+
+// rows are the table's rows of a type's keys. A group of keys without a default
+// of its own is told by its keys.
+func rows(t *testing.T, prefix string, of reflect.Type, comments map[string]string) []string {
+	t.Helper()
+	var all []string
+	for i := range of.NumField() {
+		field := of.Field(i)
+		key := prefix + field.Tag.Get("json")
+		comment := comments["github.com/archipelago-cdk/archipelago/config."+of.Name()+"."+field.Name]
+		meaning, otherwise, optional := strings.Cut(comment, " Default: ")
+		meaning, required := strings.CutSuffix(meaning, " Required.")
+		if required {
+			otherwise = "required."
+		}
+		if optional || required {
+			all = append(all, "| `"+key+"` | "+cell(otherwise)+" | "+cell(predicate.ReplaceAllString(meaning, ""))+" |")
+		}
+		switch inner := field.Type; {
+		case inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct && required:
+			all = append(all, rows(t, key+"[].", inner.Elem(), comments)...)
+		case inner.Kind() == reflect.Struct && !optional:
+			all = append(all, rows(t, key+".", inner, comments)...)
+		case !optional && !required:
+			t.Errorf("%s.%s: its comment has to end with its default, or with \"Required.\"", of.Name(), field.Name)
+		}
+	}
+	return all
+}
+
+var (
+	// predicate is how a comment begins, and a cell does not.
+	predicate = regexp.MustCompile(`^\S+ (?:(?:is|are) )?`)
+	// value is what is written as code: a string, or true and false.
+	value = regexp.MustCompile(`"[^"\[\]]+"|\b(?:true|false)\b`)
+)
+
+// cell is a sentence of a comment as a cell of the table.
+func cell(sentence string) string {
+	sentence = strings.ReplaceAll(strings.TrimSuffix(sentence, "."), "|", "\\|")
+	return value.ReplaceAllStringFunc(sentence, func(s string) string { return "`" + strings.Trim(s, `"`) + "`" })
 }
 
 // validate checks a configuration, written as in cdk.json, against the schema.

@@ -10,18 +10,19 @@ const (
 	ModeCount = "count"
 )
 
-// WAF is the firewall in front of each load balancer. Its modes are "block" or
-// "count".
+// WAF is the web ACL in front of each load balancer.
 type WAF struct {
-	// Common is the mode of AWS's rules against common attacks. Default: "block".
+	// Common is "block" or "count": the mode of AWS's rules against common
+	// attacks. Default: "block".
 	Common string `json:"common" jsonschema:"enum=block,enum=count"`
-	// BadInputs is the mode of AWS's rules against requests known to exploit
-	// something. Default: "block".
+	// BadInputs is "block" or "count": the mode of AWS's rules against requests
+	// known to exploit something. Default: "block".
 	BadInputs string `json:"badInputs" jsonschema:"enum=block,enum=count"`
-	// IPReputation is the mode of AWS's list of addresses that attack. Default:
-	// "block".
+	// IPReputation is "block" or "count": the mode of AWS's list of addresses that
+	// attack. Default: "block".
 	IPReputation string `json:"ipReputation" jsonschema:"enum=block,enum=count"`
-	// Rate is the mode of the limit on requests. Default: "block".
+	// Rate is "block" or "count": the mode of the limit on requests. Default:
+	// "block".
 	Rate string `json:"rate" jsonschema:"enum=block,enum=count"`
 	// RateLimit is how many requests an address may make in five minutes.
 	// Default: 10000, for offices whose people share one address.
