@@ -6,7 +6,10 @@ import (
 	"embed"
 	"hash/fnv"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,6 +22,9 @@ var templateFiles embed.FS
 
 var templates = parseTemplates()
 
+// parts are the templates that pages share; every other file is a page.
+var parts = []string{"templates/layout.html", "templates/icons.html", "templates/load.html"}
+
 // parseTemplates returns each page with the layout around it.
 func parseTemplates() map[string]*template.Template {
 	pages := map[string]*template.Template{}
@@ -26,9 +32,16 @@ func parseTemplates() map[string]*template.Template {
 		"asset": assetURL, "photoURL": photoURL, "thumbnailURL": thumbnailURL, "tint": tint,
 		"initials": initials, "avatar": avatar, "badgeName": badgeName, "at": at,
 	}
-	for _, name := range []string{"list", "detail", "form", "delete", "island", "islands", "sign-in", "error"} {
-		pages[name] = template.Must(template.New(name).Funcs(functions).
-			ParseFS(templateFiles, "templates/layout.html", "templates/icons.html", "templates/load.html", "templates/"+name+".html"))
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, file := range files {
+		if slices.Contains(parts, file) {
+			continue
+		}
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		pages[name] = template.Must(template.New(name).Funcs(functions).ParseFS(templateFiles, append(slices.Clone(parts), file)...))
 	}
 	return pages
 }
