@@ -25,15 +25,19 @@ up: setup ## deploy all islands into an AWS emulator on this machine and serve t
 	@go build -o dist/up ./cmd/up
 	@exec dist/up -port $(PORT) $(ARGS)
 
-test: setup dist browser ## run every test; dist/artifacts has the browser's screenshots
-	go vet ./...
-	go test -race $$(go list ./service/... | grep -v browsertest) ./cost/... ./scaling/... ./cmd/directory/... ./cmd/lighthouse/... ./cmd/cost/...
-	mkdir -p $(DIST)/artifacts
-	go test -race -count=1 -artifacts -outputdir $(DIST)/artifacts ./service/web/browsertest
-	go test -count=1 -timeout 30m . ./test/... ./config/... ./stacks/... ./constructs/... ./internal/... ./cmd/up/... ./cmd/ami/... ./cmd/scaler/... ./cmd/simulate/... ./cmd/calibrate/...
+check: setup shellcheck ## check sources and run the tests that need no CDK, emulator or browser
+	@$(PARTS) $(CHECK)
 
-test-all: setup dist ## live the whole lives of all configurations in the local cloud
-	go test -count=1 -timeout 60m -run TestLives ./test/lives -all
+test: setup shellcheck browser dist ## run every test; dist/artifacts has the browser's screenshots
+	@mkdir -p $(DIST)/artifacts
+	@$(PARTS) $(TEST) $(CHECK)
+
+shard: setup dist ## run one of the eight shards of the long tests: SHARD=0 to 7
+	@case "$(SHARD)" in [0-7]) ;; *) echo 'make shard: name one: make shard SHARD=0, up to 7' >&2; exit 1 ;; esac
+	@$(PARTS) $(SHARD_$(SHARD))
+
+test-all: test ## run every test in every configuration: `make test` and its eight shards
+	@for shard in 0 1 2 3 4 5 6 7; do $(MAKE) --no-print-directory shard SHARD=$$shard || exit 1; done
 
 run: ## start the service alone, on an embedded store, with an account
 	@go run ./cmd/directory user add --if-none admin
@@ -78,12 +82,6 @@ freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
 		--value $(if $(OFF),false,true) >/dev/null
 	@echo 'the instance type of $(NAME) in $(REGION) $(if $(OFF),may change again,stays; a change that has begun goes on to its end)'
 
-lint: setup dist ## check code and templates
-	gofmt -l $$(git ls-files "*.go") | (! grep .)
-	go vet ./...
-	go tool staticcheck ./...
-	go test -run TestTemplatesPassCfnLint ./test/templates
-
 bench: setup dist ## measure what docs/figures.md says
 	go test -run none -bench . -benchtime 5x ./bench
 
@@ -95,6 +93,12 @@ node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error || { \
 		echo 'make setup: npm could not fetch the CDK CLI: is there a network?' >&2; exit 1; }
 	@touch $@
+
+shellcheck: ## install shellcheck, which `make check` needs
+	@command -v shellcheck >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get -qq update && apt-get -qq install --no-install-recommends shellcheck >/dev/null; } || { \
+		echo 'make shellcheck: `make check` needs shellcheck: install it, on Debian by: sudo apt-get install shellcheck' >&2; exit 1; }
 
 browser: ## install Chromium, which the browser tests drive
 	@command -v chromium >/dev/null || { \
@@ -121,4 +125,43 @@ dist:
 		install -m 0755 cmd/bootstrap $(DIST)/$$function/; \
 	done
 
-.PHONY: help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze lint bench setup browser dist
+# The parts of `make check`, `make test` and `make shard`, two at a time, the long
+# ones first. Each prints what it did and its time; all run, whatever fails.
+PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
+CHECK = part-lint part-quick
+TEST = part-cloud part-lives part-constructs part-templates part-emulator part-race part-programs part-browser
+
+# TIMED runs the rest of a part's line, and prints the part's time.
+TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
+# TESTSUM runs tests: a line for each package, and all of what failed.
+TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=skipped --
+# QUICK lists the packages whose tests need no CDK, emulator or browser.
+QUICK = $$(go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
+	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp/!s/\.test .*//p')
+# RACE are the packages whose goroutines share memory.
+RACE = ./cmd/directory ./service/account ./service/photo ./service/sweep ./service/web
+
+part-lint:
+	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
+		go vet ./... && \
+		go tool -modfile=tools.mod staticcheck ./... ; }
+part-quick:
+	$(TIMED) $(TESTSUM) $(QUICK)
+part-race:
+	$(TIMED) $(TESTSUM) -race $(RACE)
+part-browser:
+	$(TIMED) $(TESTSUM) -race -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
+part-constructs:
+	$(TIMED) $(TESTSUM) -count=1 ./constructs ./stacks
+part-templates:
+	$(TIMED) $(TESTSUM) -count=1 . ./test/templates
+part-lives:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./test/lives
+part-cloud:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./cmd/up
+part-emulator:
+	$(TIMED) $(TESTSUM) -count=1 ./internal/local/...
+part-programs:
+	$(TIMED) $(TESTSUM) -count=1 ./cmd/ami ./cmd/lighthouse ./cmd/scaler ./service/dynamo ./service/legacy ./service/s3
+
+.PHONY: check shard shellcheck $(CHECK) $(TEST) help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze bench setup browser dist

@@ -1,0 +1,85 @@
+package source_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestScriptsPassShellcheck checks the scripts that machines run: the user data of
+// every snapshot, each different one once, and those in the repository.
+func TestScriptsPassShellcheck(t *testing.T) {
+	scripts := map[string]string{}
+	for _, script := range userData(t) {
+		scripts[script] = "the user data of an instance"
+	}
+	for _, path := range []string{".ci/run"} {
+		b, err := os.ReadFile(filepath.Join("../..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts[string(b)] = path
+	}
+	for script, name := range scripts {
+		if out, err := shellcheck(script); err != nil {
+			t.Errorf("%s: %v (is it missing? `make shellcheck` fetches it)\n%s", name, err, out)
+		}
+	}
+}
+
+// TestShellcheckFindsFaults guards the test above.
+func TestShellcheckFindsFaults(t *testing.T) {
+	if out, err := shellcheck("#!/bin/bash\nrm -rf $1/*\n"); err == nil || !strings.Contains(out, "SC2086") {
+		t.Errorf("want an unquoted variable found, got %v\n%s", err, out)
+	}
+}
+
+func shellcheck(script string) (string, error) {
+	cmd := exec.Command("shellcheck", "--shell=bash", "-")
+	cmd.Stdin = strings.NewReader(script)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// userData returns the user data of every launch template of the snapshots.
+func userData(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../../stacks/testdata/*/*-region-*.template.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("want snapshots of region stacks, got %d (%v)", len(paths), err)
+	}
+	var scripts []string
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var template struct {
+			Resources map[string]struct {
+				Type       string
+				Properties struct {
+					LaunchTemplateData struct {
+						UserData map[string]any
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(b, &template); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for id, resource := range template.Resources {
+			if resource.Type != "AWS::EC2::LaunchTemplate" {
+				continue
+			}
+			script, ok := resource.Properties.LaunchTemplateData.UserData["Fn::Base64"].(string)
+			if !ok {
+				t.Errorf("%s: %s: want user data that is a script, got %v", path, id, resource.Properties.LaunchTemplateData.UserData)
+			}
+			scripts = append(scripts, script)
+		}
+	}
+	return scripts
+}
