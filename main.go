@@ -7,9 +7,9 @@ import (
 	"os"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/cdkapp"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // builds are what cdk.json's build step makes.
@@ -23,13 +23,10 @@ var builds = stacks.Builds{
 }
 
 func main() {
-	if err := run(); err != nil {
-		// CDK's own process ends with this one; to close it here would put what
-		// it says about that before the error.
-		fmt.Fprintf(os.Stderr, "archipelago: the configuration is not valid; nothing was deployed\n%v\n", err)
+	if err := cdkapp.Run(run); err != nil {
+		fmt.Fprintf(os.Stderr, "archipelago: nothing was deployed: %v\n", err)
 		os.Exit(1)
 	}
-	jsii.Close()
 }
 
 func run() error {
@@ -37,7 +34,7 @@ func run() error {
 	context, _ := app.Node().GetAllContext(nil).(map[string]any)
 	deployment, err := config.Parse(context, os.Getenv("CDK_DEFAULT_ACCOUNT"))
 	if err != nil {
-		return err
+		return fmt.Errorf("the configuration is not valid\n%w", err)
 	}
 	stacks.Add(app, deployment, builds)
 	app.Synth(nil)
