@@ -68,7 +68,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	if out, err := exec.CommandContext(ctx, o.Python, "-c", "import moto.server, boto3").CombinedOutput(); err != nil {
+	// To import them takes seconds, and the plugin says it if they are broken.
+	if out, err := exec.CommandContext(ctx, o.Python, "-c", "from importlib.util import find_spec as f; exit(not all(map(f, ('moto', 'boto3', 'werkzeug'))))").CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -98,7 +99,8 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 		"--replication-delay", strconv.FormatFloat(o.ReplicationDelay.Seconds(), 'f', -1, 64),
 		"--pace", strconv.Itoa(o.Pace))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
+	// It calls itself through the SDK for Python.
+	cmd.Env = append(Isolate(os.Environ(), "http://localhost:"+strconv.Itoa(o.Port)), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stderr = o.Log
 	// The plugin ends when its standard input does, and so with this process.
 	if _, err := cmd.StdinPipe(); err != nil {
@@ -166,19 +168,4 @@ func lastLine(out []byte, err error) string {
 		return last
 	}
 	return err.Error()
-}
-
-// Environment is what an AWS client needs to speak to the emulator, and what
-// keeps it from speaking to anything else.
-func Environment(url string) []string {
-	return []string{
-		"AWS_ENDPOINT_URL=" + url,
-		"AWS_ACCESS_KEY_ID=emulator",
-		"AWS_SECRET_ACCESS_KEY=emulator",
-		"AWS_SESSION_TOKEN=",
-		"AWS_PROFILE=",
-		"AWS_CONFIG_FILE=" + os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true",
-	}
 }

@@ -1,0 +1,63 @@
+package emulator
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// loopback are the hosts that are asked without a proxy.
+const loopback = "localhost,127.0.0.1,::1"
+
+// Environment is what an AWS client needs to speak to the emulator, and what
+// keeps it from speaking to anything else: NAME=VALUE pairs that come after those
+// of the process. Where a process is started, Isolate does more.
+func Environment(url string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + url,
+		"AWS_ACCESS_KEY_ID=emulator",
+		"AWS_SECRET_ACCESS_KEY=emulator",
+		"AWS_SESSION_TOKEN=",
+		"AWS_PROFILE=",
+		"AWS_CONFIG_FILE=" + os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// Isolate returns environ, NAME=VALUE pairs, as a program needs it that speaks to
+// the emulator at url as AWS and to nothing else, whatever its caller has set:
+// no setting of the AWS SDKs, the CDK CLI, jsii, Node.js or moto is left, and no
+// proxy stands before loopback.
+func Isolate(environ []string, url string) []string {
+	var isolated []string
+	direct := loopback
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		switch {
+		case disturbs(name):
+		case strings.EqualFold(name, "NO_PROXY"):
+			// Programs look at one spelling or the other: both get all.
+			if value != "" {
+				direct += "," + value
+			}
+		default:
+			isolated = append(isolated, pair)
+		}
+	}
+	isolated = append(isolated, "NO_PROXY="+direct, "no_proxy="+direct)
+	for _, pair := range Environment(url) {
+		if !strings.HasSuffix(pair, "=") { // nothing is left to empty
+			isolated = append(isolated, pair)
+		}
+	}
+	return isolated
+}
+
+// disturbs reports whether a variable changes what the programs of the local
+// cloud do. CDK_NAME is an option of the CDK CLI, AWS_ENDPOINT_URL_SERVICE an
+// endpoint; each SDK knows others.
+func disturbs(name string) bool {
+	return slices.Contains([]string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}, name) ||
+		slices.ContainsFunc([]string{"AWS_", "CDK_", "JSII_", "MOTO_", "BOTO_"}, func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) })
+}
