@@ -12,10 +12,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/progress"
+	"golang.org/x/sys/unix"
 )
 
 // checkTools names what is missing before anything is started.
@@ -34,11 +37,32 @@ func checkTools(root string) error {
 // cli runs the CDK CLI against the emulator.
 type cli struct {
 	root    string
+	dir     string // the local cloud's, with what the CLI keeps
 	out     string // where the assembly goes
 	url     string // the emulator's
 	context []string
 	tags    []string
 	steps   *steps
+	doing   *doing
+}
+
+// doing says what the CLI does at this moment.
+type doing struct {
+	group   atomic.Int64 // the processes that it started
+	printed progress.Tail
+}
+
+// now returns what is compiled, or else the last line that the CLI printed.
+func (d *doing) now() string {
+	if compiling := progress.Compiling(int(d.group.Load())); compiling != "" {
+		return compiling
+	}
+	return d.printed.Last()
+}
+
+// newCLI is of what o says, for the emulator at url.
+func newCLI(o Options, url string, steps *steps) cli {
+	return cli{root: o.Root, dir: o.Dir, out: filepath.Join(o.Dir, "cdk.out"), url: url, context: o.Context, tags: o.Tags, steps: steps, doing: &doing{}}
 }
 
 // assembly is what a synth made.
@@ -47,9 +71,9 @@ type assembly struct {
 	regions []string
 }
 
-// deployAll synthesizes and deploys every stack, as a user does on AWS.
-func (c cli) deployAll(ctx context.Context) (*assembly, error) {
-	err := c.steps.run(ctx, "synthesize the stacks", synthWithin, func(ctx context.Context) error {
+// synthesize makes every stack's template.
+func (c cli) synthesize(ctx context.Context) (*assembly, error) {
+	err := c.steps.run(ctx, "synthesize the stacks", synthWithin, c.doing.now, func(ctx context.Context) error {
 		if err := os.RemoveAll(c.out); err != nil { // else every version of the service stays in it
 			return err
 		}
@@ -58,17 +82,18 @@ func (c cli) deployAll(ctx context.Context) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := readAssembly(c.out)
-	if err != nil {
-		return nil, err
-	}
-	err = c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, func(ctx context.Context) error {
+	return readAssembly(c.out)
+}
+
+// deploy deploys what was synthesized, as a user does on AWS.
+func (c cli) deploy(ctx context.Context) error {
+	err := c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, c.doing.now, func(ctx context.Context) error {
 		return c.run(ctx, "bootstrap", "--app", c.out)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return a, c.steps.run(ctx, "deploy the stacks", deployWithin, func(ctx context.Context) error {
+	return c.steps.run(ctx, "deploy the stacks", deployWithin, c.doing.now, func(ctx context.Context) error {
 		// Stacks of one region that are deployed at once race in the emulator.
 		arguments := []string{"deploy", "--app", c.out, "--all", "--concurrency", "1", "--require-approval", "never"}
 		for _, tag := range c.tags {
@@ -103,8 +128,12 @@ func (c cli) run(ctx context.Context, arguments ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd.Stdout, cmd.Stderr = c.steps.log, c.steps.log
-	if err := <-child.Run(ctx, cmd, 2*time.Second); err != nil {
+	c.steps.log.mark()
+	c.doing.printed.Reset()
+	output := io.MultiWriter(c.steps.log, &c.doing.printed)
+	cmd.Stdout, cmd.Stderr = output, output
+	started := func(pid int) { c.doing.group.Store(int64(pid)) }
+	if err := <-child.RunNoting(ctx, cmd, 2*time.Second, started); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -121,7 +150,11 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(filepath.Join(bin, "cdk"), append(arguments, "--no-notices")...)
 	cmd.Dir = c.root
-	cmd.Env = append(append(os.Environ(), emulator.Environment(c.url)...),
+	own, err := c.home()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = append(append(emulator.Isolate(os.Environ(), c.url), own...),
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"AWS_REGION=us-east-1",
 		"CDK_DISABLE_CLI_TELEMETRY=true",
@@ -130,6 +163,42 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 		"NO_COLOR=1",
 	)
 	return cmd, nil
+}
+
+// home returns the variables of a home of the CLI's own, where no ~/.cdk.json of
+// the user is, and of a temporary folder that each command finds empty. The
+// caches of Go and jsii stay where they are, and so do Go's settings but for
+// flags of the go command: those that a user likes may break a build.
+func (c cli) home() ([]string, error) {
+	home, temporary := filepath.Join(c.dir, "home"), filepath.Join(c.dir, "tmp")
+	if err := os.RemoveAll(temporary); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{home, temporary} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	pairs := []string{"HOME=" + home, "TMPDIR=" + temporary, "GOFLAGS=-buildvcs=false"}
+	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOENV", "GOMODCACHE", "GOPATH").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	var settings map[string]string
+	if err := json.Unmarshal(out, &settings); err != nil {
+		return nil, err
+	}
+	for name, value := range settings {
+		pairs = append(pairs, name+"="+value)
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		// 200 MB that other CDK apps share, unless that place is read-only.
+		packages := filepath.Join(cache, "aws", "jsii", "package-cache")
+		if os.MkdirAll(packages, 0o755) == nil && unix.Access(packages, unix.W_OK) == nil {
+			pairs = append(pairs, "JSII_RUNTIME_PACKAGE_CACHE_ROOT="+packages)
+		}
+	}
+	return pairs, nil
 }
 
 // readAssembly reads what there is to know of the stacks out of the manifest.

@@ -14,23 +14,28 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/balancer"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
 // account is the one that the emulator knows.
 const account = "123456789012"
 
-// How long the steps may take. Synth builds everything the first time.
+// How long the steps may take: bounds for what hangs, not for a machine that is
+// busy. Synth builds everything the first time.
 const (
-	synthWithin     = 10 * time.Minute
-	bootstrapWithin = 2 * time.Minute
-	deployWithin    = 5 * time.Minute
-	fleetWithin     = 2 * time.Minute
-	accountWithin   = 30 * time.Second
+	emulatorWithin  = 5 * time.Minute
+	synthWithin     = 20 * time.Minute
+	bootstrapWithin = 10 * time.Minute
+	deployWithin    = 20 * time.Minute
+	fleetWithin     = 10 * time.Minute
+	accountWithin   = 2 * time.Minute
 )
 
 // accountName is the account that the local cloud creates.
@@ -44,8 +49,10 @@ type Options struct {
 	// Dir keeps logs, the templates and what is running. Default: .archipelago
 	// in Root.
 	Dir string
-	// Port is where the entry answers on loopback; 0 is any free one.
-	Port int
+	// Port is where the entry answers on loopback; 0 is any free one. One that
+	// runs stays where it is: if PortGiven, somebody is told so.
+	Port      int
+	PortGiven bool
 	// Context are settings of the configuration, as of the CLI's -c:
 	// "archipelago.fleet.min=3".
 	Context []string
@@ -62,6 +69,8 @@ type Options struct {
 	Out io.Writer
 	// Ready is called when everything is healthy. Default: nothing.
 	Ready func(Running)
+
+	printer *progress.Printer // on Out
 }
 
 // Running says where a local cloud answers.
@@ -84,10 +93,15 @@ func Up(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
+	unlock, err := lock(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if running, ok := find(ctx, o.Dir); ok {
 		return redeploy(ctx, o, running)
 	}
-	return start(ctx, o)
+	return start(ctx, o, unlock)
 }
 
 // complete fills in defaults, and names the tools that are missing.
@@ -105,6 +119,9 @@ func (o *Options) complete() error {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
+	if o.printer == nil {
+		o.printer = progress.New(o.Out)
+	}
 	return checkTools(o.Root)
 }
 
@@ -118,11 +135,22 @@ func Diff(ctx context.Context, o Options) error {
 	if !ok {
 		return errors.New("nothing runs here to compare with: run `make up` first; to compare with AWS set AWS_PROFILE")
 	}
-	return cli{root: o.Root, url: running.Emulator, context: o.Context}.diff(ctx, o.Out)
+	unlock, err := lock(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	steps, err := newSteps(o.Dir, "diff.log", o.printer)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	return newCLI(o, running.Emulator, steps).diff(ctx, o.Out)
 }
 
-// start starts a local cloud and plays it until ctx ends.
-func start(ctx context.Context, o Options) (err error) {
+// start starts a local cloud and plays it until ctx ends. It calls unlock when
+// others may deploy into it.
+func start(ctx context.Context, o Options, unlock func()) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
@@ -133,47 +161,62 @@ func start(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("port %d is taken: choose another one, such as `make up PORT=%d` (%w)", o.Port, o.Port+1, err)
 	}
 	defer listener.Close()
-	steps, err := newSteps(o.Dir, "up.log", o.Out)
+	steps, err := newSteps(o.Dir, "up.log", o.printer)
 	if err != nil {
 		return err
 	}
 	defer steps.close()
-	var server *emulator.Server
-	err = steps.run(ctx, "start the AWS emulator", time.Minute, func(ctx2 context.Context) error {
-		var err error
-		server, err = emulator.Start(ctx, emulator.Options{Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
-		return err
-	})
+	port, err := emulator.FreePort()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
+	cdk := newCLI(o, emulator.URL(port), steps)
+	var assembly *assembly
+	var server *emulator.Server
+	err = atOnce(ctx,
+		func(ctx context.Context) error {
+			var err error
+			assembly, err = cdk.synthesize(ctx)
+			return err
+		},
+		func(stepCtx context.Context) error {
+			return steps.run(stepCtx, "start the AWS emulator", emulatorWithin, nil, func(context.Context) error {
+				var err error
+				server, err = emulator.Start(ctx, emulator.Options{Port: port, Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
+				return err
+			})
+		})
+	if server != nil {
+		defer func() { err = errors.Join(err, server.Stop()) }()
+	}
+	if err != nil {
+		return err
+	}
 	go func() {
 		// The CLI would retry for minutes.
 		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
-	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: server.URL, context: o.Context, tags: o.Tags, steps: steps}
-	assembly, err := cdk.deployAll(ctx)
-	if err != nil {
+	if err := cdk.deploy(ctx); err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.Pace, steps.log)
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.Pace, steps.log, o.printer)
 	if err != nil {
 		return err
 	}
 	defer fleet.stop()
 	control := emulator.Control{URL: server.URL}
 	var playing emulator.Playing
-	err = steps.run(ctx, "start the fleets", fleetWithin, func(ctx context.Context) error {
+	waiting := &waiting{}
+	err = steps.run(ctx, "start the fleets", fleetWithin, waiting.now, func(ctx context.Context) error {
 		var err error
-		playing, err = awaitFleets(ctx, control, assembly.regions)
+		playing, err = awaitFleets(ctx, control, assembly.regions, waiting)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	r := running{PID: os.Getpid(), Emulator: server.URL, Account: accountName, Password: strings.ToLower(rand.Text())}
-	err = steps.run(ctx, "add an account", accountWithin, func(ctx context.Context) error {
+	err = steps.run(ctx, "add an account", accountWithin, nil, func(ctx context.Context) error {
 		return fleet.run(ctx, strings.NewReader(r.Password), "user", "add", "--password-stdin", r.Account)
 	})
 	if err != nil {
@@ -184,9 +227,10 @@ func start(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer forget()
-	if err := report(ctx, o.Out, r, playing, assembly.regions); err != nil {
+	if err := report(ctx, o.printer, r, playing, assembly.regions); err != nil {
 		return err
 	}
+	unlock()
 	if o.Ready != nil {
 		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions, Account: r.Account, Password: r.Password})
 	}
@@ -194,40 +238,75 @@ func start(ctx context.Context, o Options) (err error) {
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	fmt.Fprintln(o.Out, "stopping")
+	o.printer.Printf("stopping")
 	return nil
 }
 
 // redeploy deploys into a local cloud that another process plays.
 func redeploy(ctx context.Context, o Options, running running) error {
-	fmt.Fprintf(o.Out, "deploying into what runs as process %d\n", running.PID)
-	steps, err := newSteps(o.Dir, "redeploy.log", o.Out)
+	control := emulator.Control{URL: running.Emulator}
+	playing, err := control.Playing(ctx)
+	if err != nil {
+		return err
+	}
+	o.printer.Printf("deploying into what runs as process %d, at %s", running.PID, playing.URL)
+	if o.PortGiven && o.Port != 0 && !strings.HasSuffix(playing.URL, ":"+strconv.Itoa(o.Port)) {
+		o.printer.Printf("PORT=%d is ignored: to serve there, end that process first", o.Port)
+	}
+	steps, err := newSteps(o.Dir, "redeploy.log", o.printer)
 	if err != nil {
 		return err
 	}
 	defer steps.close()
-	cdk := cli{root: o.Root, out: filepath.Join(o.Dir, "cdk.out"), url: running.Emulator, context: o.Context, tags: o.Tags, steps: steps}
-	assembly, err := cdk.deployAll(ctx)
+	cdk := newCLI(o, running.Emulator, steps)
+	assembly, err := cdk.synthesize(ctx)
 	if err != nil {
 		return err
 	}
-	control := emulator.Control{URL: running.Emulator}
-	var playing emulator.Playing
-	err = steps.run(ctx, "wait for the fleets", fleetWithin, func(ctx context.Context) error {
+	if err := cdk.deploy(ctx); err != nil {
+		return err
+	}
+	waiting := &waiting{}
+	err = steps.run(ctx, "wait for the fleets", fleetWithin, waiting.now, func(ctx context.Context) error {
 		var err error
-		playing, err = awaitFleets(ctx, control, assembly.regions)
+		playing, err = awaitFleets(ctx, control, assembly.regions, waiting)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return report(ctx, o.Out, running, playing, assembly.regions)
+	return report(ctx, o.printer, running, playing, assembly.regions)
+}
+
+// atOnce runs all, ends the others when one fails, and returns the first failure.
+func atOnce(ctx context.Context, all ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	var failed sync.Once
+	var first error
+	for _, one := range all {
+		group.Go(func() {
+			if err := one(ctx); err != nil {
+				failed.Do(func() { first = err; cancel(err) })
+			}
+		})
+	}
+	group.Wait()
+	return first
+}
+
+// waiting says how many instances are healthy.
+type waiting struct{ healthy, of atomic.Int64 }
+
+func (w *waiting) now() string {
+	return fmt.Sprintf("%d of %d instances are healthy", w.healthy.Load(), w.of.Load())
 }
 
 // awaitFleets says that a deployment to regions has ended, and returns when what
 // it calls for is played: every instance is healthy, each region has some, and
 // its lighthouse was asked, which may be dark on purpose.
-func awaitFleets(ctx context.Context, control emulator.Control, regions []string) (emulator.Playing, error) {
+func awaitFleets(ctx context.Context, control emulator.Control, regions []string, waiting *waiting) (emulator.Playing, error) {
 	deployment, err := control.Deployed(ctx, regions)
 	if err != nil {
 		return emulator.Playing{}, err
@@ -241,6 +320,14 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		if playing, err = control.Playing(ctx); err != nil || playing.Deployment < deployment {
 			return false, err
 		}
+		healthy := 0
+		for _, i := range deployed.Instances {
+			if playing.Health[i.ID] == balancer.Healthy.String() {
+				healthy++
+			}
+		}
+		waiting.healthy.Store(int64(healthy))
+		waiting.of.Store(int64(len(deployed.Instances)))
 		served := map[string]bool{}
 		for _, i := range deployed.Instances {
 			if playing.Health[i.ID] != balancer.Healthy.String() {

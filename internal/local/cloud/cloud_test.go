@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
 func TestRegionsAreInTheOrderOfDeployment(t *testing.T) {
@@ -35,7 +37,7 @@ func TestRegionsAreInTheOrderOfDeployment(t *testing.T) {
 func newTestSteps(t *testing.T) (*steps, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	s, err := newSteps(t.TempDir(), "up.log", &out)
+	s, err := newSteps(t.TempDir(), "up.log", progress.New(&out))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func newTestSteps(t *testing.T) (*steps, *bytes.Buffer) {
 
 func TestStepThatTakesTooLong(t *testing.T) {
 	s, _ := newTestSteps(t)
-	err := s.run(t.Context(), "wait", 20*time.Millisecond, func(ctx context.Context) error {
+	err := s.run(t.Context(), "wait", 20*time.Millisecond, nil, func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	})
@@ -58,7 +60,7 @@ func TestStepThatIsInterrupted(t *testing.T) {
 	s, _ := newTestSteps(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := s.run(ctx, "wait", time.Minute, func(ctx context.Context) error { return errors.New("killed") })
+	err := s.run(ctx, "wait", time.Minute, nil, func(ctx context.Context) error { return errors.New("killed") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the interruption alone", err)
 	}
@@ -98,7 +100,7 @@ func TestTakenPortNamesTheNextStep(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	err = start(t.Context(), Options{Dir: t.TempDir(), Port: port, Out: &bytes.Buffer{}})
+	err = start(t.Context(), Options{Dir: t.TempDir(), Port: port, Out: &bytes.Buffer{}}, func() {})
 	if err == nil || !strings.Contains(err.Error(), "is taken: choose another one, such as `make up PORT=") {
 		t.Errorf("got %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
+	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
 // fleet plays what the emulator says is deployed: a machine for each instance,
@@ -27,12 +28,14 @@ type fleet struct {
 	entry   *balancer.Entry
 	port    int // the entry's
 	dir     string
+	logDir  string
 	pace    int // of the health checks
 	output  io.Writer
 	log     *log.Logger
 
 	mu        sync.Mutex
 	machines  map[string]*machine.Machine
+	logs      map[string]io.Closer          // of the machines
 	functions map[string]*lambda.Function   // by ARN
 	balancers map[string]*balancer.Balancer // by ARN
 	due       map[string]time.Time          // when schedules are, by ARN
@@ -43,15 +46,17 @@ type fleet struct {
 	done   sync.WaitGroup
 }
 
-// Folders, below the local cloud's, of what the fleet runs.
+// Folders, below the local cloud's, of what the fleet runs and of what its
+// instances print, which is kept until the next start.
 const (
 	machinesDir  = "machines"
 	functionsDir = "functions"
+	logsDir      = "logs"
 )
 
-// newFleet starts to play.
-func newFleet(ctx context.Context, url string, listener net.Listener, dir string, pace int, output io.Writer) (*fleet, error) {
-	for _, of := range []string{machinesDir, functionsDir} {
+// newFleet starts to play. What happens it tells on told.
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, pace int, output io.Writer, told *progress.Printer) (*fleet, error) {
+	for _, of := range []string{machinesDir, functionsDir, logsDir} {
 		if err := os.RemoveAll(filepath.Join(dir, of)); err != nil { // of one that was killed
 			return nil, err
 		}
@@ -61,10 +66,12 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 		control:   emulator.Control{URL: url},
 		port:      listener.Addr().(*net.TCPAddr).Port,
 		dir:       dir,
+		logDir:    filepath.Join(dir, logsDir),
 		pace:      max(1, pace),
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
 		machines:  map[string]*machine.Machine{},
+		logs:      map[string]io.Closer{},
 		functions: map[string]*lambda.Function{},
 		balancers: map[string]*balancer.Balancer{},
 		due:       map[string]time.Time{},
@@ -73,6 +80,7 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 	f.entry = balancer.NewEntry(ctx, listener, f.log)
 	f.done.Go(func() { f.play(ctx) })
 	f.done.Go(func() { f.measure(ctx) })
+	f.done.Go(func() { f.tell(ctx, told) })
 	return f, nil
 }
 
@@ -140,14 +148,20 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 }
 
 func (f *fleet) startMachine(instance emulator.Instance) {
-	// A machine ends when it is stopped, after its balancer let go of it, and
-	// not with the context.
-	m, err := machine.Start(context.Background(), instance, f.control.URL, filepath.Join(f.dir, machinesDir), f.output)
+	log, err := createLog(f.logDir, instance)
 	if err != nil {
 		f.log.Printf("%s: %v", instance.ID, err)
 		return
 	}
-	f.machines[instance.ID] = m
+	// A machine ends when it is stopped, after its balancer let go of it, and
+	// not with the context.
+	m, err := machine.Start(context.Background(), instance, f.control.URL, filepath.Join(f.dir, machinesDir), io.MultiWriter(f.output, log))
+	if err != nil {
+		log.Close()
+		f.log.Printf("%s: %v", instance.ID, err)
+		return
+	}
+	f.machines[instance.ID], f.logs[instance.ID] = m, log
 }
 
 // stopMachine lets the requests in flight end first, unless all is to end.
@@ -156,6 +170,8 @@ func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
 	for _, b := range f.balancers {
 		waits = append(waits, b.Drop(m.ID))
 	}
+	log := f.logs[m.ID]
+	delete(f.logs, m.ID)
 	f.done.Go(func() {
 		for _, wait := range waits {
 			if ctx.Err() == nil {
@@ -163,6 +179,7 @@ func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
 			}
 		}
 		m.Stop()
+		log.Close()
 	})
 }
 

@@ -5,23 +5,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
-// steps shows progress: a line for each step, with its time. What the steps
-// print goes to a file.
+// steps shows progress: what goes on, and a line for each step with its time.
+// What the steps print goes to a file.
 type steps struct {
-	out  io.Writer
+	out  *progress.Printer
 	path string
 	log  *logFile
 }
 
-func newSteps(dir, name string, out io.Writer) (*steps, error) {
+func newSteps(dir, name string, out *progress.Printer) (*steps, error) {
 	path := filepath.Join(dir, name)
 	f, err := os.Create(path)
 	if err != nil {
@@ -32,15 +33,13 @@ func newSteps(dir, name string, out io.Writer) (*steps, error) {
 
 func (s *steps) close() { _ = s.log.file.Close() }
 
-// run does one step within a time. Its error names the file where the rest is.
-func (s *steps) run(ctx context.Context, name string, within time.Duration, step func(context.Context) error) error {
-	start := time.Now()
+// run does one step within a time. detail says what it is doing, or is nil. The
+// error names the file where the rest is.
+func (s *steps) run(ctx context.Context, name string, within time.Duration, detail func() string, step func(context.Context) error) error {
 	stepCtx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	s.log.mark()
-	err := step(stepCtx)
+	err := s.out.Run(name, detail, func() error { return step(stepCtx) })
 	if err == nil {
-		fmt.Fprintf(s.out, "  %-26s %5.1f s\n", name, time.Since(start).Seconds())
 		return nil
 	}
 	if ctx.Err() != nil {

@@ -44,11 +44,29 @@ type Fleet struct {
 	Regions    []string `json:"regions"`
 	// Clock is the time there.
 	Clock          time.Time       `json:"clock"`
+	Stacks         []Stack         `json:"stacks"`
+	Groups         []Group         `json:"groups"`
 	Schedules      []Schedule      `json:"schedules"`
 	Instances      []Instance      `json:"instances"`
 	Functions      []Function      `json:"functions"`
 	LoadBalancers  []LoadBalancer  `json:"loadBalancers"`
 	EndpointGroups []EndpointGroup `json:"endpointGroups"`
+}
+
+// Stack is a stack of CloudFormation.
+type Stack struct {
+	Name   string `json:"name"`
+	Region string `json:"region"`
+	Status string `json:"status"` // such as UPDATE_IN_PROGRESS
+}
+
+// Group is an Auto Scaling group.
+type Group struct {
+	Name    string `json:"name"`
+	Region  string `json:"region"`
+	Desired int    `json:"desired"`
+	// Refreshing is whether an instance refresh is under way.
+	Refreshing bool `json:"refreshing"`
 }
 
 // Instance is one machine of an Auto Scaling group.

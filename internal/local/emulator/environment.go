@@ -9,14 +9,17 @@ import (
 // loopback are the hosts that are asked without a proxy.
 const loopback = "localhost,127.0.0.1,::1"
 
+// AccessKey is id and secret of the key that the emulator lets do everything.
+const AccessKey = "emulator"
+
 // Environment is what an AWS client needs to speak to the emulator, and what
 // keeps it from speaking to anything else: NAME=VALUE pairs that come after those
 // of the process. Where a process is started, Isolate does more.
 func Environment(url string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + url,
-		"AWS_ACCESS_KEY_ID=emulator",
-		"AWS_SECRET_ACCESS_KEY=emulator",
+		"AWS_ACCESS_KEY_ID=" + AccessKey,
+		"AWS_SECRET_ACCESS_KEY=" + AccessKey,
 		"AWS_SESSION_TOKEN=",
 		"AWS_PROFILE=",
 		"AWS_CONFIG_FILE=" + os.DevNull,

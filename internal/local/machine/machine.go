@@ -39,6 +39,7 @@ type Machine struct {
 	mu      sync.Mutex
 	service *service
 	pid     int // of the service's process, the last one
+	starts  int // of the service
 }
 
 // service is a unit that was started, with what it runs with.
@@ -111,6 +112,14 @@ func (m *Machine) started(pid int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.pid = pid
+	m.starts++
+}
+
+// Restarts is how many times the service was started again after it ended.
+func (m *Machine) Restarts() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return max(0, m.starts-1)
 }
 
 // Run runs the program of the machine's service once, with arguments and what it

@@ -5,10 +5,11 @@ import base64
 
 from moto.autoscaling.models import autoscaling_backends
 from moto.awslambda.models import lambda_backends
+from moto.cloudformation.models import cloudformation_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
-from . import clock, entries, groups, schedules
+from . import clock, entries, groups, refreshes, schedules
 
 
 # deployment counts the deployments that the CDK CLI has completed.
@@ -24,6 +25,8 @@ def fleet(_):
         "deployment": deployment,
         "clock": clock.now().isoformat(timespec="seconds") + "Z",
         "regions": regions,
+        "stacks": list(stacks()),
+        "groups": list(auto_scaling_groups()),
         "instances": list(instances()),
         "functions": list(functions()),
         "schedules": list(schedules.schedules()),
@@ -36,6 +39,23 @@ def backends(all_backends):
     for account, by_region in list(all_backends.items()):
         for region, backend in list(by_region.items()):
             yield account, region, backend
+
+
+def stacks():
+    for _, region, backend in backends(cloudformation_backends):
+        for stack in list(backend.stacks.values()):
+            yield {"name": stack.name, "region": region, "status": stack.status}
+
+
+def auto_scaling_groups():
+    for _, region, backend in backends(autoscaling_backends):
+        for group in list(backend.autoscaling_groups.values()):
+            yield {
+                "name": group.name,
+                "region": region,
+                "desired": int(group.desired_capacity or 0),
+                "refreshing": refreshes.active(group) is not None,
+            }
 
 
 def instances():

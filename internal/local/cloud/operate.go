@@ -1,0 +1,67 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// OnAWS reports whether the environment has credentials of AWS: an operator's
+// command is then for what is deployed there, else for what runs here.
+func OnAWS() bool { return os.Getenv("AWS_PROFILE") != "" || os.Getenv("AWS_ACCESS_KEY_ID") != "" }
+
+// Switch is what an operator turns on and off in a region, as a parameter of
+// Systems Manager.
+type Switch string
+
+// The switches, by the end of their parameters' names.
+const (
+	// Drained moves users away from the region.
+	Drained Switch = "/island/drained"
+	// Frozen keeps the instance type of the region's fleet.
+	Frozen Switch = "/fleet/frozen"
+)
+
+// Turn turns a switch of the deployment named name in a region, on AWS or in
+// what runs here.
+func Turn(ctx context.Context, o Options, name, region string, s Switch, on bool) error {
+	client, err := o.parameters(ctx, region)
+	if err != nil {
+		return err
+	}
+	_, err = client.PutParameter(ctx, &ssm.PutParameterInput{
+		Name:      aws.String("/" + name + string(s)),
+		Type:      ssmtypes.ParameterTypeString,
+		Value:     aws.String(strconv.FormatBool(on)),
+		Overwrite: aws.Bool(true),
+	})
+	if err != nil {
+		return fmt.Errorf("the parameter /%s%s of %s cannot be written: %w", name, s, region, err)
+	}
+	return nil
+}
+
+func (o *Options) parameters(ctx context.Context, region string) (*ssm.Client, error) {
+	if OnAWS() {
+		settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
+		if err != nil {
+			return nil, err
+		}
+		return ssm.NewFromConfig(settings), nil
+	}
+	r, err := o.running(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	return ssm.New(ssm.Options{
+		Region: region, BaseEndpoint: &r.Emulator, Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
+	}), nil
+}

@@ -1,0 +1,145 @@
+package cloud
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/progress"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// TestOperators needs an emulator, and nothing that is deployed into it.
+func TestOperators(t *testing.T) {
+	for _, name := range []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID"} {
+		t.Setenv(name, "")
+	}
+	server, err := emulator.Start(t.Context(), emulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	dir := t.TempDir()
+	o := Options{Root: "../../..", Dir: dir, Out: &bytes.Buffer{}}
+
+	if err := Turn(t.Context(), o, "archipelago", "eu-west-1", Drained, true); err == nil || !strings.Contains(err.Error(), "nothing runs here: run `make up` first") {
+		t.Errorf("where nothing runs: %v", err)
+	}
+	if err := (emulator.Control{URL: server.URL}).Report(t.Context(), emulator.Playing{Health: map[string]string{}, Regions: map[string]string{"eu-west-1": "http://localhost:1", "us-east-1": "http://localhost:2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := remember(dir, running{PID: os.Getpid(), Emulator: server.URL}); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("switches reach what runs without credentials", func(t *testing.T) {
+		for _, on := range []bool{true, false} {
+			for s, name := range map[Switch]string{Drained: "/shop/island/drained", Frozen: "/shop/fleet/frozen"} {
+				if err := Turn(t.Context(), o, "shop", "us-east-1", s, on); err != nil {
+					t.Fatal(err)
+				}
+				client, err := o.parameters(t.Context(), "us-east-1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(name)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := map[bool]string{true: "true", false: "false"}[on]; *got.Parameter.Value != want {
+					t.Errorf("%s is %q, want %q", name, *got.Parameter.Value, want)
+				}
+			}
+		}
+	})
+
+	t.Run("a region that does not run is named with those that do", func(t *testing.T) {
+		const want = "REGION=mars-1 is none of those that run here: eu-west-1, us-east-1"
+		for name, err := range map[string]error{
+			"drain": Turn(t.Context(), o, "archipelago", "mars-1", Drained, true),
+			"logs":  Logs(t.Context(), o, "mars-1", false),
+		} {
+			if err == nil || err.Error() != want {
+				t.Errorf("%s: got %v, want %q", name, err, want)
+			}
+		}
+	})
+
+	t.Run("the CDK CLI is not disturbed", func(t *testing.T) { undisturbed(t, server.URL) })
+}
+
+// undisturbed bootstraps a region by the real CLI in an environment that has
+// everything that disturbs it: a proxy that nobody answers at, a home whose CDK
+// settings name a profile, and settings of AWS, Node.js and Go.
+func undisturbed(t *testing.T, url string) {
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	go func() {
+		for {
+			connection, err := proxy.Accept()
+			if err != nil {
+				return
+			}
+			t.Errorf("a program asked the proxy")
+			connection.Close()
+		}
+	}()
+	caches, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goCache, modules, _ := strings.Cut(strings.TrimSpace(string(caches)), "\n")
+	t.Setenv("GOCACHE", goCache)
+	t.Setenv("GOMODCACHE", modules)
+	home := t.TempDir()
+	settings, err := json.Marshal(map[string]string{"profile": "corp", "output": "/nowhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".cdk.json"), settings, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"HTTP_PROXY": "http://" + proxy.Addr().String(), "http_proxy": "http://" + proxy.Addr().String(), "NO_PROXY": "", "no_proxy": "",
+		"HOME":        home,
+		"AWS_PROFILE": "corp", "AWS_DEFAULT_PROFILE": "corp", "AWS_CONFIG_FILE": "/nowhere", "AWS_CA_BUNDLE": "/nowhere.pem",
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_CLOUDFORMATION": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1",
+		"NODE_OPTIONS": "--require=/nowhere.js", "CDK_PROFILE": "corp", "GOFLAGS": "-mod=nonsense",
+	} {
+		t.Setenv(name, value)
+	}
+	steps, err := newSteps(t.TempDir(), "up.log", progress.New(&bytes.Buffer{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer steps.close()
+	cli := newCLI(Options{Root: "../../..", Dir: t.TempDir()}, url, steps)
+	// Without an app: what it needs is the region's name.
+	if err := cli.run(t.Context(), "bootstrap", "aws://"+account+"/ap-southeast-2", "--app", ""); err != nil {
+		t.Error(err)
+	}
+	// Go, which the CLI runs, has its caches and no flags.
+	cmd, err := cli.command("--version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", "go env GOFLAGS GOCACHE GOMODCACHE && echo $HOME"}
+	out, err := cmd.CombinedOutput()
+	if want := "-buildvcs=false\n" + string(caches) + filepath.Join(cli.dir, "home") + "\n"; err != nil || string(out) != want {
+		t.Errorf("got %v, %q, want %q", err, out, want)
+	}
+}
