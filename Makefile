@@ -2,14 +2,14 @@
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-# PORT is where `make up` serves the entry.
-PORT ?= 8080
+# PORT is where `make up` serves the entry, 8080 if nothing is said.
+PORT ?=
 # ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3", and
 # of `make simulate` and `make calibrate`.
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
-# NAME is the deployment that `make drain` and `make freeze` are about.
+# NAME is the deployment that `make drain`, `make freeze` and `make logs` are about.
 NAME ?= archipelago
 # DIST is where `make dist` puts the service.
 DIST ?= dist
@@ -21,9 +21,17 @@ export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/pyt
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: setup ## deploy all islands into an AWS emulator on this machine and serve them
-	@go build -o dist/up ./cmd/up
-	@exec dist/up -port $(PORT) $(ARGS)
+# prepare compiles and runs cmd/setup, which fetches and builds the rest. It says so
+# itself where that takes long, as cmd/setup does of all else.
+define prepare
+@command -v go >/dev/null || { echo 'make: go is missing: install Go 1.26 or newer, https://go.dev/dl' >&2; exit 1; }; \
+	( n=4; while sleep 4 </dev/null >/dev/null 2>&1; do echo "  … compile cmd/setup, $$n s"; n=$$((n+4)); done ) & beat=$$!; \
+	GOFLAGS=-buildvcs=false go build -o dist/setup ./cmd/setup; built=$$?; \
+	kill $$beat 2>/dev/null; test $$built = 0 || exit $$built; exec dist/setup
+endef
+
+up: ## deploy all islands into an AWS emulator on this machine and serve them
+	$(prepare) -tools -build ./cmd/up -warm . -- dist/up $(if $(PORT),-port $(PORT)) $(ARGS)
 
 check: setup shellcheck ## check sources and run the tests that need no CDK, emulator or browser
 	@$(PARTS) $(CHECK)
@@ -40,8 +48,9 @@ test-all: test ## run every test in every configuration: `make test` and its eig
 	@for shard in 0 1 2 3 4 5 6 7; do $(MAKE) --no-print-directory shard SHARD=$$shard || exit 1; done
 
 run: ## start the service alone, on an embedded store, with an account
-	@go run ./cmd/directory user add --if-none admin
-	@go run ./cmd/directory
+	$(prepare) -build ./cmd/directory
+	@dist/directory user add --if-none admin
+	@exec dist/setup -- dist/directory
 
 synth: setup ## write the CloudFormation templates to cdk.out
 	@CDK_VALIDATION=true cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
@@ -49,8 +58,8 @@ synth: setup ## write the CloudFormation templates to cdk.out
 ami: ## pin AWS's latest image of every region in cdk.json
 	@go run ./cmd/ami
 
-diff: setup ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
-	@if test -n "$$AWS_PROFILE$$AWS_ACCESS_KEY_ID"; then cdk diff --no-notices; else go run ./cmd/up -diff $(ARGS); fi
+diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
+	$(prepare) -tools -build ./cmd/up -- dist/up diff $(ARGS)
 
 permissions: setup ## write docs/permissions.md: who may do what
 	go test -run TestPermissionsPageIsCurrent ./test/templates -update
@@ -68,31 +77,20 @@ calibrate: ## find how many requests an instance takes on, for fleet.requestsPer
 	@mkdir -p $(DIST)
 	@go run ./cmd/calibrate -out $(DIST)/calibrate.svg $(ARGS)
 
-drain: ## move users away from REGION=…; back with OFF=1
-	@test -n "$(REGION)" || { echo 'make drain: name the region: make drain REGION=eu-west-1, and the same with OFF=1 to end it' >&2; exit 1; }
-	@command -v aws >/dev/null || { echo 'make drain: it needs the AWS CLI' >&2; exit 1; }
-	@aws ssm put-parameter --region $(REGION) --name /$(NAME)/island/drained --type String --overwrite \
-		--value $(if $(OFF),false,true) >/dev/null
-	@echo '$(NAME) in $(REGION) is $(if $(OFF),no longer drained,drained): users move within a minute or two'
+drain: ## move users away from REGION=…; back with OFF=1: on AWS with AWS_PROFILE set, else in what `make up` runs
+	$(prepare) -build ./cmd/up -- dist/up drain -region "$(REGION)" -name "$(NAME)" $(if $(OFF),-off)
 
 freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
-	@test -n "$(REGION)" || { echo 'make freeze: name the region: make freeze REGION=eu-west-1, and the same with OFF=1 to end it' >&2; exit 1; }
-	@command -v aws >/dev/null || { echo 'make freeze: it needs the AWS CLI' >&2; exit 1; }
-	@aws ssm put-parameter --region $(REGION) --name /$(NAME)/fleet/frozen --type String --overwrite \
-		--value $(if $(OFF),false,true) >/dev/null
-	@echo 'the instance type of $(NAME) in $(REGION) $(if $(OFF),may change again,stays; a change that has begun goes on to its end)'
+	$(prepare) -build ./cmd/up -- dist/up freeze -region "$(REGION)" -name "$(NAME)" $(if $(OFF),-off)
+
+logs: ## show what the instances of REGION=… print in what `make up` runs; go on with FOLLOW=1
+	$(prepare) -build ./cmd/up -- dist/up logs -region "$(REGION)" -name "$(NAME)" $(if $(FOLLOW),-follow)
 
 bench: setup dist ## measure what docs/figures.md says
 	go test -run none -bench . -benchtime 5x ./bench
 
-setup: node_modules/.package-lock.json ## fetch the CDK CLI, Node and the emulator
-	@test -x .venv/bin/python || python3 -c 'import moto.server, cfnlint, awscli' 2>/dev/null || $(MAKE) --silent .venv
-
-node_modules/.package-lock.json: package-lock.json
-	@command -v npm >/dev/null || { echo 'make setup: npm is missing: install Node.js, which brings it' >&2; exit 1; }
-	@npm ci --no-audit --no-fund --loglevel=error || { \
-		echo 'make setup: npm could not fetch the CDK CLI: is there a network?' >&2; exit 1; }
-	@touch $@
+setup: ## fetch the CDK CLI, Node and the emulator
+	$(prepare) -tools
 
 shellcheck: ## install shellcheck, which `make check` needs
 	@command -v shellcheck >/dev/null || { \
@@ -105,10 +103,6 @@ browser: ## install Chromium, which the browser tests drive
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; } || { \
 		echo 'make browser: the browser tests need chromium: install it, on Debian by: sudo apt-get install chromium' >&2; exit 1; }
-
-.venv: requirements.txt
-	@python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt || { rm -rf .venv; \
-		echo 'make setup: the emulator could not be fetched: it needs Python 3.11 with venv, and a network' >&2; exit 1; }
 
 # The service and the functions, for every architecture that they may run on. The
 # same source gives the same bytes, so an unchanged service deploys nothing.
@@ -152,7 +146,7 @@ part-race:
 part-browser:
 	$(TIMED) $(TESTSUM) -race -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
 part-constructs:
-	$(TIMED) $(TESTSUM) -count=1 ./constructs ./stacks
+	$(TIMED) $(TESTSUM) -count=1 ./constructs ./stacks ./internal/cdkapp
 part-templates:
 	$(TIMED) $(TESTSUM) -count=1 . ./test/templates
 part-lives:
@@ -164,4 +158,4 @@ part-emulator:
 part-programs:
 	$(TIMED) $(TESTSUM) -count=1 ./cmd/ami ./cmd/lighthouse ./cmd/scaler ./service/dynamo ./service/legacy ./service/s3
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist

@@ -103,6 +103,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	server := newServer(handler, log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
+	sayWhere(stdout, listener.Addr())
 	log.Info("serving", "url", "http://"+listener.Addr().String(), "store", settings.store(), "version", version)
 	notify(daemon.SdNotifyReady, log)
 	defer background(context.WithoutCancel(ctx), func(ctx context.Context) { watch(ctx, handler, log) })()
@@ -113,6 +114,15 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	case <-ctx.Done():
 	}
 	return drain(server, handler, log)
+}
+
+// sayWhere says where to go to a person who started the service at a terminal.
+func sayWhere(stdout io.Writer, addr net.Addr) {
+	if f, ok := stdout.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			fmt.Fprintf(stdout, "\nopen http://%s in a browser; Ctrl-C ends it\n\n", addr)
+		}
+	}
 }
 
 func newHandler(s *settings, stores *stores, island *island, log *slog.Logger) *web.Server {

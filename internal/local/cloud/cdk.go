@@ -105,12 +105,19 @@ func (c cli) deploy(ctx context.Context) error {
 
 // diff shows on out what a deployment would change.
 func (c cli) diff(ctx context.Context, out io.Writer) error {
-	cmd, err := c.command(append([]string{"diff", "--method", "template", "-c", "archipelago.account=" + account}, c.settings()...)...)
+	var printed strings.Builder
+	err := c.steps.run(ctx, "compare the stacks", synthWithin, c.doing.now, func(ctx context.Context) error {
+		arguments := []string{"diff", "--output", c.out}
+		if c.url != "" {
+			arguments = append(arguments, "--method", "template", "-c", "archipelago.account="+account)
+		}
+		return c.runTo(ctx, &printed, append(arguments, c.settings()...)...)
+	})
 	if err != nil {
 		return err
 	}
-	cmd.Stdout, cmd.Stderr = out, out
-	return <-child.Run(ctx, cmd, 2*time.Second)
+	_, err = io.WriteString(out, tidy(printed.String()))
+	return err
 }
 
 // settings are the flags that lay the options' settings over cdk.json's.
@@ -124,13 +131,18 @@ func (c cli) settings() []string {
 
 // run runs one command of the CLI. Its error has the lines that tell why.
 func (c cli) run(ctx context.Context, arguments ...string) error {
+	return c.runTo(ctx, io.Discard, arguments...)
+}
+
+// runTo is run, with what the command prints on out too.
+func (c cli) runTo(ctx context.Context, out io.Writer, arguments ...string) error {
 	cmd, err := c.command(arguments...)
 	if err != nil {
 		return err
 	}
 	c.steps.log.mark()
 	c.doing.printed.Reset()
-	output := io.MultiWriter(c.steps.log, &c.doing.printed)
+	output := io.MultiWriter(c.steps.log, &c.doing.printed, out)
 	cmd.Stdout, cmd.Stderr = output, output
 	started := func(pid int) { c.doing.group.Store(int64(pid)) }
 	if err := <-child.RunNoting(ctx, cmd, 2*time.Second, started); err != nil {
@@ -142,21 +154,25 @@ func (c cli) run(ctx context.Context, arguments ...string) error {
 	return nil
 }
 
-// command is one of the CLI that speaks to the emulator and to nothing else.
+// command is one of the CLI that speaks to the emulator and to nothing else, or to
+// AWS where there is none.
 func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 	bin, err := filepath.Abs(filepath.Join(c.root, "node_modules", ".bin"))
 	if err != nil {
 		return nil, err
 	}
+	environment := os.Environ()
+	if c.url != "" {
+		own, err := c.home()
+		if err != nil {
+			return nil, err
+		}
+		environment = append(append(emulator.Isolate(environment, c.url), own...), "AWS_REGION=us-east-1")
+	}
 	cmd := exec.Command(filepath.Join(bin, "cdk"), append(arguments, "--no-notices")...)
 	cmd.Dir = c.root
-	own, err := c.home()
-	if err != nil {
-		return nil, err
-	}
-	cmd.Env = append(append(emulator.Isolate(os.Environ(), c.url), own...),
+	cmd.Env = append(environment,
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"AWS_REGION=us-east-1",
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		"CDK_DISABLE_VERSION_CHECK=1",
 		"CI=true", // plain lines instead of a progress bar

@@ -125,15 +125,19 @@ func (o *Options) complete() error {
 	return checkTools(o.Root)
 }
 
-// Diff shows on o.Out what a deployment of the checkout into the running local
-// cloud would change.
+// Diff shows on o.Out what a deployment of the checkout would change: on AWS with
+// the environment's credentials, else in the running local cloud.
 func Diff(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	running, ok := find(ctx, o.Dir)
-	if !ok {
-		return errors.New("nothing runs here to compare with: run `make up` first; to compare with AWS set AWS_PROFILE")
+	url := ""
+	if !OnAWS() {
+		running, ok := find(ctx, o.Dir)
+		if !ok {
+			return errors.New("nothing runs here to compare with: run `make up` first; to compare with AWS set AWS_PROFILE")
+		}
+		url = running.Emulator
 	}
 	unlock, err := lock(o.Dir)
 	if err != nil {
@@ -145,7 +149,7 @@ func Diff(ctx context.Context, o Options) error {
 		return err
 	}
 	defer steps.close()
-	return newCLI(o, running.Emulator, steps).diff(ctx, o.Out)
+	return newCLI(o, url, steps).diff(ctx, o.Out)
 }
 
 // start starts a local cloud and plays it until ctx ends. It calls unlock when

@@ -133,7 +133,8 @@ func fleetEvents(before, now scene, region string) []string {
 			happened["replaced"] = append(happened["replaced"], id)
 		case !exists:
 			happened["lost"] = append(happened["lost"], id)
-		case is.health != was.health && is.health != balancer.Initial.String():
+		case is.health == was.health:
+		case is.health == balancer.Healthy.String(), was.health == balancer.Healthy.String(): // not one that still boots
 			happened[is.health] = append(happened[is.health], id)
 		}
 		if exists && is.restarts > was.restarts {
@@ -180,8 +181,10 @@ func sorted[K stack | string, V any](a, b map[K]V) []K {
 	return slices.SortedFunc(maps.Keys(both), func(a, b K) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 }
 
-// teller turns scenes into lines.
+// teller turns scenes into lines. Of the first one it tells what instances there
+// are: those who look on have just seen how the stacks were deployed.
 type teller struct {
+	began  bool
 	before scene
 	kinds  map[string]string // by region: the last type that all instances had
 }
@@ -189,6 +192,9 @@ type teller struct {
 // next returns what happened since the scene before: events, and of a region whose
 // instances have another type than before that they have.
 func (t *teller) next(now scene) []string {
+	if !t.began {
+		t.began, t.before = true, scene{deployment: now.deployment, stacks: now.stacks}
+	}
 	lines := events(t.before, now)
 	for _, region := range slices.Sorted(maps.Keys(now.groups)) {
 		kind := typeOf(now, region)

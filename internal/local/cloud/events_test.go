@@ -42,7 +42,7 @@ func TestEventsAreTold(t *testing.T) {
 		change(&p)
 		return p
 	}
-	stack := func(status string) play {
+	stack := func(status string) play { // of a stack that was there when it began
 		return with(both, func(p *play) {
 			p.Stacks = []emulator.Stack{{Name: "archipelago-region-eu-west-1", Region: "eu-west-1", Status: status}}
 		})
@@ -53,7 +53,7 @@ func TestEventsAreTold(t *testing.T) {
 	}{
 		"nothing": {[]play{both, both}, nil},
 		"a start": {
-			[]play{{}, fleetOf(2, false, false, "i-1 m7g.medium initial", "i-2 m7g.medium initial"), both},
+			[]play{{}, fleetOf(2, false, false, "i-1 m7g.medium initial", "i-2 m7g.medium initial"), fleetOf(2, false, false, "i-1 m7g.medium unhealthy", "i-2 m7g.medium initial"), both},
 			[]string{"eu-west-1: launched m7g.medium: i-1, i-2", "eu-west-1: healthy: i-1, i-2", "eu-west-1: lit: it takes users"},
 		},
 		"an instance is lost and replaced": {
@@ -109,7 +109,10 @@ func TestEventsAreTold(t *testing.T) {
 		},
 	} {
 		told := teller{kinds: map[string]string{}}
-		told.next(test.plays[0].scene())
+		before := told.next(test.plays[0].scene())
+		if want := 3; name != "a start" && len(before) != want {
+			t.Errorf("%s: of what is there got %q, want %d lines: launched, healthy, lit", name, before, want)
+		}
 		var got []string
 		for _, p := range test.plays[1:] {
 			got = append(got, told.next(p.scene())...)

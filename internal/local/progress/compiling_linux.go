@@ -2,7 +2,6 @@ package progress
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -45,7 +44,7 @@ func toolDoes(args []string) string {
 			}
 		}
 	case "link":
-		return fmt.Sprintf("linking %s", filepath.Base(filepath.Dir(args[len(args)-1])))
+		return "linking"
 	}
 	return ""
 }

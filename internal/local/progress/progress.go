@@ -74,14 +74,20 @@ func (p *Printer) Write(lines []byte) (int, error) {
 // says what it is doing at a moment, "" if nothing is known; it may be nil.
 // Several may run at once.
 func (p *Printer) Run(name string, detail func() string, do func() error) error {
-	s := &step{name, time.Now(), detail}
-	p.begin(s)
-	err := do()
-	p.end(s)
+	since := time.Now()
+	err := p.RunQuietly(name, detail, do)
 	if err == nil {
-		p.Printf("  %-30s %5.1f s", name, time.Since(s.since).Seconds())
+		p.Printf("  %-30s %5.1f s", name, time.Since(since).Seconds())
 	}
 	return err
+}
+
+// RunQuietly is Run for what most often takes no time: its end is not printed.
+func (p *Printer) RunQuietly(name string, detail func() string, do func() error) error {
+	s := &step{name, time.Now(), detail}
+	p.begin(s)
+	defer p.end(s)
+	return do()
 }
 
 func (p *Printer) begin(s *step) {

@@ -100,7 +100,7 @@ func TestLinesStandAboveTheCurrentOne(t *testing.T) {
 func TestCompilingIsSeen(t *testing.T) {
 	for line, want := range map[string]string{
 		"/usr/local/go/pkg/tool/linux_amd64/compile -o $WORK/b002/_pkg_.a -trimpath $WORK -p net/http -std": "compiling net/http",
-		"/usr/local/go/pkg/tool/linux_amd64/link -o $WORK/b001/exe/a.out $WORK/b001/_pkg_.a":                "linking b001",
+		"/usr/local/go/pkg/tool/linux_amd64/link -o $WORK/b001/exe/a.out $WORK/b001/_pkg_.a":                "linking",
 		"/usr/local/go/pkg/tool/linux_amd64/compile -V=full":                                                "",
 		"node cdk": "",
 	} {
