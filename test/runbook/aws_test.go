@@ -1,0 +1,168 @@
+// Package runbook_test checks what the pages tell operators to type.
+package runbook_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// code are blocks of commands, and commands in a line.
+var code = regexp.MustCompile("(?s)```sh\n(.*?)```|`((?:echo [^`\n|]+ \\| )?aws [^`\n]+)`")
+
+// asks runs each command of the AWS CLI, version 1, in one process, and answers
+// what it printed on standard error. Nobody is at the endpoint: a command that the
+// CLI accepts fails to connect.
+const asks = `
+import contextlib, io, json, sys
+from awscli.clidriver import create_clidriver
+driver, said = create_clidriver(), []
+for arguments in json.load(sys.stdin):
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            driver.main(arguments)
+        except SystemExit:
+            pass
+    said.append(err.getvalue())
+json.dump(said, sys.stdout)
+`
+
+// TestAWSCLITakesTheCommands: every one in README.md and docs. Options that only
+// version 2 has, such as --cli-binary-format, are refused, and so are those that
+// no version has.
+func TestAWSCLITakesTheCommands(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands [][]string
+	var where []string
+	var inline []bool
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range code.FindAllStringSubmatch(string(text), -1) {
+			for _, command := range awsCommands(t, page, match[1]+match[2]) {
+				commands = append(commands, command)
+				inline = append(inline, match[2] != "")
+				where = append(where, filepath.Base(page)+": aws "+strings.Join(command, " "))
+			}
+		}
+	}
+	if want := 30; len(commands) < want {
+		t.Fatalf("found %d commands, want at least %d: the pages are not read", len(commands), want)
+	}
+	for i, said := range ask(t, commands) {
+		// In a sentence a command may be named without all that it needs.
+		named := inline[i] && strings.Contains(said, "error: the following arguments are required")
+		if !strings.Contains(said, "Could not connect to the endpoint URL") && !named {
+			t.Errorf("%s\n%s", where[i], said)
+		}
+	}
+}
+
+func TestRefusedCommandsAreSeen(t *testing.T) {
+	for _, said := range ask(t, [][]string{
+		{"autoscaling", "describe-instance-refreshes", "--auto-scaling-group-name", "G", "--max-items", "1"},
+		{"lambda", "invoke", "--function-name", "f", "--payload", "{}", "--cli-binary-format", "raw-in-base64-out", "/dev/null"},
+		{"logs", "tail", "/n/service"},
+	}) {
+		if strings.Contains(said, "Could not connect") || said == "" {
+			t.Errorf("got %q, want a refusal", said)
+		}
+	}
+}
+
+// awsCommands are the arguments of each call of aws in a script.
+func awsCommands(t *testing.T, page, script string) [][]string {
+	t.Helper()
+	// "…" stands for what is left out.
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(strings.ReplaceAll(script, "…", "x")), page)
+	if err != nil {
+		t.Errorf("%s: %v in\n%s", page, err, script)
+		return nil
+	}
+	var commands [][]string
+	syntax.Walk(file, func(node syntax.Node) bool {
+		if call, ok := node.(*syntax.CallExpr); ok && len(call.Args) > 2 && call.Args[0].Lit() == "aws" {
+			var command []string
+			for _, word := range call.Args[1:] {
+				if text := value(word.Parts); text != "" {
+					command = append(command, text)
+				}
+			}
+			if len(command) > 1 && !strings.HasPrefix(command[0], "x") {
+				commands = append(commands, command)
+			}
+		}
+		return true
+	})
+	return commands
+}
+
+// value is a word's, with 1 for what a variable or a command would put there: it
+// passes as a number, too.
+func value(parts []syntax.WordPart) string {
+	var b strings.Builder
+	for _, part := range parts {
+		switch p := part.(type) {
+		case *syntax.Lit:
+			b.WriteString(strings.ReplaceAll(strings.ReplaceAll(p.Value, `\"`, `"`), "REGION", "eu-west-1"))
+		case *syntax.SglQuoted:
+			b.WriteString(p.Value)
+		case *syntax.DblQuoted:
+			b.WriteString(value(p.Parts))
+		case *syntax.ParamExp:
+			switch {
+			case p.Param.Value == "@" || p.Exp != nil: // options that are added at times
+			default:
+				b.WriteString("1")
+			}
+		default:
+			b.WriteString("1")
+		}
+	}
+	return strings.ReplaceAll(b.String(), "PRIMARY", "eu-west-1")
+}
+
+// ask returns what the AWS CLI says of each command.
+func ask(t *testing.T, commands [][]string) []string {
+	t.Helper()
+	python := os.Getenv("PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	in, err := json.Marshal(commands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "-c", asks)
+	cmd.Dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(cmd.Dir, "items.json"), []byte(`{"table": [{"DeleteRequest": {"Key": {}}}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin = bytes.NewReader(in)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1", "AWS_REGION=eu-west-1",
+		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_EC2_METADATA_DISABLED=true",
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var said []string
+	if err := json.Unmarshal(out, &said); err != nil || len(said) != len(commands) {
+		t.Fatalf("%v: %d answers to %d commands", err, len(said), len(commands))
+	}
+	return said
+}
