@@ -52,8 +52,9 @@ run: ## start the service alone, on an embedded store, with an account
 	@dist/directory user add --if-none admin
 	@exec dist/setup -- dist/directory
 
-synth: setup ## write the CloudFormation templates to cdk.out
-	@CDK_VALIDATION=true cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT)
+synth: export CDK_VALIDATION = true
+synth: ## write the CloudFormation templates to cdk.out
+	$(prepare) -tools -build ./cmd/up -- dist/up synth -account "$(ACCOUNT)" $(ARGS)
 
 ami: ## pin AWS's latest image of every region in cdk.json
 	@go run ./cmd/ami
@@ -64,8 +65,8 @@ diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else 
 permissions: setup ## write docs/permissions.md: who may do what
 	go test -run TestPermissionsPageIsCurrent ./test/templates -update
 
-cost: setup ## estimate the bill of a month; another configuration's with SETTINGS='-c …'
-	@cdk synth --quiet --no-notices -c archipelago.account=$(ACCOUNT) $(SETTINGS) >/dev/null
+cost: ## estimate the bill of a month; another configuration's with SETTINGS='-c …'
+	$(prepare) -tools -build ./cmd/up -- dist/up synth -account "$(ACCOUNT)" $(SETTINGS)
 	@go run ./cmd/cost
 
 simulate: ## play a load against the fleet of cdk.json and report on it: TRACE=scaling/traces/wave.csv

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"diff", "show what a deployment into the running local cloud would change", func(*flag.FlagSet) func(context.Context, cloud.Options) error { return cloud.Diff }},
+		{"synth", "write the CloudFormation templates to cdk.out", synth},
 		{"drain", "move users away from a region, or with -off back", turn(cloud.Drained, "drained: users move within a minute or two", "no longer drained: users come back within a minute or two")},
 		{"freeze", "keep the instance type of a region's fleet, or with -off let it change", turn(cloud.Frozen, "frozen: its instance type stays; a change that has begun goes on to its end", "no longer frozen: its instance type may change")},
 		{"logs", "show what the instances of a region print", logs},
@@ -59,7 +61,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, ready func(cloud.
 	flags.StringVar(&o.Root, "root", ".", "`directory` of the checkout")
 	flags.StringVar(&o.Dir, "dir", "", "`directory` for logs and templates (default .archipelago in the checkout)")
 	do := chosen.add(flags)
-	if chosen.name == "up" || chosen.name == "diff" {
+	if slices.Contains([]string{"up", "diff", "synth"}, chosen.name) {
 		deploymentFlags(flags, &o)
 	}
 	port := flags.Lookup("port")
@@ -100,6 +102,11 @@ func deploymentFlags(flags *flag.FlagSet, o *cloud.Options) {
 		o.Tags = append(o.Tags, s)
 		return nil
 	})
+}
+
+func synth(flags *flag.FlagSet) func(context.Context, cloud.Options) error {
+	account := flags.String("account", "123456789012", "AWS `account` that is written into names")
+	return func(ctx context.Context, o cloud.Options) error { return cloud.Synth(ctx, o, *account) }
 }
 
 // turn is a command that turns a switch of a region and says what comes of it.

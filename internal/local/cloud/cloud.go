@@ -152,6 +152,34 @@ func Diff(ctx context.Context, o Options) error {
 	return newCLI(o, url, steps).diff(ctx, o.Out)
 }
 
+// Synth writes the templates to cdk.out in the checkout, for an AWS account, and
+// to o.Out what CDK warns of, each warning once.
+func Synth(ctx context.Context, o Options, account string) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	unlock, err := lock(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	steps, err := newSteps(o.Dir, "synth.log", o.printer)
+	if err != nil {
+		return err
+	}
+	defer steps.close()
+	cli := newCLI(o, "", steps)
+	var printed strings.Builder
+	err = steps.run(ctx, "synthesize the stacks", synthWithin, cli.doing.now, func(ctx context.Context) error {
+		return cli.runTo(ctx, &printed, append([]string{"synth", "--quiet", "-c", "archipelago.account=" + account}, cli.settings()...)...)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(o.Out, tidy(printed.String()))
+	return err
+}
+
 // start starts a local cloud and plays it until ctx ends. It calls unlock when
 // others may deploy into it.
 func start(ctx context.Context, o Options, unlock func()) (err error) {

@@ -21,7 +21,7 @@ var (
 	added   = regexp.MustCompile(`^[ │]*└─ \[\+\] (.*)$`)
 )
 
-// tidy makes what `cdk diff` prints readable: each warning once, stacks without
+// tidy makes what `cdk diff` and `cdk synth` print readable: each warning once, stacks without
 // differences in one line, of values of many lines those that differ, and none of
 // the CLI's advice.
 func tidy(printed string) string {
