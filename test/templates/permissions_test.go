@@ -20,7 +20,7 @@ import (
 )
 
 // permissionsPage shows who may do what, as the templates say it.
-var update = flag.Bool("update", false, "write docs/permissions.md instead of comparing with it")
+var update = flag.Bool("update", false, "write docs/permissions.md and README.md's costs instead of comparing with them")
 
 const permissionsPage = "../../docs/permissions.md"
 
