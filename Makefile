@@ -159,4 +159,4 @@ part-emulator:
 part-programs:
 	$(TIMED) $(TESTSUM) -count=1 ./cmd/ami ./cmd/lighthouse ./cmd/scaler ./service/dynamo ./service/legacy ./service/s3
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) help .venv up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist

@@ -143,7 +143,7 @@ func fleetEvents(before, now scene, region string) []string {
 	}
 	var lines []string
 	if was, is := before.groups[region].desired, now.groups[region].desired; was != is && was > 0 && is > 0 {
-		lines = append(lines, fmt.Sprintf("%d instances are wanted instead of %d", is, was))
+		lines = append(lines, fmt.Sprintf("instances wanted: %d instead of %d", is, was))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(launched)) {
 		lines = append(lines, fmt.Sprintf("launched %s: %s", kind, strings.Join(launched[kind], ", ")))
@@ -181,8 +181,8 @@ func sorted[K stack | string, V any](a, b map[K]V) []K {
 	return slices.SortedFunc(maps.Keys(both), func(a, b K) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 }
 
-// teller turns scenes into lines. Of the first one it tells what instances there
-// are: those who look on have just seen how the stacks were deployed.
+// teller turns scenes into lines. Of the first one it reports the instances only:
+// whoever reads it has just seen how the stacks were deployed.
 type teller struct {
 	began  bool
 	before scene

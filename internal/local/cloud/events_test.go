@@ -42,7 +42,7 @@ func TestEventsAreTold(t *testing.T) {
 		change(&p)
 		return p
 	}
-	stack := func(status string) play { // of a stack that was there when it began
+	stack := func(status string) play { // of a stack that existed before
 		return with(both, func(p *play) {
 			p.Stacks = []emulator.Stack{{Name: "archipelago-region-eu-west-1", Region: "eu-west-1", Status: status}}
 		})
@@ -84,7 +84,7 @@ func TestEventsAreTold(t *testing.T) {
 		},
 		"fewer": {
 			[]play{both, fleetOf(1, false, true, "i-1 m7g.medium healthy")},
-			[]string{"eu-west-1: 1 instances are wanted instead of 2", "eu-west-1: ended: i-2"},
+			[]string{"eu-west-1: instances wanted: 1 instead of 2", "eu-west-1: ended: i-2"},
 		},
 		"an island goes dark and comes back": {
 			[]play{both, with(both, func(p *play) { p.lit["eu-west-1"] = false }), both},
