@@ -47,6 +47,8 @@ func foreground(program []string) int {
 		return 0
 	case errors.As(err, &exit) && exit.ExitCode() >= 0:
 		return exit.ExitCode()
+	case exit != nil: // as shells say that a signal ended it
+		return 128 + int(exit.Sys().(syscall.WaitStatus).Signal())
 	default:
 		fmt.Fprintln(os.Stderr, "make:", err)
 		return 1

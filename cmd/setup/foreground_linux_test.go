@@ -84,7 +84,9 @@ func openTerminal(t *testing.T) (*os.File, string) {
 }
 
 func TestStatusIsTheProgramsOwn(t *testing.T) {
-	if got := foreground([]string{"sh", "-c", "exit 3"}); got != 3 {
-		t.Errorf("got %d, want 3", got)
+	for script, want := range map[string]int{"exit 3": 3, "kill -TERM $$": 128 + 15} {
+		if got := foreground([]string{"sh", "-c", script}); got != want {
+			t.Errorf("%s: got %d, want %d", script, got, want)
+		}
 	}
 }

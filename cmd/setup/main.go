@@ -343,11 +343,14 @@ func (s setup) command(ctx context.Context, name string, args ...string) *exec.C
 	return cmd
 }
 
+// npmTells are npm's lines that tell why, without its stack trace.
+var npmTells = regexp.MustCompile(`^npm error [^ }A]`)
+
 // npm fetches the CDK CLI. Without a network it gives up after some seconds.
 func (s setup) npm(ctx context.Context, d *doing) error {
 	cmd := s.command(context.WithoutCancel(ctx), "npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=http",
 		"--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000")
-	if err := d.run(ctx, cmd, func(line string) bool { return strings.HasPrefix(line, "npm error") }); err != nil {
+	if err := d.run(ctx, cmd, npmTells.MatchString); err != nil {
 		return fmt.Errorf("is there a network? %w", err)
 	}
 	now := time.Now()

@@ -182,7 +182,7 @@ func sorted[K stack | string, V any](a, b map[K]V) []K {
 }
 
 // teller turns scenes into lines. Of the first one it reports the instances only:
-// whoever reads it has just seen how the stacks were deployed.
+// the lines before have shown how the stacks were deployed.
 type teller struct {
 	began  bool
 	before scene
