@@ -1,0 +1,140 @@
+package source_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+// TestDecisionsAreNumberedAndDated reads docs/decisions.md: every entry has the
+// next number, a date and a status.
+func TestDecisionsAreNumberedAndDated(t *testing.T) {
+	content, err := os.ReadFile("../../docs/decisions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problemsOfDecisions(string(content)) {
+		t.Error("docs/decisions.md: " + problem)
+	}
+}
+
+// TestDecisionsThatAreWrongAreSeen guards the test above.
+func TestDecisionsThatAreWrongAreSeen(t *testing.T) {
+	const good = "# Decisions\n\n## 1. A\n2026-11-24 · Superseded by 2\n\nText.\n\n## 2. B\n2026-11-27 · Accepted\n\nText.\n"
+	if problems := problemsOfDecisions(good); len(problems) > 0 {
+		t.Errorf("a good page has problems: %q", problems)
+	}
+	for name, change := range map[string][2]string{
+		"no number":         {"## 2. B", "## B"},
+		"a number twice":    {"## 2. B", "## 1. B"},
+		"no date":           {"2026-11-27 · ", ""},
+		"an invalid date":   {"2026-11-27", "2026-13-27"},
+		"no status":         {" · Accepted", ""},
+		"an unknown status": {"Accepted", "Proposed"},
+		"an unknown number": {"Superseded by 2", "Superseded by 3"},
+		"an earlier number": {"Accepted", "Superseded by 1"},
+		"no entry":          {good, "# Decisions\n"},
+	} {
+		if len(problemsOfDecisions(strings.Replace(good, change[0], change[1], 1))) == 0 {
+			t.Errorf("%s is not seen", name)
+		}
+	}
+}
+
+var (
+	decision = regexp.MustCompile(`^(\d+)\. .+$`)
+	status   = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2}) · (?:Accepted|Superseded by (\d+))$`)
+)
+
+func problemsOfDecisions(page string) []string {
+	var problems []string
+	_, rest, ok := strings.Cut(page, "\n## ")
+	if !ok {
+		return []string{"there is no entry"}
+	}
+	entries := strings.Split(rest, "\n## ")
+	for i, entry := range entries {
+		title, body, _ := strings.Cut(entry, "\n")
+		line, _, _ := strings.Cut(body, "\n")
+		if m := decision.FindStringSubmatch(title); m == nil || m[1] != strconv.Itoa(i+1) {
+			problems = append(problems, strconv.Quote(title)+": want it to begin with its number, "+strconv.Itoa(i+1)+". ")
+		}
+		m := status.FindStringSubmatch(line)
+		if m == nil {
+			problems = append(problems, strconv.Quote(title)+`: want "2026-11-27 · Accepted" or "2026-11-27 · Superseded by N" below it, got `+strconv.Quote(line))
+			continue
+		}
+		if _, err := time.Parse(time.DateOnly, m[1]); err != nil {
+			problems = append(problems, strconv.Quote(title)+": "+err.Error())
+		}
+		if by, _ := strconv.Atoi(m[2]); m[2] != "" && (by <= i+1 || by > len(entries)) {
+			problems = append(problems, strconv.Quote(title)+": want the number of a later entry, got "+m[2])
+		}
+	}
+	return problems
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	fenced  = regexp.MustCompile("(?ms)^```.*?^```")
+)
+
+// TestLinksLeadSomewhere follows the links between documents, with the anchors
+// that GitHub makes of headings.
+func TestLinksLeadSomewhere(t *testing.T) {
+	checked := 0
+	for _, path := range texts(t) {
+		if filepath.Ext(path) != ".md" {
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(read(t, path), -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			checked++
+			if target = filepath.Join(filepath.Dir(path), target); strings.HasPrefix(m[1], "#") {
+				target = path
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", path, m[1])
+			} else if anchor != "" && filepath.Ext(target) == ".md" && !anchors(read(t, target))[anchor] {
+				t.Errorf("%s: %s has no heading for the link %s", path, target, m[1])
+			}
+		}
+	}
+	if checked < 40 {
+		t.Errorf("checked %d links: where are the others?", checked)
+	}
+}
+
+func anchors(page string) map[string]bool {
+	all := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(page, ""), -1) {
+		all[strings.Map(func(r rune) rune {
+			switch {
+			case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_':
+				return unicode.ToLower(r)
+			case r == ' ':
+				return '-'
+			}
+			return -1
+		}, m[1])] = true
+	}
+	return all
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
