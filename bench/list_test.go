@@ -139,12 +139,12 @@ func BenchmarkLists(b *testing.B) {
 		for b.Loop() {
 			for range 400 {
 				start := time.Now()
-				locations, err := s.Locations(b.Context(), 200)
+				locations, err := s.Locations(b.Context(), directory.LocationQuery{Limit: 200})
 				if err != nil {
 					b.Fatal(err)
 				}
 				samples = append(samples, time.Since(start))
-				rows += len(locations)
+				rows += len(locations.Locations)
 			}
 		}
 		report(b, samples, rows)

@@ -51,7 +51,7 @@ func fill(ctx context.Context, dir string, count int, name, password string) ([]
 			return nil, err
 		}
 	}
-	return ids, account.New(store, time.Now).Add(ctx, name, password)
+	return ids, account.New(store, nil, time.Now).Add(ctx, name, password)
 }
 
 // build builds the service into dir.

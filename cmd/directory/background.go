@@ -34,7 +34,8 @@ func background(ctx context.Context, tasks ...func(context.Context)) (stop func(
 // chores are what the service does that nobody asks it for.
 func chores(s *stores, log *slog.Logger) []func(context.Context) {
 	sweeper := &sweep.Sweeper{Photos: s.photos, Employees: s.employees, Now: time.Now, Log: log}
-	tasks := []func(context.Context){sweeper.Run}
+	eraser := &sweep.Eraser{Sessions: s.sessions, Photos: s.photos, Employees: s.employees, Now: time.Now, Log: log}
+	tasks := []func(context.Context){sweeper.Run, eraser.Run}
 	if s.repair != nil {
 		tasks = append(tasks, func(ctx context.Context) { repair(ctx, s.repair, log) })
 	}

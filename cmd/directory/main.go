@@ -148,7 +148,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       web.ReadTimeout,
-		WriteTimeout:      web.ReadTimeout,
+		WriteTimeout:      web.ReadTimeout + web.AnswerTimeout,
 		// Longer than the 60 s of a load balancer, which else may send a
 		// request just as the connection closes.
 		IdleTimeout:    75 * time.Second,

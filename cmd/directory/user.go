@@ -58,7 +58,7 @@ func runUser(ctx context.Context, args []string, getenv func(string) string, std
 		return err
 	}
 	defer func() { err = errors.Join(err, stores.close()) }()
-	u.store, u.accounts = stores.accounts, account.New(stores.accounts, time.Now)
+	u.store, u.accounts = stores.accounts, account.New(stores.accounts, nil, time.Now)
 	switch u.verb {
 	case "add":
 		err = u.add(ctx)

@@ -10,37 +10,49 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"golang.org/x/text/unicode/norm"
 )
 
-const (
-	// MinPassword and MaxPassword are how many characters a password may have.
-	MinPassword = 12
-	MaxPassword = 128
-	// hashesAtOnce bounds what hashing takes of the memory: 19 MiB each.
-	hashesAtOnce = 2
+// hashesAtOnce bounds what hashing takes of the memory: 19 MiB each, for those who
+// come from known devices and for strangers each.
+const hashesAtOnce = 2
+
+var (
+	// ErrRefused means that there is no such account, or that the password is not
+	// its: which of both is not told.
+	ErrRefused = errors.New("the name or the password is wrong")
+	// ErrBusy means that too many people sign in; later it may go.
+	ErrBusy = errors.New("too many sign-ins at once")
 )
 
-// ErrRefused means that there is no such account, or that the password is not
-// its: which of both is not told.
-var ErrRefused = errors.New("the name or the password is wrong")
+// Counter counts, for all instances. A directory.Sessions is one.
+type Counter interface {
+	Count(ctx context.Context, key string, window time.Duration) (int64, error)
+	Counted(ctx context.Context, key string, window time.Duration) (int64, error)
+}
 
 // Accounts are those who may sign in.
 type Accounts struct {
-	store   directory.Accounts
-	now     func() time.Time
-	hashing chan struct{}
-	// nobody is the hash that is checked for unknown names, so that both cases
-	// take equally long; no password matches it.
+	store  directory.Accounts
+	counts Counter
+	now    func() time.Time
+	// strangers and known are places to hash in: a crowd of strangers does not
+	// keep anybody waiting whose device is known.
+	strangers, known chan struct{}
+	// nobody is the hash checked for unknown names, so that both cases take
+	// equally long; no password matches it.
 	nobody hash
 }
 
-// New returns the accounts in store. now returns the present.
-func New(store directory.Accounts, now func() time.Time) *Accounts {
-	return &Accounts{store: store, now: now, hashing: make(chan struct{}, hashesAtOnce), nobody: newHash()}
+// New returns the accounts in store. counts counts failed attempts to sign in; it
+// may be nil where nobody does. now returns the present.
+func New(store directory.Accounts, counts Counter, now func() time.Time) *Accounts {
+	return &Accounts{
+		store: store, counts: counts, now: now,
+		strangers: make(chan struct{}, hashesAtOnce), known: make(chan struct{}, hashesAtOnce), nobody: newHash(),
+	}
 }
 
 // Add adds an account. It returns directory.ErrConflict where its name is taken,
@@ -67,38 +79,115 @@ func (a *Accounts) SetPassword(ctx context.Context, name, password string) error
 	if err != nil {
 		return err
 	}
-	return a.store.UpdateAccount(ctx, made)
+	return a.store.UpdateAccount(ctx, made, time.Time{})
 }
 
 // made is the account of a name with a new password.
 func (a *Accounts) made(ctx context.Context, name, password string) (directory.Account, error) {
-	if n := utf8.RuneCountInString(normalized(password)); n < MinPassword || n > MaxPassword || !utf8.ValidString(password) {
-		return directory.Account{}, fmt.Errorf("want a password of %d to %d characters, got %d", MinPassword, MaxPassword, n)
+	if err := CheckPassword(name, password); err != nil {
+		return directory.Account{}, err
 	}
-	h := newHash()
-	key, err := a.key(ctx, h, password)
+	release, err := place(ctx, a.known)
 	if err != nil {
 		return directory.Account{}, err
 	}
-	h.key = key
+	defer release()
+	h := newHash()
+	h.key = h.keyOf(normalized(password))
 	return directory.Account{Name: name, PasswordHash: h.String(), Changed: a.now().UTC()}, nil
 }
 
-// SignIn returns the account of a name if the password is its, else ErrRefused.
-// An unknown name takes as long as a wrong password.
-func (a *Accounts) SignIn(ctx context.Context, name, password string) (directory.Account, error) {
-	found, h, err := a.find(ctx, name)
-	if err != nil {
-		return directory.Account{}, err
+// ChangePassword replaces the password of the account that an attempt signs in
+// with, which ends its sessions and makes its devices strangers. It returns the
+// account, what makes this device known, and errors as SignIn and SetPassword do;
+// directory.ErrConflict where somebody else changed the account meanwhile.
+func (a *Accounts) ChangePassword(ctx context.Context, at Attempt, password string) (changed directory.Account, device string, err error) {
+	if err := CheckPassword(at.Name, password); err != nil {
+		return directory.Account{}, "", err
 	}
-	key, err := a.key(ctx, h, password)
+	found, _, err := a.SignIn(ctx, at)
 	if err != nil {
-		return directory.Account{}, err
+		return directory.Account{}, "", err
 	}
+	if changed, err = a.made(ctx, found.Name, password); err != nil {
+		return directory.Account{}, "", err
+	}
+	changed.Changed = a.after(found.Changed)
+	return changed, newDevice(changed), a.store.UpdateAccount(ctx, changed, found.Changed)
+}
+
+// EndSessions ends all sessions of an account, or returns directory.ErrNotFound.
+func (a *Accounts) EndSessions(ctx context.Context, name string) error {
+	for {
+		found, err := a.store.Account(ctx, name)
+		if err != nil {
+			return err
+		}
+		since := found.Changed
+		found.Changed = a.after(since)
+		// Whoever changed the account meanwhile may have begun a session, too.
+		if err := a.store.UpdateAccount(ctx, found, since); !errors.Is(err, directory.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// after is the present, or right after since if clocks differ.
+func (a *Accounts) after(since time.Time) time.Time {
+	if now := a.now().UTC(); now.After(since) {
+		return now
+	}
+	return since.Add(time.Nanosecond)
+}
+
+// SignIn returns the account of a name if the password is its, and what makes this
+// device known to it. It returns ErrRefused for a wrong name or password, a
+// *TooManyError after too many of those, and ErrBusy where ctx ends while others'
+// passwords are checked. A name that is nobody's takes as long as another.
+func (a *Accounts) SignIn(ctx context.Context, at Attempt) (account directory.Account, device string, err error) {
+	found, h, err := a.find(ctx, at.Name)
+	if err != nil {
+		return directory.Account{}, "", err
+	}
+	places, known := a.strangers, deviceOf(found, at.Device)
+	if known != "" {
+		places = a.known
+	}
+	limits := limits(at, known)
+	if err := a.check(ctx, limits); err != nil {
+		return directory.Account{}, "", err
+	}
+	release, err := place(ctx, places)
+	if err != nil {
+		return directory.Account{}, "", err
+	}
+	defer release()
+	// Once more: of many attempts at once, the first may have failed meanwhile.
+	if err := a.check(ctx, limits); err != nil {
+		return directory.Account{}, "", err
+	}
+	key := h.keyOf(normalized(at.Password))
 	if subtle.ConstantTimeCompare(key, h.key) != 1 || found.Name == "" {
-		return directory.Account{}, ErrRefused
+		// What cannot be counted is not answered, else it could be tried for ever.
+		if err := a.fail(ctx, limits); err != nil {
+			return directory.Account{}, "", err
+		}
+		return directory.Account{}, "", ErrRefused
 	}
-	return found, nil
+	return found, newDevice(found), nil
+}
+
+// place waits for a place to hash in, and returns what gives it back.
+func place(ctx context.Context, places chan struct{}) (release func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		}
+		return nil, ctx.Err()
+	}
 }
 
 // find returns an account with its hash; one without a name, and nobody's hash,
@@ -119,17 +208,6 @@ func (a *Accounts) find(ctx context.Context, name string) (directory.Account, ha
 		return directory.Account{}, hash{}, fmt.Errorf("the password of account %q cannot be read: %w; set it again by `directory user passwd %s`", name, err, name)
 	}
 	return found, h, nil
-}
-
-// key hashes a password, at most a few at once.
-func (a *Accounts) key(ctx context.Context, h hash, password string) ([]byte, error) {
-	select {
-	case a.hashing <- struct{}{}:
-		defer func() { <-a.hashing }()
-		return h.keyOf(normalized(password)), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // normalized is a password as it is hashed: keyboards write one character in

@@ -43,9 +43,13 @@ func (m *memoryStore) CreateAccount(_ context.Context, a directory.Account) erro
 	return m.err
 }
 
-func (m *memoryStore) UpdateAccount(_ context.Context, a directory.Account) error {
-	if _, ok := m.accounts[a.Name]; !ok {
+func (m *memoryStore) UpdateAccount(_ context.Context, a directory.Account, since time.Time) error {
+	stored, ok := m.accounts[a.Name]
+	if !ok {
 		return directory.ErrNotFound
+	}
+	if !since.IsZero() && !stored.Changed.Equal(since) {
+		return directory.ErrConflict
 	}
 	m.accounts[a.Name] = a
 	return m.err
@@ -56,12 +60,42 @@ func (m *memoryStore) DeleteAccount(_ context.Context, name string) error {
 	return m.err
 }
 
+// memoryCounts is a Counter without an end.
+type memoryCounts struct {
+	mu     sync.Mutex
+	counts map[string]int64
+	err    error
+}
+
+func (m *memoryCounts) Count(_ context.Context, key string, _ time.Duration) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return 0, m.err
+	}
+	m.counts[key]++
+	return m.counts[key], nil
+}
+
+func (m *memoryCounts) Counted(_ context.Context, key string, _ time.Duration) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.counts[key], nil
+}
+
+// signIn makes an attempt from an address and a device of nobody.
+func signIn(t *testing.T, accounts *Accounts, name, password string) (directory.Account, error) {
+	t.Helper()
+	found, _, err := accounts.SignIn(t.Context(), Attempt{Name: name, Password: password, Client: "192.0.2.1"})
+	return found, err
+}
+
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 func newAccounts(t *testing.T) (*Accounts, *memoryStore) {
 	t.Helper()
 	store := &memoryStore{accounts: map[string]directory.Account{}}
-	accounts := New(store, func() time.Time { return noon })
+	accounts := New(store, &memoryCounts{counts: map[string]int64{}}, func() time.Time { return noon })
 	if err := accounts.Add(t.Context(), "ada", password); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +104,7 @@ func newAccounts(t *testing.T) (*Accounts, *memoryStore) {
 
 func TestSignIn(t *testing.T) {
 	accounts, _ := newAccounts(t)
-	got, err := accounts.SignIn(t.Context(), "ada", password)
+	got, err := signIn(t, accounts, "ada", password)
 	if err != nil || got.Name != "ada" || !got.Changed.Equal(noon) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -83,7 +117,7 @@ func TestSignIn(t *testing.T) {
 		"a very long password":  {"ada", strings.Repeat("x", 1<<20)},
 		"a password cut by NUL": {"ada", password + "\x00"},
 	} {
-		if got, err := accounts.SignIn(t.Context(), pair[0], pair[1]); !errors.Is(err, ErrRefused) || got.Name != "" {
+		if got, err := signIn(t, accounts, pair[0], pair[1]); !errors.Is(err, ErrRefused) || got.Name != "" {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}
@@ -92,13 +126,13 @@ func TestSignIn(t *testing.T) {
 func TestNewPasswordReplacesTheOld(t *testing.T) {
 	accounts, store := newAccounts(t)
 	before := store.accounts["ada"]
-	if err := accounts.SetPassword(t.Context(), "ada", "another password"); err != nil {
+	if err := accounts.SetPassword(t.Context(), "ada", "twelve purple kites sang"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := accounts.SignIn(t.Context(), "ada", password); !errors.Is(err, ErrRefused) {
+	if _, err := signIn(t, accounts, "ada", password); !errors.Is(err, ErrRefused) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := accounts.SignIn(t.Context(), "ada", "another password"); err != nil {
+	if _, err := signIn(t, accounts, "ada", "twelve purple kites sang"); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 	if store.accounts["ada"].PasswordHash == before.PasswordHash {
@@ -125,16 +159,25 @@ func TestOneCharacterMayBeWrittenInTwoWays(t *testing.T) {
 	if err := accounts.SetPassword(t.Context(), "ada", "caf\u00e9 caf\u00e9 caf\u00e9"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := accounts.SignIn(t.Context(), "ada", "cafe\u0301 cafe\u0301 cafe\u0301"); err != nil {
+	if _, err := signIn(t, accounts, "ada", "cafe\u0301 cafe\u0301 cafe\u0301"); err != nil {
 		t.Error(err)
 	}
+}
+
+// characters are n that nobody guesses, of three bytes each.
+func characters(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteRune(rune(0x4e00 + i*37))
+	}
+	return b.String()
 }
 
 func TestRefusedPasswordsAndNames(t *testing.T) {
 	accounts, store := newAccounts(t)
 	for name, test := range map[string]struct{ name, password, want string }{
-		"too short":    {"bob", strings.Repeat("é", 11), "12 to 128 characters, got 11"},
-		"too long":     {"bob", strings.Repeat("é", 129), "12 to 128 characters, got 129"},
+		"too short":    {"bob", characters(11), "12 to 128 characters, got 11"},
+		"too long":     {"bob", characters(129), "12 to 128 characters, got 129"},
 		"not UTF-8":    {"bob", password + "\xff", "12 to 128 characters"},
 		"a wrong name": {"Bob", password, `got "Bob"`},
 		"a taken name": {"ada", password, directory.ErrConflict.Error()},
@@ -148,7 +191,7 @@ func TestRefusedPasswordsAndNames(t *testing.T) {
 		t.Errorf("there are %d accounts", len(store.accounts))
 	}
 	for _, length := range []int{MinPassword, MaxPassword} {
-		if err := accounts.SetPassword(t.Context(), "ada", strings.Repeat("é", length)); err != nil {
+		if err := accounts.SetPassword(t.Context(), "ada", characters(length)); err != nil {
 			t.Errorf("%d characters: %v", length, err)
 		}
 	}
@@ -160,7 +203,7 @@ func TestRefusedPasswordsAndNames(t *testing.T) {
 func TestStoreThatDoesNotAnswerIsNoRefusal(t *testing.T) {
 	accounts, store := newAccounts(t)
 	store.err = directory.ErrUnavailable
-	if _, err := accounts.SignIn(t.Context(), "ada", password); !errors.Is(err, directory.ErrUnavailable) || errors.Is(err, ErrRefused) {
+	if _, err := signIn(t, accounts, "ada", password); !errors.Is(err, directory.ErrUnavailable) || errors.Is(err, ErrRefused) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -168,7 +211,7 @@ func TestStoreThatDoesNotAnswerIsNoRefusal(t *testing.T) {
 func TestDamagedHashNamesTheNextStepAndNotTheHash(t *testing.T) {
 	accounts, store := newAccounts(t)
 	store.accounts["ada"] = directory.Account{Name: "ada", PasswordHash: "$argon2id$secret"}
-	_, err := accounts.SignIn(t.Context(), "ada", password)
+	_, err := signIn(t, accounts, "ada", password)
 	if err == nil || errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "directory user passwd ada") {
 		t.Errorf("got %v", err)
 	}
@@ -177,16 +220,25 @@ func TestDamagedHashNamesTheNextStepAndNotTheHash(t *testing.T) {
 // TestHashesWaitForEachOther holds both places and gives up waiting for one.
 func TestHashesWaitForEachOther(t *testing.T) {
 	accounts, _ := newAccounts(t)
+	_, device, err := accounts.SignIn(t.Context(), Attempt{Name: "ada", Password: password, Client: "192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range hashesAtOnce {
-		accounts.hashing <- struct{}{}
+		accounts.strangers <- struct{}{}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := accounts.SignIn(ctx, "ada", password); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want the end of the wait", err)
+	at := Attempt{Name: "ada", Password: password, Client: "192.0.2.1"}
+	if _, _, err := accounts.SignIn(ctx, at); !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v, want %v", err, ErrBusy)
 	}
-	<-accounts.hashing
-	if _, err := accounts.SignIn(t.Context(), "ada", password); err != nil {
+	at.Device = device
+	if _, _, err := accounts.SignIn(t.Context(), at); err != nil {
+		t.Errorf("a crowd of strangers keeps a known device out: %v", err)
+	}
+	<-accounts.strangers
+	if _, err := signIn(t, accounts, "ada", password); err != nil {
 		t.Errorf("with a place: %v", err)
 	}
 }
@@ -198,7 +250,7 @@ func TestUnknownAccountTakesAsLong(t *testing.T) {
 		least := time.Hour
 		for range 5 {
 			start := time.Now()
-			if _, err := accounts.SignIn(t.Context(), name, "a wrong password"); !errors.Is(err, ErrRefused) {
+			if _, err := signIn(t, accounts, name, "a wrong password"); !errors.Is(err, ErrRefused) {
 				t.Fatal(err)
 			}
 			least = min(least, time.Since(start))
@@ -277,12 +329,12 @@ func FuzzHash(f *testing.F) {
 
 func BenchmarkSignIn(b *testing.B) {
 	store := &memoryStore{accounts: map[string]directory.Account{}}
-	accounts := New(store, time.Now)
+	accounts := New(store, &memoryCounts{counts: map[string]int64{}}, time.Now)
 	if err := accounts.Add(b.Context(), "ada", password); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := accounts.SignIn(b.Context(), "ada", password); err != nil {
+		if _, _, err := accounts.SignIn(b.Context(), Attempt{Name: "ada", Password: password, Client: "192.0.2.1"}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -35,8 +35,10 @@ type Accounts interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	// CreateAccount keeps a, or returns ErrConflict where its name is taken.
 	CreateAccount(ctx context.Context, a Account) error
-	// UpdateAccount replaces the account of a's name, or returns ErrNotFound.
-	UpdateAccount(ctx context.Context, a Account) error
+	// UpdateAccount replaces the account of a's name if the stored one's Changed
+	// is since, or whatever it is if since is zero. Otherwise it changes nothing
+	// and returns ErrConflict, or ErrNotFound where there is no such account.
+	UpdateAccount(ctx context.Context, a Account, since time.Time) error
 	// DeleteAccount removes the account, or returns ErrNotFound.
 	DeleteAccount(ctx context.Context, name string) error
 }

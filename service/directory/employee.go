@@ -126,10 +126,10 @@ type Employees interface {
 	// Page returns the employees that q selects, or ErrInvalidCursor. It may
 	// miss changes of the last moments.
 	Page(ctx context.Context, q Query) (Page, error)
-	// Locations lists the locations that employees have, by name, each in the
-	// spelling of one of them, up to limit. It may miss changes of the last
+	// Locations returns the locations that q selects, each in the spelling of one
+	// of the employees there, or ErrInvalidCursor. It may miss changes of the last
 	// moments.
-	Locations(ctx context.Context, limit int) ([]string, error)
+	Locations(ctx context.Context, q LocationQuery) (LocationPage, error)
 	// Create keeps e as version 1 and returns it, or ErrConflict if there is an
 	// employee with that id.
 	Create(ctx context.Context, e Employee) (Employee, error)

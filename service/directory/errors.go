@@ -12,7 +12,9 @@ var (
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrUnavailable means that a store does not answer; later it may.
 	ErrUnavailable = errors.New("store unavailable")
-	// ErrInvalidCursor means that a cursor was not returned by an earlier Page.
+	// ErrFull means that a store has no room, and takes nothing until it has.
+	ErrFull = errors.New("no room left on the disk")
+	// ErrInvalidCursor means that a cursor was not returned by a previous Page.
 	ErrInvalidCursor = errors.New("invalid cursor")
 )
 

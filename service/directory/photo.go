@@ -75,10 +75,22 @@ type Photos interface {
 	// Walk calls visit for every photo of this region, in no order, until visit
 	// returns an error, which it returns.
 	Walk(ctx context.Context, visit func(StoredPhoto) error) error
-	// Delete removes what is under key. What is not there is no error.
-	Delete(ctx context.Context, key string) error
+	// Delete removes what is under key if it was put before a time. What is not
+	// there, or was put later, is no error.
+	Delete(ctx context.Context, key string, before time.Time) error
 	// Ping returns nil if the store can read.
 	Ping(ctx context.Context) error
+}
+
+// Keys are the keys of a photo's pictures, none where there is no photo.
+func (p Photo) Keys() []string {
+	var keys []string
+	for _, key := range []string{p.Key, p.Thumbnail} {
+		if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // StoredPhoto is a photo in a store, whether an employee has it or not.

@@ -30,6 +30,43 @@ func (q Query) Match(e Employee) bool {
 		(q.Badge == "" || slices.Contains(e.Badges, q.Badge))
 }
 
+// LocationQuery selects a part of the list of locations, which is ordered by
+// name.
+type LocationQuery struct {
+	// Prefix is how the location begins, whatever the case and the accents of its
+	// letters. Default: any location.
+	Prefix string
+	// After is a LocationPage's Next. Default: the first page.
+	After string
+	// Limit is the most locations of the page, from 1 to MaxLocations. Required.
+	Limit int
+}
+
+// MaxLocations is the most locations of one page.
+const MaxLocations = 200
+
+// LocationPage is a part of the list of locations, by name.
+type LocationPage struct {
+	Locations []string
+	// Next is the cursor of the page that follows, or "" on the last page.
+	Next string
+}
+
+// LocationRange is a part of the list of folded locations: those behind After,
+// from From on, and before Before, which is "" where nothing ends the part.
+type LocationRange struct{ After, From, Before string }
+
+// Range returns the part of the list of locations from which a page answers q, or
+// ErrInvalidCursor.
+func (q LocationQuery) Range() (LocationRange, error) {
+	after, err := SortKeyOf(q.After)
+	if err != nil {
+		return LocationRange{}, err
+	}
+	prefix := strings.TrimRight(Fold(q.Prefix), " ")
+	return LocationRange{After: after, From: prefix, Before: behind(prefix)}, nil
+}
+
 // MaxLimit is the most employees of one page.
 const MaxLimit = 100
 

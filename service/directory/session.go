@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Sessions keeps what is true for a while: sessions, counts of attempts, and
-// the islands' heartbeats. It has a table of its own on AWS, which every region
+// Sessions keeps what is true for a while: sessions, counts of attempts,
+// erasures and the islands' heartbeats. It has a table of its own on AWS, which every region
 // has a replica of, so that a session outlives an instance and a region. Every
 // method returns ErrUnavailable, wrapped, when the store does not answer.
 type Sessions interface {
@@ -23,6 +23,16 @@ type Sessions interface {
 	// with each window, a span of time since the Unix epoch: with a window of a
 	// minute, each minute.
 	Count(ctx context.Context, key string, window time.Duration) (int64, error)
+	// Counted returns the count of key in the present window, 0 where nothing was
+	// counted in it.
+	Counted(ctx context.Context, key string, window time.Duration) (int64, error)
+
+	// PutErasure asks every region to erase a photo. It is listed for a day.
+	PutErasure(ctx context.Context, e Erasure) error
+	// Erasures lists what was asked for after since, and within the last day, by
+	// time. It may miss those of the last moments, and of other regions for as
+	// long as replication takes.
+	Erasures(ctx context.Context, since time.Time) ([]Erasure, error)
 
 	// PutHeartbeat keeps h as its region's last one.
 	PutHeartbeat(ctx context.Context, h Heartbeat) error
@@ -30,6 +40,18 @@ type Sessions interface {
 	// day, by region. It may miss changes of the last moments.
 	Heartbeats(ctx context.Context) ([]Heartbeat, error)
 }
+
+// Erasure asks for a photo to be erased: its employee was deleted, or has another
+// one. What is put under its key later stays.
+type Erasure struct {
+	// Key is the photo's.
+	Key string
+	// At is when it was asked for, in UTC, in whole milliseconds.
+	At time.Time
+}
+
+// ErasuresWithin is how long an erasure is listed.
+const ErasuresWithin = 24 * time.Hour
 
 // Heartbeat says that an island lives.
 type Heartbeat struct {

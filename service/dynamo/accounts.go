@@ -118,18 +118,34 @@ func (s *Accounts) CreateAccount(ctx context.Context, a directory.Account) error
 }
 
 // UpdateAccount implements directory.Accounts.
-func (s *Accounts) UpdateAccount(ctx context.Context, a directory.Account) error {
+func (s *Accounts) UpdateAccount(ctx context.Context, a directory.Account, since time.Time) error {
 	item, err := accountItemOf(a)
 	if err != nil {
 		return err
 	}
 	update := updateOf(s.table, item)
 	update.ConditionExpression = aws.String("attribute_exists(pk)")
-	_, err = s.client.UpdateItem(ctx, update)
-	if refused(err) {
-		return directory.ErrNotFound
+	if !since.IsZero() {
+		before, err := attributevalue.Marshal(since.UTC())
+		if err != nil {
+			return err
+		}
+		update.ConditionExpression = aws.String("changed = :since")
+		update.ExpressionAttributeValues[":since"] = before
 	}
-	return unavailable(err)
+	_, err = s.client.UpdateItem(ctx, update)
+	if !refused(err) {
+		return unavailable(err)
+	}
+	// A call whose answer is lost is repeated, and then meets its own change.
+	stored, err := s.Account(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	if stored != a {
+		return directory.ErrConflict
+	}
+	return nil
 }
 
 // DeleteAccount implements directory.Accounts.

@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -79,14 +80,13 @@ func (s *Sessions) DeleteSession(ctx context.Context, key string) error {
 // Count implements directory.Sessions. Counts of one key in two regions at once
 // may miss each other.
 func (s *Sessions) Count(ctx context.Context, name string, window time.Duration) (int64, error) {
-	// A window has an item of its own, which is over when the window is.
-	n := s.Now().UnixNano() / int64(window)
+	pk, end := countKey(name, window, s.Now())
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: key(fmt.Sprintf("count#%s#%s#%d", name, window, n), "count"),
+		TableName: &s.table, Key: key(pk, "count"),
 		UpdateExpression:         aws.String("ADD #count :one SET expires = :end"),
 		ExpressionAttributeNames: map[string]string{"#count": "count"},
 		ExpressionAttributeValues: attributes{
-			":one": number(1), ":end": number(seconds(time.Unix(0, (n+1)*int64(window)))),
+			":one": number(1), ":end": number(seconds(end)),
 		},
 		ReturnValues: types.ReturnValueUpdatedNew,
 	})
@@ -100,6 +100,75 @@ func (s *Sessions) Count(ctx context.Context, name string, window time.Duration)
 		return 0, fmt.Errorf("decode count item: %w", err)
 	}
 	return stored.Count, nil
+}
+
+// Counted implements directory.Sessions.
+func (s *Sessions) Counted(ctx context.Context, name string, window time.Duration) (int64, error) {
+	pk, _ := countKey(name, window, s.Now())
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: key(pk, "count"), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	var stored struct {
+		Count int64 `dynamodbav:"count"`
+	}
+	if err := attributevalue.UnmarshalMap(out.Item, &stored); err != nil {
+		return 0, fmt.Errorf("decode count item: %w", err)
+	}
+	return stored.Count, nil
+}
+
+// countKey is the key of the item that counts name now: a window has an item of
+// its own, which is over when the window is.
+func countKey(name string, window time.Duration, now time.Time) (pk string, end time.Time) {
+	n := now.UnixNano() / int64(window)
+	return fmt.Sprintf("count#%s#%s#%d", name, window, n), time.Unix(0, (n+1)*int64(window))
+}
+
+// erasures is the partition key of all erasures, whose sort key is their time and
+// the photo's key.
+const erasures = "erasures"
+
+// erasureTime writes a time, in whole milliseconds, such that times sort as texts
+// do.
+const erasureTime = "2006-01-02T15:04:05.000Z"
+
+// PutErasure implements directory.Sessions.
+func (s *Sessions) PutErasure(ctx context.Context, e directory.Erasure) error {
+	item := key(erasures, e.At.UTC().Format(erasureTime)+" "+e.Key)
+	item["expires"] = number(seconds(e.At.Add(directory.ErasuresWithin)))
+	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.table, Item: item})
+	return unavailable(err)
+}
+
+// Erasures implements directory.Sessions.
+func (s *Sessions) Erasures(ctx context.Context, since time.Time) ([]directory.Erasure, error) {
+	if day := s.Now().Add(-directory.ErasuresWithin); since.Before(day) {
+		since = day
+	}
+	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+		TableName: &s.table, KeyConditionExpression: aws.String("pk = :erasures AND sk > :since"),
+		// What is behind the keys of since's own millisecond: a space is before it.
+		ExpressionAttributeValues: attributes{":erasures": text(erasures), ":since": text(since.UTC().Format(erasureTime) + "!")},
+	})
+	var all []directory.Erasure
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		for _, item := range page.Items {
+			at, photo, _ := strings.Cut(textOf(item, "sk"), " ")
+			asked, err := time.Parse(erasureTime, at)
+			if err != nil {
+				return nil, fmt.Errorf("decode erasure item: %w", err)
+			}
+			all = append(all, directory.Erasure{Key: photo, At: asked})
+		}
+	}
+	return all, nil
 }
 
 // heartbeatItem is a heartbeat as it is stored.

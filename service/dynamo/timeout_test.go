@@ -31,9 +31,12 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 		employees, accounts, sessions := quiet(client, "employees"), dynamo.NewAccounts(client, "employees"), dynamo.NewSessions(client, "sessions")
 		e := directory.Employee{ID: "ada", FullName: "Ada", Version: 1}
 		calls := map[string]func(context.Context) error{
-			"Get":           func(ctx context.Context) error { _, err := employees.Get(ctx, "ada"); return err },
-			"Page":          func(ctx context.Context) error { _, err := employees.Page(ctx, directory.Query{Limit: 1}); return err },
-			"Locations":     func(ctx context.Context) error { _, err := employees.Locations(ctx, 1); return err },
+			"Get":  func(ctx context.Context) error { _, err := employees.Get(ctx, "ada"); return err },
+			"Page": func(ctx context.Context) error { _, err := employees.Page(ctx, directory.Query{Limit: 1}); return err },
+			"Locations": func(ctx context.Context) error {
+				_, err := employees.Locations(ctx, directory.LocationQuery{Limit: 1})
+				return err
+			},
 			"Create":        func(ctx context.Context) error { _, err := employees.Create(ctx, e); return err },
 			"Update":        func(ctx context.Context) error { _, err := employees.Update(ctx, e); return err },
 			"Delete":        func(ctx context.Context) error { return employees.Delete(ctx, "ada", 1) },
@@ -42,7 +45,9 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 			"Account":       func(ctx context.Context) error { _, err := accounts.Account(ctx, "ada"); return err },
 			"Accounts":      func(ctx context.Context) error { _, err := accounts.Accounts(ctx); return err },
 			"CreateAccount": func(ctx context.Context) error { return accounts.CreateAccount(ctx, directory.Account{Name: "ada"}) },
-			"UpdateAccount": func(ctx context.Context) error { return accounts.UpdateAccount(ctx, directory.Account{Name: "ada"}) },
+			"UpdateAccount": func(ctx context.Context) error {
+				return accounts.UpdateAccount(ctx, directory.Account{Name: "ada"}, time.Time{})
+			},
 			"DeleteAccount": func(ctx context.Context) error { return accounts.DeleteAccount(ctx, "ada") },
 			"PutSession":    func(ctx context.Context) error { return sessions.PutSession(ctx, "key", nil, time.Now()) },
 			"Session":       func(ctx context.Context) error { _, err := sessions.Session(ctx, "key"); return err },

@@ -58,7 +58,7 @@ func (s *Photos) Put(ctx context.Context, key string, content []byte) error {
 		Key:          &key,
 		Body:         bytes.NewReader(content),
 		ContentType:  aws.String(directory.ContentType(key)),
-		CacheControl: aws.String("public, max-age=31536000, immutable"),
+		CacheControl: aws.String("public, max-age=86400, immutable"),
 	})
 	return unavailable(err)
 }
@@ -103,10 +103,25 @@ func (s *Photos) Walk(ctx context.Context, visit func(directory.StoredPhoto) err
 	return nil
 }
 
-// Delete implements directory.Photos. It leaves a delete marker, which is
-// replicated.
-func (s *Photos) Delete(ctx context.Context, key string) error {
-	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(s.bucket(s.config.Region)), Key: &key})
+// Delete implements directory.Photos. It leaves a delete marker, and what is under
+// it until the bucket's lifecycle rule expires it.
+func (s *Photos) Delete(ctx context.Context, key string, before time.Time) error {
+	if !directory.ValidPhotoKey(key) {
+		return nil
+	}
+	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(s.bucket(s.config.Region)), Key: &key})
+	var missing *types.NotFound
+	if errors.As(err, &missing) {
+		return nil
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	// S3 counts seconds, and one put in the second of before counts as put before it.
+	if head.LastModified != nil && head.LastModified.After(before) {
+		return nil
+	}
+	_, err = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(s.bucket(s.config.Region)), Key: &key})
 	return unavailable(err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -127,7 +128,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 		}
 		if name != "stopping" { // these have an answer without a body
 			calls["Put"] = func(ctx context.Context) error { return photos.Put(ctx, key, []byte("photo")) }
-			calls["Delete"] = func(ctx context.Context) error { return photos.Delete(ctx, key) }
+			calls["Delete"] = func(ctx context.Context) error { return photos.Delete(ctx, key, time.Now()) }
 			calls["Ping"] = photos.Ping
 		}
 		t.Run(name, func(t *testing.T) { storetest.CallsEnd(t, calls) })

@@ -2,14 +2,17 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
+const getAccount = "SELECT name, password_hash, changed FROM accounts WHERE name = ?"
+
 // Account implements directory.Accounts.
 func (s *Store) Account(ctx context.Context, name string) (directory.Account, error) {
-	return found(scanAccount(s.reads.QueryRowContext(ctx, "SELECT name, password_hash, changed FROM accounts WHERE name = ?", name)))
+	return found(scanAccount(s.reads.QueryRowContext(ctx, getAccount, name)))
 }
 
 // Accounts implements directory.Accounts.
@@ -29,9 +32,19 @@ func (s *Store) CreateAccount(ctx context.Context, a directory.Account) error {
 }
 
 // UpdateAccount implements directory.Accounts.
-func (s *Store) UpdateAccount(ctx context.Context, a directory.Account) error {
-	return changed(s.writes.ExecContext(ctx, "UPDATE accounts SET password_hash = ?, changed = ? WHERE name = ?",
-		a.PasswordHash, a.Changed.UnixNano(), a.Name))
+func (s *Store) UpdateAccount(ctx context.Context, a directory.Account, since time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		stored, err := found(scanAccount(tx.QueryRowContext(ctx, getAccount, a.Name)))
+		if err != nil {
+			return err
+		}
+		if !since.IsZero() && !stored.Changed.Equal(since) {
+			return directory.ErrConflict
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE accounts SET password_hash = ?, changed = ? WHERE name = ?",
+			a.PasswordHash, a.Changed.UnixNano(), a.Name)
+		return err
+	})
 }
 
 // DeleteAccount implements directory.Accounts.

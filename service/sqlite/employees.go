@@ -50,15 +50,37 @@ func (s *Store) Page(ctx context.Context, q directory.Query) (directory.Page, er
 	return directory.Page{Employees: employees, Next: directory.Cursor(employees[q.Limit-1].SortKey())}, nil
 }
 
-// locationsQuery selects each location in one of its spellings.
-const locationsQuery = "SELECT min(name) FROM locations GROUP BY folded ORDER BY folded LIMIT ?"
+// locationsQuery returns what selects the page of at most limit locations of part,
+// each in one of its spellings, and one more where another page follows.
+func locationsQuery(part directory.LocationRange, limit int) (query string, args []any) {
+	query = "SELECT min(name) FROM locations WHERE folded > ? AND folded >= ?"
+	args = []any{part.After, part.From}
+	if part.After == "" { // which may be a location: a name of nothing but accents
+		query, args = "SELECT min(name) FROM locations WHERE folded >= ?", args[1:]
+	}
+	if part.Before != "" {
+		query += " AND folded < ?"
+		args = append(args, part.Before)
+	}
+	return query + " GROUP BY folded ORDER BY folded LIMIT ?", append(args, limit+1)
+}
 
 // Locations implements directory.Employees.
-func (s *Store) Locations(ctx context.Context, limit int) ([]string, error) {
-	rows, err := s.reads.QueryContext(ctx, locationsQuery, limit)
-	return collect(rows, err, func(row scanner) (location string, err error) {
+func (s *Store) Locations(ctx context.Context, q directory.LocationQuery) (directory.LocationPage, error) {
+	part, err := q.Range()
+	if err != nil {
+		return directory.LocationPage{}, err
+	}
+	query, args := locationsQuery(part, q.Limit)
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	locations, err := collect(rows, err, func(row scanner) (location string, err error) {
 		return location, row.Scan(&location)
 	})
+	if err != nil || len(locations) <= q.Limit {
+		return directory.LocationPage{Locations: locations}, err
+	}
+	locations = locations[:q.Limit]
+	return directory.LocationPage{Locations: locations, Next: directory.Cursor(directory.Fold(locations[q.Limit-1]))}, nil
 }
 
 // Create implements directory.Employees.

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
@@ -14,6 +17,8 @@ import (
 // Photos is a directory.Photos in a folder.
 type Photos struct {
 	root *os.Root
+	// putting keeps Delete from removing the folder that Put is about to use.
+	putting sync.RWMutex
 }
 
 // OpenPhotos opens the folder of photos in dir, and makes both where there are
@@ -42,17 +47,19 @@ func (s *Photos) Put(ctx context.Context, key string, content []byte) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
+	s.putting.RLock() // Delete removes folders
+	defer s.putting.RUnlock()
 	path := filepath.FromSlash(key)
 	if err := s.root.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return unavailable(err)
 	}
-	temporary := path + ".tmp-" + directory.NewID()
-	err := s.write(temporary, content)
+	written := path + temporary + directory.NewID()
+	err := s.write(written, content)
 	if err == nil {
-		err = s.root.Rename(temporary, path)
+		err = s.root.Rename(written, path)
 	}
 	if err != nil {
-		_ = s.root.Remove(temporary)
+		_ = s.root.Remove(written)
 	}
 	return unavailable(err)
 }
@@ -84,14 +91,20 @@ func (s *Photos) Get(ctx context.Context, key string) ([]byte, error) {
 	return content, unavailable(err)
 }
 
-// Walk implements directory.Photos.
+// Walk implements directory.Photos. It removes what killed processes left behind.
 func (s *Photos) Walk(ctx context.Context, visit func(directory.StoredPhoto) error) error {
 	return fs.WalkDir(s.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err := ctx.Err(); err != nil {
 			return unavailable(err)
 		}
-		if err != nil || entry.IsDir() || !directory.ValidPhotoKey(filepath.ToSlash(path)) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a folder that was removed meanwhile
+		}
+		if err != nil || entry.IsDir() {
 			return unavailable(err)
+		}
+		if !directory.ValidPhotoKey(filepath.ToSlash(path)) {
+			return s.removeLeftover(path, entry)
 		}
 		info, err := entry.Info()
 		if errors.Is(err, fs.ErrNotExist) {
@@ -104,18 +117,49 @@ func (s *Photos) Walk(ctx context.Context, visit func(directory.StoredPhoto) err
 	})
 }
 
-// Delete implements directory.Photos.
-func (s *Photos) Delete(ctx context.Context, key string) error {
+// Delete implements directory.Photos. The folder of an employee without photos is
+// removed too.
+func (s *Photos) Delete(ctx context.Context, key string, before time.Time) error {
 	if !directory.ValidPhotoKey(key) {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	if err := s.root.Remove(filepath.FromSlash(key)); !errors.Is(err, fs.ErrNotExist) {
-		return unavailable(err)
+	s.putting.Lock()
+	defer s.putting.Unlock()
+	path := filepath.FromSlash(key)
+	info, err := s.root.Stat(path)
+	if err == nil && info.ModTime().Before(before) {
+		if err = s.root.Remove(path); err == nil {
+			_ = s.root.Remove(filepath.Dir(path)) // unless it holds another
+		}
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return unavailable(err)
+}
+
+// leftoverAfter is how old a file is that no Put is writing any longer.
+const leftoverAfter = time.Hour
+
+// temporary is between a photo's name and what tells one Put of it from another.
+const temporary = ".tmp-"
+
+// removeLeftover removes a file that a killed process left, if path is one.
+func (s *Photos) removeLeftover(path string, entry fs.DirEntry) error {
+	if !strings.Contains(entry.Name(), temporary) {
+		return nil
+	}
+	info, err := entry.Info()
+	if err == nil && time.Since(info.ModTime()) > leftoverAfter {
+		err = s.root.Remove(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return unavailable(err)
 }
 
 // URL implements directory.Photos: there is no other place.

@@ -12,7 +12,7 @@ import (
 
 // migrations bring a database from the version of their place to the next one.
 // SQLite keeps the version in user_version. A released migration never changes.
-var migrations = []func(context.Context, *sql.Tx) error{withEmployees, withLists}
+var migrations = []func(context.Context, *sql.Tx) error{withEmployees, withLists, withErasures}
 
 // withEmployees makes the table that databases of before there were versions
 // have already.
@@ -134,6 +134,17 @@ CREATE TABLE heartbeats (
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "DROP TABLE employees_before; PRAGMA cache_size = -2000")
+	return err
+}
+
+// withErasures makes the table of what is to be erased.
+func withErasures(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+CREATE TABLE erasures (
+	at  INTEGER NOT NULL,
+	key TEXT NOT NULL,
+	PRIMARY KEY (at, key)
+) STRICT, WITHOUT ROWID`)
 	return err
 }
 

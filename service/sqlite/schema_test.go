@@ -81,9 +81,17 @@ func TestPagesAreReadFromIndexes(t *testing.T) {
 
 // TestLocationsAreReadInOrder: so that the limit ends the reading.
 func TestLocationsAreReadInOrder(t *testing.T) {
-	for _, step := range plan(t, open(t, t.TempDir()), locationsQuery, 100) {
-		if strings.Contains(step, "TEMP B-TREE") {
-			t.Errorf("the locations take %q", step)
+	s := open(t, t.TempDir())
+	for _, q := range []directory.LocationQuery{{}, {Prefix: "zu"}, {After: directory.Cursor("zug")}, {Prefix: "zu", After: directory.Cursor("zug")}} {
+		part, err := q.Range()
+		if err != nil {
+			t.Fatal(err)
+		}
+		query, args := locationsQuery(part, 100)
+		for _, step := range plan(t, s, query, args...) {
+			if !strings.HasPrefix(step, "SEARCH ") {
+				t.Errorf("%+v takes %q", q, step)
+			}
 		}
 	}
 }
@@ -154,8 +162,8 @@ func TestDatabaseOfTheFirstVersionIsKept(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the list differs (-want +got):\n%s", diff)
 		}
-		locations, err := s.Locations(t.Context(), 100)
-		if err != nil || len(locations) != 7 || locations[3] != "Örtchen 3" {
+		locations, err := s.Locations(t.Context(), directory.LocationQuery{Limit: 100})
+		if err != nil || len(locations.Locations) != 7 || locations.Locations[3] != "Örtchen 3" {
 			t.Errorf("got the locations %q, %v", locations, err)
 		}
 		if err := s.Close(); err != nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,10 +46,7 @@ func (s *Store) DeleteSession(ctx context.Context, key string) error {
 // over.
 func (s *Store) Count(ctx context.Context, key string, window time.Duration) (count int64, err error) {
 	now := s.Now()
-	// A window has a row of its own, which is over when the window is.
-	n := now.UnixNano() / int64(window)
-	key = fmt.Sprintf("%s#%s#%d", key, window, n)
-	expiry := time.Unix(0, (n+1)*int64(window))
+	key, expiry := countKey(key, window, now)
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM counts WHERE expiry <= ?", now.UnixMilli()); err != nil {
 			return err
@@ -57,6 +55,49 @@ func (s *Store) Count(ctx context.Context, key string, window time.Duration) (co
 			ON CONFLICT (key) DO UPDATE SET count = count + 1 RETURNING count`, key, expiry.UnixMilli()).Scan(&count)
 	})
 	return count, err
+}
+
+// Counted implements directory.Sessions.
+func (s *Store) Counted(ctx context.Context, key string, window time.Duration) (count int64, err error) {
+	key, _ = countKey(key, window, s.Now())
+	err = s.reads.QueryRowContext(ctx, "SELECT count FROM counts WHERE key = ?", key).Scan(&count)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return count, unavailable(err)
+}
+
+// countKey is the key of the row that counts key now: a window has a row of its
+// own, which is over when the window is.
+func countKey(key string, window time.Duration, now time.Time) (row string, end time.Time) {
+	n := now.UnixNano() / int64(window)
+	return fmt.Sprintf("%s#%s#%d", key, window, n), time.Unix(0, (n+1)*int64(window))
+}
+
+// PutErasure implements directory.Sessions. It removes erasures that are listed
+// no more.
+func (s *Store) PutErasure(ctx context.Context, e directory.Erasure) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM erasures WHERE at <= ?", s.Now().Add(-directory.ErasuresWithin).UnixMilli()); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO erasures (at, key) VALUES (?, ?)", e.At.UnixMilli(), e.Key)
+		return err
+	})
+}
+
+// Erasures implements directory.Sessions.
+func (s *Store) Erasures(ctx context.Context, since time.Time) ([]directory.Erasure, error) {
+	if day := s.Now().Add(-directory.ErasuresWithin); since.Before(day) {
+		since = day
+	}
+	rows, err := s.reads.QueryContext(ctx, "SELECT at, key FROM erasures WHERE at > ? ORDER BY at, key", since.UnixMilli())
+	return collect(rows, err, func(row scanner) (e directory.Erasure, err error) {
+		var at int64
+		err = row.Scan(&at, &e.Key)
+		e.At = time.UnixMilli(at).UTC()
+		return e, err
+	})
 }
 
 // PutHeartbeat implements directory.Sessions.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -145,11 +146,21 @@ func taken(err error) bool {
 		(e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
 }
 
-// unavailable wraps what SQLite says, a full disk for one. What the directory
-// itself says stays as it is.
+// unavailable wraps what SQLite and the file system say. What the directory itself
+// says stays as it is.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrConflict) {
 		return err
 	}
+	if full(err) {
+		return fmt.Errorf("%w: %w: %w", directory.ErrUnavailable, directory.ErrFull, err)
+	}
 	return fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
+}
+
+// full reports whether err is a disk, or a quota of one, that is full.
+func full(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

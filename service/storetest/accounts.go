@@ -92,7 +92,8 @@ func testTakenName(t *testing.T, s directory.Accounts) {
 
 func testUnknownAccount(t *testing.T, s directory.Accounts) {
 	wantNoAccount(t, s, "ada")
-	wantError(t, s.UpdateAccount(t.Context(), account("ada")), directory.ErrNotFound)
+	wantError(t, s.UpdateAccount(t.Context(), account("ada"), time.Time{}), directory.ErrNotFound)
+	wantError(t, s.UpdateAccount(t.Context(), account("ada"), account("ada").Changed), directory.ErrNotFound)
 	wantError(t, s.DeleteAccount(t.Context(), "ada"), directory.ErrNotFound)
 	wantNoAccount(t, s, "ada")
 }
@@ -102,10 +103,19 @@ func testUpdateAccount(t *testing.T, s directory.Accounts) {
 	createAccount(t, s, account("bob"))
 	want := account("ada")
 	want.PasswordHash, want.Changed = "another", want.Changed.Add(time.Nanosecond)
-	if err := s.UpdateAccount(t.Context(), want); err != nil {
+	if err := s.UpdateAccount(t.Context(), want, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	wantAccount(t, s, want)
+	// One who read the account before that changes nothing any more.
+	stale := want
+	stale.PasswordHash, stale.Changed = "a third", want.Changed.Add(time.Second)
+	wantError(t, s.UpdateAccount(t.Context(), stale, account("ada").Changed), directory.ErrConflict)
+	wantAccount(t, s, want)
+	if err := s.UpdateAccount(t.Context(), stale, want.Changed); err != nil {
+		t.Fatal(err)
+	}
+	wantAccount(t, s, stale)
 	wantAccount(t, s, account("bob"))
 }
 

@@ -97,17 +97,28 @@ func (d *delayed) Page(ctx context.Context, q directory.Query) (directory.Page, 
 	return pageOf(d.all(), q), nil
 }
 
-func (d *delayed) Locations(ctx context.Context, limit int) ([]string, error) {
-	if _, err := d.Employees.Locations(ctx, limit); err != nil {
-		return nil, err
+func (d *delayed) Locations(ctx context.Context, q directory.LocationQuery) (directory.LocationPage, error) {
+	if _, err := d.Employees.Locations(ctx, q); err != nil {
+		return directory.LocationPage{}, err
+	}
+	part, err := q.Range()
+	if err != nil {
+		return directory.LocationPage{}, err
 	}
 	names := map[string]string{}
 	for _, e := range d.all() {
 		names[directory.Fold(e.Location)] = e.Location
 	}
-	var locations []string
+	var page directory.LocationPage
 	for _, folded := range slices.Sorted(maps.Keys(names)) {
-		locations = append(locations, names[folded])
+		switch {
+		case folded < part.From, part.After != "" && folded <= part.After, part.Before != "" && folded >= part.Before:
+		case len(page.Locations) == q.Limit:
+			page.Next = directory.Cursor(directory.Fold(page.Locations[q.Limit-1]))
+			return page, nil
+		default:
+			page.Locations = append(page.Locations, names[folded])
+		}
 	}
-	return locations[:min(limit, len(locations))], nil
+	return page, nil
 }

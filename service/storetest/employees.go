@@ -46,6 +46,7 @@ func Employees(t *testing.T, newStore func(*testing.T) directory.Employees) {
 		"cursors of others":              testForeignCursors,
 		"invalid cursors":                testInvalidCursor,
 		"locations":                      testLocations,
+		"every location can be found":    testAllLocations,
 		"a call ends with its context":   testContext,
 		"ping":                           testPing,
 	}
@@ -330,12 +331,62 @@ func eventuallyEqual[T any](t *testing.T, what string, want []T, look func() []T
 func eventuallyLocations(t *testing.T, s directory.Employees, want ...string) {
 	t.Helper()
 	eventuallyEqual(t, "locations", want, func() []string {
-		got, err := s.Locations(t.Context(), directory.MaxLimit)
+		got, err := s.Locations(t.Context(), directory.LocationQuery{Limit: directory.MaxLocations})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return got
+		return got.Locations
 	}, cmpopts.EquateEmpty())
+}
+
+// wantLocations reads the pages that q selects, of q's limit each, to the last.
+func wantLocations(t *testing.T, s directory.Employees, q directory.LocationQuery, want ...string) {
+	t.Helper()
+	page, err := s.Locations(t.Context(), q)
+	if err != nil || len(page.Locations) > q.Limit || !slices.Equal(page.Locations, want[:min(q.Limit, len(want))]) {
+		t.Fatalf("got the locations %q of %+v, %v; want those of %q", page.Locations, q, err, want)
+	}
+}
+
+// testAllLocations has more locations than a page, and finds each by paging and by
+// how it begins.
+func testAllLocations(t *testing.T, s directory.Employees) {
+	names := []string{"Aarhus", "Kiruna", "São Paulo", "Zug", "Zürich", "Zürich West", "東京"}
+	for _, name := range names {
+		e := employee("Somebody")
+		e.Location = name
+		create(t, s, e)
+	}
+	eventuallyLocations(t, s, names...)
+	for _, limit := range []int{1, 2, 3, len(names), directory.MaxLocations} {
+		var all []string
+		for q := (directory.LocationQuery{Limit: limit}); ; {
+			page, err := s.Locations(t.Context(), q)
+			if err != nil || len(page.Locations) > limit {
+				t.Fatalf("got %q, %v for %+v", page.Locations, err, q)
+			}
+			all = append(all, page.Locations...)
+			if q.After = page.Next; q.After == "" || len(all) > len(names) {
+				break
+			}
+		}
+		if !slices.Equal(all, names) {
+			t.Errorf("got %q by pages of %d, want %q", all, limit, names)
+		}
+	}
+	for prefix, want := range map[string][]string{
+		"zu": {"Zug", "Zürich", "Zürich West"}, "ZÜR": {"Zürich", "Zürich West"}, "zürich": {"Zürich", "Zürich West"},
+		"zurich ": {"Zürich", "Zürich West"}, "zürich w": {"Zürich West"}, "東": {"東京"}, "sao": {"São Paulo"}, "zz": nil,
+	} {
+		wantLocations(t, s, directory.LocationQuery{Prefix: prefix, Limit: 10}, want...)
+	}
+	first, err := s.Locations(t.Context(), directory.LocationQuery{Prefix: "zu", Limit: 2})
+	if err != nil || first.Next == "" {
+		t.Fatalf("got %+v, %v; want a page with another behind it", first, err)
+	}
+	wantLocations(t, s, directory.LocationQuery{Prefix: "zu", After: first.Next, Limit: 2}, "Zürich West")
+	_, err = s.Locations(t.Context(), directory.LocationQuery{After: "%", Limit: 1})
+	wantError(t, err, directory.ErrInvalidCursor)
 }
 
 func names(employees []directory.Employee) []string {
@@ -530,9 +581,7 @@ func testLocations(t *testing.T, s directory.Employees) {
 	at("zürich")
 	at("Athens")
 	eventuallyLocations(t, s, "Athens", "Évora", "zürich")
-	if got, err := s.Locations(t.Context(), 2); err != nil || !slices.Equal(got, []string{"Athens", "Évora"}) {
-		t.Errorf("got the first two locations %q, %v", got, err)
-	}
+	wantLocations(t, s, directory.LocationQuery{Limit: 2}, "Athens", "Évora")
 	// A location is there while anybody is.
 	if err := s.Delete(t.Context(), first.ID, 1); err != nil {
 		t.Fatal(err)
@@ -559,7 +608,7 @@ func testContext(t *testing.T, s directory.Employees) {
 	wantError(t, err, directory.ErrUnavailable)
 	_, err = s.Page(ended, directory.Query{Limit: 1})
 	wantError(t, err, directory.ErrUnavailable)
-	_, err = s.Locations(ended, 1)
+	_, err = s.Locations(ended, directory.LocationQuery{Limit: 1})
 	wantError(t, err, directory.ErrUnavailable)
 	_, err = s.Create(ended, employee("Bob"))
 	wantError(t, err, directory.ErrUnavailable)

@@ -111,9 +111,12 @@ func testPutAgain(t *testing.T, s directory.Photos) {
 func testDeletePhoto(t *testing.T, s directory.Photos) {
 	gone, stays := putPhoto(t, s, []byte("gone")), putPhoto(t, s, []byte("stays"))
 	for range 2 { // the second time it is not there
-		if err := s.Delete(t.Context(), gone); err != nil {
+		if err := s.Delete(t.Context(), gone, time.Now().Add(time.Minute)); err != nil {
 			t.Error(err)
 		}
+	}
+	if err := s.Delete(t.Context(), stays, time.Now().Add(-time.Minute)); err != nil { // it was put later
+		t.Error(err)
 	}
 	wantNoPhoto(t, s, gone)
 	wantPhoto(t, s, stays, []byte("stays"))
@@ -175,7 +178,7 @@ func testPhotoContext(t *testing.T, s directory.Photos) {
 	_, err := s.Get(ended, key)
 	wantError(t, err, directory.ErrUnavailable)
 	wantError(t, s.Put(ended, key, []byte("photo")), directory.ErrUnavailable)
-	wantError(t, s.Delete(ended, key), directory.ErrUnavailable)
+	wantError(t, s.Delete(ended, key, time.Now().Add(time.Minute)), directory.ErrUnavailable)
 	wantError(t, s.Walk(ended, func(directory.StoredPhoto) error { return nil }), directory.ErrUnavailable)
 	wantPhoto(t, s, key, []byte("photo"))
 }

@@ -115,7 +115,8 @@ func CompareLists(t TB, s directory.Employees, all []directory.Employee) {
 			}
 		}
 	}
-	names, err := s.Locations(t.Context(), directory.MaxLimit)
+	page, err := s.Locations(t.Context(), directory.LocationQuery{Limit: directory.MaxLocations})
+	names := page.Locations
 	if err != nil {
 		t.Fatalf("the locations are not listed: %v", err)
 	}

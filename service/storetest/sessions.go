@@ -46,6 +46,7 @@ func Sessions(t *testing.T, newStore func(t *testing.T, now func() time.Time) di
 		"every count is another":    testConcurrentCounts,
 		"counts begin with windows": testWindows,
 		"heartbeats":                testHeartbeats,
+		"erasures":                  testErasures,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +134,19 @@ func testCounts(t *testing.T, s directory.Sessions, _ *Clock) {
 		wantCount(t, s, "a", time.Minute, want+1)
 	}
 	wantCount(t, s, "b", time.Minute, 1)
+	wantCounted(t, s, "a", time.Minute, 3)
+	wantCounted(t, s, "b", time.Minute, 1)
+	wantCounted(t, s, "c", time.Minute, 0)
 	wantCount(t, s, "a", time.Minute, 4)
+}
+
+func wantCounted(t *testing.T, s directory.Sessions, key string, window time.Duration, want int64) {
+	t.Helper()
+	for range 2 { // to look changes nothing
+		if got, err := s.Counted(t.Context(), key, window); err != nil || got != want {
+			t.Errorf("%q was counted %d times, %v; want %d", key, got, err, want)
+		}
+	}
 }
 
 func testConcurrentCounts(t *testing.T, s directory.Sessions, _ *Clock) {
@@ -163,6 +176,7 @@ func testWindows(t *testing.T, s directory.Sessions, clock *Clock) {
 	clock.Advance(time.Minute - time.Millisecond)
 	wantCount(t, s, "a", time.Minute, 2)
 	clock.Advance(time.Millisecond)
+	wantCounted(t, s, "a", time.Minute, 0)
 	wantCount(t, s, "a", time.Minute, 1)
 	wantCount(t, s, "a", time.Hour, 2)
 }
@@ -197,6 +211,44 @@ func eventuallyHeartbeats(t *testing.T, s directory.Sessions, want []directory.H
 	t.Helper()
 	eventuallyEqual(t, "heartbeats", want, func() []directory.Heartbeat {
 		got, err := s.Heartbeats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}, cmpopts.EquateEmpty())
+}
+
+func testErasures(t *testing.T, s directory.Sessions, clock *Clock) {
+	put := func(content string) directory.Erasure {
+		t.Helper()
+		e := directory.Erasure{Key: directory.PhotoKey("ada", []byte(content), "jpg"), At: clock.Now()}
+		for range 2 { // asked for again, it is listed once
+			if err := s.PutErasure(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return e
+	}
+	eventuallyErasures(t, s, time.Time{})
+	first := put("first")
+	clock.Advance(time.Millisecond)
+	second := put("second")
+	clock.Advance(time.Hour)
+	third := put("third")
+	eventuallyErasures(t, s, time.Time{}, first, second, third)
+	eventuallyErasures(t, s, first.At.Add(-time.Millisecond), first, second, third)
+	eventuallyErasures(t, s, first.At, second, third)
+	eventuallyErasures(t, s, second.At, third)
+	eventuallyErasures(t, s, third.At)
+	clock.Advance(directory.ErasuresWithin - time.Hour)
+	eventuallyErasures(t, s, time.Time{}, third)
+}
+
+// eventuallyErasures waits until want is listed.
+func eventuallyErasures(t *testing.T, s directory.Sessions, since time.Time, want ...directory.Erasure) {
+	t.Helper()
+	eventuallyEqual(t, "erasures", want, func() []directory.Erasure {
+		got, err := s.Erasures(t.Context(), since)
 		if err != nil {
 			t.Fatal(err)
 		}

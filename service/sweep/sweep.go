@@ -1,4 +1,5 @@
-// Package sweep removes photos that no employee has any longer.
+// Package sweep removes photos that no employee has any longer: at once where
+// somebody asked for it, and else within a day or two.
 package sweep
 
 import (
@@ -91,7 +92,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (Counts, error) {
 		if p.Key == used.Key || p.Key == used.Thumbnail {
 			return nil
 		}
-		if err := s.Photos.Delete(ctx, p.Key); err != nil {
+		if err := s.Photos.Delete(ctx, p.Key, before); err != nil {
 			return fmt.Errorf("photo %s: %w", p.Key, err)
 		}
 		counts.Deleted++

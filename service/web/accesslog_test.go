@@ -73,7 +73,7 @@ const trace = "Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012
 
 func TestEveryRequestIsALine(t *testing.T) {
 	s, j := newJournaled(t, func(o *web.Options) { o.AllowCleartext = true })
-	_, body := s.do(http.MethodGet, "/nothing?q=secret", "", "", "X-Forwarded-For", "192.0.2.1, 203.0.113.7", "X-Amzn-Trace-Id", trace)
+	_, body := s.do(http.MethodGet, "/nothing?q=secret", "", "", "X-Forwarded-For", "192.0.2.1, 203.0.113.7", "X-Amzn-Trace-Id", trace, "Accept-Encoding", "identity")
 	lines := j.lines(t, "request")
 	if len(lines) != 1 {
 		t.Fatalf("got %d lines, want one: %v", len(lines), lines)

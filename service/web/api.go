@@ -1,12 +1,14 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,23 +20,35 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// Fields are what a client says of an employee. The type is exported since huma
-// leaves embedded types that are not out of the schema.
-type Fields struct {
-	FullName string   `json:"fullName" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
-	Location string   `json:"location" minLength:"1" maxLength:"200" example:"London"`
-	JobTitle string   `json:"jobTitle" minLength:"1" maxLength:"200" example:"Analyst"`
-	Badges   []string `json:"badges,omitempty" doc:"Ids of badges, such as bug; one that is not known is answered with all that are" maxItems:"12"`
+// fields are what a client says of a new employee.
+type fields struct {
+	FullName string `json:"fullName" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
+	Location string `json:"location" minLength:"1" maxLength:"200" example:"London"`
+	JobTitle string `json:"jobTitle" minLength:"1" maxLength:"200" example:"Analyst"`
+	Badges   Badges `json:"badges,omitempty" doc:"Ids of badges, such as bug; one that is not known is answered with all that are"`
 }
 
-func (f Fields) employee() directory.Employee {
+// Badges are ids of badges. It is exported for huma, as IDInput is.
+type Badges []string
+
+// Schema implements huma.SchemaProvider: there are at most as many as there are
+// badges.
+func (Badges) Schema(huma.Registry) *huma.Schema {
+	most := len(directory.Badges)
+	return &huma.Schema{Type: huma.TypeArray, MaxItems: &most, Items: &huma.Schema{Type: huma.TypeString}}
+}
+
+func (f fields) employee() directory.Employee {
 	return directory.Employee{FullName: f.FullName, Location: f.Location, JobTitle: f.JobTitle, Badges: f.Badges}
 }
 
 // record is an employee as the API shows one, and takes one back in an update.
 type record struct {
-	ID string `json:"id,omitempty" readOnly:"true"`
-	Fields
+	ID           string    `json:"id,omitempty" readOnly:"true"`
+	FullName     string    `json:"fullName" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
+	Location     string    `json:"location" minLength:"1" maxLength:"200" example:"London"`
+	JobTitle     string    `json:"jobTitle" minLength:"1" maxLength:"200" example:"Analyst"`
+	Badges       Badges    `json:"badges" doc:"Ids of badges. An update has to name all that the employee wears: without the key it would take them"`
 	PhotoURL     string    `json:"photoUrl,omitempty" readOnly:"true" doc:"Address of the photo, on this service; absent where there is none"`
 	ThumbnailURL string    `json:"thumbnailUrl,omitempty" readOnly:"true" doc:"Address of the photo as lists show it, on this service; absent where there is none"`
 	Version      int64     `json:"version,omitempty" minimum:"1" doc:"Counts the changes; an update is based on the one it names, here or in If-Match"`
@@ -43,10 +57,14 @@ type record struct {
 
 func recordOf(e directory.Employee) record {
 	return record{
-		ID:       e.ID,
-		Fields:   Fields{FullName: e.FullName, Location: e.Location, JobTitle: e.JobTitle, Badges: e.Badges},
+		ID: e.ID, FullName: e.FullName, Location: e.Location, JobTitle: e.JobTitle, Badges: append(Badges{}, e.Badges...),
 		PhotoURL: photoURL(e), ThumbnailURL: thumbnailURL(e), Version: e.Version, Updated: e.Updated,
 	}
+}
+
+// employee is what a record says of an employee, but for what a client does not set.
+func (r record) employee() directory.Employee {
+	return directory.Employee{FullName: r.FullName, Location: r.Location, JobTitle: r.JobTitle, Badges: r.Badges}
 }
 
 type (
@@ -54,7 +72,8 @@ type (
 		ETag string `header:"ETag" doc:"The version, to name in If-Match"`
 		Body record
 	}
-	// IDInput and VersionInput are exported as Fields is.
+	// IDInput and VersionInput are exported, since huma leaves embedded types that
+	// are not out of the schema.
 	IDInput struct {
 		ID string `path:"id" maxLength:"64" doc:"The employee's id"`
 	}
@@ -83,7 +102,7 @@ type (
 	}
 	createInput struct {
 		IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"Any text: a request that is repeated with it adds one employee"`
-		Body           Fields
+		Body           fields
 	}
 	createOutput struct {
 		Location string `header:"Location" doc:"Address of the new employee"`
@@ -102,9 +121,15 @@ type (
 		VersionInput
 		body io.Reader
 	}
+	locationsInput struct {
+		Name  string `query:"name" maxLength:"200" doc:"How the location begins, whatever the case and the accents"`
+		After string `query:"after" maxLength:"2048" doc:"Cursor: the next of the page before"`
+		Limit int    `query:"limit" minimum:"1" maximum:"200" default:"200" doc:"Locations on a page"`
+	}
 	locationsOutput struct {
 		Body struct {
 			Locations []string `json:"locations" nullable:"false" doc:"Where employees are, by name"`
+			Next      string   `json:"next,omitempty" doc:"Cursor of the next page; absent on the last"`
 		}
 	}
 	islandOutput struct{ Body Island }
@@ -112,11 +137,11 @@ type (
 
 // changes are the fields to replace; what is absent stays as it is.
 type changes struct {
-	FullName *string   `json:"fullName,omitempty" minLength:"1" maxLength:"200"`
-	Location *string   `json:"location,omitempty" minLength:"1" maxLength:"200"`
-	JobTitle *string   `json:"jobTitle,omitempty" minLength:"1" maxLength:"200"`
-	Badges   *[]string `json:"badges,omitempty" maxItems:"12"`
-	Version  int64     `json:"version,omitempty" minimum:"1" doc:"Version that the update is based on; If-Match may say it instead"`
+	FullName *string `json:"fullName,omitempty" minLength:"1" maxLength:"200"`
+	Location *string `json:"location,omitempty" minLength:"1" maxLength:"200"`
+	JobTitle *string `json:"jobTitle,omitempty" minLength:"1" maxLength:"200"`
+	Badges   *Badges `json:"badges,omitempty"`
+	Version  int64   `json:"version,omitempty" minimum:"1" doc:"Version that the update is based on; If-Match may say it instead"`
 }
 
 func (c changes) apply(e directory.Employee) directory.Employee {
@@ -147,19 +172,27 @@ func (s *Server) api(mux *http.ServeMux) {
 	lenient := config.Formats["application/json"]
 	lenient.Unmarshal = unmarshalJSON
 	config.Formats = map[string]huma.Format{"application/json": lenient, "json": lenient}
-	api := humago.New(mux, config)
+	signing := map[string]access{"POST " + sessionPath: signingIn, "DELETE " + sessionPath: signingIn}
+	api := humago.New(apiMux{mux, s, signing}, config)
 	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
 		ctx.SetHeader("Cache-Control", askEachTime[0])
+		if err := readSmallBody(ctx); err != nil {
+			r, w := humago.Unwrap(ctx)
+			s.fail(w, r, err)
+			return
+		}
 		next(ctx)
 	})
 
 	s.apiSession(api)
+	s.apiAccount(api)
 	register(api, s, http.MethodGet, "/api/employees", "list-employees", "Employees by name, a page at a time", s.apiList)
 	register(api, s, http.MethodPost, "/api/employees", "create-employee", "Add an employee", s.apiCreate)
 	register(api, s, http.MethodGet, "/api/employees/{id}", "get-employee", "An employee", s.apiGet)
 	register(api, s, http.MethodPut, "/api/employees/{id}", "update-employee", "Replace an employee's fields", s.apiUpdate)
 	register(api, s, http.MethodPatch, "/api/employees/{id}", "patch-employee", "Replace some of an employee's fields", s.apiPatch)
 	register(api, s, http.MethodDelete, "/api/employees/{id}", "delete-employee", "Remove an employee", s.apiDelete)
+	register(api, s, http.MethodDelete, photoPath, "delete-photo", "Erase an employee's photo", s.apiDeletePhoto)
 	register(api, s, http.MethodPut, photoPath, "put-photo", "Set an employee's photo: JPEG, PNG or WebP, 10 MB and 16 megapixels at most", s.apiPutPhoto)
 	documentPhoto(api)
 	register(api, s, http.MethodGet, "/api/locations", "list-locations", "Where employees are", s.apiLocations)
@@ -186,6 +219,23 @@ func register[I, O any](api huma.API, s *Server, method, path, id, summary strin
 		}
 		return nil, s.problem(ctx, path, err)
 	})
+}
+
+// readSmallBody reads the body of an operation that takes JSON: huma's own answer
+// to one that ends early or is malformed is 500, as if the service were at fault.
+func readSmallBody(ctx huma.Context) error {
+	operation := ctx.Operation()
+	if operation.RequestBody == nil || operation.Path == photoPath {
+		return nil
+	}
+	r, _ := humago.Unwrap(ctx)
+	// What is longer huma refuses, by its own limit.
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxSmallBody+1))
+	if err != nil {
+		return unreadable(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 func defaultStatus(method string) int {
@@ -247,27 +297,49 @@ func invalidUTF8(data []byte) int {
 // etag is the entity tag of an employee's version.
 func etag(e directory.Employee) string { return `"` + strconv.FormatInt(e.Version, 10) + `"` }
 
-// basedOn returns the version that a change names, in If-Match or in its body.
-func basedOn(ifMatch string, version int64) (int64, error) {
-	if ifMatch == "" && version == 0 {
-		return 0, &statusError{status: http.StatusPreconditionRequired, message: "Say which version the change is based on, in If-Match or version: it comes as ETag and version with the employee."}
+// versions returns those that an If-Match lists, each as a strong entity tag; any
+// is true of "*". Sources: RFC 9110, 8.8.3 and 13.1.1.
+func versions(ifMatch string) (versions []int64, any bool) {
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		tag = strings.TrimSpace(tag)
+		any = any || tag == "*"
+		if len(tag) < 3 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+			continue
+		}
+		if n, err := strconv.ParseInt(tag[1:len(tag)-1], 10, 64); err == nil && n > 0 && strconv.FormatInt(n, 10) == tag[1:len(tag)-1] {
+			versions = append(versions, n)
+		}
 	}
-	if ifMatch == "" {
-		return version, nil
+	return versions, any
+}
+
+// errNoVersion asks for the version that a change is based on.
+var errNoVersion = &statusError{
+	status:  http.StatusPreconditionRequired,
+	message: "Say which version the change is based on, in If-Match or version: it comes as ETag and version with the employee.",
+}
+
+// basedOn returns the version of the stored employee that a change is based on. A
+// client names the versions that it accepts in If-Match, or one in the body.
+func basedOn(stored directory.Employee, ifMatch string, version int64) (int64, error) {
+	if version != 0 && version != stored.Version {
+		return 0, unmatched(ifMatch, directory.ErrConflict)
 	}
-	named, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(ifMatch, "W/"), `"`), 10, 64)
-	if err != nil || named < 1 || (version != 0 && named != version) {
-		return 0, &statusError{http.StatusPreconditionFailed, "If-Match names no version of this employee: it takes one ETag, as it comes with the employee.", err}
+	if named, any := versions(ifMatch); ifMatch != "" && !any && !slices.Contains(named, stored.Version) {
+		return 0, unmatched(ifMatch, directory.ErrConflict)
 	}
-	return named, nil
+	return stored.Version, nil
 }
 
 // unmatched is err as HTTP says it of a request with If-Match.
-func unmatched(err error) error {
-	if errors.Is(err, directory.ErrConflict) {
-		return &statusError{http.StatusPreconditionFailed, "Someone else changed this employee meanwhile: If-Match names an earlier version.", err}
+func unmatched(ifMatch string, err error) error {
+	if ifMatch == "" || !errors.Is(err, directory.ErrConflict) {
+		return err
 	}
-	return err
+	if named, any := versions(ifMatch); len(named) == 0 && !any {
+		return &statusError{http.StatusPreconditionFailed, "If-Match names no version: it takes ETags as they come with the employee, such as \"3\", or *.", err}
+	}
+	return &statusError{http.StatusPreconditionFailed, "Someone else changed this employee meanwhile: If-Match names an earlier version.", err}
 }
 
 func (s *Server) apiList(ctx context.Context, in *listInput) (*listOutput, error) {
@@ -290,7 +362,7 @@ func (s *Server) apiGet(ctx context.Context, in *getInput) (*recordOutput, error
 	if err != nil {
 		return nil, err
 	}
-	if in.IfNoneMatch == etag(e) {
+	if hasTag(in.IfNoneMatch, etag(e)) {
 		return nil, huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"Etag": {etag(e)}})
 	}
 	return &recordOutput{etag(e), recordOf(e)}, nil
@@ -328,7 +400,7 @@ func documentPhoto(api huma.API) {
 	api.OpenAPI().Paths[photoPath].Put.RequestBody = body
 }
 
-// apiPutPhoto replaces the photo of the version that is named, or of the present
+// apiPutPhoto replaces the photo of the versions that are named, or of the present
 // one: the other fields stay as they are either way.
 func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput, error) {
 	upload, err := s.spool(in.body)
@@ -339,6 +411,21 @@ func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput
 		return nil, &statusError{status: http.StatusBadRequest, message: "A photo is required, as the body of the request."}
 	}
 	defer upload.Close()
+	return s.apiChangePhoto(ctx, in.VersionInput, upload, func(stored directory.Employee) directory.Employee { return stored })
+}
+
+// apiDeletePhoto erases the photo of the versions that are named, or of the present
+// one. Where there is none, nothing changes.
+func (s *Server) apiDeletePhoto(ctx context.Context, in *VersionInput) (*struct{}, error) {
+	_, err := s.apiChangePhoto(ctx, *in, nil, func(stored directory.Employee) directory.Employee {
+		stored.Photo = directory.Photo{}
+		return stored
+	})
+	return nil, err
+}
+
+// apiChangePhoto is apiChange for a change that need not name a version.
+func (s *Server) apiChangePhoto(ctx context.Context, in VersionInput, upload *photo.Upload, change func(directory.Employee) directory.Employee) (*recordOutput, error) {
 	var version int64
 	if in.IfMatch == "" {
 		stored, err := s.Employees.Get(ctx, in.ID)
@@ -347,48 +434,46 @@ func (s *Server) apiPutPhoto(ctx context.Context, in *photoInput) (*recordOutput
 		}
 		version = stored.Version
 	}
-	return s.apiChange(ctx, in.VersionInput, version, upload, func(stored directory.Employee) directory.Employee { return stored })
+	return s.apiChange(ctx, in, version, upload, change)
 }
 
 // apiChange keeps what change makes of an employee, if that still is the version
-// that the client named.
+// that the client named. It finds out before it looks at a photo.
 func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, upload *photo.Upload, change func(directory.Employee) directory.Employee) (*recordOutput, error) {
-	version, err := basedOn(in.IfMatch, version)
-	if err != nil {
-		return nil, err
+	if in.IfMatch == "" && version == 0 {
+		return nil, errNoVersion
 	}
 	stored, err := s.Employees.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
+	if version, err = basedOn(stored, in.IfMatch, version); err != nil {
+		return nil, err
+	}
 	e := change(stored)
 	e.Version = version
-	e, err = s.save(ctx, e, upload, s.Employees.Update)
-	if in.IfMatch != "" {
-		err = unmatched(err)
-	}
-	return &recordOutput{etag(e), recordOf(e)}, err
+	e, err = s.save(ctx, e, stored.Photo, upload, s.Employees.Update)
+	return &recordOutput{etag(e), recordOf(e)}, unmatched(in.IfMatch, err)
 }
 
 func (s *Server) apiDelete(ctx context.Context, in *VersionInput) (*struct{}, error) {
 	var version int64
 	if in.IfMatch != "" {
-		var err error
-		if version, err = basedOn(in.IfMatch, 0); err != nil {
+		stored, err := s.Employees.Get(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		if version, err = basedOn(stored, in.IfMatch, 0); err != nil {
 			return nil, err
 		}
 	}
-	err := s.Employees.Delete(ctx, in.ID, version)
-	if err == nil {
-		s.wrote(ctx, in.ID)
-	}
-	return nil, unmatched(err)
+	return nil, unmatched(in.IfMatch, s.remove(ctx, in.ID, version))
 }
 
-func (s *Server) apiLocations(ctx context.Context, _ *struct{}) (*locationsOutput, error) {
+func (s *Server) apiLocations(ctx context.Context, in *locationsInput) (*locationsOutput, error) {
+	page, err := s.Employees.Locations(ctx, directory.LocationQuery{Prefix: in.Name, After: in.After, Limit: in.Limit})
 	out := &locationsOutput{}
-	locations, err := s.Employees.Locations(ctx, maxLocations)
-	out.Body.Locations = append([]string{}, locations...)
+	out.Body.Locations, out.Body.Next = append([]string{}, page.Locations...), page.Next
 	return out, err
 }
 

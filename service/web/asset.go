@@ -23,7 +23,9 @@ var zeroTime time.Time
 var assets = readAssets()
 
 type asset struct {
-	content     []byte
+	content []byte
+	// zipped is the content compressed.
+	zipped      []byte
 	contentType string
 	// version is a hash of the content.
 	version string
@@ -41,7 +43,7 @@ func readAssets() map[string]asset {
 			panic(err)
 		}
 		sum := sha256.Sum256(content)
-		read[entry.Name()] = asset{content, mime.TypeByExtension(path.Ext(entry.Name())), base64.RawURLEncoding.EncodeToString(sum[:9])}
+		read[entry.Name()] = asset{content, zipBest(content), mime.TypeByExtension(path.Ext(entry.Name())), base64.RawURLEncoding.EncodeToString(sum[:9])}
 	}
 	return read
 }
@@ -63,8 +65,14 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return &statusError{status: http.StatusNotFound, message: "There is no file at this address."}
 	}
+	content, tag := a.content, a.version
+	if takesGzip(r) {
+		content, tag = a.zipped, a.version+"-gzip"
+		w.Header()["Content-Encoding"] = gzipEncoding
+	}
+	w.Header()["Vary"] = variesEncoding
 	w.Header().Set("Content-Type", a.contentType)
-	w.Header().Set("ETag", `"`+a.version+`"`)
+	w.Header().Set("ETag", `"`+tag+`"`)
 	switch r.URL.Query().Get("v") {
 	case a.version:
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -73,6 +81,7 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) error {
 	default:
 		w.Header().Set("Cache-Control", "no-cache")
 	}
-	http.ServeContent(w, r, "", zeroTime, bytes.NewReader(a.content))
+	ignoreOtherUnits(r)
+	http.ServeContent(w, r, "", zeroTime, bytes.NewReader(content))
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/account"
-	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
@@ -27,41 +27,12 @@ const (
 	// maxSmallBody is the most bytes of what is read into memory: JSON, and a form
 	// without files.
 	maxSmallBody = 16 << 10
+	// maxSignIn is the most bytes of the form of a sign-in, which may hold those of
+	// the form of an employee twice, as they are typed and as they were.
+	maxSignIn = 128 << 10
 	// signInWithin bounds a sign-in, with the wait for others' hashes.
 	signInWithin = 2500 * time.Millisecond
 )
-
-// anonymous reports whether a request is answered alike for every user.
-func (s *Server) anonymous(r *http.Request) bool {
-	path := r.URL.Path
-	return path == setting.LivePath || path == setting.ReadyPath || strings.HasPrefix(path, "/static/") ||
-		(!s.SignedInReads && isRead(r.Method) && strings.HasPrefix(path, "/photos/"))
-}
-
-// isSignInOrOut reports whether a request is one that nobody has to be signed in
-// for, since it is how one gets there and back.
-func isSignInOrOut(r *http.Request) bool {
-	return r.URL.Path == signInPath || r.URL.Path == signOutPath || r.URL.Path == sessionPath
-}
-
-// authorize asks for an account where one is needed.
-func (s *Server) authorize(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.anonymous(r) || isSignInOrOut(r) || (isRead(r.Method) && !s.SignedInReads) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		name, err := signedIn(r.Context())
-		if err == nil && !isRead(r.Method) {
-			err = s.writes.take(name, s.Now())
-		}
-		if err != nil {
-			s.refuse(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
 
 // signIn is the page on which people sign in.
 type signIn struct {
@@ -71,16 +42,26 @@ type signIn struct {
 	Next string
 	// Message is what was wrong, or "".
 	Message string
-	// Unsent reports whether a form was sent that needs an account: the page
-	// stands where its answer would.
+	// Unsent reports whether a form was sent that an account is needed for: the
+	// page stands where its answer would.
 	Unsent bool
+	// Kept are the fields of that form, to be typed no second time.
+	Kept []field
 }
 
 // refuse answers a request that err keeps from what it asks for: people who are
 // to sign in can do so.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	page := !strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/photos/")
+	f := signIn{Next: "/", Unsent: true}
 	if page && !isRead(r.Method) {
+		switch r.Pattern {
+		case "POST /employees", "POST /employees/{id}":
+			typed, _, _ := s.readForm(r) // what cannot be read is not kept
+			f.Kept = typed.kept(r.PathValue("id"))
+		case "POST /employees/{id}/delete":
+			f.Next = r.URL.EscapedPath()
+		}
 		// A browser shows an answer only once it has sent all.
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
@@ -92,19 +73,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, signInPath+"?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 	default:
 		s.errors(func(w http.ResponseWriter, r *http.Request) error {
-			return s.renderSignIn(w, r, signIn{Next: "/", Unsent: true}, err)
+			return s.renderSignIn(w, r, f, err)
 		}).ServeHTTP(w, r)
-	}
-}
-
-// withSignIn is a page that is of use only to those who are signed in.
-func (s *Server) withSignIn(h func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := signedIn(r.Context()); err != nil {
-			s.refuse(w, r, err)
-			return nil
-		}
-		return h(w, r)
 	}
 }
 
@@ -135,66 +105,131 @@ func (s *Server) renderSignIn(w http.ResponseWriter, r *http.Request, f signIn, 
 	return s.render(w, r, status, "sign-in", "Sign in", f)
 }
 
+// resume shows a form that was sent without an account, to be sent again.
+func (s *Server) resume(w http.ResponseWriter, r *http.Request, f form) error {
+	f.Notice = "You are signed in. Nothing is saved yet: look it over and save."
+	if f.Employee.Version > 0 {
+		stored, err := s.Employees.Get(r.Context(), f.Employee.ID)
+		if err != nil {
+			return err
+		}
+		f.Employee.Photo = stored.Photo
+	}
+	return s.renderForm(w, r, f, nil)
+}
+
 // readSmallForm reads a form without files into r.PostForm.
 func readSmallForm(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxSmallBody)
+	return readFormUpTo(w, r, maxSmallBody)
+}
+
+// readFormUpTo reads a form of so many bytes without files into r.PostForm.
+func readFormUpTo(w http.ResponseWriter, r *http.Request, most int64) error {
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	if err := r.ParseForm(); err != nil {
-		return &statusError{http.StatusBadRequest, "The form could not be read; open it again.", err}
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return &statusError{http.StatusRequestEntityTooLarge, "The form is larger than one of this page can be; open it again.", err}
+		}
+		return unreadable(err)
 	}
 	return nil
 }
 
 // signIn signs a person in.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
-	if err := readSmallForm(w, r); err != nil {
+	if err := readFormUpTo(w, r, maxSignIn); err != nil {
 		return err
 	}
-	f := signIn{Name: strings.TrimSpace(r.PostForm.Get("name")), Next: localPath(r.PostForm.Get("next"))}
-	cookie, _, err := s.beginSession(r, f.Name, r.PostForm.Get("password"))
+	typed, kept := keptForm(r.PostForm)
+	f := signIn{Kept: kept, Unsent: typed != nil, Name: strings.TrimSpace(r.PostForm.Get("name")), Next: localPath(r.PostForm.Get("next"))}
+	begun, err := s.beginSession(r, f.Name, r.PostForm.Get("password"))
 	if err != nil {
 		return s.renderSignIn(w, r, f, err)
 	}
-	http.SetCookie(w, cookie)
+	setCookies(w, begun.cookies...)
+	if typed != nil {
+		return s.resume(w, r.WithContext(withAccount(r.Context(), begun.Account)), *typed)
+	}
 	s.setFlash(w, r, "signed-in")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, f.Next, http.StatusSeeOther)
 	return nil
 }
 
-// signOut ends the session of a person.
+func setCookies(w http.ResponseWriter, cookies ...*http.Cookie) {
+	for _, cookie := range cookies {
+		http.SetCookie(w, cookie)
+	}
+}
+
+// signOut ends the session of a person. Whatever the store does, the browser
+// forgets it: one who leaves a desk shall not be kept signed in by a full disk.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
+	said := "signed-out"
 	if err := s.endSession(r); err != nil {
-		return err
+		s.logFailure(r.Context(), r.URL.Path, statusOf(err))
+		said = "signed-out-here"
 	}
 	http.SetCookie(w, sessionCookie(r, ""))
-	s.setFlash(w, r, "signed-out")
+	s.setFlash(w, r, said)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }
 
-// beginSession returns the cookie of a new session and the session's end if the
-// password is the account's.
-func (s *Server) beginSession(r *http.Request, name, password string) (*http.Cookie, signedInAs, error) {
+// begun is a session that began.
+type begun struct {
+	signedInAs
+	// cookies hand it to the browser, with what makes the browser known.
+	cookies []*http.Cookie
+}
+
+// beginSession begins a session if the password is the account's.
+func (s *Server) beginSession(r *http.Request, name, password string) (begun, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), signInWithin)
 	defer cancel()
-	name = strings.ToLower(strings.TrimSpace(name))
-	if err := s.countAttempt(ctx, exchangeOf(ctx).client, name); err != nil {
-		return nil, signedInAs{}, err
-	}
-	who, err := s.accounts.SignIn(ctx, name, password)
-	if errors.Is(err, account.ErrRefused) {
-		return nil, signedInAs{}, &statusError{http.StatusUnauthorized, "The name or the password is wrong.", err}
-	}
+	who, device, err := s.accounts.SignIn(ctx, attempt(r, name, password))
 	if err != nil {
-		return nil, signedInAs{}, err
-	}
-	token, expiry, err := s.sessions.begin(ctx, s.token(r), who)
-	if err != nil {
-		return nil, signedInAs{}, err
+		return begun{}, refusal(err)
 	}
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "signed in", slog.String("account", who.Name), slog.String("client", exchangeOf(ctx).client.String()))
-	return sessionCookie(r, token), signedInAs{who.Name, expiry}, nil
+	return s.enter(ctx, r, who, device)
+}
+
+// attempt is one by r to sign in.
+func attempt(r *http.Request, name, password string) account.Attempt {
+	return account.Attempt{
+		Name: strings.ToLower(strings.TrimSpace(name)), Password: password,
+		Client: network(exchangeOf(r.Context()).client), Device: device(r),
+	}
+}
+
+// enter begins a session of an account.
+func (s *Server) enter(ctx context.Context, r *http.Request, who directory.Account, device string) (begun, error) {
+	token, expiry, err := s.sessions.begin(ctx, s.token(r), who)
+	if err != nil {
+		return begun{}, err
+	}
+	return begun{signedInAs{who.Name, expiry}, []*http.Cookie{sessionCookie(r, token), deviceCookie(r, device)}}, nil
+}
+
+// busyFor is how long those wait who cannot sign in since too many do.
+const busyFor = 5 * time.Second
+
+// refusal is what a client is told of an error of a sign-in. That many want to sign
+// in is no failure of the service: a deployment shall not be rolled back for it.
+func refusal(err error) error {
+	var tooMany *account.TooManyError
+	switch {
+	case errors.Is(err, account.ErrRefused):
+		return &statusError{http.StatusUnauthorized, "The name or the password is wrong.", err}
+	case errors.As(err, &tooMany):
+		return &tooManyError{"There were too many attempts to sign in.", tooMany.After}
+	case errors.Is(err, account.ErrBusy):
+		return &tooManyError{"Many people sign in at the moment.", busyFor}
+	}
+	return err
 }
 
 // endSession ends the session that a request brings, if it brings one.
@@ -231,7 +266,7 @@ type (
 		}
 	}
 	signInOutput struct {
-		SetCookie string `header:"Set-Cookie" doc:"The session, to be sent with what needs an account"`
+		SetCookie []*http.Cookie `header:"Set-Cookie" doc:"The session, to be sent with what needs an account, and what makes this client known, to be sent with the next sign-in"`
 		Body      signedInAs
 	}
 	signOutOutput struct {
@@ -259,20 +294,16 @@ func withoutValues(_ huma.Context, _ string, answer any) (any, error) {
 
 // apiSession adds the operations by which programs sign in and out.
 func (s *Server) apiSession(api huma.API) {
-	withRequest := func(ctx huma.Context, next func(huma.Context)) {
-		r, _ := humago.Unwrap(ctx)
-		next(huma.WithValue(ctx, requestKey{}, r))
-	}
 	huma.Register(api, huma.Operation{
 		Method: http.MethodPost, Path: sessionPath, OperationID: "sign-in", Summary: "Sign in",
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxSmallBody, BodyReadTimeout: ReadTimeout,
 		Middlewares: huma.Middlewares{withRequest},
 	}, func(ctx context.Context, in *signInInput) (*signInOutput, error) {
-		cookie, session, err := s.beginSession(requestOf(ctx), in.Body.Name, in.Body.Password)
+		begun, err := s.beginSession(requestOf(ctx), in.Body.Name, in.Body.Password)
 		if err != nil {
 			return nil, s.problem(ctx, sessionPath, err)
 		}
-		return &signInOutput{cookie.String(), session}, nil
+		return &signInOutput{begun.cookies, begun.signedInAs}, nil
 	})
 	huma.Register(api, huma.Operation{
 		Method: http.MethodDelete, Path: sessionPath, OperationID: "sign-out", Summary: "Sign out",
@@ -280,11 +311,18 @@ func (s *Server) apiSession(api huma.API) {
 		Middlewares:   huma.Middlewares{withRequest},
 	}, func(ctx context.Context, _ *struct{}) (*signOutOutput, error) {
 		r := requestOf(ctx)
+		forget := sessionCookie(r, "").String()
 		if err := s.endSession(r); err != nil {
-			return nil, s.problem(ctx, sessionPath, err)
+			return nil, huma.ErrorWithHeaders(s.problem(ctx, sessionPath, err), http.Header{"Set-Cookie": {forget}})
 		}
-		return &signOutOutput{sessionCookie(r, "").String()}, nil
+		return &signOutOutput{forget}, nil
 	})
+}
+
+// withRequest lets an operation's handler have its request.
+func withRequest(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	next(huma.WithValue(ctx, requestKey{}, r))
 }
 
 func requestOf(ctx context.Context) *http.Request {

@@ -120,6 +120,9 @@ func TestSignInByAPI(t *testing.T) {
 	res, body := s.as(t, "").do(http.MethodPost, "/api/session", "application/json", `{"name": "tester", "password": "`+password+`"}`)
 	wantStatus(t, res, http.StatusCreated)
 	wantText(t, body, `"account":"tester"`, `"expires":"`)
+	if cookies := res.Header["Set-Cookie"]; len(cookies) != 2 || !regexp.MustCompile(`^device=[\w.-]+; Path=/; Max-Age=15552000; HttpOnly; SameSite=Strict$`).MatchString(cookies[1]) {
+		t.Errorf("the cookies are %q", cookies)
+	}
 	session, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
 	wantSignedIn(t, s.handler, session, true)
 	res, _ = s.as(t, session).do(http.MethodDelete, "/api/session", "", "")
@@ -294,7 +297,7 @@ func TestSessionEnds(t *testing.T) {
 			return nil
 		},
 		"by another password": func(t *testing.T, s *site, _ *storetest.Clock) error {
-			return s.store.UpdateAccount(t.Context(), renewed)
+			return s.store.UpdateAccount(t.Context(), renewed, time.Time{})
 		},
 		"by the account's removal": func(t *testing.T, s *site, _ *storetest.Clock) error {
 			return s.store.DeleteAccount(t.Context(), accountName)
@@ -326,7 +329,7 @@ func TestSessionEnds(t *testing.T) {
 // TestClocksMayDiffer: the operator's clock is an hour ahead of the service's.
 func TestClocksMayDiffer(t *testing.T) {
 	s := newSite(t, nil)
-	ahead := account.New(s.store, func() time.Time { return time.Now().Add(time.Hour) })
+	ahead := account.New(s.store, s.store, func() time.Time { return time.Now().Add(time.Hour) })
 	if err := ahead.SetPassword(t.Context(), accountName, password); err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +348,7 @@ func TestSessionThatIsNotKnownToThisVersion(t *testing.T) {
 // garbled has sessions that cannot be decoded.
 type garbled struct{ directory.Sessions }
 
-func (*garbled) Session(context.Context, string) ([]byte, error) { return []byte("no gob"), nil }
+func (*garbled) Session(context.Context, string) ([]byte, error) { return []byte("no JSON"), nil }
 
 // TestWritesNeedAnAccount tries every way to change something.
 func TestWritesNeedAnAccount(t *testing.T) {
@@ -373,7 +376,7 @@ func TestWritesNeedAnAccount(t *testing.T) {
 		} {
 			res, body := send()
 			wantStatus(t, res, http.StatusUnauthorized)
-			wantText(t, body, "Nothing was saved", `action="/sign-in" target="_blank"`)
+			wantText(t, body, "Nothing was saved", `action="/sign-in"`)
 		}
 		for method, at := range map[string]string{"POST": "/api/employees", "PUT": "/api" + path, "PATCH": "/api" + path, "DELETE": "/api" + path} {
 			res, body := s.do(method, at, "application/json", adaJSON)
@@ -531,10 +534,6 @@ func TestStoreThatDoesNotKnowWhoIsSignedIn(t *testing.T) {
 			unavailable(s.do("DELETE", "/api"+path, "", ""))
 			unavailable(s.form("/sign-in", credentials(accountName, password)))
 			unavailable(s.do("POST", "/api/session", "application/json", `{"name": "tester", "password": "`+password+`"}`))
-			if name == "sessions" {
-				unavailable(s.form("/sign-out", nil))
-				unavailable(s.do("DELETE", "/api/session", "", ""))
-			}
 			res, _ = s.as(t, "").submit("/employees", ada(), nil)
 			wantStatus(t, res, http.StatusUnauthorized) // without a session there is nothing to ask
 
@@ -544,6 +543,39 @@ func TestStoreThatDoesNotKnowWhoIsSignedIn(t *testing.T) {
 			if got := s.names(); len(got) != 1 {
 				t.Errorf("the employees are %q now", got)
 			}
+		})
+	}
+}
+
+// TestSignOutWhileTheStoreTakesNothing: the browser forgets the session, and this
+// instance does not know it any more.
+func TestSignOutWhileTheStoreTakesNothing(t *testing.T) {
+	for name, signOut := range map[string]func(*site) *http.Response{
+		"page": func(s *site) *http.Response {
+			res, _ := s.form("/sign-out", nil)
+			wantStatus(t, res, http.StatusSeeOther)
+			_, body := s.as(t, "flash=signed-out-here").get("/")
+			wantText(t, body, "signed out of this browser", "ends within 12 hours")
+			return res
+		},
+		"API": func(s *site) *http.Response {
+			res, _ := s.do("DELETE", "/api/session", "", "")
+			wantStatus(t, res, http.StatusServiceUnavailable)
+			return res
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var down atomic.Bool
+			s := newSite(t, func(o *web.Options) { o.Sessions = failing{o.Sessions, &down} })
+			wantSignedIn(t, s.handler, s.session, true)
+			down.Store(true)
+			res := signOut(s)
+			if got := strings.Join(res.Header["Set-Cookie"], "\n"); !strings.Contains(got, "session=; Path=/; Max-Age=0;") {
+				t.Errorf("the cookies are %q", got)
+			}
+			down.Store(false)
+			wantSignedIn(t, s.handler, s.session, false)
+			wantSignedIn(t, s.handler, signIn(t, s.handler), true)
 		})
 	}
 }
@@ -662,7 +694,7 @@ func FuzzSessionCookie(f *testing.F) {
 func BenchmarkIdentify(b *testing.B) {
 	s := newSite(b, nil)
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	identified := web.Identify(s.handler, web.Authorize(s.handler, nothing))
+	identified := s.handler.Protected(nothing)
 	for name, test := range map[string]struct {
 		handler http.Handler
 		cookie  string

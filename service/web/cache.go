@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
@@ -32,11 +34,23 @@ type pages struct {
 // pageKey is what a page depends on: its address and who reads it.
 type pageKey struct{ address, account string }
 
-// page is a rendered one, with the values of its headers as net/http keeps them.
+// page is a rendered one, as it is and compressed.
 type page struct {
+	plain  variant
+	zip    sync.Once
+	zipped variant
+}
+
+// variant is a page in one encoding, with the values of its headers as net/http
+// keeps them.
+type variant struct {
 	body   []byte
 	etag   []string
 	length []string
+}
+
+func newVariant(body []byte, tag string) variant {
+	return variant{body, []string{`"` + tag + `"`}, []string{strconv.Itoa(len(body))}}
 }
 
 func newPages(m *meters) *pages {
@@ -86,11 +100,13 @@ func (p *pages) get(ctx context.Context, key pageKey, render func(context.Contex
 
 func newPage(body []byte) *page {
 	sum := sha256.Sum256(body)
-	return &page{
-		body:   body,
-		etag:   []string{`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`},
-		length: []string{strconv.Itoa(len(body))},
-	}
+	return &page{plain: newVariant(body, base64.RawURLEncoding.EncodeToString(sum[:12]))}
+}
+
+// compressed is the page compressed, which is done once.
+func (p *page) compressed() *variant {
+	p.zip.Do(func() { p.zipped = newVariant(zip(p.plain.body), strings.Trim(p.plain.etag[0], `"`)+"-gzip") })
+	return &p.zipped
 }
 
 // cached answers with the page at an address, which render makes. One who just
@@ -113,22 +129,28 @@ func (s *Server) cached(w http.ResponseWriter, r *http.Request, address string, 
 var (
 	htmlType     = []string{"text/html; charset=utf-8"}
 	askEachTime  = []string{"private, no-cache"}
-	variesCookie = []string{"Cookie"}
+	variesCookie = []string{"Cookie, Accept-Encoding"}
 )
 
 // serve writes the page, or that the client has it.
 func (p *page) serve(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
-	h["Cache-Control"], h["Vary"], h["Etag"] = askEachTime, variesCookie, p.etag
-	if r.Header.Get("If-None-Match") == p.etag[0] {
+	sent := &p.plain
+	if len(sent.body) >= zippedFrom && takesGzip(r) {
+		sent = p.compressed()
+		h["Content-Encoding"] = gzipEncoding
+	}
+	h["Cache-Control"], h["Vary"], h["Etag"] = askEachTime, variesCookie, sent.etag
+	if tags := r.Header["If-None-Match"]; len(tags) > 0 && hasTag(strings.Join(tags, ","), sent.etag[0]) {
+		delete(h, "Content-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	h["Content-Type"], h["Content-Length"] = htmlType, p.length
+	h["Content-Type"], h["Content-Length"] = htmlType, sent.length
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(p.body)
+	_, err := w.Write(sent.body)
 	return err
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/photo"
@@ -11,9 +14,10 @@ import (
 
 // save checks an employee and a photo, which may be nil, and then keeps both:
 // all that is wrong is reported at once, and nothing is kept by halves. The
-// photo comes first, since one that nobody refers to harms nobody. On an error
+// photo comes first, since one that nobody refers to harms nobody. The photo of
+// before, the zero one where there was none, is erased unless it stays. On an error
 // it returns the employee as it would have been.
-func (s *Server) save(ctx context.Context, e directory.Employee, upload *photo.Upload,
+func (s *Server) save(ctx context.Context, e directory.Employee, before directory.Photo, upload *photo.Upload,
 	keep func(context.Context, directory.Employee) (directory.Employee, error),
 ) (directory.Employee, error) {
 	e = e.Normalized()
@@ -29,26 +33,73 @@ func (s *Server) save(ctx context.Context, e directory.Employee, upload *photo.U
 	if len(problems) > 0 {
 		return e, errors.Join(problems...)
 	}
-	var pictures *photo.Pictures
 	if upload != nil {
-		var err error
-		if pictures, err = s.Processor.Process(ctx, upload); err != nil {
+		pictures, err := s.Processor.Process(ctx, upload)
+		if err != nil {
 			return e, unusable(err)
 		}
-	}
-	if pictures != nil {
 		kept, err := photo.Keep(ctx, s.Photos, e.ID, s.Island().Region, pictures)
 		if err != nil {
 			return e, err
 		}
 		e.Photo = kept
 	}
-	kept, err := keep(ctx, e)
+	var kept directory.Employee
+	err := s.erasing(ctx, before, e.Photo, func() (err error) {
+		kept, err = keep(ctx, e)
+		return err
+	})
 	if err != nil {
 		return e, err
 	}
 	s.wrote(ctx, kept.ID)
 	return kept, nil
+}
+
+// erasing makes a change after which an employee has the photo after instead of
+// before, and erases what it has no longer: in this region at once, and elsewhere
+// as soon as the wish is read there, which is kept before the change, so that
+// nothing that dies in between leaves a photo behind.
+func (s *Server) erasing(ctx context.Context, before, after directory.Photo, change func() error) error {
+	// Erasures count whole milliseconds, and what is put in this one is put before.
+	at := s.Now().UTC().Truncate(time.Millisecond).Add(time.Millisecond)
+	left := slices.DeleteFunc(before.Keys(), func(key string) bool { return slices.Contains(after.Keys(), key) })
+	for _, key := range left {
+		if err := s.Sessions.PutErasure(ctx, directory.Erasure{Key: key, At: at}); err != nil {
+			return err
+		}
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	for _, key := range left {
+		if err := s.Photos.Delete(ctx, key, at); err != nil {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "photo not erased yet", slog.String("photo", key), slog.String("error", err.Error()))
+		}
+	}
+	return nil
+}
+
+// remove deletes an employee, with the photo, if the stored version is version or
+// whatever it is if version is 0.
+func (s *Server) remove(ctx context.Context, id string, version int64) error {
+	for {
+		stored, err := s.Employees.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if version != 0 && stored.Version != version {
+			return directory.ErrConflict
+		}
+		err = s.erasing(ctx, stored.Photo, directory.Photo{}, func() error { return s.Employees.Delete(ctx, id, stored.Version) })
+		if version == 0 && errors.Is(err, directory.ErrConflict) {
+			continue // somebody changed the employee meanwhile
+		}
+		if err == nil {
+			s.wrote(ctx, id)
+		}
+		return err
+	}
 }
 
 // add keeps a new employee. One that is sent again with the same key, since the
@@ -58,7 +109,7 @@ func (s *Server) add(ctx context.Context, e directory.Employee, key string, uplo
 	if key != "" {
 		e.ID = directory.IDFor(accountOf(ctx), key)
 	}
-	e, err := s.save(ctx, e, upload, s.Employees.Create)
+	e, err := s.save(ctx, e, directory.Photo{}, upload, s.Employees.Create)
 	if key == "" || !errors.Is(err, directory.ErrConflict) {
 		return e, err
 	}
@@ -66,7 +117,8 @@ func (s *Server) add(ctx context.Context, e directory.Employee, key string, uplo
 	if err != nil {
 		return e, err
 	}
-	if !stored.Same(e) {
+	// One who was changed since cannot be compared with what was sent first.
+	if stored.Version == 1 && !stored.Same(e) {
 		return e, &sentBeforeError{stored}
 	}
 	s.wrote(ctx, stored.ID)

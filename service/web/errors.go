@@ -39,6 +39,8 @@ const challenge = `Cookie realm="directory", form-action="` + signInPath + `"`
 func (e *statusError) setHeader(h http.Header) {
 	var tooMany *tooManyError
 	switch {
+	case e.status == http.StatusRequestTimeout:
+		h.Set("Connection", "close")
 	case e.status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
 	case e.status == http.StatusUnauthorized:
@@ -87,6 +89,8 @@ func statusOf(err error) *statusError {
 		return &statusError{http.StatusConflict, "Someone else changed this employee meanwhile.", err}
 	case errors.Is(err, directory.ErrInvalidCursor):
 		return &statusError{http.StatusBadRequest, "There is no such page of the list; start from its beginning.", err}
+	case errors.Is(err, directory.ErrFull):
+		return &statusError{http.StatusInsufficientStorage, "The directory's disk is full: nothing can be saved until its operator makes room. Nothing that was saved is lost, and reading goes on.", err}
 	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return &statusError{http.StatusServiceUnavailable, "The directory's data cannot be reached at the moment. Try again in a few seconds.", err}
 	default:

@@ -17,11 +17,15 @@ const flashFor = 60
 
 // flashes are what pages say, by code. What a client sends is never shown.
 var flashes = map[string]string{
-	"added":      "Added. Other regions have it within seconds.",
-	"saved":      "Saved. Other regions have it within seconds.",
-	"deleted":    "Deleted, in every region within seconds.",
-	"signed-in":  "You are signed in.",
-	"signed-out": "You are signed out, everywhere within seconds.",
+	"added":                 "Added. Other regions have it within seconds.",
+	"saved":                 "Saved. Other regions have it within seconds.",
+	"deleted":               "Deleted, in every region within seconds.",
+	"signed-in":             "You are signed in.",
+	"password-changed":      "Your password is changed, and your other sessions end within seconds.",
+	"signed-out-everywhere": "You are signed out everywhere, within seconds.",
+	"signed-out":            "You are signed out, everywhere within seconds.",
+	"signed-out-here": "You are signed out of this browser. The session itself could not be ended and ends within 12 hours: " +
+		"the directory's data does not take changes at the moment.",
 }
 
 type flashKey struct{}

@@ -6,7 +6,10 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
+	"os"
 	"strconv"
+	"strings"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/photo"
@@ -54,7 +57,7 @@ func (s *Server) readForm(r *http.Request) (form, *photo.Upload, error) {
 		}
 		if part.FormName() != "photo" {
 			err = readField(part, &f)
-		} else if upload == nil {
+		} else if upload == nil && accountOf(r.Context()) != "" {
 			upload, err = s.spool(part)
 		}
 		if err != nil {
@@ -69,8 +72,17 @@ func readField(part *multipart.Part, f *form) error {
 	if err != nil {
 		return unreadable(err)
 	}
-	value, e := string(b), &f.Employee
-	switch part.FormName() {
+	return f.set(part.FormName(), string(b))
+}
+
+// set sets one of the form's fields.
+func (f *form) set(name, value string) error {
+	e := &f.Employee
+	if base, ok := strings.CutPrefix(name, "base."); ok {
+		f.HasBase = true
+		name, e = base, &f.Base
+	}
+	switch name {
 	case "fullName":
 		e.FullName = value
 	case "location":
@@ -83,19 +95,78 @@ func readField(part *multipart.Part, f *form) error {
 		}
 	case "key":
 		f.Key = value
+	case "removePhoto":
+		f.RemovePhoto = true
 	case "version":
+		var err error
 		if e.Version, err = strconv.ParseInt(value, 10, 64); err != nil {
-			return &statusError{http.StatusBadRequest, "The form's version is not a number; open the form again.", err}
+			return &statusError{http.StatusBadRequest, "The form's version is no number; open the form again.", err}
 		}
 	}
 	return nil
 }
 
-// unreadable is a body that ended early or is no form, unless it was too large.
+// field is one of a form's, as it is sent.
+type field struct{ Name, Value string }
+
+// keptPrefix is what the names of a form's fields begin with that are kept while
+// somebody signs in.
+const keptPrefix = "kept."
+
+// kept are the fields of a form of the employee id, "" for a new one, to be kept
+// while somebody signs in.
+func (f *form) kept(id string) []field {
+	var all []field
+	add := func(name, value string) { all = append(all, field{keptPrefix + name, value}) }
+	employee := func(prefix string, e directory.Employee) {
+		add(prefix+"fullName", e.FullName)
+		add(prefix+"jobTitle", e.JobTitle)
+		add(prefix+"location", e.Location)
+		for _, badge := range e.Badges {
+			add(prefix+"badges", badge)
+		}
+	}
+	add("id", id)
+	employee("", f.Employee)
+	if f.HasBase {
+		employee("base.", f.Base)
+	}
+	add("key", f.Key)
+	add("version", strconv.FormatInt(f.Employee.Version, 10))
+	if f.RemovePhoto {
+		add("removePhoto", "true")
+	}
+	return all
+}
+
+// keptForm returns the form whose fields were kept in values, and those fields; nil
+// where none was.
+func keptForm(values url.Values) (*form, []field) {
+	if _, ok := values[keptPrefix+"id"]; !ok {
+		return nil, nil
+	}
+	var f form
+	for name, all := range values {
+		name, ok := strings.CutPrefix(name, keptPrefix)
+		for _, value := range all {
+			if ok {
+				_ = f.set(name, value) // a version that is none is stale
+			}
+		}
+	}
+	f.Employee.ID = values.Get(keptPrefix + "id")
+	return &f, f.kept(f.Employee.ID)
+}
+
+// unreadable is a body that ended early, came too slowly or is no form, unless it
+// was too large.
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &statusError{http.StatusRequestTimeout, "What was sent came too slowly. Try again with a better connection, or send a smaller photo.", err}
 	}
 	return &statusError{http.StatusBadRequest, "What was sent could not be read; send it again.", err}
 }

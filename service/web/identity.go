@@ -2,6 +2,10 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -26,7 +29,9 @@ const (
 	identifyWithin = 1500 * time.Millisecond
 	// mostIdentified is how many sessions an instance knows at once.
 	mostIdentified = 4096
-	// tokenLength is the length of a session's id: 256 bits in base64.
+	// tokenBytes is how many random bytes a session's id has, and tokenLength its
+	// length in base64.
+	tokenBytes  = 32
 	tokenLength = 43
 )
 
@@ -35,14 +40,6 @@ const (
 const (
 	secureCookie = "__Host-session"
 	clearCookie  = "session"
-)
-
-// What a session holds.
-const (
-	accountValue = "account"
-	// changedValue is the account's Changed when the session began: the session
-	// is over once it is another.
-	changedValue = "changed"
 )
 
 // accountKey is the context's key of the account's name that is signed in.
@@ -85,7 +82,7 @@ func signedIn(ctx context.Context) (string, error) {
 // only what needs an account.
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if token := s.token(r); token != "" && !s.anonymous(r) {
+		if token := s.token(r); token != "" {
 			name, err := s.sessions.account(r.Context(), token)
 			switch {
 			case err != nil:
@@ -143,31 +140,73 @@ func sessionCookie(r *http.Request, token string) *http.Cookie {
 	return cookie
 }
 
+// Names of the cookie that makes a browser a known device of the account that it
+// signed in with last: see account.Attempt.
+const (
+	secureDeviceCookie = "__Host-device"
+	clearDeviceCookie  = "device"
+	// deviceFor is how long, in seconds, it is known: half a year from each sign-in.
+	deviceFor = 180 * 24 * 60 * 60
+)
+
+// deviceCookie lets the browser keep what makes it known.
+func deviceCookie(r *http.Request, device string) *http.Cookie {
+	cookie := &http.Cookie{
+		Name: clearDeviceCookie, Value: device, Path: "/", MaxAge: deviceFor,
+		HttpOnly: true, Secure: exchangeOf(r.Context()).overTLS, SameSite: http.SameSiteStrictMode,
+	}
+	if cookie.Secure {
+		cookie.Name = secureDeviceCookie
+	}
+	return cookie
+}
+
+// device returns what makes a browser known, or "".
+func device(r *http.Request) string {
+	cookie, err := r.Cookie(deviceCookie(r, "").Name)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
 // sessions are who is signed in.
 type sessions struct {
-	manager  *scs.SessionManager
+	store    directory.Sessions
 	accounts directory.Accounts
 	known    *lru.Cache[string, identified]
 	now      func() time.Time
 	log      *slog.Logger
 }
 
-// identified is whose a session is, as far as it is known.
+// session is what is stored of one.
+type session struct {
+	Account string `json:"account"`
+	// Changed is the account's Changed when the session began, in nanoseconds of
+	// the Unix epoch: the session is over once it is another.
+	Changed int64     `json:"changed"`
+	Expires time.Time `json:"expires"`
+}
+
+// identified is whose a session is, as far as it is known; "" is nobody's.
 type identified struct {
 	account string
 	until   time.Time
 }
 
 func newSessions(o Options) *sessions {
-	manager := scs.New()
-	manager.Store = sessionStore{o.Sessions}
-	manager.Codec = sessionCodec{}
-	manager.HashTokenInStore = true
 	known, err := lru.New[string, identified](mostIdentified)
 	if err != nil {
 		panic(err) // the size is right
 	}
-	return &sessions{manager: manager, accounts: o.Accounts, known: known, now: o.Now, log: o.Log}
+	return &sessions{store: o.Sessions, accounts: o.Accounts, known: known, now: o.Now, log: o.Log}
+}
+
+// sessionKey is what a session is stored under: who reads the store cannot take
+// part in one.
+func sessionKey(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // account returns the name of the account that a session belongs to, or "".
@@ -178,139 +217,78 @@ func (s *sessions) account(ctx context.Context, token string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, identifyWithin)
 	defer cancel()
-	name, deadline, err := s.find(ctx, token)
-	if err != nil || name == "" {
+	found, err := s.find(ctx, token)
+	if err != nil || found.Account == "" {
 		s.known.Remove(token)
 		return "", err
 	}
 	until := now.Add(identifiedFor)
-	if deadline.Before(until) {
-		until = deadline
+	if found.Expires.Before(until) {
+		until = found.Expires
 	}
 	// The token is part of a header, which shall not be kept with it.
-	s.known.Add(strings.Clone(token), identified{name, until})
-	return name, nil
+	s.known.Add(strings.Clone(token), identified{found.Account, until})
+	return found.Account, nil
 }
 
-// find asks the stores whose a session is and when it ends. The session is
-// invalid once the account was removed or has another password.
-func (s *sessions) find(ctx context.Context, token string) (name string, deadline time.Time, err error) {
-	ctx, err = s.load(ctx, token)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	name = s.manager.GetString(ctx, accountValue)
-	if name == "" {
-		return "", time.Time{}, nil
-	}
-	account, err := s.accounts.Account(ctx, name)
+// find returns the session of a token, the zero one where there is none. It is
+// over once the account was removed or changed.
+func (s *sessions) find(ctx context.Context, token string) (session, error) {
+	data, err := s.store.Session(ctx, sessionKey(token))
 	if errors.Is(err, directory.ErrNotFound) {
-		return "", time.Time{}, nil
+		return session{}, nil
 	}
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("account of a session: %w", err)
+		return session{}, fmt.Errorf("session: %w", err)
 	}
-	deadline = s.manager.Deadline(ctx)
-	if account.Changed.UnixNano() != s.manager.GetInt64(ctx, changedValue) || !s.now().Before(deadline) {
-		return "", time.Time{}, nil
-	}
-	return name, deadline, nil
-}
-
-// load returns a context with the session of a token; with a new one where the
-// the token is unknown or its stored session cannot be decoded.
-func (s *sessions) load(ctx context.Context, token string) (context.Context, error) {
-	loaded, err := s.manager.Load(ctx, token)
-	if errors.Is(err, errUnreadableSession) {
+	var found session
+	if err := json.Unmarshal(data, &found); err != nil { // of another version of the service
 		s.log.LogAttrs(ctx, slog.LevelWarn, "session not readable", slog.String("error", err.Error()))
-		loaded, err = s.manager.Load(ctx, "")
+		return session{}, nil
+	}
+	account, err := s.accounts.Account(ctx, found.Account)
+	if errors.Is(err, directory.ErrNotFound) {
+		return session{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
+		return session{}, fmt.Errorf("account of a session: %w", err)
 	}
-	return loaded, nil
-}
-
-// errUnreadableSession means that a store answered, but not with a session.
-var errUnreadableSession = errors.New("unreadable session")
-
-// sessionCodec is scs's own, and tells its errors from the stores'.
-type sessionCodec struct{ scs.GobCodec }
-
-// Decode implements scs.Codec.
-func (c sessionCodec) Decode(b []byte) (time.Time, map[string]any, error) {
-	deadline, values, err := c.GobCodec.Decode(b)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errUnreadableSession, err)
+	if account.Changed.UnixNano() != found.Changed || !s.now().Before(found.Expires) {
+		return session{}, nil
 	}
-	return deadline, values, err
+	return found, nil
 }
 
 // begin begins a session of an account in place of the one that the browser had,
 // and returns its id: never one that somebody else may have chosen.
 func (s *sessions) begin(ctx context.Context, old string, account directory.Account) (token string, expiry time.Time, err error) {
-	ctx, err = s.load(ctx, old)
+	if old != "" {
+		if err := s.store.DeleteSession(ctx, sessionKey(old)); err != nil {
+			return "", time.Time{}, fmt.Errorf("session: %w", err)
+		}
+		s.known.Remove(old)
+	}
+	id := make([]byte, tokenBytes)
+	_, _ = rand.Read(id) // it never fails
+	token = base64.RawURLEncoding.EncodeToString(id)
+	expiry = s.now().Add(sessionLifetime).UTC()
+	data, err := json.Marshal(session{Account: account.Name, Changed: account.Changed.UnixNano(), Expires: expiry})
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if err := s.manager.RenewToken(ctx); err != nil {
-		return "", time.Time{}, fmt.Errorf("session: %w", err)
-	}
-	s.known.Remove(old)
-	s.manager.SetDeadline(ctx, s.now().Add(sessionLifetime).UTC())
-	s.manager.Put(ctx, accountValue, account.Name)
-	s.manager.Put(ctx, changedValue, account.Changed.UnixNano())
-	if token, expiry, err = s.manager.Commit(ctx); err != nil {
+	if err := s.store.PutSession(ctx, sessionKey(token), data, expiry); err != nil {
 		return "", time.Time{}, fmt.Errorf("session: %w", err)
 	}
 	return token, expiry, nil
 }
 
-// end ends a session. One that there is not has ended.
+// end ends a session. One that there is not has ended. Where the store does not
+// take it, this instance at least knows the session no more.
 func (s *sessions) end(ctx context.Context, token string) error {
-	ctx, err := s.load(ctx, token)
-	if err == nil {
-		err = s.manager.Destroy(ctx)
-	}
-	if err != nil {
+	if err := s.store.DeleteSession(ctx, sessionKey(token)); err != nil {
+		s.known.Add(strings.Clone(token), identified{until: s.now().Add(sessionLifetime)})
 		return fmt.Errorf("sign-out: %w", err)
 	}
 	s.known.Remove(token)
 	return nil
 }
-
-// sessionStore is a directory.Sessions as scs asks for it.
-type sessionStore struct{ directory.Sessions }
-
-// FindCtx implements scs.CtxStore.
-func (s sessionStore) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
-	data, err := s.Session(ctx, key)
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil, false, nil
-	}
-	return data, err == nil, err
-}
-
-// CommitCtx implements scs.CtxStore.
-func (s sessionStore) CommitCtx(ctx context.Context, key string, data []byte, expiry time.Time) error {
-	return s.PutSession(ctx, key, data, expiry)
-}
-
-// DeleteCtx implements scs.CtxStore.
-func (s sessionStore) DeleteCtx(ctx context.Context, key string) error {
-	return s.DeleteSession(ctx, key)
-}
-
-// Find, Commit and Delete are for callers without a context, of which there are
-// none.
-func (s sessionStore) Find(key string) ([]byte, bool, error) {
-	return s.FindCtx(context.Background(), key)
-}
-
-// Commit implements scs.Store.
-func (s sessionStore) Commit(key string, data []byte, expiry time.Time) error {
-	return s.CommitCtx(context.Background(), key, data, expiry)
-}
-
-// Delete implements scs.Store.
-func (s sessionStore) Delete(key string) error { return s.DeleteCtx(context.Background(), key) }

@@ -2,41 +2,41 @@ package web
 
 import (
 	"fmt"
-	"html/template"
-	"strings"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
+// option is something to choose.
+type option struct {
+	Value, Name string
+	Selected    bool
+}
+
 // LocationOptions are the locations to choose from. One that was asked for is
 // there even if nobody is at it.
-func (l list) LocationOptions() template.HTML {
-	var b strings.Builder
+func (l list) LocationOptions() []option {
+	options := make([]option, 0, len(l.Locations.Locations)+1)
 	wanted := directory.Fold(l.Query.Location)
 	found := wanted == ""
-	for _, location := range l.Locations {
+	for _, location := range l.Locations.Locations {
 		selected := !found && directory.Fold(location) == wanted
 		found = found || selected
-		writeOption(&b, location, location, selected)
+		options = append(options, option{location, location, selected})
 	}
 	if !found {
-		writeOption(&b, l.Query.Location, l.Query.Location, true)
+		options = append(options, option{l.Query.Location, l.Query.Location, true})
 	}
-	return template.HTML(b.String()) // every part is escaped
+	return options
 }
 
 // BadgeOptions are the badges to choose from.
-func (l list) BadgeOptions() template.HTML {
-	var b strings.Builder
+func (l list) BadgeOptions() []option {
+	options := make([]option, 0, len(l.Badges))
 	for _, badge := range l.Badges {
-		writeOption(&b, badge.ID, badge.Name, badge.ID == l.Query.Badge)
+		options = append(options, option{badge.ID, badge.Name, badge.ID == l.Query.Badge})
 	}
-	return template.HTML(b.String()) // every part is escaped
+	return options
 }
-
-// MaxLocations is how many locations there may be to choose from; of more, one
-// is typed.
-func (l list) MaxLocations() int { return maxLocations }
 
 // FirstURL is the address of the first page of what was asked for.
 func (l list) FirstURL() string {

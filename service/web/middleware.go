@@ -56,7 +56,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		h.Set("X-Island", island.Region)
 		h.Set("X-Instance", island.Instance)
 		if !isRead(r.Method) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, paced(w, r), maxBody)
 			r = s.withRecent(w, r)
 		}
 		next.ServeHTTP(w, r)

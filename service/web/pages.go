@@ -18,8 +18,11 @@ type list struct {
 	// Query is what was asked for.
 	Query directory.Query
 	// Locations and Badges are what may be asked for.
-	Locations []string
+	Locations directory.LocationPage
 	Badges    []directory.Badge
+	// Like are locations that begin as the one that was asked for, where nobody
+	// matches.
+	Like directory.LocationPage
 	// NextURL is the address of the page that follows, "" on the last.
 	NextURL string
 }
@@ -29,8 +32,13 @@ func (l list) Filtered() bool {
 	return l.Query.Prefix != "" || l.Query.Location != "" || l.Query.Badge != ""
 }
 
-// maxLocations is how many locations the list offers to choose from.
-const maxLocations = 200
+const (
+	// maxLocations is how many locations the list offers to choose from. Where there
+	// are more, one is typed, and all are on a page of their own.
+	maxLocations = directory.MaxLocations
+	// maxLike is how many locations are offered in place of one where nobody is.
+	maxLike = 12
+)
 
 // queryOf is what the address of a list asks for.
 func queryOf(values url.Values) directory.Query {
@@ -65,8 +73,14 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 		if l.Page, err = s.page(ctx, q, recent(r)); err != nil {
 			return nil, err
 		}
-		if l.Locations, err = s.Employees.Locations(ctx, maxLocations); err != nil {
+		if l.Locations, err = s.Employees.Locations(ctx, directory.LocationQuery{Limit: maxLocations}); err != nil {
 			return nil, err
+		}
+		if len(l.Employees) == 0 && q.Location != "" {
+			like := directory.LocationQuery{Prefix: q.Location, Limit: maxLike}
+			if l.Like, err = s.Employees.Locations(ctx, like); err != nil {
+				return nil, err
+			}
 		}
 		if l.Next != "" {
 			next := q
@@ -95,9 +109,20 @@ type form struct {
 	Action   string
 	// Key makes one employee of a form that is sent twice.
 	Key string
+	// RemovePhoto asks for the present photo to be erased.
+	RemovePhoto bool
+	// Base is the employee that the form was made of; HasBase reports whether it is
+	// known.
+	Base    directory.Employee
+	HasBase bool
 	// Stored is the employee as stored now where someone else changed it
-	// meanwhile, else nil. The form holds what was typed.
-	Stored *directory.Employee
+	// meanwhile, else nil. The form holds what was typed, and Taken are the fields
+	// in which it follows what is stored. Differences are what both changed.
+	Stored      *directory.Employee
+	Taken       []string
+	Differences []difference
+	// Notice is what there is to know before the form is sent, or "".
+	Notice string
 	// Message is what is wrong with the whole, "" where nothing is.
 	Message string
 	Invalid *directory.InvalidError
@@ -133,6 +158,9 @@ func (s *Server) renderForm(w http.ResponseWriter, r *http.Request, f form, err 
 	return s.render(w, r, status, "form", title, f)
 }
 
+// Same reports whether the form says what is stored now.
+func (f form) Same() bool { return f.Employee.Same(*f.Stored) && !f.RemovePhoto }
+
 // fieldsOf are the fields that err is about.
 func fieldsOf(err error) *directory.InvalidError {
 	fields := &directory.InvalidError{}
@@ -156,7 +184,7 @@ func (s *Server) editForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderForm(w, r, form{Employee: e}, nil)
+	return s.renderForm(w, r, form{Employee: e, Base: e, HasBase: true}, nil)
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request) error {
@@ -186,24 +214,33 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	stored, storedErr := s.Employees.Get(r.Context(), id)
 	sent.Employee.ID, sent.Employee.Photo = id, stored.Photo
-	if err = errors.Join(err, storedErr); err == nil {
-		sent.Employee, err = s.save(r.Context(), sent.Employee, upload, s.Employees.Update)
+	if err = errors.Join(err, storedErr); err == nil && sent.Employee.Version != stored.Version {
+		// Before the photo is looked at.
+		if err = sent.Employee.Normalized().Validate(); err == nil {
+			err = directory.ErrConflict
+		}
+	}
+	if err == nil {
+		if sent.RemovePhoto {
+			sent.Employee.Photo = directory.Photo{}
+		}
+		sent.Employee, err = s.save(r.Context(), sent.Employee, stored.Photo, upload, s.Employees.Update)
 	}
 	if err == nil {
 		s.setFlash(w, r, "saved")
 		http.Redirect(w, r, "/employees/"+id, http.StatusSeeOther)
 		return nil
 	}
+	sent.Employee.Photo = stored.Photo
 	if errors.Is(err, directory.ErrConflict) {
 		if stored, storedErr = s.Employees.Get(r.Context(), id); storedErr != nil {
 			err = storedErr
 		} else {
-			// The next attempt is made knowingly, over what is stored now.
-			sent.Stored, sent.Employee.Version = &stored, stored.Version
+			sent.merge(stored)
 		}
 	}
 	if errors.Is(err, directory.ErrNotFound) {
-		sent.Employee.Version, sent.Employee.Photo = 0, directory.Photo{}
+		sent.Employee.Version, sent.Employee.Photo, sent.HasBase = 0, directory.Photo{}, false
 		err = &statusError{http.StatusNotFound, "Someone else deleted this employee meanwhile. Save adds it again.", err}
 	} else {
 		// A form that did not say its version goes on as one of the first, which
@@ -235,15 +272,14 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	}
 	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
 	if err != nil || version < 1 {
-		return &statusError{http.StatusBadRequest, "The form's version is not a number; open the form again.", err}
+		return &statusError{http.StatusBadRequest, "The form's version is no number; open the form again.", err}
 	}
 	id := r.PathValue("id")
-	if err := s.Employees.Delete(r.Context(), id, version); errors.Is(err, directory.ErrConflict) {
+	if err := s.remove(r.Context(), id, version); errors.Is(err, directory.ErrConflict) {
 		return s.deleteChanged(w, r)
 	} else if err != nil {
 		return err
 	}
-	s.wrote(r.Context(), id)
 	s.setFlash(w, r, "deleted")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil

@@ -3,9 +3,11 @@ package web
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/photo"
@@ -15,6 +17,8 @@ import (
 func (s *Server) spool(r io.Reader) (*photo.Upload, error) {
 	upload, err := s.Processor.Spool(r)
 	switch {
+	case errors.Is(err, photo.ErrNoRoom) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)):
+		return nil, fmt.Errorf("%w: %w", directory.ErrFull, err)
 	case errors.Is(err, photo.ErrTooManyBytes), errors.Is(err, photo.ErrNoRoom):
 		return nil, unusable(err)
 	case err != nil:
@@ -37,12 +41,14 @@ func unusable(err error) error {
 		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or save it again in a program that opens it."},
 		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most."},
 		{photo.ErrTooManyPixels, http.StatusRequestEntityTooLarge, "The photo has too many pixels: 16 megapixels at most."},
-		{photo.ErrBusy, http.StatusServiceUnavailable, "Many photos are being worked on at the moment. Try again in a few seconds."},
 		{photo.ErrNoRoom, http.StatusServiceUnavailable, "The photo cannot be taken at the moment. Try again in a few seconds, or save without it."},
 	} {
 		if errors.Is(err, known.err) {
 			return &statusError{known.status, known.message, err}
 		}
+	}
+	if errors.Is(err, photo.ErrBusy) { // which is no failure of the service
+		return &tooManyError{"Many photos are being worked on at the moment.", busyFor}
 	}
 	return err
 }
@@ -68,29 +74,43 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request) error {
 	s.cachePhoto(h, etag)
 	h.Set("Content-Type", directory.ContentType(key))
 	h.Set("Content-Disposition", "inline")
+	ignoreOtherUnits(r)
 	// ServeContent answers ranges and HEAD.
 	http.ServeContent(w, r, "", zeroTime, bytes.NewReader(content))
 	return nil
 }
 
-// hasTag reports whether a list of entity tags has one.
+// ignoreOtherUnits removes a Range of a unit that nobody knows, as RFC 9110, 14.2,
+// asks for: http.ServeContent would refuse it.
+func ignoreOtherUnits(r *http.Request) {
+	if unit, _, _ := strings.Cut(r.Header.Get("Range"), "="); !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
+		r.Header.Del("Range")
+	}
+}
+
+// hasTag reports whether a list of entity tags, as If-None-Match has it, has one:
+// compared weakly, and "*" has every one. Source: RFC 9110, 13.1.2.
 func hasTag(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {
-		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == etag {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag, "W/") {
 			return true
 		}
 	}
 	return false
 }
 
-// cachePhoto lets a photo be kept for ever, by browsers only where it takes an
-// account to see it.
+// photoKept is how long a photo may be kept: what is under its address never
+// changes, and is to be gone in a day where it is erased.
+const photoKept = ", max-age=86400, immutable"
+
+// cachePhoto lets a photo be kept, by browsers only where it takes an account to
+// see it.
 func (s *Server) cachePhoto(h http.Header, etag string) {
 	whose := "public"
 	if s.SignedInReads {
 		whose = "private"
 	}
-	h.Set("Cache-Control", whose+", max-age=31536000, immutable")
+	h.Set("Cache-Control", whose+photoKept)
 	h.Set("ETag", etag)
 }
 

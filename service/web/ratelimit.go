@@ -1,28 +1,13 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/netip"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/service/directory"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
-)
-
-// Attempts to sign in, right or wrong, within attemptWindow. The stores count
-// them, so that they hold whichever instance answers.
-const (
-	attemptWindow = 5 * time.Minute
-	// attemptsFrom is how many a client may make.
-	attemptsFrom = 30
-	// attemptsOfAt is how many a client may make at one account.
-	attemptsOfAt = 10
-	// attemptsAt is how many all clients together may make at one account. It is
-	// far above one client's, so that a stranger does not lock anybody out.
-	attemptsAt = 100
 )
 
 // tooManyError means that something was done too often.
@@ -40,40 +25,6 @@ func (e *tooManyError) Error() string {
 
 // wholeSeconds are d's, not fewer than it has and at least one.
 func wholeSeconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
-
-// attemptLimit is how many attempts are counted under a key.
-type attemptLimit struct {
-	key  string
-	most int64
-}
-
-// attemptLimits are those of a client's attempts at an account, the client's own
-// first: what it cannot do any more is nobody else's attempt.
-func attemptLimits(client netip.Addr, name string) []attemptLimit {
-	from := network(client)
-	limits := []attemptLimit{{"sign-in from " + from, attemptsFrom}}
-	if directory.ValidAccountName(name) {
-		limits = append(limits,
-			attemptLimit{"sign-in from " + from + " at " + name, attemptsOfAt},
-			attemptLimit{"sign-in at " + name, attemptsAt})
-	}
-	return limits
-}
-
-// countAttempt counts an attempt to sign in, and refuses one too many.
-func (s *Server) countAttempt(ctx context.Context, client netip.Addr, name string) error {
-	for _, limit := range attemptLimits(client, name) {
-		count, err := s.Sessions.Count(ctx, limit.key, attemptWindow)
-		if err != nil {
-			return fmt.Errorf("attempts to sign in: %w", err)
-		}
-		if count > limit.most {
-			left := attemptWindow - time.Duration(s.Now().UnixNano()%int64(attemptWindow))
-			return &tooManyError{"There were too many attempts to sign in.", left}
-		}
-	}
-	return nil
-}
 
 // network is what one client has to itself: an IPv4 address, or 64 bits of IPv6.
 func network(client netip.Addr) string {

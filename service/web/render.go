@@ -23,14 +23,14 @@ var templateFiles embed.FS
 var templates = parseTemplates()
 
 // parts are the templates that pages share; every other file is a page.
-var parts = []string{"templates/layout.html", "templates/icons.html", "templates/load.html"}
+var parts = []string{"templates/layout.html", "templates/icons.html", "templates/badge.html", "templates/load.html"}
 
 // parseTemplates returns each page with the layout around it.
 func parseTemplates() map[string]*template.Template {
 	pages := map[string]*template.Template{}
 	functions := template.FuncMap{
 		"asset": assetURL, "photoURL": photoURL, "thumbnailURL": thumbnailURL, "tint": tint,
-		"initials": initials, "avatar": avatar, "badgeName": badgeName, "at": at,
+		"initials": initials, "badgeName": badgeName, "badge": badgeItem, "at": at,
 	}
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -45,6 +45,23 @@ func parseTemplates() map[string]*template.Template {
 	}
 	return pages
 }
+
+// badgeItems are the badges as items of a list, by id: a page of the list shows
+// hundreds of them.
+var badgeItems = func() map[string]template.HTML {
+	item := template.Must(template.ParseFS(templateFiles, "templates/badge.html"))
+	items := map[string]template.HTML{}
+	for _, badge := range directory.Badges {
+		var b bytes.Buffer
+		if err := item.Execute(&b, badge); err != nil {
+			panic(err) // the template is embedded
+		}
+		items[badge.ID] = template.HTML(b.String()) // the template escaped it
+	}
+	return items
+}()
+
+func badgeItem(id string) template.HTML { return badgeItems[id] }
 
 func badgeName(id string) string {
 	name, _ := directory.BadgeName(id)
@@ -119,12 +136,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	_, err = w.Write(body)
-	return err
+	return send(w, r, status, body)
 }
 
 // heading is what a status means to a person.
@@ -134,6 +146,8 @@ func heading(status int) string {
 		return "Not on the map"
 	case status == http.StatusServiceUnavailable:
 		return "Out of reach for a moment"
+	case status == http.StatusInsufficientStorage:
+		return "No room"
 	case status >= http.StatusInternalServerError:
 		return "Something went wrong"
 	default:

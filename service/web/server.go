@@ -20,8 +20,6 @@ const (
 	// maxBody is where a request is cut off. It is above the largest photo, so
 	// that one somewhat too large is answered and not cut off.
 	maxBody = 4 * directory.MaxPhotoBytes
-	// ReadTimeout bounds how long a client may take to send a request.
-	ReadTimeout = 60 * time.Second
 	// pageSize is how many employees a page of the list has: whole rows of two,
 	// three and four.
 	pageSize = 24
@@ -93,39 +91,56 @@ func New(o Options) *Server {
 	if o.Processor == nil {
 		s.Processor = photo.New(photo.Options{})
 	}
-	s.accounts = account.New(s.Accounts, s.Now)
+	s.accounts = account.New(s.Accounts, s.Sessions, s.Now)
 	s.sessions = newSessions(s.Options)
 	s.writes = newWriteLimits(s.WriteRate)
 	mux := http.NewServeMux()
-	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle(pattern, s.errors(func(w http.ResponseWriter, r *http.Request) error { return h(w, s.withFlash(w, r)) }))
+	page := func(pattern string, who access, h func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle(pattern, s.protect(who, s.errors(func(w http.ResponseWriter, r *http.Request) error { return h(w, s.withFlash(w, r)) })))
 	}
-	page("GET /{$}", s.list)
-	page("GET /employees/new", s.withSignIn(s.newForm))
+	page("GET /{$}", reading, s.list)
+	page("GET /locations", reading, s.locations)
+	page("GET /employees/new", members, s.newForm)
 	// Where somebody gets who shortens an address, or opens that of a form again.
 	mux.Handle("GET /employees", http.RedirectHandler("/", http.StatusMovedPermanently))
-	page("POST /employees", s.create)
-	page("GET /employees/{id}", s.detail)
-	page("GET /employees/{id}/edit", s.withSignIn(s.editForm))
-	page("POST /employees/{id}", s.update)
-	page("GET /employees/{id}/delete", s.withSignIn(s.deleteForm))
-	page("POST /employees/{id}/delete", s.delete)
-	page("GET /photos/{id}/{file}", s.photo)
-	page("GET "+signInPath, s.signInForm)
-	page("POST "+signInPath, s.signIn)
-	page("POST "+signOutPath, s.signOut)
-	page("GET /island", s.island)
-	page("GET /islands", s.islands)
-	if s.LoadGenerator {
-		page("POST /island/load", s.startLoad)
-		page("POST /island/load/stop", s.stopLoad)
+	mux.Handle("GET /employees/{$}", http.RedirectHandler("/", http.StatusMovedPermanently))
+	page("POST /employees", writing, s.create)
+	page("GET /employees/{id}", reading, s.detail)
+	page("GET /employees/{id}/edit", members, s.editForm)
+	page("POST /employees/{id}", writing, s.update)
+	page("GET /employees/{id}/delete", members, s.deleteForm)
+	page("POST /employees/{id}/delete", writing, s.delete)
+	photos := anyone
+	if s.SignedInReads {
+		photos = reading
 	}
-	page("GET "+setting.LivePath, s.liveness)
-	page("GET "+setting.ReadyPath, s.readiness)
-	page("GET /static/{file}", s.static)
+	page("GET /photos/{id}/{file}", photos, s.photo)
+	page("GET "+signInPath, signingIn, s.signInForm)
+	page("POST "+signInPath, signingIn, s.signIn)
+	page("POST "+signOutPath, signingIn, s.signOut)
+	page("GET "+accountPath, members, s.accountPage)
+	page("POST "+accountPath+"/password", writing, s.changePassword)
+	page("POST "+accountPath+"/sign-out-everywhere", writing, s.signOutEverywhere)
+	page("GET /island", reading, s.island)
+	page("GET /islands", reading, s.islands)
+	if s.LoadGenerator {
+		page("POST /island/load", writing, s.startLoad)
+		page("POST /island/load/stop", writing, s.stopLoad)
+	}
+	page("GET "+setting.LivePath, anyone, s.liveness)
+	page("GET "+setting.ReadyPath, anyone, s.readiness)
+	page("GET /static/{file}", anyone, s.static)
 	s.api(mux)
-	mux.Handle("/", s.errors(s.unknown(mux)))
-	s.handler = s.observe(s.secure(s.identify(s.refuseOtherSites(s.guardCleartext(s.authorize(routed(mux)))))))
+	unknown := s.errors(s.unknown(mux))
+	read, write := s.protect(reading, unknown), s.protect(writing, unknown)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if isRead(r.Method) {
+			read.ServeHTTP(w, r)
+		} else {
+			write.ServeHTTP(w, r)
+		}
+	})
+	s.handler = s.observe(s.secure(s.refuseOtherSites(s.guardCleartext(routed(mux)))))
 	return s
 }
 

@@ -53,8 +53,8 @@ func (s askedEmployees) Page(ctx context.Context, q directory.Query) (directory.
 	return ask(ctx, s.named("page"), func(ctx context.Context) (directory.Page, error) { return s.store.Page(ctx, q) })
 }
 
-func (s askedEmployees) Locations(ctx context.Context, limit int) ([]string, error) {
-	return ask(ctx, s.named("locations"), func(ctx context.Context) ([]string, error) { return s.store.Locations(ctx, limit) })
+func (s askedEmployees) Locations(ctx context.Context, q directory.LocationQuery) (directory.LocationPage, error) {
+	return ask(ctx, s.named("locations"), func(ctx context.Context) (directory.LocationPage, error) { return s.store.Locations(ctx, q) })
 }
 
 func (s askedEmployees) Create(ctx context.Context, e directory.Employee) (directory.Employee, error) {
@@ -89,8 +89,8 @@ func (s askedPhotos) Walk(ctx context.Context, visit func(directory.StoredPhoto)
 	return tell(ctx, s.named("walk"), func(ctx context.Context) error { return s.store.Walk(ctx, visit) })
 }
 
-func (s askedPhotos) Delete(ctx context.Context, key string) error {
-	return tell(ctx, s.named("delete"), func(ctx context.Context) error { return s.store.Delete(ctx, key) })
+func (s askedPhotos) Delete(ctx context.Context, key string, before time.Time) error {
+	return tell(ctx, s.named("delete"), func(ctx context.Context) error { return s.store.Delete(ctx, key, before) })
 }
 
 func (s askedPhotos) Ping(ctx context.Context) error {
@@ -109,8 +109,8 @@ func (s askedAccounts) CreateAccount(ctx context.Context, a directory.Account) e
 	return tell(ctx, s.named("create_account"), func(ctx context.Context) error { return s.store.CreateAccount(ctx, a) })
 }
 
-func (s askedAccounts) UpdateAccount(ctx context.Context, a directory.Account) error {
-	return tell(ctx, s.named("update_account"), func(ctx context.Context) error { return s.store.UpdateAccount(ctx, a) })
+func (s askedAccounts) UpdateAccount(ctx context.Context, a directory.Account, since time.Time) error {
+	return tell(ctx, s.named("update_account"), func(ctx context.Context) error { return s.store.UpdateAccount(ctx, a, since) })
 }
 
 func (s askedAccounts) DeleteAccount(ctx context.Context, name string) error {
@@ -131,6 +131,18 @@ func (s askedSessions) DeleteSession(ctx context.Context, key string) error {
 
 func (s askedSessions) Count(ctx context.Context, key string, window time.Duration) (int64, error) {
 	return ask(ctx, s.named("count"), func(ctx context.Context) (int64, error) { return s.store.Count(ctx, key, window) })
+}
+
+func (s askedSessions) Counted(ctx context.Context, key string, window time.Duration) (int64, error) {
+	return ask(ctx, s.named("counted"), func(ctx context.Context) (int64, error) { return s.store.Counted(ctx, key, window) })
+}
+
+func (s askedSessions) PutErasure(ctx context.Context, e directory.Erasure) error {
+	return tell(ctx, s.named("put_erasure"), func(ctx context.Context) error { return s.store.PutErasure(ctx, e) })
+}
+
+func (s askedSessions) Erasures(ctx context.Context, since time.Time) ([]directory.Erasure, error) {
+	return ask(ctx, s.named("erasures"), func(ctx context.Context) ([]directory.Erasure, error) { return s.store.Erasures(ctx, since) })
 }
 
 func (s askedSessions) PutHeartbeat(ctx context.Context, h directory.Heartbeat) error {
