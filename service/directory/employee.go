@@ -94,7 +94,8 @@ func (e Employee) Validate() error {
 		switch {
 		case !strings.ContainsFunc(f.value, visible):
 			invalid.add(f.field, "Enter "+f.label+".")
-		case !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl):
+		// U+FFFD stands where something was lost, half a character of JSON for one.
+		case !utf8.ValidString(f.value) || strings.ContainsRune(f.value, utf8.RuneError) || strings.ContainsFunc(f.value, unicode.IsControl):
 			invalid.add(f.field, "Use printable characters only.")
 		case utf8.RuneCountInString(f.value) > MaxField:
 			invalid.add(f.field, fmt.Sprintf("Use at most %d characters, not %d.", MaxField, utf8.RuneCountInString(f.value)))
@@ -111,10 +112,15 @@ func (e Employee) Validate() error {
 	return nil
 }
 
-// visible reports whether a character can be seen: neither a space nor one that
-// only joins or directs others.
+// blankBraille is a Braille pattern without dots, which Unicode counts as a symbol.
+const blankBraille = '\u2800'
+
+// visible reports whether a character can be seen by itself: it is no space, no
+// mark on another character, and none that fonts leave out, such as those that only
+// join or direct others.
 func visible(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r)
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&
+		!unicode.In(r, unicode.Cf, unicode.M, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // Employees keeps employees. Every method returns ErrUnavailable, wrapped, when
@@ -142,6 +148,7 @@ type Employees interface {
 	// it is if version is 0. Otherwise it changes nothing and returns
 	// ErrConflict, or ErrNotFound where there is no such employee.
 	Delete(ctx context.Context, id string, version int64) error
-	// Ping returns nil if the store can read and has its data.
+	// Ping returns nil if the store can read and has its data; ErrFull, wrapped, if
+	// it can but has no room for changes.
 	Ping(ctx context.Context) error
 }

@@ -193,8 +193,10 @@ func asJSON[T []string | [][]string](strings T) string {
 
 // Ping implements directory.Employees.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.Page(ctx, directory.Query{Limit: 1})
-	return err
+	if _, err := s.Page(ctx, directory.Query{Limit: 1}); err != nil {
+		return err
+	}
+	return hasRoom(s.dir)
 }
 
 func scanEmployee(row scanner) (directory.Employee, error) {

@@ -25,6 +25,7 @@ type Store struct {
 	// Now returns the present. Default: time.Now.
 	Now func() time.Time
 
+	dir string
 	// reads are the connections to read with. Writes have one of their own, for
 	// which they wait in turn.
 	reads, writes *sql.DB
@@ -35,9 +36,9 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
 	}
-	path := filepath.Join(dir, "directory.db")
+	path := filepath.Join(dir, databaseFile)
 	if err := makePrivate(path); err != nil {
-		return nil, fmt.Errorf("the database in %s cannot be made: %w", dir, err)
+		return nil, fmt.Errorf("the database in %s cannot be made: %w", dir, writable(err))
 	}
 	// With a write-ahead log readers never wait for a writer; every commit is
 	// on the disk before it is acknowledged.
@@ -54,9 +55,9 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	}
 	reads.SetMaxOpenConns(4)
 	reads.SetMaxIdleConns(4)
-	s := &Store{Now: time.Now, reads: reads, writes: writes}
+	s := &Store{Now: time.Now, dir: dir, reads: reads, writes: writes}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("the database in %s cannot be opened: %w", dir, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("the database in %s cannot be opened: %w", dir, writable(err)), s.Close())
 	}
 	return s, nil
 }
@@ -156,6 +157,32 @@ func unavailable(err error) error {
 		return fmt.Errorf("%w: %w: %w", directory.ErrUnavailable, directory.ErrFull, err)
 	}
 	return fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
+}
+
+// writable adds to an error that is about it that the directory must be writable.
+func writable(err error) error {
+	var e *sqlite.Error
+	readOnly := errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CANTOPEN || e.Code()&0xff == sqlite3.SQLITE_READONLY)
+	if readOnly || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: the directory and the files in it have to be writable by the user that the service runs as", err)
+	}
+	return err
+}
+
+// leastRoom is how many bytes a disk has to have free to count as not full: what a
+// change and a photo take.
+const leastRoom = 1 << 20
+
+// hasRoom returns directory.ErrFull if the disk under dir is full.
+func hasRoom(dir string) error {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		return unavailable(err)
+	}
+	if free := uint64(disk.Bavail) * uint64(disk.Bsize); free < leastRoom {
+		return fmt.Errorf("%w: %w: %d bytes are free under %s", directory.ErrUnavailable, directory.ErrFull, free, dir)
+	}
+	return nil
 }
 
 // full reports whether err is a disk, or a quota of one, that is full.

@@ -26,7 +26,8 @@ func (s *Server) liveness(w http.ResponseWriter, _ *http.Request) error {
 	return plain(w, "live\n")
 }
 
-// readiness says that the stores answer too, and that the process is not ending.
+// readiness says that the stores answer too and have room, and that the process is
+// not ending.
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request) error {
 	if s.draining.Load() {
 		return &statusError{status: http.StatusServiceUnavailable, message: "This instance is shutting down."}

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -18,7 +17,7 @@ func (s *Server) spool(r io.Reader) (*photo.Upload, error) {
 	upload, err := s.Processor.Spool(r)
 	switch {
 	case errors.Is(err, photo.ErrNoRoom) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)):
-		return nil, fmt.Errorf("%w: %w", directory.ErrFull, err)
+		return nil, &statusError{http.StatusInsufficientStorage, "The disk is full: no photo can be taken until the directory's operator makes room. Save without it.", err}
 	case errors.Is(err, photo.ErrTooManyBytes), errors.Is(err, photo.ErrNoRoom):
 		return nil, unusable(err)
 	case err != nil:
