@@ -190,19 +190,22 @@ func BenchmarkCachedPages(b *testing.B) {
 	ids := fill(b, dir, 100)
 	service := serve(b, directoryBinary(b), "DATA_DIR="+dir)
 	session := signIn(b, service, dir)
-	for name, page := range map[string]struct{ path, cookie string }{
-		"list":             {"/", ""},
-		"list-signed-in":   {"/", session},
-		"detail":           {"/employees/" + ids[0], ""},
-		"detail-signed-in": {"/employees/" + ids[0], session},
-	} {
+	pages := map[string]struct{ path, cookie, encoding string }{}
+	for _, encoding := range []string{"identity", "gzip"} {
+		pages["list/"+encoding] = struct{ path, cookie, encoding string }{"/", "", encoding}
+		pages["list-signed-in/"+encoding] = struct{ path, cookie, encoding string }{"/", session, encoding}
+		pages["detail/"+encoding] = struct{ path, cookie, encoding string }{"/employees/" + ids[0], "", encoding}
+		pages["detail-signed-in/"+encoding] = struct{ path, cookie, encoding string }{"/employees/" + ids[0], session, encoding}
+	}
+	for name, page := range pages {
 		b.Run(name, func(b *testing.B) {
-			bare := serve(b, os.Args[0], bareVariable+"="+record(b, service.url+page.path, page.cookie))
+			bare := serve(b, os.Args[0], bareVariable+"="+record(b, service.url+page.path, page.cookie, page.encoding))
+			accept := []string{"-H", "Accept-Encoding: " + page.encoding}
 			var rates, tails []float64
 			var last load
 			for b.Loop() {
-				plain := wrk(b, bare.url+page.path, page.cookie)
-				last = wrk(b, service.url+page.path, page.cookie)
+				plain := wrk(b, bare.url+page.path, page.cookie, accept...)
+				last = wrk(b, service.url+page.path, page.cookie, accept...)
 				rates = append(rates, last.perSecond/plain.perSecond)
 				tails = append(tails, float64(last.p99)/float64(plain.p99))
 			}
@@ -218,12 +221,13 @@ func BenchmarkCachedPages(b *testing.B) {
 }
 
 // record keeps an answer of the service in a file for serveBare.
-func record(b *testing.B, address, cookie string) string {
+func record(b *testing.B, address, cookie, encoding string) string {
 	b.Helper()
 	req, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
+	req.Header.Set("Accept-Encoding", encoding) // so that the client leaves the body as it is
 	if cookie != "" {
 		req.Header.Set("Cookie", cookie)
 	}
@@ -270,15 +274,19 @@ func BenchmarkUncachedPages(b *testing.B) {
 	if err := os.WriteFile(path, []byte(script.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	var loads []load
-	for b.Loop() {
-		loads = append(loads, wrk(b, service.url, "", "-s", path))
+	for _, encoding := range []string{"identity", "gzip"} {
+		b.Run(encoding, func(b *testing.B) {
+			var loads []load
+			for b.Loop() {
+				loads = append(loads, wrk(b, service.url, "", "-s", path, "-H", "Accept-Encoding: "+encoding))
+			}
+			slices.SortFunc(loads, func(a, b load) int { return int(a.perSecond - b.perSecond) })
+			middle := loads[len(loads)/2]
+			b.ReportMetric(middle.perSecond, "pages/s")
+			b.ReportMetric(float64(middle.p99.Microseconds())/1000, "p99-ms")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	slices.SortFunc(loads, func(a, b load) int { return int(a.perSecond - b.perSecond) })
-	middle := loads[len(loads)/2]
-	b.ReportMetric(middle.perSecond, "pages/s")
-	b.ReportMetric(float64(middle.p99.Microseconds())/1000, "p99-ms")
-	b.ReportMetric(0, "ns/op")
 }
 
 // signIn adds an account to the store in dir and returns its session's cookie.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -82,11 +83,12 @@ type Photos interface {
 	Ping(ctx context.Context) error
 }
 
-// Keys are the keys of a photo's pictures, none where there is no photo.
+// Keys are the keys of a photo's pictures, each once: none where there is no photo,
+// one where the thumbnail is the picture.
 func (p Photo) Keys() []string {
 	var keys []string
 	for _, key := range []string{p.Key, p.Thumbnail} {
-		if key != "" {
+		if key != "" && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
 	}

@@ -35,8 +35,12 @@ type exchange struct {
 	origin
 	// route is the pattern of the route that answers, "" before it is known.
 	route string
-	// account is the name of the account that is signed in, or "".
-	account string
+	// account is the name of the account that is signed in, or ""; unidentified is
+	// why that is not known.
+	account      string
+	unidentified error
+	// region and instance are who answers, as headers keep them.
+	region, instance [1]string
 	status  int
 	bytes   int64
 	wrote   bool

@@ -149,7 +149,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	setCookies(w, begun.cookies...)
 	if typed != nil {
-		return s.resume(w, r.WithContext(withAccount(r.Context(), begun.Account)), *typed)
+		exchangeOf(r.Context()).account = begun.Account
+		return s.resume(w, r, *typed)
 	}
 	s.setFlash(w, r, "signed-in")
 	w.Header().Set("Cache-Control", "no-store")

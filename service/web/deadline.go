@@ -58,8 +58,10 @@ func within(ctx context.Context) (context.Context, func()) {
 }
 
 // forEverybody returns a context for what is asked of stores for several
-// requests at once: it is not cancelled with any one request, and its time is charged to none.
+// requests at once: it is not cancelled with any one request, and its time is charged
+// to none. They are of one account.
 func forEverybody(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithValue(ctx, accountKey{}, accountOf(ctx))
 	ctx = context.WithValue(context.WithoutCancel(ctx), exchangeKey{}, (*exchange)(nil))
 	return context.WithTimeout(ctx, storeTime)
 }

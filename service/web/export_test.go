@@ -12,4 +12,9 @@ var LocalPath = localPath
 var Network = network
 
 // Protected lets those through to h who have an account, for its benchmark.
-func (s *Server) Protected(h http.Handler) http.Handler { return s.protect(members, h) }
+func (s *Server) Protected(h http.Handler) http.Handler {
+	protected := s.protect(members, h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		protected.ServeHTTP(w, r.WithContext(&exchange{Context: r.Context(), origin: s.originOf(r)}))
+	})
+}

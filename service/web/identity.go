@@ -42,25 +42,18 @@ const (
 	clearCookie  = "session"
 )
 
-// accountKey is the context's key of the account's name that is signed in.
+// accountKey is the context's key of the account's name for work that is for no one
+// request: see forEverybody.
 type accountKey struct{}
-
-// unidentifiedKey is the context's key of why nobody knows who is signed in.
-type unidentifiedKey struct{}
 
 // accountOf returns the name of the account that a request is signed in with,
 // or "".
 func accountOf(ctx context.Context) string {
+	if x := exchangeOf(ctx); x != nil {
+		return x.account
+	}
 	name, _ := ctx.Value(accountKey{}).(string)
 	return name
-}
-
-// withAccount returns a context of a request that is signed in with an account.
-func withAccount(ctx context.Context, name string) context.Context {
-	if x := exchangeOf(ctx); x != nil {
-		x.account = name
-	}
-	return context.WithValue(ctx, accountKey{}, name)
 }
 
 // errNotSignedIn asks for an account.
@@ -72,8 +65,8 @@ func signedIn(ctx context.Context) (string, error) {
 	if name := accountOf(ctx); name != "" {
 		return name, nil
 	}
-	if err, ok := ctx.Value(unidentifiedKey{}).(error); ok {
-		return "", err
+	if x := exchangeOf(ctx); x != nil && x.unidentified != nil {
+		return "", x.unidentified
 	}
 	return "", errNotSignedIn
 }
@@ -83,13 +76,8 @@ func signedIn(ctx context.Context) (string, error) {
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token := s.token(r); token != "" {
-			name, err := s.sessions.account(r.Context(), token)
-			switch {
-			case err != nil:
-				r = r.WithContext(context.WithValue(r.Context(), unidentifiedKey{}, err))
-			case name != "":
-				r = r.WithContext(withAccount(r.Context(), name))
-			}
+			x := exchangeOf(r.Context())
+			x.account, x.unidentified = s.sessions.account(r.Context(), token)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -53,8 +53,9 @@ func (s *Server) secure(next http.Handler) http.Handler {
 			h["Strict-Transport-Security"] = headers.overTLS
 		}
 		island := s.Island()
-		h.Set("X-Island", island.Region)
-		h.Set("X-Instance", island.Instance)
+		x := exchangeOf(r.Context())
+		x.region[0], x.instance[0] = island.Region, island.Instance
+		h["X-Island"], h["X-Instance"] = x.region[:], x.instance[:]
 		if !isRead(r.Method) {
 			r.Body = http.MaxBytesReader(w, paced(w, r), maxBody)
 			r = s.withRecent(w, r)

@@ -41,7 +41,11 @@ const (
 )
 
 // queryOf is what the address of a list asks for.
-func queryOf(values url.Values) directory.Query {
+func queryOf(raw string) directory.Query {
+	if raw == "" {
+		return directory.Query{Limit: pageSize}
+	}
+	values, _ := url.ParseQuery(raw) // what cannot be read is not asked for
 	return directory.Query{
 		Prefix:   strings.TrimSpace(values.Get("name")),
 		Location: strings.TrimSpace(values.Get("location")),
@@ -53,20 +57,20 @@ func queryOf(values url.Values) directory.Query {
 
 // address is the list's that q asks for.
 func address(q directory.Query) string {
+	if q.Prefix == "" && q.Location == "" && q.Badge == "" && q.After == "" {
+		return "/"
+	}
 	values := url.Values{}
 	for name, value := range map[string]string{"name": q.Prefix, "location": q.Location, "badge": q.Badge, "after": q.After} {
 		if value != "" {
 			values.Set(name, value)
 		}
 	}
-	if len(values) == 0 {
-		return "/"
-	}
 	return "/?" + values.Encode()
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
-	q := queryOf(r.URL.Query())
+	q := queryOf(r.URL.RawQuery)
 	return s.cached(w, r, address(q), func(ctx context.Context) ([]byte, error) {
 		l := list{Query: q, Badges: directory.Badges}
 		var err error

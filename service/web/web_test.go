@@ -350,7 +350,7 @@ type record struct {
 	Next         string `json:"next"`
 }
 
-func decode(t *testing.T, body string) record {
+func decode(t testing.TB, body string) record {
 	t.Helper()
 	var r record
 	if err := json.Unmarshal([]byte(body), &r); err != nil {
