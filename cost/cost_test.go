@@ -117,7 +117,7 @@ func TestEstimate(t *testing.T) {
 		"their volumes":                    2 * 8,
 		"their metrics by the minute":      2 * 7,
 		"their log and agents' metrics":    requests*350/1e9 + 2,
-		"load balancer":                    730 + 730*requests*20e3/1e9/730,
+		"load balancer":                    730 + 730*requests*answerBytes/1e9/730,
 		"public addresses":                 3 * 730,
 		"NAT gateways":                     730,
 		"interface endpoints":              2 * 730,
@@ -128,8 +128,8 @@ func TestEstimate(t *testing.T) {
 		"alarms":                           3 + 1,
 		"scaler":                           runs/1e6 + runs*256/1024 + runs*1000/1e9 + 5,
 		"keys":                             1,
-		"transfer to users":                requests * 20e3 / 1e9,
-		"transfer through the accelerator": requests * 20e3 / 1e9,
+		"transfer to users":                requests * answerBytes / 1e9,
+		"transfer through the accelerator": requests * answerBytes / 1e9,
 	} {
 		if got := low.Of("us-east-1", what); math.Abs(got-want) > 1e-6*want {
 			t.Errorf("%s: got %f, want %f", what, got, want)

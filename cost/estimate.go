@@ -1,6 +1,8 @@
 package cost
 
 import (
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,8 +33,7 @@ const (
 	hours              = 730.0 // of a month
 	seconds            = hours * 3600
 	gb                 = 1e9
-	answerBytes        = 20e3 // photos and pages together, as many come from the browser's memory
-	perConnection      = 5    // requests
+	perConnection      = 5 // requests
 	readUnits          = 2.0
 	writesPerRequest   = 0.02
 	writeUnits         = 4.0 // the employee, its place in the index, and what signing in keeps
@@ -45,6 +46,31 @@ const (
 	logBytes           = 350 // of a request's line, with the 26 that CloudWatch counts for itself
 	agentMetrics       = 2   // of a fleet
 )
+
+// What requests are for, in shares of all. The rest are answers of next to nothing:
+// that the browser's copy is current, or a redirect.
+const (
+	listRequests   = 0.4
+	personRequests = 0.1
+	styleRequests  = 0.02 // kept for a year
+	headerBytes    = 700  // of any answer
+	photoBytes     = 9e3  // of a thumbnail, with a larger picture now and then
+)
+
+// answersFile holds the bytes of answers' bodies on the wire, compressed, as a test
+// of the service measures them.
+//
+//go:embed answers.json
+var answersFile []byte
+
+// answerBytes are those of an answer on average, with its header.
+var answerBytes = func() float64 {
+	var bodies struct{ List, Person, Style float64 }
+	if err := json.Unmarshal(answersFile, &bodies); err != nil {
+		panic(err) // the file is embedded
+	}
+	return headerBytes + listRequests*bodies.List + personRequests*bodies.Person + styleRequests*bodies.Style + photoReads*photoBytes
+}()
 
 // What a lighthouse's look takes.
 const (

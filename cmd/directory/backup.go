@@ -49,7 +49,7 @@ func (a *archiver) parse(name, usage string, args []string, getenv func(string) 
 	}
 	a.define(flags, getenv)
 	if name == "restore" {
-		flags.BoolVar(&a.replace, "replace", false, "replace employees and accounts that are there")
+		flags.BoolVar(&a.replace, "replace", false, "replace the present employees and accounts")
 	}
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (a *archiver) parse(name, usage string, args []string, getenv func(string) 
 	return errors.Join(errs...)
 }
 
-// runBackup writes a backup to a file that is there once it is whole.
+// runBackup writes a backup to a file that exists once it is whole.
 func runBackup(ctx context.Context, args []string, getenv func(string) string, _ io.Reader, stdout io.Writer) (err error) {
 	a := &archiver{}
 	if err := a.parse("backup", backupUsage, args, getenv, stdout); errors.Is(err, flag.ErrHelp) {
@@ -75,7 +75,7 @@ func runBackup(ctx context.Context, args []string, getenv func(string) string, _
 		return err
 	}
 	if _, err := os.Lstat(a.file); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("want a file that is not there yet, got %s", a.file)
+		return fmt.Errorf("want a file that does not exist yet, got %s", a.file)
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(a.file), ".backup-")
 	if err != nil {

@@ -90,12 +90,12 @@ func TestBackupsThatAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"want one file, got []":         {"backup"},
-		"want a file that is not there": {"backup", taken},
-		"there is no store in":          {"backup", "--data", t.TempDir(), taken + ".tar"},
-		"nothing was restored":          {"restore", "--replace", taken},
-		"no such file":                  {"restore", taken + ".tar"},
-		"EMPLOYEES_TABLE: want none":    {"backup", "--employees-table", "x", taken + ".tar"},
+		"want one file, got []":           {"backup"},
+		"want a file that does not exist": {"backup", taken},
+		"there is no store in":            {"backup", "--data", t.TempDir(), taken + ".tar"},
+		"nothing was restored":            {"restore", "--replace", taken},
+		"no such file":                    {"restore", taken + ".tar"},
+		"EMPLOYEES_TABLE: want none":      {"backup", "--employees-table", "x", taken + ".tar"},
 	} {
 		if _, err := runIn(t, dir, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", args, err, want)

@@ -1,5 +1,5 @@
-// Command directory serves the employee directory, keeps its accounts and backups, and brings
-// over the data of the one that it replaces.
+// Command directory serves the employee directory, keeps its accounts and backups,
+// and imports the data of the one that it replaces.
 package main
 
 import (
@@ -60,7 +60,7 @@ func commands() []command {
 		{"user", "keep the accounts of those who may sign in", runUser},
 		{"backup", "write the embedded store to a file", runBackup},
 		{"restore", "read the embedded store from such a file", runRestore},
-		{"import", "bring over the data of the directory that this one replaces", runImport},
+		{"import", "import the data of the directory that this one replaces", runImport},
 	}
 }
 

@@ -125,7 +125,7 @@ func (a *Accounts) EndSessions(ctx context.Context, name string) error {
 		}
 		since := found.Changed
 		found.Changed = a.after(since)
-		// Whoever changed the account meanwhile may have begun a session, too.
+		// The other change may have come with a session, too.
 		if err := a.store.UpdateAccount(ctx, found, since); !errors.Is(err, directory.ErrConflict) {
 			return err
 		}
@@ -143,7 +143,7 @@ func (a *Accounts) after(since time.Time) time.Time {
 // SignIn returns the account of a name if the password is its, and what makes this
 // device known to it. It returns ErrRefused for a wrong name or password, a
 // *TooManyError after too many of those, and ErrBusy where ctx ends while others'
-// passwords are checked. A name that is nobody's takes as long as another.
+// passwords are checked. An unknown name takes as long as a wrong password.
 func (a *Accounts) SignIn(ctx context.Context, at Attempt) (account directory.Account, device string, err error) {
 	found, h, err := a.find(ctx, at.Name)
 	if err != nil {
@@ -162,7 +162,7 @@ func (a *Accounts) SignIn(ctx context.Context, at Attempt) (account directory.Ac
 		return directory.Account{}, "", err
 	}
 	defer release()
-	// Once more: of many attempts at once, the first may have failed meanwhile.
+	// Again: of many attempts at once, the first may have failed meanwhile.
 	if err := a.check(ctx, limits); err != nil {
 		return directory.Account{}, "", err
 	}

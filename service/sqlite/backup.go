@@ -73,7 +73,7 @@ func Backup(ctx context.Context, dir, scratch string, w io.Writer) (contents Con
 }
 
 // backupPhotos writes the photos of a snapshot's employees, and takes from the
-// snapshot those that are there no longer.
+// snapshot those that were erased meanwhile.
 func backupPhotos(ctx context.Context, db *sql.DB, photos *Photos, archive *tar.Writer) (written int, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT e.id, e.photo_key, e.thumbnail FROM employees AS e WHERE e.photo_key <> ''")
 	employees, err := collect(rows, err, func(row scanner) (e directory.Employee, err error) {

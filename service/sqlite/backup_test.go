@@ -266,7 +266,7 @@ func TestFolderGoesWithTheLastPhoto(t *testing.T) {
 	}
 }
 
-// TestFullDiskIsSaidToBeOne lets SQLite have no more pages, and asks what a file
+// TestFullDiskIsSaidToBeOne gives SQLite no further pages, and asks what a file
 // system would say.
 func TestFullDiskIsSaidToBeOne(t *testing.T) {
 	s := open(t, t.TempDir())

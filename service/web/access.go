@@ -11,7 +11,7 @@ import (
 type access int
 
 const (
-	// anyone: the answer is the same whoever asks, so nobody is identified.
+	// anyone: the answer is the same for all, so nobody is identified.
 	anyone access = iota
 	// signingIn: no account is needed, since this is how one gets there and back.
 	signingIn

@@ -41,9 +41,9 @@ type exchange struct {
 	unidentified error
 	// region and instance are who answers, as headers keep them.
 	region, instance [1]string
-	status  int
-	bytes   int64
-	wrote   bool
+	status           int
+	bytes            int64
+	wrote            bool
 	// stores is the time that stores took.
 	stores allowance
 }

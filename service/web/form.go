@@ -100,7 +100,7 @@ func (f *form) set(name, value string) error {
 	case "version":
 		var err error
 		if e.Version, err = strconv.ParseInt(value, 10, 64); err != nil {
-			return &statusError{http.StatusBadRequest, "The form's version is no number; open the form again.", err}
+			return &statusError{http.StatusBadRequest, "The form's version is not a number; open the form again.", err}
 		}
 	}
 	return nil
@@ -150,7 +150,7 @@ func keptForm(values url.Values) (*form, []field) {
 		name, ok := strings.CutPrefix(name, keptPrefix)
 		for _, value := range all {
 			if ok {
-				_ = f.set(name, value) // a version that is none is stale
+				_ = f.set(name, value) // an invalid version is stale
 			}
 		}
 	}

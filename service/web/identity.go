@@ -176,7 +176,7 @@ type session struct {
 	Expires time.Time `json:"expires"`
 }
 
-// identified is whose a session is, as far as it is known; "" is nobody's.
+// identified is whose a session is, as far as it is known; "" where it is invalid.
 type identified struct {
 	account string
 	until   time.Time

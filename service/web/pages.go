@@ -276,7 +276,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	}
 	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
 	if err != nil || version < 1 {
-		return &statusError{http.StatusBadRequest, "The form's version is no number; open the form again.", err}
+		return &statusError{http.StatusBadRequest, "The form's version is not a number; open the form again.", err}
 	}
 	id := r.PathValue("id")
 	if err := s.remove(r.Context(), id, version); errors.Is(err, directory.ErrConflict) {

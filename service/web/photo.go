@@ -46,7 +46,7 @@ func unusable(err error) error {
 			return &statusError{known.status, known.message, err}
 		}
 	}
-	if errors.Is(err, photo.ErrBusy) { // which is no failure of the service
+	if errors.Is(err, photo.ErrBusy) { // which does not make the service a failing one
 		return &tooManyError{"Many photos are being worked on at the moment.", busyFor}
 	}
 	return err

@@ -212,7 +212,7 @@ func TestUploadsThatCannotBeTaken(t *testing.T) {
 			s, a, _ := newAlbum(t, func(o *web.Options) { o.Processor = photo.New(options) })
 			content := picture(t, 9, 9, png.Encode)
 			status, later := http.StatusServiceUnavailable, "Try again in a few seconds"
-			if name == "busy" { // which is no failure
+			if name == "busy" { // not a failure
 				status, later = http.StatusTooManyRequests, "Try again in 5 s"
 			}
 			res, body := s.submit("/employees", ada(), content)
