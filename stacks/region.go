@@ -83,7 +83,6 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 				setting.AllowCleartext: strconv.FormatBool(c.AllowCleartext),
 				setting.Reads:          c.Reads,
 				setting.TrustedProxies: region.CIDR,
-				setting.MetricsListen:  "127.0.0.1:" + strconv.Itoa(setting.MetricsPort),
 				setting.LoadGenerator:  strconv.FormatBool(c.LoadGenerator),
 			},
 		},

@@ -85,7 +85,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	log, flush := newLog(stdout)
 	defer func() { err = errors.Join(err, flush()) }()
-	listener, err := listen(setting.Listen, settings.listen, "127.0.0.1:8081")
+	listener, err := listen(settings.listen)
 	if err != nil {
 		return err
 	}
@@ -97,11 +97,6 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	defer func() { err = errors.Join(err, stores.close()) }()
 	handler := newHandler(settings, stores, island, log)
-	stopMetrics, err := serveMetrics(settings.metricsListen, handler.Metrics(), log)
-	if err != nil {
-		return err
-	}
-	defer stopMetrics()
 	server := newServer(handler, log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -159,36 +154,12 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// listen listens on the address that a setting named name has.
-func listen(name, address, other string) (net.Listener, error) {
+func listen(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s, such as %s=%s", address, err, name, name, other)
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address, such as %s=127.0.0.1:8081", address, err, setting.Listen)
 	}
 	return listener, nil
-}
-
-// serveMetrics serves /metrics on an address of its own, if there is one, and
-// returns what ends that.
-func serveMetrics(address string, handler http.Handler, log *slog.Logger) (stop func(), err error) {
-	if address == "" {
-		return func() {}, nil
-	}
-	listener, err := listen(setting.MetricsListen, address, "127.0.0.1:9465")
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", handler)
-	server := &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 5 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	go func() { _ = server.Serve(listener) }()
-	log.Info("serving metrics", "url", "http://"+listener.Addr().String()+"/metrics")
-	return func() { _ = server.Close() }, nil
 }
 
 // drain goes on serving for a moment, and then until nothing is in flight.

@@ -91,53 +91,6 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestMetricsHaveAListenerOfTheirOwn, which ends with the service.
-func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	address, metrics := freeAddress(t), freeAddress(t)
-	done := make(chan error, 1)
-	go func() {
-		done <- run(ctx, nil, environment(map[string]string{"LISTEN": address, "METRICS_LISTEN": metrics, "DATA_DIR": t.TempDir()}), io.Discard)
-	}()
-	awaitServing(t, address)
-	for path, want := range map[string]int{
-		address + "/metrics": http.StatusNotFound, metrics + "/metrics": http.StatusOK, metrics + "/livez": http.StatusNotFound,
-	} {
-		res, err := http.Get("http://" + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil || res.StatusCode != want || strings.Contains(string(body), "directory_build_info") != (want == http.StatusOK) {
-			t.Errorf("%s answers %d, %v; want %d:\n%s", path, res.StatusCode, err, want, body)
-		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if _, err := net.DialTimeout("tcp", metrics, time.Second); err == nil {
-		t.Error("the metrics are still served")
-	}
-}
-
-func TestTakenPortOfMetrics(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	address := freeAddress(t)
-	err = run(t.Context(), nil, environment(map[string]string{"LISTEN": address, "METRICS_LISTEN": l.Addr().String(), "DATA_DIR": t.TempDir()}), io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "METRICS_LISTEN=127.0.0.1:9465") {
-		t.Errorf("got %v, want the next step", err)
-	}
-	if _, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-		t.Error("the other address is still listened on")
-	}
-}
-
 // TestSystemdIsToldWhatHappens runs the program as a unit of Type=notify with
 // a watchdog.
 func TestSystemdIsToldWhatHappens(t *testing.T) {

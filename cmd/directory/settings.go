@@ -23,7 +23,6 @@ var endpointVariables = []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}
 type settings struct {
 	stored
 	listen         string
-	metricsListen  string
 	spoolDir       string
 	allowCleartext bool
 	signedInReads  bool
@@ -106,7 +105,6 @@ func parseSettings(args []string, getenv func(string) string, stdout io.Writer) 
 	}
 	s.define(flags, getenv)
 	text(flags, getenv, &s.listen, "listen", setting.Listen, "127.0.0.1:8080", "`address` to serve on")
-	text(flags, getenv, &s.metricsListen, "metrics-listen", setting.MetricsListen, "", "`address` for Prometheus to read /metrics on, such as 127.0.0.1:9464; none by default")
 	text(flags, getenv, &s.spoolDir, "spool", setting.SpoolDir, os.TempDir(), "`directory` of uploads while they are worked on, on a disk")
 	var cleartext, reads, proxies, rate, load string
 	text(flags, getenv, &reads, "reads", setting.Reads, setting.ReadsOpen, "who may read: `"+setting.ReadsOpen+"`, everybody, or "+setting.ReadsSignedIn+", who has an account")
@@ -130,7 +128,7 @@ func parseSettings(args []string, getenv func(string) string, stdout io.Writer) 
 		errs = append(errs, fmt.Errorf("want flags only, got %q; see --help", strings.Join(flags.Args(), " ")))
 	}
 	errs = append(append(errs, s.problems()...),
-		checkAddress(setting.Listen, s.listen, "127.0.0.1:8080 or :8080"),
+		s.checkListen(),
 		s.checkSpoolDir(),
 		s.setReads(reads),
 		s.setProxies(proxies),
@@ -139,15 +137,12 @@ func parseSettings(args []string, getenv func(string) string, stdout io.Writer) 
 		parseBool(setting.LoadGenerator, load, &s.loadGenerator),
 		s.setImageSources(getenv),
 	)
-	if s.metricsListen != "" {
-		errs = append(errs, checkAddress(setting.MetricsListen, s.metricsListen, "127.0.0.1:9464"))
-	}
 	return s, errors.Join(errs...)
 }
 
-func checkAddress(name, value, such string) error {
-	if _, _, err := net.SplitHostPort(value); err != nil {
-		return fmt.Errorf("%s: want an address such as %s, got %q", name, such, value)
+func (s *settings) checkListen() error {
+	if _, _, err := net.SplitHostPort(s.listen); err != nil {
+		return fmt.Errorf("%s: want an address such as 127.0.0.1:8080 or :8080, got %q", setting.Listen, s.listen)
 	}
 	return nil
 }

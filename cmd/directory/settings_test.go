@@ -33,13 +33,13 @@ func TestSettingsByDefault(t *testing.T) {
 var everySetting = map[string]string{
 	"AWS_REGION": "eu-west-1", "LISTEN": ":80", "EMPLOYEES_TABLE": "e", "SESSIONS_TABLE": "s", "PHOTOS_BUCKET": "p-{region}",
 	"DATA_DIR": "d", "ALLOW_CLEARTEXT": "true", "READS": "signed-in", "TRUSTED_PROXIES": "10.24.0.0/16, fd00::/8",
-	"METRICS_LISTEN": "127.0.0.1:9464", "LOAD_GENERATOR": "true", "WRITE_RATE": "2.5", "SPOOL_DIR": "/",
+	"LOAD_GENERATOR": "true", "WRITE_RATE": "2.5", "SPOOL_DIR": "/",
 }
 
 func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 	want := &settings{
 		stored: stored{region: "eu-west-1", employeesTable: "e", sessionsTable: "s", photosBucket: "p-{region}", dataDir: "d"},
-		listen: ":80", metricsListen: "127.0.0.1:9464", spoolDir: "/", allowCleartext: true, signedInReads: true,
+		listen: ":80", spoolDir: "/", allowCleartext: true, signedInReads: true,
 		trustedProxies: []netip.Prefix{netip.MustParsePrefix("10.24.0.0/16"), netip.MustParsePrefix("fd00::/8")},
 		writeRate:      2.5, loadGenerator: true, imageSources: []string{"https://*.amazonaws.com"},
 	}
@@ -78,7 +78,7 @@ func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 	err := run(t.Context(), []string{"--photos-bucket", "", "surplus"}, environment(map[string]string{
 		"LISTEN": "8080", "EMPLOYEES_TABLE": "employees", "ALLOW_CLEARTEXT": "maybe", "READS": "all", "TRUSTED_PROXIES": "10.0.0.0/8,10.1.1.1",
-		"METRICS_LISTEN": "9464", "LOAD_GENERATOR": "yes please", "WRITE_RATE": "0", "AWS_ENDPOINT_URL": "localhost:5000", "SPOOL_DIR": "/nowhere",
+		"LOAD_GENERATOR": "yes please", "WRITE_RATE": "0", "AWS_ENDPOINT_URL": "localhost:5000", "SPOOL_DIR": "/nowhere",
 	}), io.Discard)
 	if err == nil {
 		t.Fatal("the settings were accepted")
@@ -92,7 +92,6 @@ func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 		`READS: want open or signed-in, got "all"`,
 		`SPOOL_DIR: no such directory: "/nowhere"`,
 		`TRUSTED_PROXIES: want address ranges such as 10.24.0.0/16, between commas, got "10.0.0.0/8,10.1.1.1"`,
-		"METRICS_LISTEN: want an address such as 127.0.0.1:9464",
 		"LOAD_GENERATOR: want true or false",
 		`WRITE_RATE: want a number of writes a second above 0, such as 10, got "0"`,
 		"AWS_ENDPOINT_URL: want an address such as http://localhost:5000",

@@ -38,9 +38,6 @@ const (
 	// balancers whose X-Forwarded headers tell the truth, such as
 	// "10.24.0.0/16". Default: none.
 	TrustedProxies = "TRUSTED_PROXIES"
-	// MetricsListen is the TCP address on which Prometheus reads /metrics, apart
-	// from Listen so that it is not public. Default: none, they are not served.
-	MetricsListen = "METRICS_LISTEN"
 	// LoadGenerator set to "true" lets people who are signed in burn CPU on an
 	// instance for a bounded time, to see scaling. Default: "false".
 	LoadGenerator = "LOAD_GENERATOR"
@@ -71,7 +68,3 @@ const (
 
 // Port is the TCP port the service listens on behind a load balancer.
 const Port = 8080
-
-// MetricsPort is the TCP port of loopback on which an agent of the instance
-// reads /metrics.
-const MetricsPort = 9464

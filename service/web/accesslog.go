@@ -33,8 +33,6 @@ type exchange struct {
 	idHeader [1]string
 	start    time.Time
 	origin
-	// route is the pattern of the route that answers, "" before it is known.
-	route string
 	// account is the name of the account that is signed in, or ""; unidentified is
 	// why that is not known.
 	account      string
@@ -92,8 +90,7 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// observe gives each request an id, and a line in the log and a place in the
-// metrics when it is answered.
+// observe gives each request an id, and a line in the log when it is answered.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{Context: r.Context(), ResponseWriter: w, start: time.Now(), status: http.StatusOK}
@@ -101,7 +98,6 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		x.id = s.newRequestID(r, x.fromProxy)
 		x.idHeader[0] = x.id
 		w.Header()[requestIDHeader] = x.idHeader[:]
-		s.metrics.inFlight.Add(1)
 		r = r.WithContext(x)
 		defer s.finish(x, r)
 		next.ServeHTTP(x, r)
@@ -121,10 +117,7 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 			s.logFailure(r.Context(), r.URL.Path, statusOf(err))
 		}
 	}
-	took := time.Since(x.start)
-	s.metrics.inFlight.Add(-1)
-	s.metrics.answered(x, r.Method, took)
-	s.logRequest(x, r, took)
+	s.logRequest(x, r, time.Since(x.start))
 	if panicked != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -218,16 +211,4 @@ func validRoot(root string) bool {
 		}
 	}
 	return true
-}
-
-// routed notes which route of mux answers.
-func routed(mux http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			if x := exchangeOf(r.Context()); x != nil {
-				x.route = r.Pattern
-			}
-		}()
-		mux.ServeHTTP(w, r)
-	})
 }

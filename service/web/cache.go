@@ -28,7 +28,6 @@ const (
 type pages struct {
 	kept    *expirable.LRU[pageKey, *page]
 	flights singleflight.Group
-	meters  *meters
 }
 
 // pageKey is what a page depends on: its address and who reads it.
@@ -53,8 +52,8 @@ func newVariant(body []byte, tag string) variant {
 	return variant{body, []string{`"` + tag + `"`}, []string{strconv.Itoa(len(body))}}
 }
 
-func newPages(m *meters) *pages {
-	return &pages{kept: expirable.NewLRU[pageKey, *page](cachedPages, nil, cachedFor), meters: m}
+func newPages() *pages {
+	return &pages{kept: expirable.NewLRU[pageKey, *page](cachedPages, nil, cachedFor)}
 }
 
 // forget drops every page: an employee changed.
@@ -63,10 +62,8 @@ func (p *pages) forget() { p.kept.Purge() }
 // get returns the page under key, rendered at most once at a time.
 func (p *pages) get(ctx context.Context, key pageKey, render func(context.Context) ([]byte, error)) (*page, error) {
 	if kept, ok := p.kept.Get(key); ok {
-		p.meters.cacheHits.Inc()
 		return kept, nil
 	}
-	p.meters.cacheMisses.Inc()
 	flight := p.flights.DoChan(key.account+" "+key.address, func() (made any, err error) {
 		// Beyond the request's own goroutine a panic would end the process.
 		defer func() {

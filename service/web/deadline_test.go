@@ -26,8 +26,7 @@ func (s sluggish) Get(ctx context.Context, _ string) (directory.Employee, error)
 }
 
 func asked(takes time.Duration) askedEmployees {
-	m := newMeters(func() Island { return Island{} })
-	return askedEmployees{sluggish{takes: takes}, &operations{store: "employees", meters: m}}
+	return askedEmployees{sluggish{takes: takes}}
 }
 
 func TestCallsOfARequestShareItsTime(t *testing.T) {

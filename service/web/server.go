@@ -67,7 +67,6 @@ type Server struct {
 	sessions  *sessions
 	writes    *writeLimits
 	load      *load
-	metrics   *meters
 	ready     *check
 	sightings sightings
 	draining  atomic.Bool
@@ -81,12 +80,11 @@ func New(o Options) *Server {
 	if o.WriteRate == 0 {
 		o.WriteRate = defaultWriteRate
 	}
-	s := &Server{Options: o, metrics: newMeters(o.Island), load: newLoad(spin)}
-	s.pages = newPages(s.metrics)
-	s.Employees = askedEmployees{o.Employees, s.operations("employees")}
-	s.Photos = askedPhotos{o.Photos, s.operations("photos")}
-	s.Accounts = askedAccounts{o.Accounts, s.operations("accounts")}
-	s.Sessions = askedSessions{o.Sessions, s.operations("sessions")}
+	s := &Server{Options: o, pages: newPages(), load: newLoad(spin)}
+	s.Employees = askedEmployees{o.Employees}
+	s.Photos = askedPhotos{o.Photos}
+	s.Accounts = askedAccounts{o.Accounts}
+	s.Sessions = askedSessions{o.Sessions}
 	s.ready = &check{of: s.askStores}
 	if o.Processor == nil {
 		s.Processor = photo.New(photo.Options{})
@@ -140,12 +138,8 @@ func New(o Options) *Server {
 			write.ServeHTTP(w, r)
 		}
 	})
-	s.handler = s.observe(s.secure(s.refuseOtherSites(s.guardCleartext(routed(mux)))))
+	s.handler = s.observe(s.secure(s.refuseOtherSites(s.guardCleartext(mux))))
 	return s
-}
-
-func (s *Server) operations(store string) *operations {
-	return &operations{store: store, meters: s.metrics}
 }
 
 // ServeHTTP implements http.Handler.

@@ -7,148 +7,134 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
-// The stores as the service asks them: each call is bounded and counted. They
-// embed no store, so that no call of one can be forgotten.
+// The stores as the service asks them: each call is bounded. They embed no store,
+// so that no call of one can be forgotten.
 type (
-	askedEmployees struct {
-		store directory.Employees
-		*operations
-	}
-	askedPhotos struct {
-		store directory.Photos
-		*operations
-	}
-	askedAccounts struct {
-		store directory.Accounts
-		*operations
-	}
-	askedSessions struct {
-		store directory.Sessions
-		*operations
-	}
+	askedEmployees struct{ store directory.Employees }
+	askedPhotos    struct{ store directory.Photos }
+	askedAccounts  struct{ store directory.Accounts }
+	askedSessions  struct{ store directory.Sessions }
 )
 
 // ask makes one call of a store, within what is left of the request's time for
-// stores, and counts it.
-func ask[T any](ctx context.Context, m *storeMeters, call func(context.Context) (T, error)) (T, error) {
+// stores.
+func ask[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
 	ctx, answered := within(ctx)
 	defer answered()
-	start := time.Now()
-	answer, err := call(ctx)
-	m.called(err, time.Since(start))
-	return answer, err
+	return call(ctx)
 }
 
 // tell is ask for a call that answers nothing.
-func tell(ctx context.Context, m *storeMeters, call func(context.Context) error) error {
-	_, err := ask(ctx, m, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
-	return err
+func tell(ctx context.Context, call func(context.Context) error) error {
+	ctx, answered := within(ctx)
+	defer answered()
+	return call(ctx)
 }
 
 func (s askedEmployees) Get(ctx context.Context, id string) (directory.Employee, error) {
-	return ask(ctx, s.named("get"), func(ctx context.Context) (directory.Employee, error) { return s.store.Get(ctx, id) })
+	return ask(ctx, func(ctx context.Context) (directory.Employee, error) { return s.store.Get(ctx, id) })
 }
 
 func (s askedEmployees) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
-	return ask(ctx, s.named("page"), func(ctx context.Context) (directory.Page, error) { return s.store.Page(ctx, q) })
+	return ask(ctx, func(ctx context.Context) (directory.Page, error) { return s.store.Page(ctx, q) })
 }
 
 func (s askedEmployees) Locations(ctx context.Context, q directory.LocationQuery) (directory.LocationPage, error) {
-	return ask(ctx, s.named("locations"), func(ctx context.Context) (directory.LocationPage, error) { return s.store.Locations(ctx, q) })
+	return ask(ctx, func(ctx context.Context) (directory.LocationPage, error) { return s.store.Locations(ctx, q) })
 }
 
 func (s askedEmployees) Create(ctx context.Context, e directory.Employee) (directory.Employee, error) {
-	return ask(ctx, s.named("create"), func(ctx context.Context) (directory.Employee, error) { return s.store.Create(ctx, e) })
+	return ask(ctx, func(ctx context.Context) (directory.Employee, error) { return s.store.Create(ctx, e) })
 }
 
 func (s askedEmployees) Update(ctx context.Context, e directory.Employee) (directory.Employee, error) {
-	return ask(ctx, s.named("update"), func(ctx context.Context) (directory.Employee, error) { return s.store.Update(ctx, e) })
+	return ask(ctx, func(ctx context.Context) (directory.Employee, error) { return s.store.Update(ctx, e) })
 }
 
 func (s askedEmployees) Delete(ctx context.Context, id string, version int64) error {
-	return tell(ctx, s.named("delete"), func(ctx context.Context) error { return s.store.Delete(ctx, id, version) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.Delete(ctx, id, version) })
 }
 
 func (s askedEmployees) Ping(ctx context.Context) error {
-	return tell(ctx, s.named("ping"), func(ctx context.Context) error { return s.store.Ping(ctx) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.Ping(ctx) })
 }
 
 func (s askedPhotos) Put(ctx context.Context, key string, content []byte) error {
-	return tell(ctx, s.named("put"), func(ctx context.Context) error { return s.store.Put(ctx, key, content) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.Put(ctx, key, content) })
 }
 
 func (s askedPhotos) Get(ctx context.Context, key string) ([]byte, error) {
-	return ask(ctx, s.named("get"), func(ctx context.Context) ([]byte, error) { return s.store.Get(ctx, key) })
+	return ask(ctx, func(ctx context.Context) ([]byte, error) { return s.store.Get(ctx, key) })
 }
 
 func (s askedPhotos) URL(ctx context.Context, photo directory.Photo) (string, error) {
-	return ask(ctx, s.named("url"), func(ctx context.Context) (string, error) { return s.store.URL(ctx, photo) })
+	return ask(ctx, func(ctx context.Context) (string, error) { return s.store.URL(ctx, photo) })
 }
 
 func (s askedPhotos) Walk(ctx context.Context, visit func(directory.StoredPhoto) error) error {
-	return tell(ctx, s.named("walk"), func(ctx context.Context) error { return s.store.Walk(ctx, visit) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.Walk(ctx, visit) })
 }
 
 func (s askedPhotos) Delete(ctx context.Context, key string, before time.Time) error {
-	return tell(ctx, s.named("delete"), func(ctx context.Context) error { return s.store.Delete(ctx, key, before) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.Delete(ctx, key, before) })
 }
 
 func (s askedPhotos) Ping(ctx context.Context) error {
-	return tell(ctx, s.named("ping"), func(ctx context.Context) error { return s.store.Ping(ctx) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.Ping(ctx) })
 }
 
 func (s askedAccounts) Account(ctx context.Context, name string) (directory.Account, error) {
-	return ask(ctx, s.named("account"), func(ctx context.Context) (directory.Account, error) { return s.store.Account(ctx, name) })
+	return ask(ctx, func(ctx context.Context) (directory.Account, error) { return s.store.Account(ctx, name) })
 }
 
 func (s askedAccounts) Accounts(ctx context.Context) ([]directory.Account, error) {
-	return ask(ctx, s.named("accounts"), func(ctx context.Context) ([]directory.Account, error) { return s.store.Accounts(ctx) })
+	return ask(ctx, func(ctx context.Context) ([]directory.Account, error) { return s.store.Accounts(ctx) })
 }
 
 func (s askedAccounts) CreateAccount(ctx context.Context, a directory.Account) error {
-	return tell(ctx, s.named("create_account"), func(ctx context.Context) error { return s.store.CreateAccount(ctx, a) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.CreateAccount(ctx, a) })
 }
 
 func (s askedAccounts) UpdateAccount(ctx context.Context, a directory.Account, since time.Time) error {
-	return tell(ctx, s.named("update_account"), func(ctx context.Context) error { return s.store.UpdateAccount(ctx, a, since) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.UpdateAccount(ctx, a, since) })
 }
 
 func (s askedAccounts) DeleteAccount(ctx context.Context, name string) error {
-	return tell(ctx, s.named("delete_account"), func(ctx context.Context) error { return s.store.DeleteAccount(ctx, name) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.DeleteAccount(ctx, name) })
 }
 
 func (s askedSessions) PutSession(ctx context.Context, key string, data []byte, expiry time.Time) error {
-	return tell(ctx, s.named("put_session"), func(ctx context.Context) error { return s.store.PutSession(ctx, key, data, expiry) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.PutSession(ctx, key, data, expiry) })
 }
 
 func (s askedSessions) Session(ctx context.Context, key string) ([]byte, error) {
-	return ask(ctx, s.named("session"), func(ctx context.Context) ([]byte, error) { return s.store.Session(ctx, key) })
+	return ask(ctx, func(ctx context.Context) ([]byte, error) { return s.store.Session(ctx, key) })
 }
 
 func (s askedSessions) DeleteSession(ctx context.Context, key string) error {
-	return tell(ctx, s.named("delete_session"), func(ctx context.Context) error { return s.store.DeleteSession(ctx, key) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.DeleteSession(ctx, key) })
 }
 
 func (s askedSessions) Count(ctx context.Context, key string, window time.Duration) (int64, error) {
-	return ask(ctx, s.named("count"), func(ctx context.Context) (int64, error) { return s.store.Count(ctx, key, window) })
+	return ask(ctx, func(ctx context.Context) (int64, error) { return s.store.Count(ctx, key, window) })
 }
 
 func (s askedSessions) Counted(ctx context.Context, key string, window time.Duration) (int64, error) {
-	return ask(ctx, s.named("counted"), func(ctx context.Context) (int64, error) { return s.store.Counted(ctx, key, window) })
+	return ask(ctx, func(ctx context.Context) (int64, error) { return s.store.Counted(ctx, key, window) })
 }
 
 func (s askedSessions) PutErasure(ctx context.Context, e directory.Erasure) error {
-	return tell(ctx, s.named("put_erasure"), func(ctx context.Context) error { return s.store.PutErasure(ctx, e) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.PutErasure(ctx, e) })
 }
 
 func (s askedSessions) Erasures(ctx context.Context, since time.Time) ([]directory.Erasure, error) {
-	return ask(ctx, s.named("erasures"), func(ctx context.Context) ([]directory.Erasure, error) { return s.store.Erasures(ctx, since) })
+	return ask(ctx, func(ctx context.Context) ([]directory.Erasure, error) { return s.store.Erasures(ctx, since) })
 }
 
 func (s askedSessions) PutHeartbeat(ctx context.Context, h directory.Heartbeat) error {
-	return tell(ctx, s.named("put_heartbeat"), func(ctx context.Context) error { return s.store.PutHeartbeat(ctx, h) })
+	return tell(ctx, func(ctx context.Context) error { return s.store.PutHeartbeat(ctx, h) })
 }
 
 func (s askedSessions) Heartbeats(ctx context.Context) ([]directory.Heartbeat, error) {
-	return ask(ctx, s.named("heartbeats"), func(ctx context.Context) ([]directory.Heartbeat, error) { return s.store.Heartbeats(ctx) })
+	return ask(ctx, func(ctx context.Context) ([]directory.Heartbeat, error) { return s.store.Heartbeats(ctx) })
 }

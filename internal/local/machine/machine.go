@@ -153,7 +153,6 @@ func (m *Machine) environment(u *unit, metadata string) ([]string, error) {
 	}
 	return append(environment,
 		setting.Listen+"="+m.Addr,
-		setting.MetricsListen+"=127.0.0.1:0", // several machines share this one
 		setting.TrustedProxies+"=127.0.0.0/8",
 		// A larger instance is a process with more CPU.
 		"GOMAXPROCS="+strconv.Itoa(m.VCPU()),
