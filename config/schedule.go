@@ -1,21 +1,23 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // names of time zones are checked on every machine alike
+
+	"github.com/robfig/cron/v3"
 )
 
 // Schedule changes a fleet's bounds at certain times.
 type Schedule struct {
 	// Name identifies it: letters and digits. Required.
 	Name string `json:"name" jsonschema:"required"`
-	// Cron is when: minute, hour, day of the month, month and day of the week,
-	// such as "0 7 * * 1-5". Required.
+	// Cron is when: minute, hour, day of the month, month and day of the week as
+	// crontab(5) has them, such as "0 7 * * 1-5" or "0 7 * * MON-FRI". Required.
 	Cron string `json:"cron" jsonschema:"required"`
 	// Timezone is where that is the time, such as "Europe/Madrid". Default: UTC.
 	Timezone string `json:"timezone"`
@@ -41,34 +43,47 @@ func parseSchedule(parent *object) []Schedule {
 	return schedule
 }
 
-var (
-	// validScheduleName is part of a construct's id.
-	validScheduleName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,31}$`)
-	// validCron is the shape of five fields; EC2 Auto Scaling reads the rest.
-	validCron = regexp.MustCompile(`^[0-9*/,-]+ [0-9*/,-]+ [0-9*/,L-]+ [A-Z0-9*/,-]+ [A-Z0-9*/,L#-]+$`)
-)
+// validScheduleName is part of a construct's id.
+var validScheduleName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,31}$`)
 
-// cronBounds are the least and the greatest number of each field.
-var cronBounds = [5][2]int{{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}}
+// cronField is the form of a field by crontab(5): numbers and names, ranges of
+// them, lists of those, and steps of a range or of all.
+var cronField = regexp.MustCompile(strings.ReplaceAll(`^(I)(,(I))*$`, "I", `\*(/\d+)?|(\d+|[A-Za-z]{3})(-(\d+|[A-Za-z]{3})(/\d+)?)?`))
 
-// cronNumber is a number of a field, with the slash of a step.
-var cronNumber = regexp.MustCompile(`/?[0-9]+`)
-
-// withinCron reports whether every number of a valid cron is one of its field's.
-func withinCron(cron string) bool {
-	for i, field := range strings.Fields(cron) {
-		for _, number := range cronNumber.FindAllString(field, -1) {
-			least, most := cronBounds[i][0], cronBounds[i][1]
-			digits, step := strings.CutPrefix(number, "/")
-			if step {
-				least = 1
-			}
-			if n, err := strconv.Atoi(digits); err != nil || n < least || n > most {
-				return false
-			}
+// parseCron returns what is wrong with the time of a schedule. EC2 Auto Scaling
+// takes the five fields of crontab(5). The library takes more, such as "@daily",
+// "TZ=", "?", empty items and "5/15", which cronField refuses, and not day 7 of
+// the week, which is Sunday. "L", "W" and "#" belong to EventBridge and
+// Application Auto Scaling. Sources: Amazon EC2 Auto Scaling API Reference,
+// "PutScheduledUpdateGroupAction", and its User Guide, "Scheduled scaling", which
+// both name http://crontab.org.
+func parseCron(expression string) error {
+	fields := strings.Split(expression, " ")
+	for _, field := range fields {
+		if !cronField.MatchString(field) {
+			return fmt.Errorf("%q is no value, range, list or step of crontab(5)", field)
 		}
 	}
-	return true
+	if len(fields) == 5 {
+		days := strings.Split(fields[4], ",")
+		for i, day := range days {
+			if day == "7" {
+				days[i] = "0"
+			} else {
+				days[i] = strings.Replace(day, "-7", "-6", 1) // as a range, 5-7 is right where 5-6 is
+			}
+		}
+		fields[4] = strings.Join(days, ",")
+	}
+	schedule, err := cron.ParseStandard(strings.Join(fields, " "))
+	if err != nil {
+		return err
+	}
+	// The library looks five years ahead, and the first of these has a 29th of February.
+	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return errors.New("no month has that day")
+	}
+	return nil
 }
 
 func (f Fleet) validateSchedule(p *problems) {
@@ -79,8 +94,8 @@ func (f Fleet) validateSchedule(p *problems) {
 		} else if slices.IndexFunc(f.Schedule, func(o Schedule) bool { return o.Name == s.Name }) < i {
 			p.add(path+".name", "each name once", s.Name)
 		}
-		if !validCron.MatchString(s.Cron) || !withinCron(s.Cron) {
-			p.add(path+".cron", `five fields: minute, hour, day of the month, month, day of the week, such as "0 7 * * 1-5"`, s.Cron)
+		if err := parseCron(s.Cron); err != nil {
+			p.add(path+".cron", fmt.Sprintf(`five fields: minute, hour, day of the month, month, day of the week, such as "0 7 * * 1-5" (%v)`, err), s.Cron)
 		}
 		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
 			p.add(path+".timezone", `a time zone such as "Europe/Madrid"`, s.Timezone)
