@@ -34,7 +34,7 @@ type Balancer struct {
 
 	mu     sync.Mutex
 	groups map[string]*group // by ARN
-	rules  []emulator.Rule
+	rules  []rule
 }
 
 // Listen starts a balancer on a free port of loopback; it ends with ctx. Its
@@ -72,7 +72,12 @@ func (b *Balancer) Close() { _ = b.server.Close() }
 func (b *Balancer) Update(config emulator.LoadBalancer, find func(id string) (Target, bool)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rules = config.Rules
+	if !slices.EqualFunc(b.rules, config.Rules, rule.same) {
+		b.rules = nil
+		for _, r := range config.Rules {
+			b.rules = append(b.rules, newRule(r))
+		}
+	}
 	for arn := range b.groups {
 		if !slices.ContainsFunc(config.Groups, func(g emulator.TargetGroup) bool { return g.ARN == arn }) {
 			delete(b.groups, arn)
@@ -182,7 +187,7 @@ func (b *Balancer) pick(path string) *target {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, rule := range b.rules {
-		if !matches(rule.Paths, path) {
+		if !rule.paths.MatchString(path) {
 			continue
 		}
 		if g := b.groups[rule.Group]; g != nil {
@@ -197,15 +202,30 @@ func (b *Balancer) pick(path string) *target {
 	return nil
 }
 
-// matches reports whether path is like one of patterns, or there are none.
-func matches(patterns []string, path string) bool {
-	for _, pattern := range patterns {
-		expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
-		if regexp.MustCompile("^" + expression + "$").MatchString(path) {
-			return true
-		}
+// rule is a listener's rule with its path patterns compiled, since every request
+// is matched against them.
+type rule struct {
+	emulator.Rule
+	paths *regexp.Regexp
+}
+
+// wildcards are those of a path pattern as a regular expression has them, quoted.
+var wildcards = strings.NewReplacer(`\*`, ".*", `\?`, ".")
+
+func newRule(r emulator.Rule) rule {
+	patterns := slices.Clone(r.Paths)
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
 	}
-	return len(patterns) == 0
+	for i, pattern := range patterns {
+		patterns[i] = wildcards.Replace(regexp.QuoteMeta(pattern))
+	}
+	return rule{r, regexp.MustCompile("(?s)^(?:" + strings.Join(patterns, "|") + ")$")}
+}
+
+// same reports whether the rule was made of other.
+func (r rule) same(other emulator.Rule) bool {
+	return r.Group == other.Group && slices.Equal(r.Paths, other.Paths)
 }
 
 type targetKey struct{}

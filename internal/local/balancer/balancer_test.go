@@ -245,3 +245,45 @@ func TestEntryRoutesToTheNearestHealthyRegion(t *testing.T) {
 	round()
 	want("america")
 }
+
+func TestPathPatterns(t *testing.T) {
+	for _, c := range []struct {
+		patterns   []string
+		path       string
+		wantsMatch bool
+	}{
+		{nil, "/anything", true},
+		{[]string{"/lighthouse"}, "/lighthouse", true},
+		{[]string{"/lighthouse"}, "/lighthouse/", false},
+		{[]string{"/lighthouse"}, "/a/lighthouse", false},
+		{[]string{"/light/*"}, "/light/", true},
+		{[]string{"/light/*"}, "/light/a/b\n", true},
+		{[]string{"/light/*"}, "/light", false},
+		{[]string{"/a?c"}, "/abc", true},
+		{[]string{"/a?c"}, "/ac", false},
+		{[]string{"/a.c"}, "/abc", false},
+		{[]string{"/a|b"}, "/a", false},
+		{[]string{"/x", "/y*"}, "/yes", true},
+		{[]string{"/x", "/y*"}, "/no", false},
+	} {
+		if got := newRule(emulator.Rule{Paths: c.patterns}).paths.MatchString(c.path); got != c.wantsMatch {
+			t.Errorf("%q of %q: got %t", c.path, c.patterns, got)
+		}
+	}
+}
+
+// TestRulesAreCompiledWhenTheyChange, and not each time they are read.
+func TestRulesAreCompiledWhenTheyChange(t *testing.T) {
+	b, _ := newBalancer(t, "eu-west-1")
+	update := func(paths ...string) rule {
+		b.Update(emulator.LoadBalancer{Rules: []emulator.Rule{{Paths: paths, Group: "g"}}}, nil)
+		return b.rules[0]
+	}
+	first := update("/a")
+	if again := update("/a"); again.paths != first.paths {
+		t.Error("the same rules are compiled again")
+	}
+	if other := update("/b"); other.paths.MatchString("/a") || !other.paths.MatchString("/b") {
+		t.Errorf("a changed rule matches as %s", other.paths)
+	}
+}
