@@ -1,0 +1,101 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// TestOneMoreBadgeIsTaken everywhere: nothing but directory.Badges counts them.
+func TestOneMoreBadgeIsTaken(t *testing.T) {
+	before := directory.Badges
+	t.Cleanup(func() { directory.Badges = before })
+	directory.Badges = append(slices.Clone(before), directory.Badge{ID: "rocket", Name: "Rocket scientist"})
+	var all []string
+	for _, b := range directory.Badges {
+		all = append(all, b.ID)
+	}
+	wearing := func(badges []string) string {
+		b, err := json.Marshal(map[string]any{"fullName": "Ada", "location": "London", "jobTitle": "Analyst", "badges": badges})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+
+	s := newSite(t, nil)
+	fields := ada()
+	fields["badges"] = all
+	res, _ := s.submit("/employees", fields, nil)
+	wantStatus(t, res, http.StatusSeeOther)
+	_, page := s.get(res.Header.Get("Location"))
+	wantText(t, page, "Rocket scientist")
+
+	res, stored := s.do(http.MethodPost, "/api/employees", "application/json", wearing(all))
+	wantStatus(t, res, http.StatusCreated)
+	path := res.Header.Get("Location")
+	res, _ = s.do(http.MethodPut, path, "application/json", stored) // its own record
+	wantStatus(t, res, http.StatusOK)
+	res, _ = s.do(http.MethodPatch, path, "application/json", wearing(all), "If-Match", `"2"`)
+	wantStatus(t, res, http.StatusOK)
+
+	tooMany := wearing(append(all, "bug"))
+	for method, path := range map[string]string{http.MethodPost: "/api/employees", http.MethodPut: path, http.MethodPatch: path} {
+		res, answer := s.do(method, path, "application/json", tooMany, "If-Match", `"3"`)
+		wantStatus(t, res, http.StatusUnprocessableEntity)
+		wantText(t, answer, "body.badges")
+	}
+}
+
+// TestLimitsAreThoseOfTheDirectory: tags and templates cannot name
+// directory.MaxField, so what they say is compared with it.
+func TestLimitsAreThoseOfTheDirectory(t *testing.T) {
+	s := newSite(t, nil)
+	_, text := s.get("/api/openapi.json")
+	document, err := openapi3.NewLoader().LoadFromData([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := []string{"fullName", "location", "jobTitle", "name"}
+	var found int
+	check := func(where, name string, most uint64) {
+		if found++; most != directory.MaxField {
+			t.Errorf("%s: %s has at most %d characters, want %d", where, name, most, directory.MaxField)
+		}
+	}
+	for schema, s := range document.Components.Schemas {
+		if s.Value.Properties["fullName"] == nil {
+			continue // it is no employee
+		}
+		for _, name := range limited[:3] {
+			if most := s.Value.Properties[name].Value.MaxLength; most == nil {
+				t.Errorf("%s: %s has no limit", schema, name)
+			} else {
+				check(schema, name, *most)
+			}
+		}
+	}
+	for _, path := range []string{"/api/employees", "/api/locations"} {
+		for _, p := range document.Paths.Value(path).Get.Parameters {
+			if slices.Contains(limited, p.Value.Name) {
+				check(path, p.Value.Name, *p.Value.Schema.Value.MaxLength)
+			}
+		}
+	}
+	for _, path := range []string{"/", "/locations", "/employees/new"} {
+		_, page := s.get(path)
+		for _, input := range regexp.MustCompile(`<input[^>]* name="(\w+)"[^>]* maxlength="(\d+)"`).FindAllStringSubmatch(page, -1) {
+			most, _ := strconv.ParseUint(input[2], 10, 64)
+			check(path, input[1], most)
+		}
+	}
+	if found < 17 {
+		t.Errorf("%d limits are found, want those of three schemas, three parameters and five fields", found)
+	}
+}
