@@ -8,12 +8,12 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
@@ -24,23 +24,19 @@ type controller struct {
 	autoscaling    *autoscaling.Client
 	cloudformation *cloudformation.Client
 	cloudwatch     *cloudwatch.Client
-	offerings      offerings
+	ec2            ec2.DescribeInstanceTypeOfferingsAPIClient
 	sns            *sns.Client
 	ssm            *ssm.Client
 	zonalshift     *arczonalshift.Client
 }
 
 func newController(s settings, config aws.Config) *controller {
-	client := config.HTTPClient
-	if client == nil {
-		client = awshttp.NewBuildableClient()
-	}
 	return &controller{
 		settings:       s,
 		autoscaling:    autoscaling.NewFromConfig(config),
 		cloudformation: cloudformation.NewFromConfig(config),
 		cloudwatch:     cloudwatch.NewFromConfig(config),
-		offerings:      offerings{config, client},
+		ec2:            ec2.NewFromConfig(config),
 		sns:            sns.NewFromConfig(config),
 		ssm:            ssm.NewFromConfig(config),
 		zonalshift:     arczonalshift.NewFromConfig(config),

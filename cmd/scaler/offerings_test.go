@@ -2,56 +2,75 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
+	"errors"
+	"maps"
+	"slices"
 	"testing"
-	"time"
 
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// TestThrottledOfferingsAreAskedForAgain, as all calls are that the SDK makes.
-func TestThrottledOfferingsAreAskedForAgain(t *testing.T) {
-	for name, c := range map[string]struct {
-		refused, status int // so many answers are this one
-		asked           int
-		want            string
-	}{
-		"sound":     {0, 0, 1, ""},
-		"throttled": {2, http.StatusServiceUnavailable, 3, ""},
-		"for good":  {99, http.StatusServiceUnavailable, 5, "503 Service Unavailable: RequestLimitExceeded"},
-		"forbidden": {99, http.StatusForbidden, 1, "403 Forbidden"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			asked := 0
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if asked++; asked <= c.refused {
-					http.Error(w, "RequestLimitExceeded", c.status)
-					return
-				}
-				if r.FormValue("Action") != "DescribeInstanceTypeOfferings" {
-					t.Errorf("it asks for %q", r.Form)
-				}
-				fmt.Fprint(w, `<r><instanceTypeOfferingSet><item><instanceType>m7g.large</instanceType><location>a</location></item></instanceTypeOfferingSet></r>`)
-			}))
-			defer server.Close()
-			o := offerings{aws.Config{
-				Region: region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-				Retryer: func() aws.Retryer {
-					return retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(retry.NewStandard(), attempts), time.Millisecond)
-				},
-			}, server.Client()}
-			offered, err := o.each(context.Background(), []string{"m7g.large"}, []string{"a"})
-			if c.want == "" && (err != nil || !offered["m7g.large"]) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("got %v, %v", offered, err)
-			}
-			if asked != c.asked {
-				t.Errorf("it asks %d times, want %d", asked, c.asked)
-			}
-		})
+// offerings is an EC2 that offers types in zones, such as "m7g.large a", one on a
+// page.
+type offerings struct {
+	offered []types.InstanceTypeOffering
+	asked   []*ec2.DescribeInstanceTypeOfferingsInput
+	err     error // of the page after the last
+}
+
+func (o *offerings) add(instanceType types.InstanceType, zones ...string) {
+	for _, zone := range zones {
+		o.offered = append(o.offered, types.InstanceTypeOffering{InstanceType: instanceType, Location: &zone})
+	}
+}
+
+// DescribeInstanceTypeOfferings implements ec2.DescribeInstanceTypeOfferingsAPIClient.
+func (o *offerings) DescribeInstanceTypeOfferings(_ context.Context, in *ec2.DescribeInstanceTypeOfferingsInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
+	o.asked = append(o.asked, in)
+	page := len(o.asked)
+	if page > len(o.offered) {
+		return nil, o.err
+	}
+	out := &ec2.DescribeInstanceTypeOfferingsOutput{InstanceTypeOfferings: o.offered[page-1 : page]}
+	if page < len(o.offered) || o.err != nil {
+		out.NextToken = aws.String("more")
+	}
+	return out, nil
+}
+
+func TestOfferedIsWhatEveryZoneOffers(t *testing.T) {
+	o := &offerings{}
+	o.add("m7g.large", "a", "b")
+	o.add("m7g.xlarge", "b")
+	c := &controller{ec2: o, settings: settings{ladder: []scaling.Rung{{Type: "m7g.large"}, {Type: "m7g.xlarge"}, {Type: "m7g.2xlarge"}}}}
+	got, err := c.offered(t.Context(), []string{"a", "b"})
+	if want := map[string]bool{"m7g.large": true, "m7g.xlarge": false}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if len(o.asked) != 3 {
+		t.Fatalf("%d pages are asked for, want 3", len(o.asked))
+	}
+	for _, in := range o.asked {
+		filters := map[string][]string{}
+		for _, f := range in.Filters {
+			filters[*f.Name] = f.Values
+		}
+		if in.LocationType != types.LocationTypeAvailabilityZone || !slices.Equal(filters["location"], []string{"a", "b"}) ||
+			!slices.Equal(filters["instance-type"], []string{"m7g.large", "m7g.xlarge", "m7g.2xlarge"}) {
+			t.Errorf("asked for %s of %v", in.LocationType, filters)
+		}
+	}
+}
+
+func TestOfferedFailsWithAnyPage(t *testing.T) {
+	down := errors.New("down")
+	o := &offerings{err: down}
+	o.add("m7g.large", "a")
+	c := &controller{ec2: o, settings: settings{ladder: []scaling.Rung{{Type: "m7g.large"}}}}
+	if got, err := c.offered(t.Context(), []string{"a"}); !errors.Is(err, down) {
+		t.Errorf("got %v, %v, want the error", got, err)
 	}
 }
