@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -360,6 +362,9 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		}
 		waiting.healthy.Store(int64(healthy))
 		waiting.of.Store(int64(len(deployed.Instances)))
+		if err := refused(playing.Refused); err != nil {
+			return false, err
+		}
 		served := map[string]bool{}
 		for _, i := range deployed.Instances {
 			if playing.Health[i.ID] != balancer.Healthy.String() {
@@ -380,6 +385,15 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		return playing.URL != "", nil
 	})
 	return playing, err
+}
+
+// refused is the error of functions that could not run on AWS.
+func refused(functions map[string]string) error {
+	var errs []error
+	for _, arn := range slices.Sorted(maps.Keys(functions)) {
+		errs = append(errs, fmt.Errorf("%s: %s", arn, functions[arn]))
+	}
+	return errors.Join(errs...)
 }
 
 // pollEvery is how often something is looked at that is waited for.

@@ -3,15 +3,21 @@ package cloud
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
@@ -116,5 +122,46 @@ func TestFileOfAKilledOneIsNoRunningOne(t *testing.T) {
 	}
 	if _, ok := find(t.Context(), dir); ok {
 		t.Error("something runs at a port that nobody listens on")
+	}
+}
+
+// TestRefusedFunctionEndsTheWait: what could not run on AWS is no deployment, even
+// while the rest is healthy.
+func TestRefusedFunctionEndsTheWait(t *testing.T) {
+	answers := map[string]any{
+		"deployed": 1,
+		"fleet":    emulator.Fleet{Instances: []emulator.Instance{{ID: "i-1", Region: "eu-west-1"}}},
+		"playing": emulator.Playing{
+			Deployment: 1, URL: "http://localhost:1", Health: map[string]string{"i-1": "healthy"}, Regions: map[string]string{"eu-west-1": "http://localhost:2"},
+			Refused: map[string]string{"arn:lighthouse": "bootstrap has the mode 0700", "arn:scaler": "data has the mode 0600"},
+		},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(answers[path.Base(r.URL.Path)])
+	}))
+	defer server.Close()
+	_, err := awaitFleets(t.Context(), emulator.Control{URL: server.URL}, []string{"eu-west-1"}, &waiting{})
+	if want := "arn:lighthouse: bootstrap has the mode 0700\narn:scaler: data has the mode 0600"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+// TestFolderThatNobodyReaches: where these tests run as root, what is run as
+// nobody stands elsewhere.
+func TestFolderThatNobodyReaches(t *testing.T) {
+	dir := t.TempDir() // its parent is for its owner alone
+	got, err := runningDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 {
+		if got != dir {
+			t.Errorf("got %s, want %s", got, dir)
+		}
+		return
+	}
+	defer os.RemoveAll(got)
+	if again, err := runningDir(dir); err != nil || again != got || again == dir || !nobody.Reaches(got) {
+		t.Errorf("got %s and %s, %v; want the same folder, which nobody can enter", got, again, err)
 	}
 }

@@ -2,7 +2,9 @@ package cloud
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -18,6 +20,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
+	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
@@ -28,6 +31,7 @@ type fleet struct {
 	entry   *balancer.Entry
 	port    int // the entry's
 	dir     string
+	own     bool // whether dir is the fleet's alone
 	logDir  string
 	pace    int // of the health checks
 	output  io.Writer
@@ -54,10 +58,31 @@ const (
 	logsDir      = "logs"
 )
 
+// runningDir returns the folder for what a fleet runs: dir, or one below the
+// system's temporary folder where it runs as a user who cannot enter dir.
+func runningDir(dir string) (string, error) {
+	if nobody.Reaches(dir) {
+		return dir, nil
+	}
+	sum := sha256.Sum256([]byte(dir))
+	dir = filepath.Join(os.TempDir(), fmt.Sprintf("archipelago-%x", sum[:6]))
+	if err := os.RemoveAll(dir); err != nil { // whoever made it
+		return "", err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
 // newFleet starts to play. What happens it tells on told.
 func newFleet(ctx context.Context, url string, listener net.Listener, dir string, pace int, output io.Writer, told *progress.Printer) (*fleet, error) {
-	for _, of := range []string{machinesDir, functionsDir, logsDir} {
-		if err := os.RemoveAll(filepath.Join(dir, of)); err != nil { // of one that was killed
+	runs, err := runningDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{filepath.Join(runs, machinesDir), filepath.Join(runs, functionsDir), filepath.Join(dir, logsDir)} {
+		if err := os.RemoveAll(path); err != nil { // of one that was killed
 			return nil, err
 		}
 	}
@@ -65,7 +90,8 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 	f := &fleet{
 		control:   emulator.Control{URL: url},
 		port:      listener.Addr().(*net.TCPAddr).Port,
-		dir:       dir,
+		dir:       runs,
+		own:       runs != dir,
 		logDir:    filepath.Join(dir, logsDir),
 		pace:      max(1, pace),
 		output:    output,
@@ -90,6 +116,11 @@ func (f *fleet) stop() {
 	f.done.Wait()
 	for _, of := range []string{machinesDir, functionsDir} {
 		if err := os.RemoveAll(filepath.Join(f.dir, of)); err != nil {
+			f.log.Print(err)
+		}
+	}
+	if f.own {
+		if err := os.Remove(f.dir); err != nil {
 			f.log.Print(err)
 		}
 	}
@@ -301,12 +332,17 @@ func (f *fleet) run(ctx context.Context, stdin io.Reader, arguments ...string) e
 
 // report tells the emulator what is played.
 func (f *fleet) report(ctx context.Context) error {
-	p := emulator.Playing{Health: map[string]string{}, Regions: map[string]string{}}
+	p := emulator.Playing{Health: map[string]string{}, Regions: map[string]string{}, Refused: map[string]string{}}
 	for id, state := range f.health() {
 		p.Health[id] = state.String()
 	}
 	f.mu.Lock()
 	p.Deployment = f.deployed.Deployment
+	for arn, function := range f.functions {
+		if err := function.Refused(); err != nil {
+			p.Refused[arn] = err.Error()
+		}
+	}
 	for _, b := range f.balancers {
 		p.Regions[b.Region] = b.URL
 	}

@@ -185,6 +185,8 @@ type Playing struct {
 	URL string `json:"url"`
 	// Regions are the load balancers' addresses by their region.
 	Regions map[string]string `json:"regions"`
+	// Refused are the functions that could not run on AWS, by their ARN, and why.
+	Refused map[string]string `json:"refused"`
 }
 
 // Playing returns what was reported last.

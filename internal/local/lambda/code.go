@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -47,17 +48,33 @@ func (f *Function) fetch(ctx context.Context) error {
 	return unpack(archive, f.root)
 }
 
+// errRefused is of a package that cannot run, however often it is tried.
+var errRefused = errors.New("the deployment package is refused")
+
+// unpack unpacks an archive that Lambda could run: as a user who does not own
+// the files.
 func unpack(archive []byte, dir string) error {
 	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	var wrong []error
+	for _, file := range r.File {
+		check := nobody.CheckRead
+		if file.FileInfo().IsDir() || file.Name == bootstrap {
+			check = nobody.CheckExecute
+		}
+		wrong = append(wrong, check(file.Name, file.Mode()))
+		if !filepath.IsLocal(file.Name) {
+			wrong = append(wrong, fmt.Errorf("%q leaves the function's folder", file.Name))
+		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
 	}
 	for _, file := range r.File {
 		if file.FileInfo().IsDir() {
 			continue
-		}
-		if !filepath.IsLocal(file.Name) {
-			return fmt.Errorf("%q leaves the function's folder", file.Name)
 		}
 		if err := unpackFile(file, filepath.Join(dir, file.Name)); err != nil {
 			return err
@@ -67,7 +84,7 @@ func unpack(archive []byte, dir string) error {
 }
 
 func unpackFile(file *zip.File, path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := nobody.MkdirAll(filepath.Dir(path)); err != nil {
 		return err
 	}
 	content, err := file.Open()
@@ -80,5 +97,5 @@ func unpackFile(file *zip.File, path string) error {
 		return err
 	}
 	_, err = io.Copy(out, content)
-	return errors.Join(err, out.Close())
+	return errors.Join(err, out.Chmod(file.Mode().Perm()), out.Close())
 }

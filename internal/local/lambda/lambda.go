@@ -19,6 +19,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -27,6 +28,9 @@ import (
 var ErrTimedOut = errors.New("the function took longer than its time limit")
 
 var errStopped = errors.New("the function was stopped")
+
+// bootstrap is the program of a deployment package.
+const bootstrap = "bootstrap"
 
 // restartAfter is how long an environment that ended waits for its next start.
 const restartAfter = 100 * time.Millisecond
@@ -50,6 +54,7 @@ type Function struct {
 	fetched      bool
 	mu           sync.Mutex
 	environments int
+	refused      error // why it cannot run
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,6 +87,20 @@ func Start(function emulator.Function, url, dir string, output io.Writer) (*Func
 		cancel:   cancel,
 	}
 	return f, f.grow()
+}
+
+// Refused returns why the function cannot run on AWS, or nil if nothing is known
+// against it.
+func (f *Function) Refused() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
+}
+
+func (f *Function) refuse(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = err
 }
 
 // Stop ends the function and waits until nothing of it is left.
@@ -130,6 +149,9 @@ func (f *Function) grow() error {
 	defer f.mu.Unlock()
 	if f.ctx.Err() != nil {
 		return errStopped
+	}
+	if f.refused != nil {
+		return f.refused
 	}
 	if f.environments == maxEnvironments {
 		return nil
@@ -205,6 +227,10 @@ func (v *environment) supervise(ctx context.Context) {
 			return
 		}
 		v.log.Printf("the function ended: %v", err)
+		if errors.Is(err, errRefused) {
+			v.refuse(err)
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -224,7 +250,8 @@ func (v *environment) run(ctx context.Context) error {
 	v.mu.Lock()
 	v.kill = cancel
 	v.mu.Unlock()
-	cmd := exec.Command(filepath.Join(v.root, "bootstrap"))
+	cmd := exec.Command(filepath.Join(v.root, bootstrap))
+	nobody.Become(cmd)
 	cmd.Dir = v.root
 	cmd.Env = variables
 	cmd.Stdout, cmd.Stderr = v.output, v.output

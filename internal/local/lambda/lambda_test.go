@@ -11,8 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,7 +45,7 @@ func TestMain(m *testing.M) {
 		deadline, _ := ctx.Deadline()
 		return map[string]string{
 			"region": os.Getenv("AWS_REGION"), "endpoint": os.Getenv("AWS_ENDPOINT_URL"), "color": os.Getenv("COLOR"),
-			"handler": os.Getenv("_HANDLER"), "key": os.Getenv("AWS_ACCESS_KEY_ID"), "left": time.Until(deadline).Round(time.Second).String(),
+			"handler": os.Getenv("_HANDLER"), "user": strconv.Itoa(os.Getuid()), "key": os.Getenv("AWS_ACCESS_KEY_ID"), "left": time.Until(deadline).Round(time.Second).String(),
 		}, nil
 	})
 }
@@ -60,8 +62,23 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.b.Write(p)
 }
 
+// program is this binary, as a deployment package has it: where it is, another
+// user may not reach it.
+func program(t *testing.T) []byte {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 // deploy starts a function whose code is in the emulator, as a deployment left it.
-func deploy(t *testing.T) (*Function, string) {
+func deploy(t *testing.T, code []byte) (*Function, string) {
 	t.Helper()
 	server, err := emulator.Start(t.Context(), emulator.Options{})
 	if err != nil {
@@ -72,11 +89,6 @@ func deploy(t *testing.T) (*Function, string) {
 			t.Error(err)
 		}
 	})
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := archive(t, map[string]string{"bootstrap": "#!/bin/sh\nexec " + executable + "\n"})
 	client := s3.New(s3.Options{
 		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
@@ -89,13 +101,21 @@ func deploy(t *testing.T) (*Function, string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	dir, err := os.MkdirTemp("", "lambda") // t.TempDir's parent is for its owner alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	out := &output{}
 	f, err := Start(emulator.Function{
 		ARN: "arn:aws:lambda:us-east-1:123456789012:function:painter", Name: "painter", Region: "us-east-1",
 		Role: "arn:aws:iam::123456789012:role/painter", Handler: "bootstrap", Timeout: 5, Memory: 128,
 		Environment: map[string]string{"PLAY_THE_FUNCTION": "yes", "COLOR": "blue"},
 		Bucket:      "assets", Key: "code.zip",
-	}, server.URL, t.TempDir(), out)
+	}, server.URL, dir, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +131,13 @@ func deploy(t *testing.T) (*Function, string) {
 	return f, server.URL
 }
 
-func archive(t *testing.T, files map[string]string) []byte {
+func archive(t *testing.T, mode fs.FileMode, files map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for name, content := range files {
 		header := &zip.FileHeader{Name: name}
-		header.SetMode(0o755)
+		header.SetMode(mode)
 		file, err := w.CreateHeader(header)
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +153,7 @@ func archive(t *testing.T, files map[string]string) []byte {
 }
 
 func TestFunction(t *testing.T) {
-	f, url := deploy(t)
+	f, url := deploy(t, archive(t, 0o755, map[string]string{"bootstrap": string(program(t))}))
 	invoke := func(do string) (map[string]string, error) {
 		t.Helper()
 		answer, err := f.Invoke(t.Context(), fmt.Appendf(nil, `{"Do": %q}`, do))
@@ -153,6 +173,9 @@ func TestFunction(t *testing.T) {
 			if got[name] != want {
 				t.Errorf("%s: got %q, want %q", name, got[name], want)
 			}
+		}
+		if user := strconv.Itoa(os.Getuid()); got["user"] == "0" || user != "0" && got["user"] != user {
+			t.Errorf("user %s runs it as user %s, want the same or, of root, another one", user, got["user"])
 		}
 		if got["key"] == "" || got["key"] == "emulator" {
 			t.Errorf("its credentials are %q, want its role's", got["key"])
@@ -186,7 +209,7 @@ func TestFunction(t *testing.T) {
 
 // A function handles events at once, and each has its time limit for itself.
 func TestEventsAtOnce(t *testing.T) {
-	f, _ := deploy(t)
+	f, _ := deploy(t, archive(t, 0o755, map[string]string{"bootstrap": string(program(t))}))
 	f.Timeout = 1
 	var all sync.WaitGroup
 	for range 2 * maxEnvironments {
@@ -201,13 +224,64 @@ func TestEventsAtOnce(t *testing.T) {
 
 func TestCodeStaysInItsFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "code")
-	if err := unpack(archive(t, map[string]string{"../evil": "x"}), dir); err == nil || !strings.Contains(err.Error(), "leaves the function's folder") {
+	if err := unpack(archive(t, 0o755, map[string]string{"../evil": "x"}), dir); err == nil || !strings.Contains(err.Error(), "leaves the function's folder") {
 		t.Errorf("got %v", err)
 	}
-	if err := unpack(archive(t, map[string]string{"a/b": "x"}), dir); err != nil {
+	if err := unpack(archive(t, 0o755, map[string]string{"a/b": "x"}), dir); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "a/b")); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("got %v, %v; want a program", info, err)
+	}
+}
+
+// TestPackageForItsOwnerIsRefused: Lambda runs functions as another user. What
+// can is unpacked with its modes, whatever the umask.
+func TestPackageForItsOwnerIsRefused(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077))
+	for mode, want := range map[fs.FileMode][]string{
+		0o755: nil,
+		0o555: nil,
+		0o644: {"bootstrap has the mode 0644", "want 0755"},
+		0o750: {"bootstrap has the mode 0750", "data has the mode 0750", "want 0644"},
+		0o700: {"bootstrap has the mode 0700", "data has the mode 0700"},
+	} {
+		dir := filepath.Join(t.TempDir(), "code")
+		err := unpack(archive(t, mode, map[string]string{"bootstrap": "x", "data": "x"}), dir)
+		if len(want) > 0 && !errors.Is(err, errRefused) {
+			t.Errorf("%o: got %v, want a refusal", mode, err)
+		}
+		for _, text := range want {
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("%o: got %v, want %q", mode, err, text)
+			}
+		}
+		if len(want) > 0 {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%o: %v", mode, err)
+		}
+		for path, want := range map[string]fs.FileMode{".": 0o755, "bootstrap": mode, "data": mode} {
+			if info, err := os.Stat(filepath.Join(dir, path)); err != nil || info.Mode().Perm() != want {
+				t.Errorf("%o: %s is %v, %v; want %o", mode, path, info.Mode(), err, want)
+			}
+		}
+	}
+}
+
+// TestRefusedFunctionSaysWhy, also to who invokes it.
+func TestRefusedFunctionSaysWhy(t *testing.T) {
+	f, _ := deploy(t, archive(t, 0o700, map[string]string{"bootstrap": "x"}))
+	for deadline := time.Now().Add(10 * time.Second); f.Refused() == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not refused")
+		}
+	}
+	_, err := f.Invoke(t.Context(), []byte("{}"))
+	for _, err := range []error{f.Refused(), err} {
+		if err == nil || !strings.Contains(err.Error(), "bootstrap has the mode 0700") {
+			t.Errorf("got %v, want the mode", err)
+		}
 	}
 }

@@ -95,6 +95,9 @@ func (m *Machine) boot(ctx context.Context, metadata string) error {
 		if err != nil {
 			return err
 		}
+		if err := u.check(m.root); err != nil {
+			return err
+		}
 		environment, err := m.environment(u, metadata)
 		if err != nil {
 			return err

@@ -11,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -260,4 +263,79 @@ func TestProgramOfTheServiceIsRunOnce(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "app badly: exit status 3: refused") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v, want what the program said", err)
 	}
+}
+
+// TestUnitOfADynamicUser: it owns no program, so that one must be everybody's.
+// It is run as another user where these tests run as root.
+func TestUnitOfADynamicUser(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // the machine's own is 022
+	dir, err := os.MkdirTemp("", "machine")   // t.TempDir's parent is for its owner alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for mode, want := range map[string]string{"0755": "", "0700": "/usr/local/bin/app has the mode 0700", "0644": "want 0755"} {
+		var output lockedBuffer
+		m := &Machine{
+			Instance: emulator.Instance{ID: "i-1", Type: "m7g.medium", UserData: strings.ReplaceAll(`set -e
+cat >/usr/local/bin/app <<'END'
+#!/bin/sh
+id -u >user.tmp
+mv user.tmp user
+exec sleep 100
+END
+chmod MODE /usr/local/bin/app
+cat >/etc/systemd/system/app.service <<'END'
+[Service]
+ExecStart=/usr/local/bin/app
+DynamicUser=true
+StateDirectory=app
+WorkingDirectory=/var/lib/app
+END
+systemctl enable --now app.service
+`, "MODE", mode)},
+			root: filepath.Join(dir, mode), output: &output, log: log.New(&output, "", 0),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		m.cancel = cancel
+		err := m.boot(ctx, "")
+		if want != "" && (err == nil || !strings.Contains(output.String(), want)) {
+			t.Errorf("%s: got %v and %q, want %q", mode, err, output.String(), want)
+		}
+		if want == "" {
+			if err != nil {
+				t.Errorf("%s: %v\n%s", mode, err, output.String())
+			}
+			var user string
+			for deadline := time.Now().Add(10 * time.Second); user == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+				b, _ := os.ReadFile(filepath.Join(m.root, "var/lib/app/user"))
+				user = strings.TrimSpace(string(b))
+			}
+			if mine := strconv.Itoa(os.Getuid()); user == "0" || mine != "0" && user != mine {
+				t.Errorf("user %s runs it as user %q, want the same or, of root, another one\n%s", mine, user, output.String())
+			}
+		}
+		m.Stop()
+	}
+}
+
+// lockedBuffer takes what several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

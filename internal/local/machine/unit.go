@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"os"
 	"os/exec"
@@ -15,12 +16,14 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
+	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	systemd "github.com/coreos/go-systemd/v22/unit"
 )
 
 // unit is what a systemd service file says, as far as it is played here.
 type unit struct {
 	execStart        []string
+	dynamicUser      bool
 	environmentFile  string
 	stateDirectory   string
 	workingDirectory string
@@ -48,6 +51,8 @@ func readUnit(path string) (*unit, error) {
 		switch o.Name {
 		case "ExecStart":
 			u.execStart = strings.Fields(o.Value)
+		case "DynamicUser":
+			u.dynamicUser, err = strconv.ParseBool(o.Value)
 		case "EnvironmentFile":
 			u.environmentFile = o.Value
 		case "StateDirectory":
@@ -112,12 +117,39 @@ func (u *unit) environment(root string) ([]string, error) {
 	return environment, lines.Err()
 }
 
+// check returns an error if systemd could not run the unit's program: a dynamic
+// user owns no program.
+func (u *unit) check(root string) error {
+	if !u.dynamicUser {
+		return nil
+	}
+	info, err := os.Stat(filepath.Join(root, u.execStart[0]))
+	if err != nil {
+		return err
+	}
+	return nobody.CheckExecute(u.execStart[0], info.Mode())
+}
+
+// makeState makes the unit's own folder.
+func (u *unit) makeState(dir string) error {
+	if err := nobody.MkdirAll(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if u.dynamicUser {
+		return nobody.Give(dir)
+	}
+	return nil
+}
+
 // supervise runs the unit until ctx ends, and again whenever it ends by itself,
 // if it says so.
 // started is told the id of each process.
 func (u *unit) supervise(ctx context.Context, root string, environment []string, output io.Writer, log *log.Logger, started func(pid int)) {
 	if u.stateDirectory != "" {
-		if err := os.MkdirAll(filepath.Join(root, "var/lib", u.stateDirectory), 0o700); err != nil {
+		if err := u.makeState(filepath.Join(root, "var/lib", u.stateDirectory)); err != nil {
 			log.Print(err)
 			return
 		}
@@ -126,6 +158,9 @@ func (u *unit) supervise(ctx context.Context, root string, environment []string,
 		cmd := exec.Command(filepath.Join(root, u.execStart[0]), u.execStart[1:]...)
 		cmd.Dir = filepath.Join(root, u.workingDirectory)
 		cmd.Env = environment
+		if u.dynamicUser {
+			nobody.Become(cmd)
+		}
 		cmd.Stdout, cmd.Stderr = output, output
 		err := <-child.RunNoting(ctx, cmd, u.stopTimeout, started)
 		if ctx.Err() != nil {

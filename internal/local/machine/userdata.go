@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"mvdan.cc/sh/v3/expand"
@@ -43,7 +44,7 @@ func runUserData(ctx context.Context, script string, sh shell) error {
 		return err
 	}
 	for _, dir := range []string{"etc/systemd/system", "usr/local/bin"} {
-		if err := os.MkdirAll(filepath.Join(sh.root, dir), 0o755); err != nil {
+		if err := nobody.MkdirAll(filepath.Join(sh.root, dir)); err != nil {
 			return err
 		}
 	}
@@ -69,7 +70,7 @@ func (sh shell) path(path string) string {
 }
 
 func (sh shell) open(_ context.Context, path string, flag int, perm fs.FileMode) (io.ReadWriteCloser, error) {
-	return os.OpenFile(sh.path(path), flag, perm)
+	return nobody.OpenFile(sh.path(path), flag, perm)
 }
 
 // exec runs a command of the script. One that is not here says so and fails, as
@@ -85,7 +86,7 @@ func (sh shell) exec(ctx context.Context, args []string) error {
 	case args[0] == "sleep" && len(args) == 2:
 		err = sleep(ctx, args[1])
 	case args[0] == "mkdir" && len(args) == 3 && args[1] == "-p":
-		err = os.MkdirAll(sh.path(args[2]), 0o755)
+		err = nobody.MkdirAll(sh.path(args[2]))
 	case args[0] == "chmod" && len(args) == 3:
 		err = sh.chmod(args[1], args[2])
 	case strings.HasPrefix(line, "curl --silent --fail --output /dev/null "):
@@ -171,7 +172,7 @@ func (sh shell) download(ctx context.Context, region, url, path string) error {
 		return err
 	}
 	defer out.Body.Close()
-	f, err := os.Create(sh.path(path))
+	f, err := nobody.OpenFile(sh.path(path), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,8 @@ GET  /archipelago/held       everything that the account holds
 GET  /archipelago/playing    what the program that plays the fleets last said, as below
 PUT  /archipelago/playing    {"deployment": the number below that it follows,
                               "health": {instance id or function ARN: "healthy" or "unhealthy"},
-                              "url": the way in, "regions": {region: URL of its load balancer}}
+                              "url": the way in, "regions": {region: URL of its load balancer},
+                              "refused": {function ARN: why it could not run on AWS}}
 PUT  /archipelago/usage      what ran since the last time, as in usage.py
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
 PUT  /archipelago/broken     [instance type, ...], which fail at their first boot from now on
@@ -52,7 +53,7 @@ def accepted(_):
     ]
 
 
-_playing = {"deployment": 0, "health": {}, "url": "", "regions": {}}
+_playing = {"deployment": 0, "health": {}, "url": "", "regions": {}, "refused": {}}
 
 
 def playing(body):
