@@ -191,7 +191,11 @@ func Synthesize(t testing.TB, name string) Synthesis {
 	})
 	stacks.Add(app, deployment, standIns)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), nil)
-	s := Synthesis{Dir: *app.Synth(nil).Directory(), Config: deployment}
+	assembly, err := stacks.Synth(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Synthesis{Dir: assembly, Config: deployment}
 	made.once[name] = s
 	return s
 }

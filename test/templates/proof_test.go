@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -65,6 +67,29 @@ func TestTemplatesPassCDKsRules(t *testing.T) {
 		}
 	}()
 	app.Synth(nil)
+}
+
+// TestAcknowledgedRulesApplyElsewhere: CDK's flow logs acknowledge that properties
+// may be unknown, which is theirs alone.
+func TestAcknowledgedRulesApplyElsewhere(t *testing.T) {
+	context := matrix.ShippedContext(t)
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
+	stack := awscdk.NewStack(app, jsii.String("Broken"), nil)
+	breaks := func(scope constructs.Construct) {
+		awscdk.NewCfnResource(scope, jsii.String("Bucket"), &awscdk.CfnResourceProps{
+			Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
+		})
+	}
+	breaks(stack)
+	knowing := constructs.NewConstruct(stack, jsii.String("Knowing"))
+	awscdk.Validations_Of(knowing).Acknowledge(&awscdk.Acknowledgment{
+		Id: jsii.String("CloudFormation-Validate::F3002"), Reason: jsii.String("the test breaks it"),
+	})
+	breaks(knowing)
+	_, err := stacks.Synth(app)
+	if err == nil || !strings.Contains(err.Error(), "Broken/Bucket: BucketNaem") || strings.Contains(err.Error(), "Knowing") {
+		t.Errorf("got %v, want the bucket that nobody acknowledges, and no other", err)
+	}
 }
 
 // stackRegions are where the stacks of an assembly are deployed to.
