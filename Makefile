@@ -11,8 +11,10 @@ ARGS ?=
 ACCOUNT ?= 123456789012
 # NAME is the deployment that `make drain`, `make freeze` and `make logs` are about.
 NAME ?= archipelago
-# DIST is where `make dist` puts the service.
+# DIST is where `make dist` puts what deployments publish, and ARCH is what it is
+# built for: arm64, amd64.
 DIST ?= dist
+ARCH ?= arm64
 # PYTHON runs the emulator and cfn-lint. `make setup` makes the virtual
 # environment where python3 lacks them.
 export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/python || echo python3)
@@ -52,7 +54,6 @@ run: ## start the service alone, on an embedded store, with an account
 	@dist/directory user add --if-none admin
 	@exec dist/setup -- dist/directory
 
-synth: export CDK_VALIDATION = true
 synth: ## write the CloudFormation templates to cdk.out
 	$(prepare) -tools -build ./cmd/up -- dist/up synth -account "$(ACCOUNT)" $(ARGS)
 
@@ -87,7 +88,8 @@ freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
 logs: ## show what the instances of REGION=… print in what `make up` runs; go on with FOLLOW=1
 	$(prepare) -build ./cmd/up -- dist/up logs -region "$(REGION)" -name "$(NAME)" $(if $(FOLLOW),-follow)
 
-bench: setup dist ## measure what docs/figures.md says
+bench: setup ## measure what docs/figures.md says
+	@$(MAKE) dist ARCH=$$(go env GOARCH)
 	go test -run none -bench . -benchtime 5x ./bench
 
 setup: ## fetch the CDK CLI, Node and the emulator
@@ -105,20 +107,10 @@ browser: ## install Chromium, which the browser tests drive
 		apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; } || { \
 		echo 'make browser: the browser tests need chromium: install it, on Debian by: sudo apt-get install chromium' >&2; exit 1; }
 
-# The service and the functions, for every architecture that they may run on. The
-# same source gives the same bytes, so an unchanged service deploys nothing.
+# The service and the functions, for ARCH. Deployments build what they publish by
+# themselves.
 dist:
-	@for arch in arm64 amd64; do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOFLAGS= go build -trimpath -buildvcs=false \
-			-ldflags='-s -w' -o $(DIST)/directory.linux-$$arch ./cmd/directory || exit 1; \
-	done
-	@for function in lighthouse scaler; do \
-		for arch in arm64/aarch64 amd64/x86_64; do \
-			CGO_ENABLED=0 GOOS=linux GOARCH=$${arch%/*} GOFLAGS= go build -trimpath -buildvcs=false \
-				-ldflags='-s -w' -tags lambda.norpc -o $(DIST)/$$function/function.$${arch#*/} ./cmd/$$function || exit 1; \
-		done; \
-		install -m 0755 cmd/bootstrap $(DIST)/$$function/; \
-	done
+	@go run ./cmd/dist -dir $(DIST) $(ARCH)
 
 # The parts of `make check`, `make test` and `make shard`, two at a time, the long
 # ones first. Each prints what it did and its time; all run, whatever fails.

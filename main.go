@@ -1,42 +1,85 @@
 // Command archipelago synthesizes the CloudFormation stacks of the deployment
-// that cdk.json describes. The CDK CLI runs it.
+// that cdk.json describes, and builds what they publish. The CDK CLI runs it.
 package main
 
 import (
+	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/cdkapp"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 )
 
-// builds are what cdk.json's build step makes.
-var builds = stacks.Builds{
-	Service: map[string]string{
-		"aarch64": "dist/directory.linux-arm64",
-		"x86_64":  "dist/directory.linux-amd64",
-	},
-	Lighthouse: "dist/lighthouse",
-	Scaler:     "dist/scaler",
-}
-
 func main() {
-	if err := cdkapp.Run(run); err != nil {
+	err := cdkapp.Run(func() error { return run(os.Args[1:]) })
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "archipelago: nothing was deployed: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(args []string) error {
+	flags := flag.NewFlagSet("archipelago", flag.ContinueOnError)
+	local := flags.Bool("local", false, "for the local cloud: programs of this machine's architecture, and none of CDK's rules, which take seconds")
+	built := flags.Bool("built", false, "take the programs that dist holds, without building them")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("it takes flags only, got %q", flags.Args())
+	}
+	if *local {
+		if err := os.Setenv("CDK_VALIDATION", "false"); err != nil { // CDK's process inherits it
+			return err
+		}
+	}
 	app := awscdk.NewApp(nil)
-	context, _ := app.Node().GetAllContext(nil).(map[string]any)
-	deployment, err := config.Parse(context, os.Getenv("CDK_DEFAULT_ACCOUNT"))
+	settings, _ := app.Node().GetAllContext(nil).(map[string]any)
+	deployment, err := config.Parse(settings, os.Getenv("CDK_DEFAULT_ACCOUNT"))
 	if err != nil {
 		return fmt.Errorf("the configuration is not valid\n%w", err)
 	}
-	stacks.Add(app, deployment, builds)
-	app.Synth(nil)
+	published := build.Deployment{Root: ".", Dir: "dist", Instances: "arm64", Functions: "arm64"}
+	if deployment.Fleet.Architecture() == "x86_64" {
+		published.Instances = "amd64"
+	}
+	if *local {
+		published.Instances, published.Functions = runtime.GOARCH, runtime.GOARCH
+	}
+	if !*built {
+		if err := published.Build(context.Background(), nil); err != nil {
+			return fmt.Errorf("the programs cannot be built\n%w", err)
+		}
+	}
+	stacks.Add(app, deployment, builds(published))
+	if _, err := stacks.Synth(app); err != nil {
+		return fmt.Errorf("the templates break rules of CloudFormation\n%w", err)
+	}
 	return nil
+}
+
+// builds are the paths of what is published, with AWS's names of architectures.
+func builds(d build.Deployment) stacks.Builds {
+	machine := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}
+	b := stacks.Builds{
+		Service:              map[string]string{machine[d.Instances]: d.Service()},
+		Lighthouse:           d.Function(build.Lighthouse),
+		Scaler:               d.Function(build.Scaler),
+		FunctionArchitecture: awslambda.Architecture_ARM_64(),
+	}
+	if d.Functions == "amd64" {
+		b.FunctionArchitecture = awslambda.Architecture_X86_64()
+	}
+	return b
 }

@@ -3,14 +3,19 @@ package main
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/internal/build"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/google/go-cmp/cmp"
 )
@@ -70,28 +75,213 @@ func compare(t *testing.T, dir string, got map[string][]byte) {
 	}
 }
 
-// TestConfigErrorsStopSynth runs the program as the CDK CLI does.
-func TestConfigErrorsStopSynth(t *testing.T) {
-	executable := filepath.Join(t.TempDir(), "archipelago")
-	if out, err := exec.Command("go", "build", "-o", executable, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+// program builds this one, once for all tests.
+var program = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(matrix.Dir(), "archipelago")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
 	}
-	context, err := json.Marshal(map[string]any{"archipelago": map[string]any{"regions": []string{"eu-west-1"}, "fleet": map[string]any{"min": 9}}})
+	return path, nil
+})
+
+// synth runs the program in dir as the CDK CLI does, with settings laid over
+// cdk.json's. It returns where templates go, and what it printed.
+func synth(t *testing.T, dir string, settings map[string]any, variables []string, flags ...string) (outdir, output string, err error) {
+	t.Helper()
+	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	outdir := t.TempDir()
-	cmd := exec.Command(executable)
-	cmd.Env = append(os.Environ(), "CDK_DEFAULT_ACCOUNT=123456789012", "CDK_OUTDIR="+outdir, "CDK_CONTEXT_JSON="+string(context))
+	settings = maps.Clone(settings)
+	for key, value := range matrix.ShippedContext(t) {
+		if _, ok := settings[key]; !ok {
+			settings[key] = value
+		}
+	}
+	context, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outdir = t.TempDir()
+	cmd := exec.Command(path, flags...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "CDK_DEFAULT_ACCOUNT="+matrix.Account, "CDK_OUTDIR="+outdir, "CDK_CONTEXT_JSON="+string(context)), variables...)
 	out, err := cmd.CombinedOutput()
+	return outdir, string(out), err
+}
+
+func TestConfigErrorsStopSynth(t *testing.T) {
+	outdir, out, err := synth(t, ".", map[string]any{"archipelago": map[string]any{"regions": []string{"eu-west-1"}, "fleet": map[string]any{"min": 9}}}, nil)
 	if err == nil {
 		t.Error("the program accepted the configuration")
 	}
-	if want := "archipelago.fleet.max: want at least fleet.min, 9, got 6"; !strings.Contains(string(out), want) {
+	if want := "archipelago.fleet.max: want at least fleet.min, 9, got 6"; !strings.Contains(out, want) {
 		t.Errorf("output lacks %q:\n%s", want, out)
 	}
 	if made := matrix.Templates(t, outdir); len(made) > 0 {
 		t.Errorf("templates were made: %v", made)
+	}
+}
+
+// TestLocalTemplatesDifferByTheMachine: those that `make up` deploys are those of
+// `cdk deploy`, but for the architecture of what is built, and its hashes. The
+// ladder here is not of this machine's architecture.
+func TestLocalTemplatesDifferByTheMachine(t *testing.T) {
+	dir := t.TempDir()
+	for _, architecture := range build.Architectures {
+		for _, name := range []string{"directory", "lighthouse.zip", "scaler.zip"} {
+			path := filepath.Join(dir, "dist", "linux-"+architecture, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(architecture+" "+name), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// By the architecture as Go spells it: a ladder of the other one, and what
+	// `uname -m` and Lambda call it.
+	others := map[string]string{"amd64": "m7g.medium,m7g.large", "arm64": "m7i.large,m7i.xlarge"}
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
+	uname := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
+	lambda := map[string]string{"amd64": "x86_64", "arm64": "arm64"}
+
+	settings := map[string]any{"archipelago.regions": "eu-west-1", "archipelago.fleet.ladder": others[runtime.GOARCH]}
+	lines, assets := map[string][]string{}, map[string][]string{}
+	for _, flags := range [][]string{{"-built"}, {"-local", "-built"}} {
+		outdir, out, err := synth(t, dir, settings, []string{"CDK_VALIDATION=false"}, flags...)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		lines[flags[0]], assets[flags[0]] = templateLines(t, outdir), builtAssets(t, outdir)
+	}
+	want := map[string][]string{
+		"-built": {other + " directory", "arm64 lighthouse.zip", "arm64 scaler.zip"},
+		"-local": {runtime.GOARCH + " directory", runtime.GOARCH + " lighthouse.zip", runtime.GOARCH + " scaler.zip"},
+	}
+	for flag, want := range want {
+		if slices.Sort(want); !slices.Equal(assets[flag], want) {
+			t.Errorf("%s publishes %q, want %q", flag, assets[flag], want)
+		}
+	}
+
+	changes := map[string]int{}
+	deployed, local := lines["-built"], lines["-local"]
+	if len(deployed) != len(local) {
+		t.Fatalf("the templates of the local cloud have %d lines, want those of a deployment, %d", len(local), len(deployed))
+	}
+	for i := range deployed {
+		if deployed[i] != local[i] {
+			changes[deployed[i]+" -> "+local[i]]++
+		}
+	}
+	machine := func(architecture string) string {
+		return uname[architecture] + ") binary='s3://cdk-hnb659fds-assets-" + matrix.Account + "-eu-west-1/HASH.HASH' ;;"
+	}
+	expected := map[string]int{machine(other) + " -> " + machine(runtime.GOARCH): 1}
+	if runtime.GOARCH != "arm64" {
+		expected[`"arm64" -> "`+lambda[runtime.GOARCH]+`"`] = 2
+	}
+	if diff := cmp.Diff(expected, changes); diff != "" {
+		t.Errorf("from a deployment's templates to the local cloud's (-want +got):\n%s", diff)
+	}
+}
+
+// templateLines are those of all templates, with the lines of texts, and without
+// hashes.
+func templateLines(t *testing.T, dir string) []string {
+	t.Helper()
+	var lines []string
+	for _, path := range matrix.Templates(t, dir) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(matrix.Hash.ReplaceAll(b, []byte("HASH"))), `\n`, "\n")
+		for line := range strings.Lines(text) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+// builtAssets are the contents of the files that an assembly publishes and that
+// are not CDK's.
+func builtAssets(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "asset.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contents []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.IsDir() { // CDK's own functions
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents = append(contents, string(b))
+	}
+	slices.Sort(contents)
+	return contents
+}
+
+// TestDeployAppliesCDKsRules runs the CDK CLI as a user does, who sets no
+// variable, on an app with a property that CloudFormation does not know: it is
+// refused before anything is asked of AWS. For the local cloud it is not.
+func TestDeployAppliesCDKsRules(t *testing.T) {
+	source, err := os.ReadFile("stacks/storage.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const broken = `	awscdk.NewCfnResource(stack, jsii.String("Broken"), &awscdk.CfnResourceProps{
+		Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
+	})
+	return stack
+`
+	dir := t.TempDir()
+	replaced := strings.Replace(string(source), "\treturn stack\n", broken, 1)
+	if replaced == string(source) {
+		t.Fatal("stacks/storage.go returns no stack: the test breaks nothing")
+	}
+	original, err := filepath.Abs("stacks/storage.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: filepath.Join(dir, "storage.go")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"storage.go": replaced, "overlay.json": string(overlay)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cdk := func(arguments ...string) (string, error) {
+		cmd := exec.Command("node_modules/.bin/cdk", append(arguments, "--no-notices", "--output", filepath.Join(dir, "cdk.out"),
+			"-c", "archipelago.regions=eu-west-1", "-c", "archipelago.account="+matrix.Account)...)
+		// Nothing answers at the address that is to be AWS.
+		cmd.Env = append(append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CDK_VALIDATION=") }),
+			emulator.Environment("http://127.0.0.1:1")...), "AWS_REGION=eu-west-1", "GOFLAGS=-overlay="+filepath.Join(dir, "overlay.json"),
+			"CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := cdk("deploy", "--all"); err == nil || !strings.Contains(out, "BucketNaem") || strings.Contains(out, "127.0.0.1:1") {
+		t.Errorf("got %v, want the property refused before AWS is asked:\n%s", err, out)
+	}
+	if out, err := cdk("synth", "--quiet", "--app", "go run . -local"); err != nil {
+		t.Errorf("the local cloud's app: %v\n%s", err, out)
+	}
+	templates := templateLines(t, filepath.Join(dir, "cdk.out"))
+	if !slices.Contains(templates, `"BucketNaem": "photos"`) {
+		t.Error("the app was not broken: the test proves nothing")
 	}
 }
 

@@ -100,12 +100,12 @@ func serve(b *testing.B, program string, environment ...string) *server {
 // directoryBinary is the service as it is deployed.
 func directoryBinary(b *testing.B) string {
 	b.Helper()
-	path, err := filepath.Abs(filepath.Join(root, "dist", "directory.linux-"+runtime.GOARCH))
+	path, err := filepath.Abs(filepath.Join(root, "dist", "linux-"+runtime.GOARCH, "directory"))
 	if err == nil {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		b.Fatalf("%v: run `make dist`", err)
+		b.Fatalf("%v: run `make dist ARCH=%s`", err, runtime.GOARCH)
 	}
 	return path
 }

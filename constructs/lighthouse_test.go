@@ -10,6 +10,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -17,13 +18,13 @@ import (
 // balancer.
 func newLighthouse(t *testing.T, stack awscdk.Stack, change func(*lighthouse.Props)) *lighthouse.Lighthouse {
 	t.Helper()
-	code := t.TempDir()
-	if err := os.WriteFile(filepath.Join(code, "bootstrap"), []byte("lighthouse"), 0o755); err != nil {
+	code := filepath.Join(t.TempDir(), "lighthouse.zip")
+	if err := os.WriteFile(code, []byte("lighthouse"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	net := newNetwork(stack, false)
 	props := lighthouse.Props{
-		Name: "test-lighthouse", Deployment: "test", Code: code, Network: net,
+		Name: "test-lighthouse", Deployment: "test", Code: code, Architecture: awslambda.Architecture_ARM_64(), Network: net,
 		LoadBalancer: loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"}),
 		Table:        "employees", Bucket: "photos", DrainParameter: "/test/island/drained",
 	}

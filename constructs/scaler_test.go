@@ -11,6 +11,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/scaler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -18,14 +19,16 @@ import (
 func newScaler(t *testing.T, mode string) assertions.Template {
 	t.Helper()
 	stack, dir := newStack(), t.TempDir()
-	binary := filepath.Join(dir, "bootstrap")
-	if err := os.WriteFile(binary, []byte("scaler"), 0o755); err != nil {
-		t.Fatal(err)
+	binary, code := filepath.Join(dir, "directory"), filepath.Join(dir, "scaler.zip")
+	for _, path := range []string{binary, code} {
+		if err := os.WriteFile(path, []byte(filepath.Base(path)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	net := newNetwork(stack, false)
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
 	scaler.New(stack, "Scaler", scaler.Props{
-		Name: "test-scaler", Deployment: "test", Code: dir, Mode: mode, Network: net, LoadBalancer: balancer,
+		Name: "test-scaler", Deployment: "test", Code: code, Architecture: awslambda.Architecture_ARM_64(), Mode: mode, Network: net, LoadBalancer: balancer,
 		Fleet: fleet.New(stack, "Fleet", fleet.Props{
 			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
 			Service: fleet.Service{Name: "directory", Binaries: map[string]string{"aarch64": binary}},

@@ -6,17 +6,18 @@ package stacks
 import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Builds are what the build step makes, and a deployment publishes.
+// Builds are what a deployment publishes.
 type Builds struct {
 	// Service are the paths of the service's binaries, as fleet.Service has them.
 	Service map[string]string
-	// Lighthouse is the directory of the lighthouse's code.
-	Lighthouse string
-	// Scaler is the directory of the scaler's code.
-	Scaler string
+	// Lighthouse and Scaler are the paths of the functions' deployment packages.
+	Lighthouse, Scaler string
+	// FunctionArchitecture is what both functions are built for. Required.
+	FunctionArchitecture awslambda.Architecture
 }
 
 // Add places every stack of c in app, each with the stacks that must be

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -151,62 +149,4 @@ func awaitServing(t *testing.T, address string) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatal("the program does not serve")
-}
-
-// TestBuildIsReproducible builds as the Makefile does, from two folders. An
-// unchanged service must be the same bytes, or every deployment would replace
-// every instance.
-func TestBuildIsReproducible(t *testing.T) {
-	copied := t.TempDir()
-	source := filepath.Join(copied, "elsewhere")
-	for _, name := range []string{"go.mod", "go.sum", "Makefile", "cmd/bootstrap", "cmd/directory", "cmd/lighthouse", "cmd/scaler", "scaling", "service"} {
-		from, to := filepath.Join("../..", name), filepath.Join(source, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if info, err := os.Stat(from); err != nil {
-			t.Fatal(err)
-		} else if info.IsDir() {
-			err = os.CopyFS(to, os.DirFS(from))
-			if err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	here := build(t, "../..", filepath.Join(copied, "a"))
-	there := build(t, source, filepath.Join(copied, "b"))
-	for binary, sum := range here {
-		if there[binary] != sum {
-			t.Errorf("two builds of %s differ", binary)
-		}
-	}
-}
-
-// build makes the binaries of a checkout in dist and returns their hashes.
-func build(t *testing.T, checkout, dist string) map[string][32]byte {
-	t.Helper()
-	cmd := exec.Command("make", "--silent", "-C", checkout, "dist", "DIST="+dist)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	sums := map[string][32]byte{}
-	for _, binary := range []string{
-		"directory.linux-arm64", "directory.linux-amd64", "lighthouse/function.aarch64", "lighthouse/function.x86_64",
-		"scaler/function.aarch64", "scaler/function.x86_64",
-	} {
-		b, err := os.ReadFile(filepath.Join(dist, binary))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sums[binary] = sha256.Sum256(b)
-	}
-	return sums
 }

@@ -22,7 +22,9 @@ type Service struct {
 	// Name is what it is called on the instance, such as "directory". Required.
 	Name string
 	// Binaries are the paths of its static Linux binaries by what `uname -m`
-	// prints on the machines they run on: "aarch64", "x86_64". Required.
+	// prints on the machines they run on: "aarch64", "x86_64". Required: one for
+	// the instance types' architecture. Each is published, and named in the user
+	// data: a change of any of them replaces instances.
 	Binaries map[string]string
 	// Environment are its settings. Values are written to the instance as they
 	// are and must be single lines.

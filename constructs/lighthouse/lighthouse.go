@@ -25,8 +25,11 @@ type Props struct {
 	Name string
 	// Deployment is the deployment's name, by which its metrics are found. Required.
 	Deployment string
-	// Code is the directory that holds the function's bootstrap. Required.
+	// Code is the path of the function's deployment package, a zip with a program
+	// named bootstrap. Required.
 	Code string
+	// Architecture is what the program is built for. Required.
+	Architecture awslambda.Architecture
 	// Network is the load balancer's. Required.
 	Network *network.Network
 	// LoadBalancer is unhealthy, to the entry, while the lighthouse is dark. Required.
@@ -74,12 +77,13 @@ const concurrency = 5
 func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 	this := constructs.NewConstruct(scope, &id)
 	function := function.New(this, function.Props{
-		Name:        props.Name,
-		Noun:        "lighthouse",
-		Description: "Tells the load balancer whether the island can do its work",
-		Code:        props.Code,
-		Timeout:     timeout,
-		Retention:   awslogs.RetentionDays_ONE_MONTH,
+		Name:         props.Name,
+		Noun:         "lighthouse",
+		Description:  "Tells the load balancer whether the island can do its work",
+		Code:         props.Code,
+		Architecture: props.Architecture,
+		Timeout:      timeout,
+		Retention:    awslogs.RetentionDays_ONE_MONTH,
 		Environment: map[string]*string{
 			setting.Deployment:     &props.Deployment,
 			setting.EmployeesTable: &props.Table,

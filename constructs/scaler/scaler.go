@@ -27,8 +27,11 @@ type Props struct {
 	Name string
 	// Deployment is the deployment's name, by which its metrics are found. Required.
 	Deployment string
-	// Code is the directory that holds the function's bootstrap. Required.
+	// Code is the path of the function's deployment package, a zip with a program
+	// named bootstrap. Required.
 	Code string
+	// Architecture is what the program is built for. Required.
+	Architecture awslambda.Architecture
 	// Mode is "advise" or "auto": whether it says what it would do, or does it.
 	// Required.
 	Mode string
@@ -70,14 +73,15 @@ const timeout = 60
 func New(scope constructs.Construct, id string, props Props) {
 	this := constructs.NewConstruct(scope, &id)
 	function := function.New(this, function.Props{
-		Name:        props.Name,
-		Noun:        "scaler",
-		Description: "Gives the fleet the instance type that its load asks for",
-		Code:        props.Code,
-		Timeout:     timeout,
-		Retention:   awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
-		Environment: environment(this, props),
-		Concurrency: 1, // two runs at once could forget each other's step
+		Name:         props.Name,
+		Noun:         "scaler",
+		Description:  "Gives the fleet the instance type that its load asks for",
+		Code:         props.Code,
+		Architecture: props.Architecture,
+		Timeout:      timeout,
+		Retention:    awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
+		Environment:  environment(this, props),
+		Concurrency:  1, // two runs at once could forget each other's step
 	})
 	grant(this, props, function.Role)
 	// A run that failed is tried twice more, a minute and two later; what is older

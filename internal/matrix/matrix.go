@@ -12,11 +12,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
@@ -143,6 +143,9 @@ func Run(m *testing.M) {
 	os.Exit(code)
 }
 
+// Dir is a folder that Run removes.
+func Dir() string { return made.dir }
+
 // Synthesize makes the templates of a configuration, once for all tests of a
 // package that runs them by Run, without credentials, and has cdk-nag report on
 // them.
@@ -172,15 +175,15 @@ func Synthesize(t testing.TB, name string) Synthesis {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	standIns := stacks.Builds{Service: map[string]string{}, Lighthouse: filepath.Join(dir, "lighthouse"), Scaler: filepath.Join(dir, "scaler")}
-	for machine, suffix := range map[string]string{"aarch64": "arm64", "x86_64": "amd64"} {
-		standIns.Service[machine] = filepath.Join(dir, "directory.linux-"+suffix)
-		if err := os.WriteFile(standIns.Service[machine], []byte(machine), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[deployment.Fleet.Architecture()]
+	standIns := stacks.Builds{
+		Service:              map[string]string{machine: filepath.Join(dir, "directory")},
+		Lighthouse:           filepath.Join(dir, "lighthouse.zip"),
+		Scaler:               filepath.Join(dir, "scaler.zip"),
+		FunctionArchitecture: awslambda.Architecture_ARM_64(),
 	}
-	for _, function := range []string{standIns.Lighthouse, standIns.Scaler} {
-		if err := os.CopyFS(function, fstest.MapFS{"bootstrap": {Data: []byte(filepath.Base(function)), Mode: 0o755}}); err != nil {
+	for _, path := range []string{standIns.Service[machine], standIns.Lighthouse, standIns.Scaler} {
+		if err := os.WriteFile(path, []byte(filepath.Base(path)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

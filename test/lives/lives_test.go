@@ -160,7 +160,7 @@ func (l *life) save(app string) {
 	l.t.Helper()
 	l.parse()
 	path := filepath.Join(l.dir, "cdk.json")
-	file := map[string]any{"app": "CDK_VALIDATION=false " + app, "requireApproval": "never"}
+	file := map[string]any{"app": "CDK_VALIDATION=false " + app + " -built", "requireApproval": "never"}
 	if app == "" {
 		b, err := os.ReadFile(path)
 		if err != nil {

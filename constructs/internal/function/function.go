@@ -18,8 +18,11 @@ type Props struct {
 	// Noun is what it is called in the role's description, and Description is what
 	// it does. Required.
 	Noun, Description string
-	// Code is the directory that holds its bootstrap. Required.
+	// Code is the path of its deployment package, a zip with a program named
+	// bootstrap. Required.
 	Code string
+	// Architecture is what the program is built for. Required.
+	Architecture awslambda.Architecture
 	// Timeout is how long one event may take, in seconds. Required.
 	Timeout int
 	// Retention is how long its log is kept. Required.
@@ -54,7 +57,7 @@ func New(scope constructs.Construct, props Props) *Function {
 		FunctionName: &props.Name,
 		Description:  &props.Description,
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
+		Architecture: props.Architecture,
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(&props.Code, nil),
 		MemorySize:   jsii.Number(256),

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
@@ -71,13 +72,38 @@ type assembly struct {
 	regions []string
 }
 
-// synthesize makes every stack's template.
+// builds are what is deployed here: programs for this machine.
+func (c cli) builds() build.Deployment {
+	return build.Deployment{Root: c.root, Dir: filepath.Join(c.root, "dist"), Instances: runtime.GOARCH, Functions: runtime.GOARCH}
+}
+
+// build builds the CDK app with what it publishes: one run of the go command
+// compiles what they share once.
+func (c cli) build(ctx context.Context) error {
+	compiling := func() string { return progress.Compiling(unix.Getpgrp()) }
+	return c.steps.run(ctx, "build the programs", buildWithin, compiling, func(ctx context.Context) error {
+		return c.builds().Build(ctx, c.steps.log, ".")
+	})
+}
+
+// app is the command that the CLI runs in root: cdk.json's for the local cloud,
+// built.
+func (c cli) app() string {
+	d := c.builds()
+	d.Dir = "dist"
+	return d.Program(runtime.GOARCH, "archipelago") + " -local -built"
+}
+
+// synthesize builds what is deployed, and makes every stack's template.
 func (c cli) synthesize(ctx context.Context) (*assembly, error) {
+	if err := c.build(ctx); err != nil {
+		return nil, err
+	}
 	err := c.steps.run(ctx, "synthesize the stacks", synthWithin, c.doing.now, func(ctx context.Context) error {
 		if err := os.RemoveAll(c.out); err != nil { // else every version of the service stays in it
 			return err
 		}
-		return c.run(ctx, append([]string{"synth", "--quiet", "--output", c.out, "-c", "archipelago.account=" + account}, c.settings()...)...)
+		return c.run(ctx, append([]string{"synth", "--app", c.app(), "--quiet", "--output", c.out, "-c", "archipelago.account=" + account}, c.settings()...)...)
 	})
 	if err != nil {
 		return nil, err
@@ -105,11 +131,16 @@ func (c cli) deploy(ctx context.Context) error {
 
 // diff shows on out what a deployment would change.
 func (c cli) diff(ctx context.Context, out io.Writer) error {
+	if c.url != "" {
+		if err := c.build(ctx); err != nil {
+			return err
+		}
+	}
 	var printed strings.Builder
 	err := c.steps.run(ctx, "compare the stacks", synthWithin, c.doing.now, func(ctx context.Context) error {
 		arguments := []string{"diff", "--output", c.out}
 		if c.url != "" {
-			arguments = append(arguments, "--method", "template", "-c", "archipelago.account="+account)
+			arguments = append(arguments, "--app", c.app(), "--method", "template", "-c", "archipelago.account="+account)
 		}
 		return c.runTo(ctx, &printed, append(arguments, c.settings()...)...)
 	})

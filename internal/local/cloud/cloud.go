@@ -30,8 +30,9 @@ import (
 const account = "123456789012"
 
 // How long the steps may take: bounds for what hangs, not for a machine that is
-// busy. Synth builds everything the first time.
+// busy. The first build compiles everything.
 const (
+	buildWithin     = 30 * time.Minute
 	emulatorWithin  = 5 * time.Minute
 	synthWithin     = 20 * time.Minute
 	bootstrapWithin = 10 * time.Minute

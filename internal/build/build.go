@@ -1,0 +1,204 @@
+// Package build makes what a deployment publishes: static Linux programs, and
+// the deployment packages of Lambda functions. The same source gives the same
+// bytes and modes, whatever the environment of the user who builds: an unchanged
+// program deploys nothing.
+package build
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/modfile"
+)
+
+// Architectures are those that programs are built for, as Go spells them.
+var Architectures = []string{"amd64", "arm64"}
+
+// kept are Go's variables that say where modules and caches are, and how much of
+// the machine a build may use. No other of the user's reaches a build, whether
+// it comes from the environment or from `go env -w`.
+var kept = []string{
+	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE",
+	"GOPROXY", "GOSUMDB", "GOTMPDIR", "GOVCS",
+	"GOGC", "GOMAXPROCS", "GOMEMLIMIT",
+}
+
+// settings are those of every build. The levels are the lowest: programs run on
+// every instance type of their architecture.
+var settings = []string{
+	"CGO_ENABLED=0", "GOOS=linux", "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOENV=off", "GOWORK=off",
+}
+
+// Options say what to build.
+type Options struct {
+	// Root is the folder of the module. Required.
+	Root string
+	// Dir takes the programs. Required. It is made if need be.
+	Dir string
+	// Architecture is one of Architectures. Required.
+	Architecture string
+	// Packages are the programs' packages, such as "./cmd/directory". Required.
+	// Each program has the last element of its package's path for a name, and
+	// that of the module's if the package is ".".
+	Packages []string
+	// Log takes the names of packages as they are compiled, and what is
+	// downloaded. Default: nowhere.
+	Log io.Writer
+}
+
+// Programs builds programs in one run of the go command, by the toolchain that
+// go.mod names. Its error has what the go command said.
+func Programs(ctx context.Context, o Options) error {
+	if !slices.Contains(Architectures, o.Architecture) {
+		return fmt.Errorf("cannot build for the architecture %q: want one of %q", o.Architecture, Architectures)
+	}
+	content, err := os.ReadFile(filepath.Join(o.Root, "go.mod"))
+	if err != nil {
+		return err
+	}
+	module, err := modfile.Parse("go.mod", content, nil)
+	if err != nil {
+		return err
+	}
+	if module.Toolchain == nil {
+		return errors.New("go.mod names no toolchain, without which builds differ: add a line such as `toolchain go1.26.8`")
+	}
+	environment, err := environment(ctx, module.Toolchain.Name)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	arguments := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", dir + string(filepath.Separator)}
+	if o.Log != nil {
+		arguments = append(arguments, "-v")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(arguments, o.Packages...)...)
+	cmd.Dir = o.Root
+	cmd.Env = append(environment, "GOARCH="+o.Architecture)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if o.Log != nil {
+		both := io.MultiWriter(&said, o.Log)
+		cmd.Stdout, cmd.Stderr = both, both
+	}
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("go build of %s by %s for %s: %w\n%s", strings.Join(o.Packages, ", "), module.Toolchain.Name, o.Architecture, err, said.Bytes())
+	}
+	// The go command's modes are the umask's.
+	for _, pkg := range o.Packages {
+		if pkg == "." {
+			pkg = module.Module.Mod.Path
+		}
+		if err := os.Chmod(filepath.Join(dir, filepath.Base(pkg)), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// environment is this process's with Go's variables as builds have them.
+func environment(ctx context.Context, toolchain string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, kept...)...)
+	// Outside of every module, and by the go command that there is: it only has
+	// to read the user's settings.
+	cmd.Dir = os.TempDir()
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w\n%s", err, said.Bytes())
+	}
+	var users map[string]string
+	if err := json.Unmarshal(out, &users); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	environment := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "GO") || strings.HasPrefix(variable, "CGO_")
+	})
+	for _, name := range kept {
+		value, ok := users[name]
+		if !ok || value == "" {
+			value = os.Getenv(name)
+		}
+		if value != "" {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	return append(append(environment, settings...), "GOTOOLCHAIN="+toolchain), nil
+}
+
+// Package writes the deployment package of a Lambda function on an OS-only
+// runtime: a zip of the program, as "bootstrap". Lambda runs it as another user
+// than its owner, who everyone may be: the mode is 0755.
+func Package(program, path string) error {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	header := &zip.FileHeader{
+		Name: "bootstrap",
+		// What compression makes of a program changes with Go's releases.
+		Method:             zip.Store,
+		CRC32:              crc32.ChecksumIEEE(content),
+		CompressedSize64:   uint64(len(content)),
+		UncompressedSize64: uint64(len(content)),
+	}
+	header.SetMode(0o755)
+	//lint:ignore SA1019 CreateRaw does not look at Modified, and a zip's first day is in 1980.
+	header.SetModTime(time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC))
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	// CreateRaw, because the sizes then stand before the content: not every
+	// reader takes a stored file whose sizes follow it.
+	file, err := w.CreateRaw(header)
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(content); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return replace(path, b.Bytes())
+}
+
+// replace writes a file that others may read, in one step: another process may
+// be reading it.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
