@@ -42,6 +42,7 @@ test: setup shellcheck browser dist ## run every test; dist/artifacts has the br
 	@mkdir -p $(DIST)/artifacts
 	@$(PARTS) $(TEST) $(CHECK)
 
+shard: ARCH = arm64 amd64
 shard: setup dist ## run one of the eight shards of the long tests: SHARD=0 to 7
 	@case "$(SHARD)" in [0-7]) ;; *) echo 'make shard: name one: make shard SHARD=0, up to 7' >&2; exit 1 ;; esac
 	@$(PARTS) $(SHARD_$(SHARD))
