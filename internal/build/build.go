@@ -27,8 +27,8 @@ import (
 var Architectures = []string{"amd64", "arm64"}
 
 // kept are Go's variables that say where modules and caches are, and how much of
-// the machine a build may use. No other of the user's reaches a build, whether
-// it comes from the environment or from `go env -w`.
+// the machine a build may use. No other one reaches a build, neither from the
+// environment nor from `go env -w`.
 var kept = []string{
 	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE",
 	"GOPROXY", "GOSUMDB", "GOTMPDIR", "GOVCS",
@@ -150,8 +150,8 @@ func environment(ctx context.Context, toolchain string) ([]string, error) {
 }
 
 // Package writes the deployment package of a Lambda function on an OS-only
-// runtime: a zip of the program, as "bootstrap". Lambda runs it as another user
-// than its owner, who everyone may be: the mode is 0755.
+// runtime: a zip of the program, as "bootstrap". Lambda runs it as a user who does
+// not own it, so its mode is 0755.
 func Package(program, path string) error {
 	content, err := os.ReadFile(program)
 	if err != nil {

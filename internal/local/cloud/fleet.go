@@ -66,7 +66,7 @@ func runningDir(dir string) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(dir))
 	dir = filepath.Join(os.TempDir(), fmt.Sprintf("archipelago-%x", sum[:6]))
-	if err := os.RemoveAll(dir); err != nil { // whoever made it
+	if err := os.RemoveAll(dir); err != nil { // left by a process that was killed
 		return "", err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -1,6 +1,6 @@
-// Package nobody runs programs as the user nobody where this process is root.
-// What AWS runs as another user than the owner of its files must run here as
-// another user too, or what only its owner can execute seems to work.
+// Package nobody runs programs as the user nobody where this process is root. AWS
+// runs programs as users who do not own them: run here by their owner, those that
+// only the owner can execute would seem to work.
 package nobody
 
 import (
@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// id is nobody's, as user and as group.
+// id is the number of the user and of the group nobody.
 const id = 65534
 
 // may reports whether this process can start others as nobody. Root cannot
@@ -44,10 +44,10 @@ func Become(cmd *exec.Cmd) {
 	}
 }
 
-// Reaches reports whether what Become changed can run in dir.
+// Reaches reports whether a command that Become changed can run in dir.
 func Reaches(dir string) bool { return !may() || runsIn(dir) }
 
-// Give makes path the property of whom Become changes to.
+// Give makes the user that Become changes to the owner of path.
 func Give(path string) error {
 	if !may() {
 		return nil
