@@ -98,7 +98,7 @@ func testImportIntoTheEmbeddedStore(t *testing.T) {
 	for _, want := range []string{
 		"Imported into " + dir + ": employees 2, photos 1. Here already, and left as they are: employees 0.\nLeft out:\n",
 		`badge of "Ada Lovelace", whose id is "a-1": there is no badge "unicorn"`,
-		`photo of "Grace Hopper", whose id is "b-2": not a JPEG, PNG or WebP image`,
+		`photo of "Grace Hopper", whose id is "b-2": not a JPEG, PNG, WebP or GIF image`,
 		`employee of "", whose id is "c-3": fullName: Enter the full name.`,
 	} {
 		if !strings.Contains(stdout, want) {

@@ -10,12 +10,17 @@ import (
 	"time"
 )
 
-// MaxPhotoBytes is the largest photo that is accepted.
-const MaxPhotoBytes = 10 << 20
+// MaxPhotoBytes is the largest photo that is accepted: phones of 50 megapixels
+// make JPEGs of up to about 17 MB.
+const MaxPhotoBytes = 20 << 20
 
-// MaxPhotoPixels is the most pixels of a photo that is accepted. They are
-// counted before any is decoded.
-const MaxPhotoPixels = 16_000_000
+// MaxPhotoPixels is the most pixels of a photo that is accepted, and
+// MaxJPEGPixels that of a JPEG, which takes less memory. They are counted before
+// any is decoded. Sensors of "50 megapixels" have up to 8192×6144.
+const (
+	MaxPhotoPixels = 16_000_000
+	MaxJPEGPixels  = 51_000_000
+)
 
 // PhotoPrefix is what every photo's key begins with.
 const PhotoPrefix = "employees/"

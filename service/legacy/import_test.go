@@ -161,7 +161,7 @@ func TestImport(t *testing.T) {
 		`badge of " Cleo " (3): there is no badge "unicorn"`,
 		`employee of "Gone" (7): location: Enter the location.`,
 		`photo of "Dora" (4): not an image`,
-		`photo of "Emil" (5): s3://pictures/employee_pic/large.png is too large: 10 MB at most`,
+		`photo of "Emil" (5): s3://pictures/employee_pic/large.png is too large: 20 MB at most`,
 		`photo of "Finn" (6): s3://pictures/employee_pic/gone.png is missing`,
 	}
 	if diff := cmp.Diff(want, notes); diff != "" {

@@ -30,24 +30,49 @@ const (
 )
 
 var (
-	// ErrUnsupported means that an upload is no JPEG, PNG or WebP, or of a kind
-	// that is not decoded.
-	ErrUnsupported = errors.New("not a JPEG, PNG or WebP image that can be decoded")
-	// ErrAnimated means that an upload has several pictures.
-	ErrAnimated = errors.New("animated image")
+	// ErrUnsupported means that an upload is no JPEG, PNG, WebP or GIF, or of a
+	// kind that is not decoded: see UnsupportedError.
+	ErrUnsupported = errors.New("not a JPEG, PNG, WebP or GIF image that can be decoded")
+	// ErrProfile means that an upload has a colour profile that is not converted.
+	ErrProfile = errors.New("image with a colour profile that is not converted")
 	// ErrDamaged means that an upload's data is wrong or cut off.
 	ErrDamaged = errors.New("damaged image")
 	// ErrTooManyBytes means that an upload is larger than
 	// directory.MaxPhotoBytes.
 	ErrTooManyBytes = errors.New("image of too many bytes")
-	// ErrTooManyPixels means that an upload is larger than
-	// directory.MaxPhotoPixels.
+	// ErrTooManyPixels means that an upload has more than
+	// directory.MaxPhotoPixels or, a JPEG, directory.MaxJPEGPixels: see
+	// TooManyPixelsError.
 	ErrTooManyPixels = errors.New("image of too many pixels")
+	// ErrTooLong means that a side of an upload has more than 65,535 pixels.
+	ErrTooLong = errors.New("image of too long a side")
 	// ErrBusy means that too many uploads are worked on; later it may go.
 	ErrBusy = errors.New("too many images at once")
 	// ErrNoRoom means that an upload cannot be kept on the disk.
 	ErrNoRoom = errors.New("no room for an upload")
 )
+
+// UnsupportedError is ErrUnsupported, with what the upload is.
+type UnsupportedError struct {
+	// Kind names it, such as "a HEIC image". It is "" where it is not known.
+	Kind string
+}
+
+func (e *UnsupportedError) Error() string { return ErrUnsupported.Error() + ": " + e.Kind }
+
+// Is reports whether target is ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
+
+// TooManyPixelsError is ErrTooManyPixels, with the upload's size and how many
+// pixels one of its format may have.
+type TooManyPixelsError struct{ Width, Height, Most int }
+
+func (e *TooManyPixelsError) Error() string {
+	return fmt.Sprintf("%v: %d×%d, %d at most", ErrTooManyPixels, e.Width, e.Height, e.Most)
+}
+
+// Is reports whether target is ErrTooManyPixels.
+func (e *TooManyPixelsError) Is(target error) bool { return target == ErrTooManyPixels }
 
 // Options are the bounds of a Processor.
 type Options struct {
@@ -117,20 +142,37 @@ func (p *Processor) Process(ctx context.Context, u *Upload) (*Pictures, error) {
 		return nil, err
 	}
 	defer release()
-	decoded, err := source.decode(io.NewSectionReader(u.file, 0, u.size))
+	display, err := source.display()
+	if err != nil {
+		return nil, err
+	}
+	pictures := &Pictures{Width: display.Rect.Dx(), Height: display.Rect.Dy()}
+	width, height := fit(pictures.Width, pictures.Height, ThumbnailSide)
+	thumbnail := shrink(pixelsOf(display), nil, width, height)
+	if pictures.Display, err = Encode(display); err != nil {
+		return nil, err
+	}
+	pictures.Thumbnail, err = Encode(thumbnail)
+	return pictures, err
+}
+
+// Render returns the picture for an employee's page as it is before it is
+// encoded: in sRGB, upright, on white. Unlike Process it waits for no turn.
+func Render(file io.ReaderAt, size int64) (*image.RGBA, error) {
+	source, err := inspect(file, size)
+	if err != nil {
+		return nil, err
+	}
+	return source.display()
+}
+
+func (s *source) display() (*image.RGBA, error) {
+	decoded, err := s.decode()
 	if err != nil {
 		return nil, ofDecoder(err)
 	}
-	width, height := fit(source.width, source.height, DisplaySide)
-	display := upright(shrink(decoded, width, height), source.orientation)
-	pictures := &Pictures{Width: display.Rect.Dx(), Height: display.Rect.Dy()}
-	width, height = fit(pictures.Width, pictures.Height, ThumbnailSide)
-	thumbnail := shrink(display, width, height)
-	if pictures.Display, err = encode(display); err != nil {
-		return nil, err
-	}
-	pictures.Thumbnail, err = encode(thumbnail)
-	return pictures, err
+	width, height := fit(s.width, s.height, DisplaySide)
+	return upright(shrink(decoded, s.convert, width, height), s.orientation), nil
 }
 
 // admit waits until a picture of so many pixels may be decoded, which takes
@@ -165,7 +207,7 @@ func (p *Processor) admit(ctx context.Context, pixels int, memory int64) (releas
 	return release, nil
 }
 
-func encode(m image.Image) ([]byte, error) {
+func Encode(m image.Image) ([]byte, error) {
 	var b bytes.Buffer
 	err := jpeg.Encode(&b, m, &jpeg.Options{Quality: quality})
 	return b.Bytes(), err

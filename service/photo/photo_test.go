@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/photo/icc"
 )
 
 func upload(t testing.TB, p *Processor, content []byte) *Upload {
@@ -193,7 +194,7 @@ func TestShrunkPixelsAreMeans(t *testing.T) {
 	for i := range m.Pix {
 		m.Pix[i] = uint8(i % 3 * 90) // 0, 90 and 180 in each pixel of the result
 	}
-	got := shrink(m, DisplaySide, 1)
+	got := shrink(pixelsOf(m), nil, DisplaySide, 1)
 	for i := range got.Pix {
 		if want := uint8(90); i%4 < 3 && got.Pix[i] != want {
 			t.Fatalf("byte %d is %d, want %d", i, got.Pix[i], want)
@@ -201,7 +202,7 @@ func TestShrunkPixelsAreMeans(t *testing.T) {
 	}
 	// 3 pixels in 2: the one in the middle is of both.
 	m = &image.Gray{Pix: []uint8{0, 90, 240}, Stride: 3, Rect: image.Rect(0, 0, 3, 1)}
-	got = shrink(m, 2, 1)
+	got = shrink(pixelsOf(m), nil, 2, 1)
 	if left, right := got.Pix[0], got.Pix[4]; left != 30 || right != 190 {
 		t.Errorf("got %d and %d, want 30 and 190", left, right)
 	}
@@ -367,8 +368,10 @@ func TestBombsAreRefusedCheaply(t *testing.T) {
 		"a JPEG of 65,535×65,535":        {jpegHeader(65_535, 65_535), ErrTooManyPixels},
 		"a WebP of 16,384×16,384":        {canvas, ErrTooManyPixels},
 		"a WebP that says it is 100 MiB": {claimed, ErrDamaged},
-		"an animated WebP":               {read(t, "animated.webp"), ErrAnimated},
-		"a GIF":                          {encoded(t, image.NewPaletted(image.Rect(0, 0, 9, 9), color.Palette{color.White}), toGIF), ErrUnsupported},
+		"a GIF of 65,535×65,535":         {[]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00,"), ErrTooManyPixels},
+		"a PNG of 1×16,000,000":          {pngHeader(1, 16_000_000), ErrTooLong},
+		"a PNG of 65,536×1":              {pngHeader(65_536, 1), ErrTooLong},
+		"a HEIC":                         {[]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), ErrUnsupported},
 		"an SVG":                         {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), ErrUnsupported},
 		"one byte":                       {[]byte{0xff}, ErrUnsupported},
 	}
@@ -404,17 +407,35 @@ func jpegHeader(width, height uint16) []byte {
 	return append(b, "\x01\x01\x11\x00\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x00"...)
 }
 
-// TestMetadataIsNotInflated: 9 MB of a profile and of text would be gigabytes.
+// TestMetadataIsNotInflated: what 9 MB of a profile or of text inflate to can be
+// gigabytes.
 func TestMetadataIsNotInflated(t *testing.T) {
+	var zeros bytes.Buffer
+	w := zlib.NewWriter(&zeros)
+	if _, err := w.Write(make([]byte, 20<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	content := encoded(t, quarters(64, 64), png.Encode)
-	for _, name := range []string{"iCCP", "zTXt"} {
-		bomb := chunk(name, append([]byte("name\x00\x00"), make([]byte, 9<<20)...))
+	for _, test := range []struct {
+		name string
+		data []byte
+		want error
+		most uint64
+	}{
+		{"iCCP", zeros.Bytes(), ErrProfile, 5 * icc.MaxSize},
+		{"iCCP", make([]byte, 9<<20), nil, 2 * icc.MaxSize},
+		{"zTXt", make([]byte, 9<<20), nil, 1 << 20},
+	} {
+		bomb := chunk(test.name, append([]byte("name\x00\x00"), test.data...))
 		content := bytes.Join([][]byte{content[:33], bomb, content[33:]}, nil)
 		p := New(Options{Dir: t.TempDir()})
 		u := upload(t, p, content)
 		var err error
-		if bytes := allocated(func() { _, err = p.Process(t.Context(), u) }); err != nil || bytes > 1<<20 {
-			t.Errorf("%s: %d bytes were allocated, %v", name, bytes, err)
+		if bytes := allocated(func() { _, err = p.Process(t.Context(), u) }); !errors.Is(err, test.want) || bytes > test.most {
+			t.Errorf("%s: %d bytes were allocated, %v", test.name, bytes, err)
 		}
 	}
 }
@@ -444,7 +465,7 @@ func TestMemoryIsForetold(t *testing.T) {
 				t.Fatal(err)
 			}
 			bytes := int64(allocated(func() {
-				if _, err := s.decode(bytes.NewReader(content)); err != nil {
+				if _, err := s.decode(); err != nil {
 					t.Error(err)
 				}
 			}))
@@ -465,10 +486,17 @@ func transparentGray(t *testing.T, width, height int) []byte {
 	return bytes.Join([][]byte{content[:33], chunk("tRNS", []byte{0, 0}), content[33:]}, nil)
 }
 
+func pngWithoutEnd(t *testing.T) []byte {
+	t.Helper()
+	const end = 12
+	content := encoded(t, quarters(64, 64), png.Encode)
+	return content[:len(content)-end]
+}
+
 func TestWhatIsCutOffIsDamaged(t *testing.T) {
 	p := New(Options{Dir: t.TempDir()})
 	for name, content := range map[string][]byte{
-		"JPEG": encoded(t, quarters(64, 64), toJPEG), "PNG": encoded(t, quarters(64, 64), png.Encode),
+		"JPEG": encoded(t, quarters(64, 64), toJPEG)[:625], "PNG": pngWithoutEnd(t), "GIF": encoded(t, quarters(64, 64), toGIF)[:300],
 		"WebP": read(t, "lossy.webp"), "transparent WebP": read(t, "alpha.webp"), "lossless WebP": read(t, "lossless.webp"),
 	} {
 		for length := 13; length < len(content); length += 5 {

@@ -2,7 +2,8 @@ package photo
 
 import (
 	"image"
-	"image/draw"
+
+	"github.com/archipelago-cdk/archipelago/service/photo/icc"
 )
 
 // fit returns the size of a picture whose longer side is side, or less where
@@ -15,25 +16,34 @@ func fit(width, height, side int) (int, int) {
 	return max(1, (width*side+longer/2)/longer), max(1, (height*side+longer/2)/longer)
 }
 
-// shrink returns m on white at another size: each pixel is the mean of those
-// that it covers.
-func shrink(m image.Image, width, height int) *image.RGBA {
-	from := m.Bounds()
+// shrink returns m in sRGB on white at another size: each pixel is the mean of
+// those that it covers. convert makes sRGB of m's colours, unless it is nil.
+func shrink(m pixels, convert *icc.Transform, width, height int) *image.RGBA {
+	fromWidth, fromHeight := m.Size()
 	to := image.NewRGBA(image.Rect(0, 0, width, height))
-	paint := painter(m)
-	if to.Rect.Size() == from.Size() {
-		paint(to, from.Min)
+	opaque := m.Opaque()
+	paint := func(y int, pix []uint8) {
+		m.Row(y, pix)
+		convert.Row(pix)
+		if !opaque {
+			onWhite(pix)
+		}
+	}
+	if fromWidth == width && fromHeight == height {
+		for y := range height {
+			paint(y, to.Pix[y*to.Stride:][:to.Stride])
+		}
 		return to
 	}
 	// A pixel of m is width units wide and height units high here, and one of
 	// the result as many as m has pixels.
-	line := image.NewRGBA(image.Rect(0, 0, from.Dx(), 1))
+	line := make([]uint8, 4*fromWidth)
 	across := make([]uint32, 3*width)
 	sums := make([]uint64, 3*width)
-	y, below := 0, from.Dy()
-	for row := from.Min.Y; row < from.Max.Y; row++ {
-		paint(line, image.Pt(from.Min.X, row))
-		shrinkLine(across, line.Pix)
+	y, below := 0, fromHeight
+	for row := range fromHeight {
+		paint(row, line)
+		shrinkLine(across, line)
 		for left := height; left > 0; {
 			part := min(left, below)
 			for i, sum := range across {
@@ -41,42 +51,48 @@ func shrink(m image.Image, width, height int) *image.RGBA {
 			}
 			left -= part
 			if below -= part; below == 0 {
-				mean(to.Pix[y*to.Stride:], sums, 1/float64(from.Dx()*from.Dy()))
-				y, below = y+1, from.Dy()
+				mean(to.Pix[y*to.Stride:], sums, 1/float64(fromWidth*fromHeight))
+				y, below = y+1, fromHeight
 			}
 		}
 	}
 	return to
 }
 
-// painter returns what draws the part of m at a point, as large as to, on white.
-func painter(m image.Image) func(to *image.RGBA, at image.Point) {
-	if o, ok := m.(interface{ Opaque() bool }); ok && o.Opaque() {
-		return func(to *image.RGBA, at image.Point) { draw.Draw(to, to.Rect, m, at, draw.Src) }
-	}
-	return func(to *image.RGBA, at image.Point) {
-		draw.Draw(to, to.Rect, image.White, image.Point{}, draw.Src)
-		draw.Draw(to, to.Rect, m, at, draw.Over)
+// onWhite puts the pixels of a line on white.
+func onWhite(pix []uint8) {
+	for ; len(pix) >= 4; pix = pix[4:] {
+		alpha := uint32(pix[3])
+		if alpha == 255 {
+			continue
+		}
+		white := 255 * (255 - alpha)
+		for c, value := range pix[:3] {
+			pix[c] = uint8((uint32(value)*alpha + white + 127) / 255)
+		}
+		pix[3] = 255
 	}
 }
 
 // shrinkLine adds up the pixels of a line into sums of red, green and blue.
 func shrinkLine(sums []uint32, pix []uint8) {
-	clear(sums)
 	width, count := uint32(len(sums)/3), uint32(len(pix)/4)
-	right := count
+	right := count // of the present sum
+	var reds, greens, blues uint32
 	for ; len(pix) >= 4; pix = pix[4:] {
 		red, green, blue := uint32(pix[0]), uint32(pix[1]), uint32(pix[2])
-		for left := width; left > 0; {
-			part := min(left, right)
-			sums[0] += red * part
-			sums[1] += green * part
-			sums[2] += blue * part
-			left -= part
-			if right -= part; right == 0 {
-				sums, right = sums[3:], count
-			}
+		left := width // of the present pixel
+		for left >= right {
+			sums[0], sums[1], sums[2] = reds+red*right, greens+green*right, blues+blue*right
+			reds, greens, blues = 0, 0, 0
+			sums = sums[3:]
+			left -= right
+			right = count
 		}
+		reds += red * left
+		greens += green * left
+		blues += blue * left
+		right -= left
 	}
 }
 

@@ -80,7 +80,7 @@ func statusOf(err error) *statusError {
 	case errors.As(err, &before):
 		return &statusError{http.StatusUnprocessableEntity, before.Error(), nil}
 	case errors.As(err, &tooLarge):
-		return &statusError{http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most.", err}
+		return &statusError{http.StatusRequestEntityTooLarge, tooManyBytes, err}
 	case errors.As(err, &tooMany):
 		return &statusError{http.StatusTooManyRequests, tooMany.Error(), err}
 	case errors.Is(err, directory.ErrNotFound):

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -30,16 +31,33 @@ func (s *Server) spool(r io.Reader) (*photo.Upload, error) {
 
 // unusable is what the client is told of an error of the package photo.
 func unusable(err error) error {
+	var kind *photo.UnsupportedError
+	var pixels *photo.TooManyPixelsError
+	switch {
+	case errors.As(err, &kind) && kind.Kind != "":
+		return &statusError{http.StatusUnsupportedMediaType, "The photo is " + kind.Kind + ", which cannot be shown. Save it as a JPEG, PNG, WebP or GIF image and choose that.", err}
+	case errors.As(err, &pixels):
+		return &statusError{http.StatusRequestEntityTooLarge, tooManyPixels(pixels), err}
+	}
 	for _, known := range []struct {
 		err     error
 		status  int
 		message string
 	}{
+<<<<<<< HEAD
 		{photo.ErrUnsupported, http.StatusUnsupportedMediaType, "The photo must be a JPEG, PNG or WebP image."},
 		{photo.ErrAnimated, http.StatusUnsupportedMediaType, "The photo must not be animated. Choose a JPEG, PNG or WebP image of one picture."},
 		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or save it again in a program that opens it."},
 		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most."},
 		{photo.ErrTooManyPixels, http.StatusRequestEntityTooLarge, "The photo has too many pixels: 16 megapixels at most."},
+=======
+		{photo.ErrUnsupported, http.StatusUnsupportedMediaType, "The photo must be a JPEG, PNG, WebP or GIF image."},
+		{photo.ErrProfile, http.StatusUnsupportedMediaType, "The photo has a colour profile that cannot be converted. Save it with the profile sRGB and choose that."},
+		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or open it in a program and save it once more."},
+		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, tooManyBytes},
+		{photo.ErrTooLong, http.StatusRequestEntityTooLarge, "The photo is too long or too wide: 65,535 pixels at most."},
+		{photo.ErrBusy, http.StatusServiceUnavailable, "Many photos are being worked on at the moment. Try again in a few seconds."},
+>>>>>>> 816292a (photo: make photos look as they do in a browser)
 		{photo.ErrNoRoom, http.StatusServiceUnavailable, "The photo cannot be taken at the moment. Try again in a few seconds, or save without it."},
 	} {
 		if errors.Is(err, known.err) {
@@ -50,6 +68,18 @@ func unusable(err error) error {
 		return &tooManyError{"Many photos are being worked on at the moment.", busyFor}
 	}
 	return err
+}
+
+// tooManyBytes is what the client is told of a photo, or a request, that is
+// larger than directory.MaxPhotoBytes.
+const tooManyBytes = "The photo is too large: 20 MB at most."
+
+func tooManyPixels(e *photo.TooManyPixelsError) string {
+	most := "50 megapixels at most."
+	if e.Most < directory.MaxJPEGPixels {
+		most = "16 megapixels at most, or 50 as a JPEG."
+	}
+	return fmt.Sprintf("The photo has too many pixels, %d × %d: %s", e.Width, e.Height, most)
 }
 
 // photo serves a photo. What is under its address never changes. One that has

@@ -3,21 +3,26 @@
 // it keeps only what the smaller picture needs, also of progressive files, of
 // which image/jpeg keeps all.
 //
-// It decodes what image/jpeg does: baseline, extended and progressive files of
-// 8 bits that are gray, YCbCr, RGB or CMYK. The sections named in comments are
-// those of the standard, ITU-T T.81.
+// It decodes baseline, extended and progressive files of 8 bits that are gray,
+// YCbCr, RGB or CMYK, in any sampling, and what is left of a damaged one, as
+// libjpeg and so browsers do: where data is missing or wrong it goes on at the
+// next restart marker, and what is not there is gray. The sections named in
+// comments are those of the standard, ITU-T T.81.
 package scaledjpeg
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
 	"io"
+
+	"github.com/archipelago-cdk/archipelago/service/photo/planar"
 )
 
 var (
-	// ErrDamaged means that a file is no JPEG, or is damaged or cut off.
+	// ErrDamaged means that a file is no JPEG, that its header is damaged, or that
+	// less than half of its picture is there.
 	ErrDamaged = errors.New("damaged JPEG")
 	// ErrUnsupported means that a file is a JPEG of a kind that is not decoded.
 	ErrUnsupported = errors.New("unsupported JPEG")
@@ -33,10 +38,16 @@ type Config struct {
 	Height int
 	// Exif is the content of its Exif segment, a TIFF file, or nil.
 	Exif []byte
+	// Profile is its ICC profile, or nil where it has none that is whole.
+	Profile []byte
 
 	progressive bool
 	components  []component
-	jfif, adobe bool
+	// across and down are how many MCUs there are, and mostH and mostV the largest
+	// sampling factors.
+	across, down int
+	mostH, mostV int
+	jfif, adobe  bool
 	// transform is Adobe's: 0 for none, 1 for YCbCr, 2 for YCCK.
 	transform uint8
 }
@@ -50,17 +61,22 @@ func (c *Config) Size(n int) (width, height int) {
 func (c *Config) Memory(n int) int64 {
 	var bytes int64
 	for i := range c.components {
-		blocks := int64(c.components[i].stride) * int64(c.components[i].rows)
-		bytes += blocks * int64(n*n)
+		component := &c.components[i]
+		blocks := int64(component.stride) * int64(component.rows)
+		wide, high := c.points(component, n)
+		kept := int64(wide * high)
+		bytes += blocks * kept
 		if c.progressive {
-			bytes += blocks * int64(2*n*n+8)
+			bytes += blocks * (2*kept + 8)
 		}
 	}
-	if len(c.components) == 4 || c.rgb() {
-		width, height := c.Size(n)
-		bytes += 4 * int64(width) * int64(height)
-	}
 	return bytes
+}
+
+// points is how many pixels of a block are kept across and down: n, or as many
+// of the 8 as make a component that is sampled coarsely as fine as the others.
+func (c *Config) points(component *component, n int) (wide, high int) {
+	return min(8, n*c.mostH/component.h), min(8, n*c.mostV/component.v)
 }
 
 // component is one colour of a picture.
@@ -73,13 +89,18 @@ type component struct {
 	stride, rows int
 	wide, high   int
 
-	// pix has n×n pixels of each block, in rows.
+	// kept is how many pixels, and coefficients, of each block are: see points.
+	kept int
+	idct *idct
+	// slot is where the coefficient of a zig-zag index is of those kept, or -1.
+	slot [64]int8
+	// pix has the pixels, in rows.
 	pix []uint8
-	// coefficients has n×n coefficients of each block of a progressive file, and
-	// nonzero tells which of all 64, in zig-zag order, are not zero so far.
+	// coefficients has those of each block of a progressive file, and nonzero
+	// says which of all 64, in zig-zag order, are not zero so far.
 	coefficients []int16
 	nonzero      []uint64
-	// dequantize is what each of the n×n coefficients is multiplied with.
+	// dequantize is what each of the coefficients is multiplied with.
 	dequantize [64]float32
 }
 
@@ -93,35 +114,28 @@ type decoder struct {
 	scans    int
 	// block is the present one of a sequential file.
 	block [64]int16
-	// slot is where the coefficient of a zig-zag index is kept of the n×n, or -1.
-	slot [64]int8
-	idct idct
 	// eobRun is how many blocks of a progressive scan have nothing more.
 	eobRun int
 }
 
-// DecodeConfig reads a file up to its frame header.
+// DecodeConfig reads a file up to its first scan.
 func DecodeConfig(r io.Reader) (*Config, error) {
 	d := &decoder{input: input{r: r}}
-	if err := d.segments(true); err != nil {
+	var profile profile
+	if err := d.segments(&profile); err != nil {
 		return nil, err
 	}
+	d.Profile = profile.whole()
 	return &d.Config, nil
 }
 
 // Decode returns the picture at n eighths of its size; n is from 1 to 8.
-func Decode(r io.Reader, n int) (image.Image, error) {
+func Decode(r io.Reader, n int) (*planar.Picture, error) {
 	if n < 1 || n > 8 {
 		panic(fmt.Sprintf("scaledjpeg: %d eighths", n))
 	}
-	d := &decoder{input: input{r: r}, n: n, idct: newIDCT(n)}
-	for zig, natural := range unzig {
-		d.slot[zig] = -1
-		if x, y := int(natural%8), int(natural/8); x < n && y < n {
-			d.slot[zig] = int8(y*n + x)
-		}
-	}
-	if err := d.segments(false); err != nil {
+	d := &decoder{input: input{r: r}, n: n}
+	if err := d.segments(nil); err != nil {
 		return nil, err
 	}
 	if d.scans == 0 {
@@ -130,7 +144,7 @@ func Decode(r io.Reader, n int) (image.Image, error) {
 	if err := d.finish(); err != nil {
 		return nil, err
 	}
-	return d.picture()
+	return d.picture(), nil
 }
 
 func damaged(format string, a ...any) error {
@@ -157,20 +171,21 @@ const (
 	dri   = 0xdd
 	app0  = 0xe0
 	app1  = 0xe1
+	app2  = 0xe2
 	app14 = 0xee
 )
 
-// segments reads the file to its end, or only to its frame header.
-func (d *decoder) segments(headerOnly bool) error {
+// segments reads the file to its end, or only to its first scan, and what there
+// is of a profile until then. A file that ends early ends there.
+func (d *decoder) segments(profile *profile) error {
 	if d.byte() != 0xff || d.byte() != soi {
 		return damaged("it does not begin as one")
 	}
 	for {
 		marker := d.nextMarker()
-		if d.err != nil {
-			return d.err
-		}
 		switch {
+		case d.err != nil:
+			return d.unlessCut(d.err)
 		case marker == eoi:
 			return nil
 		case rst0 <= marker && marker <= soi, marker == tem:
@@ -180,13 +195,31 @@ func (d *decoder) segments(headerOnly bool) error {
 		if d.left < 0 {
 			d.fail("segment %#x has length %d", marker, d.left+2)
 		}
-		if err := d.segment(marker); err != nil {
-			return err
+		if profile != nil {
+			switch marker {
+			case sos:
+				if len(d.components) == 0 {
+					return damaged("a scan is before the frame")
+				}
+				return d.err
+			case app2:
+				if profile.size <= maxProfile {
+					profile.add(d.bytes(d.left))
+				}
+			}
 		}
-		if headerOnly && len(d.components) > 0 {
-			return nil
+		if err := d.segment(marker); err != nil {
+			return d.unlessCut(err)
 		}
 	}
+}
+
+// unlessCut is an error, unless it is that the file ends behind a scan.
+func (d *decoder) unlessCut(err error) error {
+	if d.err == errCut && d.scans > 0 {
+		return nil
+	}
+	return err
 }
 
 // segment reads one segment, and the scan behind its header.
@@ -266,16 +299,14 @@ func (d *decoder) frame(progressive bool) error {
 	if count == 1 {
 		components[0].h, components[0].v = 1, 1 // section A.2.2
 	}
-	if _, ok := ratioOf(components); !ok {
-		return unsupported("its components are sampled in an unusual way")
+	for _, c := range components {
+		d.mostH, d.mostV = max(d.mostH, c.h), max(d.mostV, c.v)
 	}
-	// The first component is sampled most finely: ratioOf knows no others.
-	first := components[0]
-	acrossMCUs, downMCUs := ceil(d.Width, 8*first.h), ceil(d.Height, 8*first.v)
+	d.across, d.down = ceil(d.Width, 8*d.mostH), ceil(d.Height, 8*d.mostV)
 	for i := range components {
 		c := &components[i]
-		c.stride, c.rows = acrossMCUs*c.h, downMCUs*c.v
-		c.wide, c.high = ceil(d.Width*c.h, 8*first.h), ceil(d.Height*c.v, 8*first.v)
+		c.stride, c.rows = d.across*c.h, d.down*c.v
+		c.wide, c.high = ceil(d.Width*c.h, 8*d.mostH), ceil(d.Height*c.v, 8*d.mostV)
 	}
 	d.components, d.progressive = components, progressive
 	return nil
@@ -326,8 +357,14 @@ type input struct {
 	marker uint8
 	// err is the first error; what is read behind it is zero.
 	err error
+	// starved means that the present scan has no more data before its next restart
+	// marker.
+	starved bool
 	pending
 }
+
+// errCut is that of reading behind the end of the file.
+var errCut = damaged("it is cut off")
 
 // byte returns the next byte.
 func (d *input) byte() uint8 {
@@ -347,7 +384,7 @@ func (d *input) fillBuffer() bool {
 	d.from, d.to = 0, n
 	switch {
 	case err == io.EOF:
-		d.err = damaged("it is cut off")
+		d.err = errCut
 	case err != nil:
 		d.err = err
 	}
@@ -413,16 +450,15 @@ func (d *input) nextMarker() uint8 {
 type pending struct {
 	// ahead has them at its top, and zeros below.
 	ahead uint64
-	// count is how many they are. It is negative where more were used than the
-	// scan had.
+	// count is how many they are. It is negative where more were used, zeros, than
+	// there were.
 	count int
 }
 
 // fillBits reads more bits: 32 at least, unless the scan ends.
 func (d *input) fillBits() {
 	if d.count < 0 {
-		d.fail("a scan is cut off")
-		return
+		d.starved, d.pending = true, pending{}
 	}
 	if d.to-d.from >= 4 && d.marker == 0 {
 		if four := binary.BigEndian.Uint32(d.buffer[d.from:]); !hasFF(four) {
@@ -444,6 +480,10 @@ func (d *input) fillBits() {
 				return
 			}
 		}
+		if d.err == errCut {
+			d.err, d.marker = nil, eoi
+			return
+		}
 		d.ahead |= uint64(b) << (56 - d.count)
 		d.count += 8
 	}
@@ -464,4 +504,42 @@ func (d *input) read(length uint8) int32 {
 	d.ahead <<= length
 	d.count -= int(length)
 	return value
+}
+
+// maxProfile is how many bytes of a profile are read, and some more.
+const maxProfile = 2 << 20
+
+// profile is an ICC profile, which lies in several segments (ICC.1, annex B.4).
+type profile struct {
+	parts [256][]byte
+	count int
+	size  int
+}
+
+func (p *profile) add(segment []byte) {
+	const name = "ICC_PROFILE\x00"
+	if len(segment) < len(name)+2 || string(segment[:len(name)]) != name {
+		return
+	}
+	number, count, part := segment[len(name)], segment[len(name)+1], segment[len(name)+2:]
+	p.size += len(part)
+	p.parts[number], p.count = part, int(count)
+}
+
+// whole is the profile, or nil where a part is missing. Of one that is larger
+// than maxProfile it is some more than that.
+func (p *profile) whole() []byte {
+	if p.size > maxProfile {
+		return bytes.Join(p.parts[:], nil)
+	}
+	if p.count == 0 {
+		return nil
+	}
+	parts := p.parts[1:][:p.count]
+	for _, part := range parts {
+		if part == nil {
+			return nil
+		}
+	}
+	return bytes.Join(parts, nil)
 }

@@ -94,7 +94,9 @@ func (d *input) longSymbol(h *huffman) uint8 {
 			return h.symbols[code+h.offset[length]]
 		}
 	}
-	d.fail("a code is in no Huffman table")
+	// It is in no table, and so damaged: libjpeg goes on like this.
+	d.ahead <<= 17
+	d.count -= 17
 	return 0
 }
 

@@ -1,58 +1,48 @@
 package scaledjpeg
 
-import (
-	"image"
-	"image/color"
-)
-
-// ratioOf returns how much finer the first component is sampled than the second
-// and third. A fourth one is sampled as the first.
-func ratioOf(components []component) (image.YCbCrSubsampleRatio, bool) {
-	if len(components) == 1 {
-		return image.YCbCrSubsampleRatio444, true
-	}
-	luma, blue, red, black := components[0], components[1], components[2], components[len(components)-1]
-	if luma.h%blue.h != 0 || luma.v%blue.v != 0 || blue.h != red.h || blue.v != red.v {
-		return 0, false
-	}
-	if len(components) == 4 && (black.h != luma.h || black.v != luma.v) {
-		return 0, false
-	}
-	ratio, ok := map[[2]int]image.YCbCrSubsampleRatio{
-		{1, 1}: image.YCbCrSubsampleRatio444,
-		{1, 2}: image.YCbCrSubsampleRatio440,
-		{2, 1}: image.YCbCrSubsampleRatio422,
-		{2, 2}: image.YCbCrSubsampleRatio420,
-		{4, 1}: image.YCbCrSubsampleRatio411,
-		{4, 2}: image.YCbCrSubsampleRatio410,
-	}[[2]int{luma.h / blue.h, luma.v / blue.v}]
-	return ratio, ok
-}
+import "github.com/archipelago-cdk/archipelago/service/photo/planar"
 
 // picture puts the components together.
-func (d *decoder) picture() (image.Image, error) {
-	width, height := d.Size(d.n)
-	bounds := image.Rect(0, 0, width, height)
-	first := &d.components[0]
-	if len(d.components) == 1 {
-		return &image.Gray{Pix: first.pix, Stride: first.stride * d.n, Rect: bounds}, nil
+func (d *decoder) picture() *planar.Picture {
+	p := &planar.Picture{Model: d.model()}
+	p.Width, p.Height = d.Size(d.n)
+	for i := range d.components {
+		c := &d.components[i]
+		wide, high := c.idct.wide, c.idct.high
+		p.Planes = append(p.Planes, planar.Plane{
+			Pix: c.pix, Stride: c.stride * wide,
+			Width: ceil(d.Width*c.h*wide, 8*d.mostH), Height: ceil(d.Height*c.v*high, 8*d.mostV),
+			Across: planar.Ratio{Of: d.mostH * d.n, By: c.h * wide}, Down: planar.Ratio{Of: d.mostV * d.n, By: c.v * high},
+		})
 	}
-	ratio, _ := ratioOf(d.components) // frame has refused what has none
-	planes := &image.YCbCr{
-		Y: first.pix, Cb: d.components[1].pix, Cr: d.components[2].pix,
-		YStride: first.stride * d.n, CStride: d.components[1].stride * d.n,
-		SubsampleRatio: ratio, Rect: bounds,
+	return p
+}
+
+// model is what the components are. A file says so by its segments, or else by
+// the components' names; libjpeg, and so browsers, decide like this (its
+// default_decompress_parms).
+func (c *Config) model() planar.Model {
+	switch len(c.components) {
+	case 1:
+		return planar.Gray
+	case 4:
+		if c.adobe && c.transform != 0 {
+			return planar.YCCK
+		}
+		return planar.CMYK
 	}
+	named := c.components[0].id == 'R' && c.components[1].id == 'G' && c.components[2].id == 'B'
 	switch {
-	case len(d.components) == 4:
-		return d.cmyk(planes)
-	case d.rgb():
-		return rgba(planes), nil
+	case c.jfif:
+		return planar.YCbCr
+	case c.adobe && c.transform == 0, !c.adobe && named:
+		return planar.RGB
 	default:
-		return planes, nil
+		return planar.YCbCr
 	}
 }
 
+<<<<<<< HEAD
 // rgb reports whether three components are red, green and blue.
 func (c *Config) rgb() bool {
 	if c.jfif || len(c.components) != 3 {
@@ -95,3 +85,7 @@ func (d *decoder) cmyk(planes *image.YCbCr) (image.Image, error) {
 	}
 	return m, nil
 }
+=======
+// Components is how many colours the file has: 1 is gray, and 4 are inks.
+func (c *Config) Components() int { return len(c.components) }
+>>>>>>> 816292a (photo: make photos look as they do in a browser)

@@ -32,19 +32,23 @@ func (d *decoder) scan() error {
 	if decode == nil {
 		return damaged("a scan uses a table that is missing")
 	}
+	whole := false // of the first component, and so a part of the picture
 	for i := range s.components {
-		if err := d.prepare(s.components[i].component); err != nil {
+		c := s.components[i].component
+		whole = whole || c == &d.components[0] && c.pix == nil
+		if err := d.prepare(c); err != nil {
 			return err
 		}
 	}
-	d.pending, d.eobRun = pending{}, 0
+	d.pending, d.starved, d.eobRun = pending{}, false, 0
+	there, mcus := 0, 0
 	if len(s.components) == 1 {
-		d.single(s, decode)
+		there, mcus = d.single(s, decode)
 	} else {
-		d.interleaved(s, decode)
+		there, mcus = d.interleaved(s, decode)
 	}
-	if d.err == nil && d.count < 0 {
-		d.fail("a scan is cut off")
+	if whole && d.err == nil && 2*there < mcus {
+		return damaged("less than half of its picture is there")
 	}
 	return d.err
 }
@@ -132,16 +136,27 @@ func (d *decoder) chooseDecoder(s *scan) blockDecoder {
 
 // prepare makes room for a component's first scan.
 func (d *decoder) prepare(c *component) error {
-	if err := d.setDequantize(c); err != nil || c.pix != nil {
-		return err
+	if c.pix == nil {
+		d.makeRoom(c)
+	}
+	return d.setDequantize(c)
+}
+
+func (d *decoder) makeRoom(c *component) {
+	wide, high := d.points(c, d.n)
+	c.kept, c.idct = wide*high, newIDCT(wide, high)
+	for zig, natural := range unzig {
+		c.slot[zig] = -1
+		if x, y := int(natural%8), int(natural/8); x < wide && y < high {
+			c.slot[zig] = int8(y*wide + x)
+		}
 	}
 	blocks := c.stride * c.rows
-	c.pix = make([]uint8, blocks*d.n*d.n)
+	c.pix = make([]uint8, blocks*c.kept)
 	if d.progressive {
-		c.coefficients = make([]int16, blocks*d.n*d.n)
+		c.coefficients = make([]int16, blocks*c.kept)
 		c.nonzero = make([]uint64, blocks)
 	}
-	return nil
 }
 
 func (d *decoder) setDequantize(c *component) error {
@@ -149,7 +164,7 @@ func (d *decoder) setDequantize(c *component) error {
 	if table == nil {
 		return damaged("quantization table %d is missing", c.quantity)
 	}
-	for zig, slot := range d.slot {
+	for zig, slot := range c.slot {
 		if slot >= 0 {
 			c.dequantize[slot] = float32(table[zig])
 		}
@@ -158,40 +173,70 @@ func (d *decoder) setDequantize(c *component) error {
 }
 
 // single decodes a scan of one component, without the blocks that only fill up
-// MCUs.
-func (d *decoder) single(s *scan, decode blockDecoder) {
+// MCUs. It returns how many MCUs, blocks here, have data, and how many there are.
+func (d *decoder) single(s *scan, decode blockDecoder) (there, mcus int) {
 	c := &s.components[0]
-	mcu := 0
 	for y := range c.high {
 		for x := range c.wide {
-			d.betweenMCUs(s, mcu)
-			decode(s, c, y*c.stride+x)
-			if d.err != nil {
-				return
+			d.betweenMCUs(s, mcus)
+			if mcus++; d.starved {
+				d.blank(c.component, y*c.stride+x)
+				continue
 			}
-			mcu++
+			decode(s, c, y*c.stride+x)
+			if d.endMCU() {
+				there++
+			}
+			if d.err != nil {
+				return there, mcus
+			}
 		}
 	}
+	return there, mcus
 }
 
-// interleaved decodes a scan of several components.
-func (d *decoder) interleaved(s *scan, decode blockDecoder) {
-	first := &d.components[0]
-	across, down := first.stride/first.h, first.rows/first.v
-	for mcu := range across * down {
+// interleaved decodes a scan of several components, and returns what single
+// does.
+func (d *decoder) interleaved(s *scan, decode blockDecoder) (there, mcus int) {
+	for mcu := range d.across * d.down {
 		d.betweenMCUs(s, mcu)
+		starved := d.starved
 		for i := range s.components {
 			c := &s.components[i]
-			corner := mcu/across*c.v*c.stride + mcu%across*c.h
+			corner := mcu/d.across*c.v*c.stride + mcu%d.across*c.h
 			for y := range c.v {
 				for x := range c.h {
+					if starved {
+						d.blank(c.component, corner+y*c.stride+x)
+						continue
+					}
 					decode(s, c, corner+y*c.stride+x)
 				}
 			}
 		}
-		if d.err != nil {
-			return
+		if !starved && d.endMCU() {
+			there++
 		}
+		if d.err != nil {
+			break
+		}
+	}
+	return there, d.across * d.down
+}
+
+// endMCU reports whether there was data for all of an MCU.
+func (d *decoder) endMCU() bool {
+	if d.count < 0 {
+		d.starved = true
+	}
+	return !d.starved
+}
+
+// blank makes the pixels of a block that has no data.
+func (d *decoder) blank(c *component, index int) {
+	if !d.progressive {
+		clear(d.block[:c.kept])
+		d.reconstruct(c, d.block[:c.kept], index)
 	}
 }
 
@@ -200,13 +245,8 @@ func (d *decoder) betweenMCUs(s *scan, mcu int) {
 	if d.restart == 0 || mcu == 0 || mcu%d.restart != 0 {
 		return
 	}
-	if d.count < 0 {
-		d.fail("a scan is cut off")
-		return
-	}
-	want := rst0 + uint8((mcu/d.restart-1)%8)
-	if marker := d.nextMarker(); marker != want && d.err == nil {
-		d.fail("marker %#x, where restart marker %#x belongs", marker, want)
+	if d.restartAt(rst0 + uint8((mcu/d.restart-1)%8)) {
+		d.starved = false
 	}
 	d.eobRun = 0
 	for i := range s.components {
@@ -214,9 +254,36 @@ func (d *decoder) betweenMCUs(s *scan, mcu int) {
 	}
 }
 
+// restartAt leaves out what is before a restart marker, and reports whether data
+// for the next MCUs follows. Where another marker is met it decides as libjpeg
+// does (its jpeg_resync_to_restart): one of the two before is late, one of the
+// two behind says that the MCUs between were lost, and any other restart marker
+// is a wrong number.
+func (d *decoder) restartAt(want uint8) bool {
+	for {
+		marker := d.nextMarker()
+		if d.err == errCut {
+			d.err, marker = nil, eoi
+		}
+		if d.err != nil {
+			return false
+		}
+		restart, ahead := rst0 <= marker && marker < soi, (marker-want)%8
+		switch {
+		case marker < sof0, restart && ahead >= 6:
+			continue
+		case !restart, ahead == 1, ahead == 2:
+			d.marker = marker
+			return false
+		default:
+			return true
+		}
+	}
+}
+
 // sequential decodes a block whole (section F.2.2).
 func (d *decoder) sequential(_ *scan, c *selected, index int) {
-	clear(d.block[:d.n*d.n])
+	clear(d.block[:c.kept])
 	c.last += d.value(d.symbol(c.dc) & 15)
 	d.block[0] = int16(c.last)
 	for zig := 1; zig < 64; zig++ {
@@ -230,25 +297,23 @@ func (d *decoder) sequential(_ *scan, c *selected, index int) {
 			continue
 		}
 		value := d.value(length)
-		if zig += run; zig > 63 {
-			break
-		}
-		if slot := d.slot[zig]; slot >= 0 {
+		zig = min(zig+run, 63) // more is damaged, and the last one for libjpeg
+		if slot := c.slot[zig]; slot >= 0 {
 			d.block[slot] = int16(value)
 		}
 	}
-	d.reconstruct(c.component, d.block[:d.n*d.n], index)
+	d.reconstruct(c.component, d.block[:c.kept], index)
 }
 
 // dcFirst decodes the first bits of a DC coefficient (section G.1.2.1).
 func (d *decoder) dcFirst(s *scan, c *selected, index int) {
 	c.last += d.value(d.symbol(c.dc) & 15)
-	c.coefficients[index*d.n*d.n] = int16(c.last << s.low)
+	c.coefficients[index*c.kept] = int16(c.last << s.low)
 }
 
 // dcRefine decodes one more bit of a DC coefficient (section G.1.2.1).
 func (d *decoder) dcRefine(s *scan, c *selected, index int) {
-	c.coefficients[index*d.n*d.n] |= int16(d.read(1) << s.low)
+	c.coefficients[index*c.kept] |= int16(d.read(1) << s.low)
 }
 
 // acFirst decodes the first bits of some AC coefficients (section G.1.2.2).
@@ -257,7 +322,7 @@ func (d *decoder) acFirst(s *scan, c *selected, index int) {
 		d.eobRun--
 		return
 	}
-	block := c.coefficients[index*d.n*d.n:][:d.n*d.n]
+	block := c.coefficients[index*c.kept:][:c.kept]
 	nonzero := c.nonzero[index]
 	for zig := s.first; zig <= s.last; zig++ {
 		symbol := d.symbol(c.ac)
@@ -271,11 +336,9 @@ func (d *decoder) acFirst(s *scan, c *selected, index int) {
 			continue
 		}
 		value := d.value(length)
-		if zig += run; zig > s.last {
-			break
-		}
+		zig = min(zig+run, 63)
 		nonzero |= 1 << zig
-		if slot := d.slot[zig]; slot >= 0 {
+		if slot := c.slot[zig]; slot >= 0 {
 			block[slot] = int16(value << s.low)
 		}
 	}
@@ -287,7 +350,7 @@ func (d *decoder) readRun(length uint8) int { return 1<<length + int(d.read(leng
 
 // acRefine decodes one more bit of some AC coefficients (section G.1.2.3).
 func (d *decoder) acRefine(s *scan, c *selected, index int) {
-	block := c.coefficients[index*d.n*d.n:][:d.n*d.n]
+	block := c.coefficients[index*c.kept:][:c.kept]
 	nonzero := c.nonzero[index]
 	zig := s.first
 	for d.eobRun == 0 && zig <= s.last {
@@ -295,14 +358,11 @@ func (d *decoder) acRefine(s *scan, c *selected, index int) {
 		run, length := int(symbol>>4), symbol&15
 		value := int16(0)
 		switch {
-		case length == 1:
+		case length > 0: // and 1, unless it is damaged
 			value = 1 << s.low
 			if d.read(1) == 0 {
 				value = -value
 			}
-		case length > 1:
-			d.fail("a refined coefficient has %d bits", length)
-			return
 		case run < 15:
 			d.eobRun = d.readRun(uint8(run))
 			continue
@@ -316,13 +376,13 @@ func (d *decoder) acRefine(s *scan, c *selected, index int) {
 				}
 				run--
 			} else {
-				d.refine(block, zig, s.low)
+				d.refine(c.component, block, zig, s.low)
 			}
 			zig++
 		}
 		if value != 0 && zig <= s.last {
 			nonzero |= 1 << zig
-			if slot := d.slot[zig]; slot >= 0 {
+			if slot := c.slot[zig]; slot >= 0 {
 				block[slot] = value
 			}
 		}
@@ -331,16 +391,16 @@ func (d *decoder) acRefine(s *scan, c *selected, index int) {
 	if d.eobRun > 0 {
 		d.eobRun--
 		for rest := nonzero >> zig << zig & (1<<s.last<<1 - 1); rest != 0; rest &= rest - 1 {
-			d.refine(block, bits.TrailingZeros64(rest), s.low)
+			d.refine(c.component, block, bits.TrailingZeros64(rest), s.low)
 		}
 	}
 	c.nonzero[index] = nonzero
 }
 
 // refine reads one more bit of a coefficient that is not zero.
-func (d *decoder) refine(block []int16, zig int, low uint8) {
+func (d *decoder) refine(c *component, block []int16, zig int, low uint8) {
 	bit := int16(d.read(1)) << low
-	slot := d.slot[zig]
+	slot := c.slot[zig]
 	if slot < 0 {
 		return
 	}
@@ -350,21 +410,33 @@ func (d *decoder) refine(block []int16, zig int, low uint8) {
 	block[slot] += bit
 }
 
-// finish makes the pixels of a progressive file.
+// finish makes the pixels of a progressive file, and those of a component that
+// is missing.
 func (d *decoder) finish() error {
+	if d.components[0].pix == nil {
+		return damaged("component %d is missing", d.components[0].id)
+	}
 	for i := range d.components {
 		c := &d.components[i]
-		if c.pix == nil {
-			return damaged("component %d is missing", c.id)
+		missing := c.pix == nil
+		if missing {
+			d.makeRoom(c)
 		}
-		if !d.progressive {
-			continue
+		if !missing && d.progressive {
+			if err := d.setDequantize(c); err != nil {
+				return err
+			}
 		}
-		if err := d.setDequantize(c); err != nil {
-			return err
-		}
-		for index := range c.nonzero {
-			d.reconstruct(c, c.coefficients[index*d.n*d.n:][:d.n*d.n], index)
+		if missing || d.progressive {
+			for index := range c.stride * c.rows {
+				block := d.block[:c.kept]
+				if d.progressive {
+					block = c.coefficients[index*c.kept:][:c.kept]
+				} else {
+					clear(block)
+				}
+				d.reconstruct(c, block, index)
+			}
 		}
 	}
 	return nil
@@ -372,6 +444,6 @@ func (d *decoder) finish() error {
 
 // reconstruct makes the pixels of a block.
 func (d *decoder) reconstruct(c *component, block []int16, index int) {
-	stride := c.stride * d.n
-	d.idct.pixels(c.pix[index/c.stride*d.n*stride+index%c.stride*d.n:], stride, block, &c.dequantize)
+	stride := c.stride * c.idct.wide
+	c.idct.pixels(c.pix[index/c.stride*c.idct.high*stride+index%c.stride*c.idct.wide:], stride, block, &c.dequantize)
 }

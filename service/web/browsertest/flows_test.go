@@ -308,7 +308,7 @@ func TestFileThatIsNoPhotoIsRefusedAndNothingTypedIsLost(t *testing.T) {
 		b.tabTo("form button.button")
 		b.press(kb.Enter)
 		b.await("!!document.querySelector('.problem')")
-		b.wantText("must be a JPEG, PNG or WebP")
+		b.wantText("must be a JPEG, PNG, WebP or GIF")
 		if got := value[string](b, "document.getElementById('fullName').value"); got != "Ada Lovelace" {
 			t.Errorf("the name is %q now", got)
 		}

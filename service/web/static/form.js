@@ -1,5 +1,7 @@
-// Shows the photo that was chosen and makes a large one smaller before it is
-// sent. A photo that the browser cannot read is sent as it is.
+// Shows the photo that was chosen, and makes a JPEG of one that is large or of a
+// kind that the service does not take, such as AVIF, before it is sent. A photo
+// that the browser cannot read is sent as it is.
+const taken = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
 const longestSide = 768; // pixels, what pages show at most
 const quality = 0.85;
 const patience = 10000; // milliseconds until a form that is still here was stopped on its way
@@ -32,15 +34,17 @@ async function shrink(file) {
   picture.close();
   frame.replaceChildren(...present, canvas);
   size.textContent = `${before} pixels`;
-  if (scale === 1) return;
+  const needed = !taken.includes(file.type);
+  if (scale === 1 && !needed) return;
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg', quality));
-  if (!blob || blob.size >= file.size || input.files[0] !== file) return;
+  if (!blob || (blob.size >= file.size && !needed) || input.files[0] !== file) return;
   const smaller = new DataTransfer();
   smaller.items.add(new File([blob], 'photo.jpg', { type: 'image/jpeg' }));
   input.files = smaller.files;
   size.textContent = `${before} pixels, sent as ${canvas.width} × ${canvas.height} in ${Math.ceil(blob.size / 1000)} kB`;
 }
 
+input.accept = 'image/*';
 input.addEventListener('change', () => {
   frame.replaceChildren(...present);
   size.textContent = '';
