@@ -9,7 +9,7 @@ import (
 
 // FuzzProcess looks for panics, and for pictures that are not as promised.
 func FuzzProcess(f *testing.F) {
-	for _, pattern := range []string{filepath.Join(build.Default.GOROOT, "src/image/testdata/*"), "testdata/*.webp"} {
+	for _, pattern := range []string{filepath.Join(build.Default.GOROOT, "src/image/testdata/*"), "testdata/*.webp", "testdata/*.jpg"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			f.Fatalf("nothing is at %s: %v", pattern, err)

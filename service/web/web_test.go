@@ -299,7 +299,7 @@ func TestRefusedFormKeepsWhatWasTyped(t *testing.T) {
 		},
 		"not an image": {
 			ada(), []byte("%PDF-1.7"), http.StatusUnsupportedMediaType,
-			[]string{"The photo is an SVG image, which cannot be shown. Save it as a JPEG, PNG, WebP or GIF image", `value="Ada &lt;Lovelace&gt;"`, `value="linux" checked`},
+			[]string{"The photo is a PDF document, which cannot be shown. Save it as a JPEG, PNG, WebP or GIF image", `value="Ada &lt;Lovelace&gt;"`, `value="linux" checked`},
 		},
 		"a damaged image": {
 			ada(), picture(t, 100, 100, encodeJPEG)[:300], http.StatusUnsupportedMediaType, []string{`value="Ada &lt;Lovelace&gt;"`},

@@ -20,7 +20,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 )
 
@@ -108,14 +107,14 @@ func JPEG(w io.Writer, m image.Image) error { return jpeg.Encode(w, m, &jpeg.Opt
 func addProfiles(t testing.TB, all map[string][]byte) {
 	still := decode(t, all["video-001.png"])
 	for name, profile := range map[string][]byte{
-		"sRGB":                 sRGB.bytes(),
-		"Display P3":           DisplayP3.bytes(),
-		"Display P3, curve":    curved(DisplayP3, table(srgbLight)).bytes(),
-		"Adobe RGB":            AdobeRGB.bytes(),
-		"ProPhoto":             ProPhoto.bytes(),
-		"red and blue swapped": Swapped.bytes(),
-		"of gray":              gray(1.8),
-		"cut off":              DisplayP3.bytes()[:300],
+		"sRGB":                 SRGB.Bytes(),
+		"Display P3":           DisplayP3.Bytes(),
+		"Display P3, curve":    curved(DisplayP3, table(srgbLight)).Bytes(),
+		"Adobe RGB":            AdobeRGB.Bytes(),
+		"ProPhoto":             ProPhoto.Bytes(),
+		"red and blue swapped": Swapped.Bytes(),
+		"of gray":              Gray(1.8),
+		"cut off":              DisplayP3.Bytes()[:300],
 	} {
 		all[name+".jpg"] = WithProfile(all["video-001.jpeg"], profile)
 		all[name+".png"] = WithProfile(all["video-001.png"], profile)
@@ -124,9 +123,9 @@ func addProfiles(t testing.TB, all map[string][]byte) {
 		all[name+", transparent.png"] = WithProfile(encode(t, png.Encode, faded(still)), profile)
 		all[name+", inks.jpg"] = WithProfile(all["video-001.cmyk.jpeg"], profile)
 	}
-	all["gray, linear.jpg"] = WithProfile(all["video-005.gray.jpeg"], gray(1))
-	all["gray, linear.png"] = WithProfile(all["video-005.gray.png"], gray(1))
-	all["gray, RGB's profile.jpg"] = WithProfile(all["video-005.gray.jpeg"], AdobeRGB.bytes())
+	all["gray, linear.jpg"] = WithProfile(all["video-005.gray.jpeg"], Gray(1))
+	all["gray, linear.png"] = WithProfile(all["video-005.gray.png"], Gray(1))
+	all["gray, RGB's profile.jpg"] = WithProfile(all["video-005.gray.jpeg"], AdobeRGB.Bytes())
 	content := all["video-001.png"]
 	gamma, adobe := chunk("gAMA", u32(45455)), chunk("cHRM", u32(31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000))
 	all["gamma and primaries.png"] = insert(content, 33, gamma, adobe)
@@ -134,7 +133,7 @@ func addProfiles(t testing.TB, all map[string][]byte) {
 	all["gamma.png"] = insert(content, 33, chunk("gAMA", u32(100000)))
 	all["primaries.png"] = insert(content, 33, adobe)
 	all["sRGB, gamma and primaries.png"] = insert(content, 33, chunk("sRGB", []byte{0}), gamma, adobe)
-	all["P3, sRGB and gamma.png"] = WithProfile(insert(content, 33, chunk("sRGB", []byte{0}), gamma), DisplayP3.bytes())
+	all["P3, sRGB and gamma.png"] = WithProfile(insert(content, 33, chunk("sRGB", []byte{0}), gamma), DisplayP3.Bytes())
 }
 
 // addDamaged adds photos of which a part is lost.
@@ -156,11 +155,6 @@ func addDamaged(all map[string][]byte) {
 		wrong[at+1] = 0xd0 + (wrong[at+1]-0xd0+4)%8
 		all["wrong number, "+name] = wrong
 	}
-	wrong := bytes.Clone(all["video-001.q50.444.jpeg"])
-	for i := len(wrong) * 4 / 5; i < len(wrong)*4/5+4; i++ {
-		wrong[i] = 0xfe
-	}
-	all["wrong bytes, video-001.q50.444.jpeg"] = wrong
 }
 
 // restarts is where the restart markers are.
@@ -335,14 +329,4 @@ func u32(values ...uint32) (b []byte) {
 		b = binary.BigEndian.AppendUint32(b, value)
 	}
 	return b
-}
-
-// Names are the names of a corpus that contain a part.
-func Names(corpus map[string][]byte, part string) (names []string) {
-	for name := range corpus {
-		if strings.Contains(name, part) {
-			names = append(names, name)
-		}
-	}
-	return names
 }

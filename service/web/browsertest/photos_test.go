@@ -9,6 +9,8 @@ import (
 	"image/png"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -190,4 +192,45 @@ func psnr(t *testing.T, a, b *image.RGBA) float64 {
 		return 99
 	}
 	return min(99, 10*math.Log10(255*255*float64(len(a.Pix))*3/4/sum))
+}
+
+// TestPhotosLookTheSameByEveryWay sends photos as the form's script does, and
+// without it.
+func TestPhotosLookTheSameByEveryWay(t *testing.T) {
+	var large bytes.Buffer
+	if err := phototest.JPEG(&large, phototest.Scene(1600, 1200)); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, nil, nil)
+	e := s.add(t, "Ada Lovelace", "Analyst", "London", nil)
+	stored := func(t *testing.T, l look, name string, content []byte) *image.RGBA {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := open(t, s, l)
+		b.visit("/employees/" + e.ID + "/edit")
+		b.run(chromedp.SetUploadFiles("#photo", []string{path}), chromedp.Click("form button.button"))
+		b.await("!!document.querySelector('.flash')")
+		kept, err := s.photos.Get(t.Context(), s.only(t).Photo.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := jpeg.Decode(bytes.NewReader(kept))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rgba(m)
+	}
+	swapped := phototest.WithProfile(large.Bytes(), phototest.Swapped.Bytes())
+	byScript, without := stored(t, look{}, "swapped.jpg", swapped), stored(t, look{scriptless: true}, "swapped.jpg", swapped)
+	if close := psnr(t, byScript, without); close < 30 { // both are encoded, one of them twice
+		t.Errorf("a photo with a profile differs by the way it was sent: %.1f dB", close)
+	}
+	// AVIF is of a kind that the service does not take, and no larger than pages
+	// show it.
+	if avif := stored(t, look{}, "photo.avif", phototest.Testdata(t, "photo.avif")); avif.Rect.Dx() < 10 {
+		t.Errorf("an AVIF is kept as %v", avif.Rect)
+	}
 }
