@@ -141,6 +141,11 @@ func (s *source) inspectJPEG(r io.Reader, file *io.SectionReader) error {
 		}
 		eighths++
 	}
+	if eighths > 4 {
+		// So little smaller, pixels of five to seven eighths differ from means of
+		// whole ones.
+		eighths = 8
+	}
 	s.width, s.height, s.most = config.Width, config.Height, directory.MaxJPEGPixels
 	s.orientation = orientation(config.Exif)
 	s.memory = config.Memory(eighths)

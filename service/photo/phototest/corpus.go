@@ -114,6 +114,9 @@ func addProfiles(t testing.TB, all map[string][]byte) {
 		"ProPhoto":             ProPhoto.Bytes(),
 		"red and blue swapped": Swapped.Bytes(),
 		"of gray":              Gray(1.8),
+		"tables of 8 bits":     WithTables("mft1"),
+		"tables of 16 bits":    WithTables("mft2"),
+		"tables, version 4":    WithTables("mAB "),
 		"cut off":              DisplayP3.Bytes()[:300],
 	} {
 		all[name+".jpg"] = WithProfile(all["video-001.jpeg"], profile)
@@ -170,7 +173,7 @@ func restarts(content []byte) (at []int) {
 // addLarge adds photos that are made smaller.
 func addLarge(t testing.TB, all map[string][]byte) {
 	for name, size := range map[string]image.Point{
-		"large 800": {800, 600}, "large 1024": {1024, 683}, "large 1280": {960, 1280}, "large 1600": {1600, 1200}, "large 2400": {2400, 1600},
+		"large 800": {800, 600}, "large 880": {880, 660}, "large 1024": {1024, 683}, "large 1230": {920, 1230}, "large 1600": {1600, 1200}, "large 2400": {2400, 1600},
 	} {
 		all[name+".jpg"] = encode(t, JPEG, Scene(size.X, size.Y))
 	}
