@@ -192,12 +192,8 @@ func (s *Server) api(mux *http.ServeMux) {
 	register(api, s, http.MethodPut, "/api/employees/{id}", "update-employee", "Replace an employee's fields", s.apiUpdate)
 	register(api, s, http.MethodPatch, "/api/employees/{id}", "patch-employee", "Replace some of an employee's fields", s.apiPatch)
 	register(api, s, http.MethodDelete, "/api/employees/{id}", "delete-employee", "Remove an employee", s.apiDelete)
-<<<<<<< HEAD
 	register(api, s, http.MethodDelete, photoPath, "delete-photo", "Erase an employee's photo", s.apiDeletePhoto)
-	register(api, s, http.MethodPut, photoPath, "put-photo", "Set an employee's photo: JPEG, PNG or WebP, 10 MB and 16 megapixels at most", s.apiPutPhoto)
-=======
 	register(api, s, http.MethodPut, photoPath, "put-photo", "Set an employee's photo: JPEG, PNG, WebP or GIF of 20 MB at most, and of 16 megapixels, or 50 as a JPEG", s.apiPutPhoto)
->>>>>>> 816292a (photo: make photos look as they do in a browser)
 	documentPhoto(api)
 	register(api, s, http.MethodGet, "/api/locations", "list-locations", "Where employees are", s.apiLocations)
 	register(api, s, http.MethodGet, "/api/island", "get-island", "Where this answer comes from", s.apiIsland)
@@ -451,13 +447,8 @@ func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, 
 	if err != nil {
 		return nil, err
 	}
-<<<<<<< HEAD
 	if version, err = basedOn(stored, in.IfMatch, version); err != nil {
 		return nil, err
-=======
-	if upload != nil && in.IfMatch != "" && stored.Version > version {
-		return nil, unmatched(directory.ErrConflict) // before the photo is worked on
->>>>>>> 816292a (photo: make photos look as they do in a browser)
 	}
 	e := change(stored)
 	e.Version = version

@@ -44,20 +44,12 @@ func unusable(err error) error {
 		status  int
 		message string
 	}{
-<<<<<<< HEAD
-		{photo.ErrUnsupported, http.StatusUnsupportedMediaType, "The photo must be a JPEG, PNG or WebP image."},
-		{photo.ErrAnimated, http.StatusUnsupportedMediaType, "The photo must not be animated. Choose a JPEG, PNG or WebP image of one picture."},
-		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or save it again in a program that opens it."},
-		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, "The photo is too large: 10 MB at most."},
-		{photo.ErrTooManyPixels, http.StatusRequestEntityTooLarge, "The photo has too many pixels: 16 megapixels at most."},
-=======
 		{photo.ErrUnsupported, http.StatusUnsupportedMediaType, "The photo must be a JPEG, PNG, WebP or GIF image."},
 		{photo.ErrProfile, http.StatusUnsupportedMediaType, "The photo has a colour profile that cannot be converted. Save it with the profile sRGB and choose that."},
-		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or open it in a program and save it once more."},
+		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or open it in a program and save it again."},
 		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, tooManyBytes},
 		{photo.ErrTooLong, http.StatusRequestEntityTooLarge, "The photo is too long or too wide: 65,535 pixels at most."},
 		{photo.ErrBusy, http.StatusServiceUnavailable, "Many photos are being worked on at the moment. Try again in a few seconds."},
->>>>>>> 816292a (photo: make photos look as they do in a browser)
 		{photo.ErrNoRoom, http.StatusServiceUnavailable, "The photo cannot be taken at the moment. Try again in a few seconds, or save without it."},
 	} {
 		if errors.Is(err, known.err) {

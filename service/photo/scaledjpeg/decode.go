@@ -357,8 +357,8 @@ type input struct {
 	marker uint8
 	// err is the first error; what is read behind it is zero.
 	err error
-	// starved means that the present scan has no more data before its next restart
-	// marker.
+	// starved means that the present scan has run out of data before its next
+	// restart marker.
 	starved bool
 	pending
 }
