@@ -221,7 +221,7 @@ func (i *island) now(t *testing.T) time.Time {
 	t.Helper()
 	fleet, err := i.control.Fleet(t.Context())
 	must(t, err)
-	return fleet.Clock
+	return fleet.Clock.Now
 }
 
 // use fills the last minutes with a CPU use.

@@ -92,8 +92,8 @@ func usage(flags *flag.FlagSet) {
 // deploymentFlags are those of what is deployed, and of how it is played.
 func deploymentFlags(flags *flag.FlagSet, o *cloud.Options) {
 	flags.IntVar(&o.Port, "port", 8080, "`port` of the entry on loopback; 0 is any free one")
-	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long a photo takes to another region")
-	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as fast as on AWS health checks, schedules and the minutes of metrics go")
+	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long a photo takes to another region, on the local cloud's clock")
+	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as fast as this machine's the local cloud's clock runs: health checks, schedules, minutes of metrics")
 	flags.Func("c", "`setting` of the configuration, such as archipelago.fleet.min=3; may be repeated", func(s string) error {
 		o.Context = append(o.Context, s)
 		return nil

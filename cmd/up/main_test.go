@@ -216,7 +216,7 @@ func testPhoto(t *testing.T) []byte {
 
 func arguments(dir string, more ...string) []string {
 	return append([]string{
-		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "3s", "-pace", "10",
+		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "30s", "-pace", "10",
 		"-c", "archipelago.regions=eu-west-1,us-east-1",
 		"-c", "archipelago.protect=false", // a protected region leaves by a procedure: TestLives
 	}, more...)

@@ -27,7 +27,6 @@ type Balancer struct {
 	// Region is where it stands.
 	Region string
 
-	pace   int
 	server *http.Server
 	proxy  *httputil.ReverseProxy
 	client *http.Client
@@ -37,9 +36,8 @@ type Balancer struct {
 	rules  []rule
 }
 
-// Listen starts a balancer on a free port of loopback; it ends with ctx. Its
-// health checks run pace times as often as its groups say.
-func Listen(ctx context.Context, region string, pace int, errorLog *log.Logger) (*Balancer, error) {
+// Listen starts a balancer on a free port of loopback; it ends with ctx.
+func Listen(ctx context.Context, region string, errorLog *log.Logger) (*Balancer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -48,7 +46,6 @@ func Listen(ctx context.Context, region string, pace int, errorLog *log.Logger) 
 		Addr:   listener.Addr().String(),
 		URL:    "http://localhost:" + fmt.Sprint(listener.Addr().(*net.TCPAddr).Port),
 		Region: region,
-		pace:   pace,
 		groups: map[string]*group{},
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
@@ -91,13 +88,14 @@ func (b *Balancer) Update(config emulator.LoadBalancer, find func(id string) (Ta
 	}
 }
 
-// Check runs the health checks that are due.
+// Check runs the health checks that are due at now, on the emulator's clock. An
+// answer may take its timeout on this machine's.
 func (b *Balancer) Check(ctx context.Context, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, g := range b.groups {
 		checks := Checks{
-			Interval:     time.Duration(g.config.Interval) * time.Second / time.Duration(b.pace),
+			Interval:     time.Duration(g.config.Interval) * time.Second,
 			HealthyAfter: g.config.HealthyAfter, UnhealthyAfter: g.config.UnhealthyAfter,
 		}
 		for _, t := range g.targets {

@@ -63,7 +63,7 @@ func newBalancer(t *testing.T, region string, instances ...*instance) (*Balancer
 // balancerOf returns a balancer with such groups and targets, and its clock.
 func balancerOf(t *testing.T, region string, config emulator.LoadBalancer, targets map[string]Target) (*Balancer, func()) {
 	t.Helper()
-	b, err := Listen(t.Context(), region, 1, quiet)
+	b, err := Listen(t.Context(), region, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

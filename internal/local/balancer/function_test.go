@@ -136,15 +136,13 @@ func TestRulesSendAPathToTheFunction(t *testing.T) {
 	}
 }
 
-func TestPaceHastensTheChecks(t *testing.T) {
-	b, err := Listen(t.Context(), "eu-west-1", 10, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestChecksGoByTheClock that Check is given, whose jump is one interval: what was
+// not asked meanwhile says nothing.
+func TestChecksGoByTheClock(t *testing.T) {
 	l := &lighthouse{status: http.StatusOK}
-	b.Update(emulator.LoadBalancer{Groups: []emulator.TargetGroup{{
+	b, _ := balancerOf(t, "eu-west-1", emulator.LoadBalancer{Groups: []emulator.TargetGroup{{
 		ARN: "lights", Targets: []string{"arn:l"}, Status: "200", Interval: 10, Timeout: 2, HealthyAfter: 2, UnhealthyAfter: 2,
-	}}}, func(string) (Target, bool) { return Target{Function: l}, true })
+	}}}, map[string]Target{"arn:l": {Function: l}})
 	now := time.Now()
 	after := func(wait time.Duration) State {
 		now = now.Add(wait)
@@ -153,11 +151,13 @@ func TestPaceHastensTheChecks(t *testing.T) {
 	}
 	after(0)
 	l.set(http.StatusServiceUnavailable)
-	after(time.Second)
-	if got := after(500 * time.Millisecond); got != Healthy {
-		t.Errorf("got %s within the interval of a second, want healthy", got)
+	if got := after(time.Hour); got != Healthy {
+		t.Errorf("got %s after one miss in an hour, want healthy", got)
 	}
-	if got := after(500 * time.Millisecond); got != Unhealthy {
+	if got := after(5 * time.Second); got != Healthy {
+		t.Errorf("got %s within the interval of ten seconds, want healthy", got)
+	}
+	if got := after(5 * time.Second); got != Unhealthy {
 		t.Errorf("got %s after two misses, want unhealthy", got)
 	}
 }

@@ -61,12 +61,13 @@ type Options struct {
 	Context []string
 	// Tags are what every stack is tagged with, "KEY=VALUE", as of the CLI's --tags.
 	Tags []string
-	// ReplicationDelay is how long a photo takes to another region. Default: a
-	// second.
+	// ReplicationDelay is how long a photo takes to another region, on the
+	// emulator's clock. Default: a second.
 	ReplicationDelay time.Duration
-	// Pace is how many times as often as the templates say health checks and
-	// schedules run, and how many minutes of metrics one minute makes. Default:
-	// 1, as on AWS.
+	// Pace is how many seconds pass on the emulator's clock in one of this
+	// machine's: as many times as often as the templates say health checks and
+	// schedules run, and as many minutes of metrics one minute makes. Default: 1, as
+	// on AWS.
 	Pace int
 	// Out takes the progress. Required.
 	Out io.Writer
@@ -234,7 +235,7 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 	if err := cdk.deploy(ctx); err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.Pace, steps.log, o.printer)
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, steps.log, o.printer)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,6 @@ type fleet struct {
 	dir     string
 	own     bool // whether dir is the fleet's alone
 	logDir  string
-	pace    int // of the health checks
 	output  io.Writer
 	log     *log.Logger
 
@@ -76,7 +75,7 @@ func runningDir(dir string) (string, error) {
 }
 
 // newFleet starts to play. What happens it tells on told.
-func newFleet(ctx context.Context, url string, listener net.Listener, dir string, pace int, output io.Writer, told *progress.Printer) (*fleet, error) {
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, output io.Writer, told *progress.Printer) (*fleet, error) {
 	runs, err := runningDir(dir)
 	if err != nil {
 		return nil, err
@@ -93,7 +92,6 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 		dir:       runs,
 		own:       runs != dir,
 		logDir:    filepath.Join(dir, logsDir),
-		pace:      max(1, pace),
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
 		machines:  map[string]*machine.Machine{},
@@ -167,7 +165,7 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 	}
 	f.updateFunctions(deployed.Functions)
 	for _, config := range deployed.LoadBalancers {
-		f.updateBalancer(ctx, config)
+		f.updateBalancer(ctx, config, deployed.Clock.Now)
 	}
 	for arn := range f.balancers {
 		if !slices.ContainsFunc(deployed.LoadBalancers, func(b emulator.LoadBalancer) bool { return b.ARN == arn }) {
@@ -267,18 +265,18 @@ func (f *fleet) target(id string) (balancer.Target, bool) {
 	return balancer.Target{}, false
 }
 
-func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer) {
+func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer, now time.Time) {
 	b := f.balancers[config.ARN]
 	if b == nil {
 		var err error
-		if b, err = balancer.Listen(ctx, config.Region, f.pace, discard); err != nil {
+		if b, err = balancer.Listen(ctx, config.Region, discard); err != nil {
 			f.log.Print(err)
 			return
 		}
 		f.balancers[config.ARN] = b
 	}
 	b.Update(config, f.target)
-	b.Check(ctx, time.Now())
+	b.Check(ctx, now)
 }
 
 // updateEntry registers the regions' load balancers, nearest first.

@@ -16,18 +16,18 @@ const scheduledTime = "<aws.scheduler.scheduled-time>"
 // after its schedule was seen. One that fails is not tried again before its next
 // time.
 func (f *fleet) invoke(ctx context.Context, deployed emulator.Fleet) {
-	due := map[string]time.Time{}
+	now, due := deployed.Clock.Now, map[string]time.Time{}
 	for _, s := range deployed.Schedules {
 		every := time.Duration(s.Every) * time.Second
 		at, known := f.due[s.ARN]
 		switch {
 		case !known:
-			at = deployed.Clock.Add(every)
-		case !deployed.Clock.Before(at):
+			at = now.Add(every)
+		case !now.Before(at):
 			f.invokeOne(ctx, s, at)
 			at = at.Add(every)
-			if at.Before(deployed.Clock) { // times that nobody was there for
-				at = deployed.Clock.Add(every)
+			if at.Before(now) { // times that nobody was there for
+				at = now.Add(every)
 			}
 		}
 		due[s.ARN] = at

@@ -17,7 +17,7 @@ type usage struct {
 // emulator's clock what they and the balancers did.
 func (f *fleet) measure(ctx context.Context) {
 	look := time.NewTicker(pollEvery)
-	minute := time.NewTicker(time.Minute / time.Duration(f.pace))
+	minute := f.minute()
 	seen := usage{busy: map[string]float64{}, looks: map[string]float64{}, requests: f.requests()}
 	for {
 		select {
@@ -25,7 +25,11 @@ func (f *fleet) measure(ctx context.Context) {
 			return
 		case <-look.C:
 			f.look(seen)
-		case <-minute.C:
+			now := f.minute()
+			if now.Equal(minute) {
+				continue
+			}
+			minute = now
 			next := usage{busy: map[string]float64{}, looks: map[string]float64{}, requests: f.requests()}
 			if err := f.control.Use(ctx, seen.report(next.requests)); err != nil && ctx.Err() == nil {
 				f.log.Print(err)
@@ -33,6 +37,13 @@ func (f *fleet) measure(ctx context.Context) {
 			seen = next
 		}
 	}
+}
+
+// minute is that of the emulator's clock.
+func (f *fleet) minute() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.deployed.Clock.Now.Truncate(time.Minute)
 }
 
 // look leaves out machines that do not run their service.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // Control asks the plugin what AWS has no call for.
@@ -42,8 +41,8 @@ type Fleet struct {
 	// nearest first.
 	Deployment int      `json:"deployment"`
 	Regions    []string `json:"regions"`
-	// Clock is the time there.
-	Clock          time.Time       `json:"clock"`
+	// Clock is the emulator's.
+	Clock          Clock           `json:"clock"`
 	Stacks         []Stack         `json:"stacks"`
 	Groups         []Group         `json:"groups"`
 	Schedules      []Schedule      `json:"schedules"`
@@ -247,6 +246,13 @@ func (c Control) call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusConflict {
+		var refusal struct{ Message string }
+		if err := json.NewDecoder(res.Body).Decode(&refusal); err != nil {
+			return fmt.Errorf("emulator: %s %s: %s: %w", method, path, res.Status, err)
+		}
+		return fmt.Errorf("emulator: %s", refusal.Message)
+	}
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("emulator: %s %s: %s", method, path, res.Status)
 	}

@@ -33,11 +33,11 @@ type Options struct {
 	Python string
 	// Port is the TCP port on loopback. Default: a free one.
 	Port int
-	// ReplicationDelay is how long an S3 object takes to another region.
-	// Default: one second.
+	// ReplicationDelay is how long an S3 object takes to another region, on the
+	// emulator's clock. Default: one second.
 	ReplicationDelay time.Duration
-	// Pace is how many times as fast as this machine's its clock runs, by which
-	// metrics, schedules and instance refreshes have their times. Default: 1.
+	// Pace is how many seconds pass on the emulator's clock in one of this
+	// machine's: see Clock. Control.SetPace changes it. Default: 1.
 	Pace int
 	// Log takes what the emulator prints. Default: nowhere.
 	Log io.Writer

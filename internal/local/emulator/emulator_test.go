@@ -11,9 +11,12 @@ import (
 )
 
 func TestStartAnswersAndStops(t *testing.T) {
-	s, err := emulator.Start(t.Context(), emulator.Options{})
+	s, err := emulator.Start(t.Context(), emulator.Options{Pace: 10})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if clock, err := (emulator.Control{URL: s.URL}).Clock(t.Context()); err != nil || clock.String() != "pace 10, no jump" {
+		t.Errorf("got %s, %v; want pace 10", clock, err)
 	}
 	if got, err := (emulator.Control{URL: s.URL}).Accepted(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v; want nothing accepted", got, err)
@@ -35,7 +38,7 @@ func TestEndsWithItsContext(t *testing.T) {
 	cancel()
 	select {
 	case <-s.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the emulator did not end")
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 )
 
 // island is a load balancer with TLS, its record, and a region that an
@@ -26,16 +26,12 @@ const island = `{"Resources": {
 }}`
 
 func TestRecordsEnterAndDrainedRegionsDoNot(t *testing.T) {
-	s, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
+	c := emulatortest.Shared(t)
 	form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"island"}, "TemplateBody": {island}}
-	if err := post(t, s.URL, "cloudformation", form); err != nil {
+	if _, err := emulatortest.Query(t, c, "cloudformation", "eu-west-1", form); err != nil {
 		t.Fatal(err)
 	}
-	fleet, err := emulator.Control{URL: s.URL}.Fleet(t.Context())
+	fleet, err := c.Fleet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

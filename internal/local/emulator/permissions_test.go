@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,23 +24,14 @@ import (
 
 // account is one with a table, two buckets and a parameter.
 type account struct {
-	url string
+	control emulator.Control
 	aws.Config
 }
 
 func newAccount(t *testing.T) account {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	a := account{url: server.URL}
-	a.Config = a.as(credentials.NewStaticCredentialsProvider("emulator", "emulator", ""))
+	control := emulatortest.Shared(t)
+	a := account{control, emulatortest.Config(control, "us-east-1")}
 	keys := []ddb.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: ddb.KeyTypeHash}}
 	for _, table := range []string{"people", "places"} {
 		_, err := dynamodb.NewFromConfig(a.Config).CreateTable(t.Context(), &dynamodb.CreateTableInput{
@@ -81,7 +73,7 @@ func newAccount(t *testing.T) account {
 func pathStyle(o *s3.Options) { o.UsePathStyle = true }
 
 func (a account) as(c aws.CredentialsProvider) aws.Config {
-	return aws.Config{Region: "us-east-1", BaseEndpoint: &a.url, Credentials: c}
+	return aws.Config{Region: "us-east-1", BaseEndpoint: &a.control.URL, Credentials: c}
 }
 
 // query makes a call of a query API as an administrator.
@@ -89,19 +81,8 @@ func (a account) query(t *testing.T, service, version, action string, parameters
 	t.Helper()
 	parameters.Set("Action", action)
 	parameters.Set("Version", version)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url, strings.NewReader(parameters.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=none")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", action, res.Status)
+	if _, err := emulatortest.Query(t, a.control, service, "us-east-1", parameters); err != nil {
+		t.Fatalf("%s: %v", action, err)
 	}
 }
 

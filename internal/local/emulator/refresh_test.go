@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -20,50 +20,37 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// group is an Auto Scaling group of two instances of m7g.medium, and what its
-// load balancer would say of them.
+// group is an Auto Scaling group of two instances of m7g.medium, with a launch
+// template and an alarm of the same name.
 type group struct {
 	*autoscaling.Client
+	name    string
 	alarms  *cloudwatch.Client
 	control emulator.Control
 	most    int // instances that ran at the same time
 }
 
 func newGroup(t *testing.T) *group {
-	return newPacedGroup(t, 10)
-}
-
-func newPacedGroup(t *testing.T, pace int) *group {
 	t.Helper()
-	s, err := emulator.Start(t.Context(), emulator.Options{Pace: pace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	config := aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &s.URL,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
-	}
-	g := &group{Client: autoscaling.NewFromConfig(config), alarms: cloudwatch.NewFromConfig(config), control: emulator.Control{URL: s.URL}}
+	control := emulatortest.Shared(t)
+	config := emulatortest.Config(control, "eu-west-1")
+	g := &group{Client: autoscaling.NewFromConfig(config), alarms: cloudwatch.NewFromConfig(config), control: control}
+	g.name = strings.NewReplacer("/", "-", " ", "-", "_", "-").Replace(t.Name())
 	if _, err := cloudformation.NewFromConfig(config).CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("machine"), TemplateBody: aws.String(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
-			"Properties": {"LaunchTemplateName": "machine", "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`),
+		StackName: &g.name, TemplateBody: aws.String(fmt.Sprintf(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
+			"Properties": {"LaunchTemplateName": %q, "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`, g.name)),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
-		AutoScalingGroupName: aws.String("fleet"), MinSize: aws.Int32(2), MaxSize: aws.Int32(4),
+		AutoScalingGroupName: &g.name, MinSize: aws.Int32(2), MaxSize: aws.Int32(4),
 		AvailabilityZones:    []string{"eu-west-1a", "eu-west-1b"},
-		MixedInstancesPolicy: policy("m7g.medium"),
+		MixedInstancesPolicy: g.policy("m7g.medium"),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.alarms.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
-		AlarmName: aws.String("guard"), MetricName: aws.String("Errors"), Namespace: aws.String("Test"),
+		AlarmName: &g.name, MetricName: aws.String("Errors"), Namespace: aws.String("Test"),
 		ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
 		Period: aws.Int32(60), Threshold: aws.Float64(1), Statistic: cloudwatchtypes.StatisticSum,
 	}); err != nil {
@@ -72,9 +59,9 @@ func newPacedGroup(t *testing.T, pace int) *group {
 	return g
 }
 
-func policy(instanceType string) *types.MixedInstancesPolicy {
+func (g *group) policy(instanceType string) *types.MixedInstancesPolicy {
 	return &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{
-		LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("machine"), Version: aws.String("1")},
+		LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateName: &g.name, Version: aws.String("1")},
 		Overrides:                   []types.LaunchTemplateOverrides{{InstanceType: &instanceType}},
 	}}
 }
@@ -82,7 +69,7 @@ func policy(instanceType string) *types.MixedInstancesPolicy {
 // now is the group as it is described.
 func (g *group) now(t *testing.T) types.AutoScalingGroup {
 	t.Helper()
-	out, err := g.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{"fleet"}})
+	out, err := g.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{g.name}})
 	if err != nil || len(out.AutoScalingGroups) != 1 {
 		t.Fatalf("got %v, %v", out, err)
 	}
@@ -107,12 +94,12 @@ func (g *group) types(t *testing.T) []string {
 func (g *group) step(t *testing.T, to string) error {
 	t.Helper()
 	_, err := g.StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
-		AutoScalingGroupName: aws.String("fleet"),
-		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: policy(to)},
+		AutoScalingGroupName: &g.name,
+		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: g.policy(to)},
 		Preferences: &types.RefreshPreferences{
 			MinHealthyPercentage: aws.Int32(100), MaxHealthyPercentage: aws.Int32(150),
 			SkipMatching: aws.Bool(true), AutoRollback: aws.Bool(true),
-			AlarmSpecification: &types.AlarmSpecification{Alarms: []string{"guard"}},
+			AlarmSpecification: &types.AlarmSpecification{Alarms: []string{g.name}},
 		},
 	})
 	return err
@@ -136,13 +123,21 @@ func (g *group) await(t *testing.T, status types.InstanceRefreshStatus, healthy 
 		if err := g.control.Report(ctx, emulator.Playing{Health: health}); err != nil {
 			t.Fatal(err)
 		}
-		out, err := g.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: aws.String("fleet")})
+		out, err := g.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &g.name})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if latest := out.InstanceRefreshes[0]; latest.Status == status {
 			return latest
 		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// launched waits until the group has an instance of a type.
+func (g *group) launched(t *testing.T, instanceType string) {
+	t.Helper()
+	for !slices.Contains(g.types(t), instanceType) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
@@ -210,7 +205,7 @@ func TestFailedRefreshesRollBack(t *testing.T) {
 	ring := func(t *testing.T, g *group, state cloudwatchtypes.StateValue) {
 		t.Helper()
 		if _, err := g.alarms.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
-			AlarmName: aws.String("guard"), StateValue: state, StateReason: aws.String("test"),
+			AlarmName: &g.name, StateValue: state, StateReason: aws.String("test"),
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -218,11 +213,15 @@ func TestFailedRefreshesRollBack(t *testing.T) {
 	for name, fail := range map[string]func(t *testing.T, g *group) string{
 		"an alarm": func(t *testing.T, g *group) string {
 			ring(t, g, cloudwatchtypes.StateValueAlarm)
-			return "the alarm guard is in ALARM"
+			return "the alarm " + g.name + " is in ALARM"
 		},
-		"an instance that is never healthy": func(*testing.T, *group) string { return "was not healthy within" },
+		"an instance that is never healthy": func(t *testing.T, g *group) string {
+			g.launched(t, "m7g.large")
+			emulatortest.Advance(t, g.control, 90*time.Second)
+			return "was not healthy within 90 s"
+		},
 		"an operator": func(t *testing.T, g *group) string {
-			if _, err := g.RollbackInstanceRefresh(t.Context(), &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: aws.String("fleet")}); err != nil {
+			if _, err := g.RollbackInstanceRefresh(t.Context(), &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: &g.name}); err != nil {
 				t.Fatal(err)
 			}
 			return "user request"
@@ -248,13 +247,13 @@ func TestFailedRefreshesRollBack(t *testing.T) {
 
 func TestCancelledRefreshesStop(t *testing.T) {
 	g := newGroup(t)
-	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: aws.String("fleet")}); err == nil {
+	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &g.name}); err == nil {
 		t.Error("what is not under way was cancelled")
 	}
 	if err := g.step(t, "m7g.large"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: aws.String("fleet")}); err != nil {
+	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &g.name}); err != nil {
 		t.Fatal(err)
 	}
 	g.await(t, types.InstanceRefreshStatusCancelled, func(types.Instance) bool { return false })

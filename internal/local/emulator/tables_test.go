@@ -2,13 +2,11 @@ package emulator_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 )
 
 // table is a stack with a global table in regions.
@@ -26,14 +24,11 @@ func table(consistency string, regions ...string) string {
 // TestTablesChangeOneReplicaAtATime, as on AWS: the reference of
 // AWS::DynamoDB::GlobalTable, on Replicas.
 func TestTablesChangeOneReplicaAtATime(t *testing.T) {
-	s, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
+	c := emulatortest.Shared(t)
 	call := func(action, stack, template string) error {
 		form := url.Values{"Action": {action}, "Version": {"2010-05-15"}, "StackName": {stack}, "TemplateBody": {template}}
-		return post(t, s.URL, "cloudformation", form)
+		_, err := emulatortest.Query(t, c, "cloudformation", "eu-west-1", form)
+		return err
 	}
 	for _, test := range []struct {
 		name, action, template, refusal string
@@ -55,28 +50,4 @@ func TestTablesChangeOneReplicaAtATime(t *testing.T) {
 			}
 		})
 	}
-}
-
-// post makes a call of a query API in eu-west-1.
-func post(t *testing.T, address, service string, form url.Values) error {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20261124/eu-west-1/"+service+"/aws4_request, SignedHeaders=host, Signature=none")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", res.Status, body)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -15,9 +16,9 @@ import (
 // TestCountFollowsTheCPU: a group is held to its target by as many instances as it
 // takes, and its metrics are there to read.
 func TestCountFollowsTheCPU(t *testing.T) {
-	g := newPacedGroup(t, 600)
+	g := newGroup(t)
 	if _, err := g.PutScalingPolicy(t.Context(), &autoscaling.PutScalingPolicyInput{
-		AutoScalingGroupName: aws.String("fleet"), PolicyName: aws.String("cpu"), PolicyType: aws.String("TargetTrackingScaling"),
+		AutoScalingGroupName: &g.name, PolicyName: aws.String("cpu"), PolicyType: aws.String("TargetTrackingScaling"),
 		TargetTrackingConfiguration: &types.TargetTrackingConfiguration{
 			TargetValue:                   aws.Float64(50),
 			PredefinedMetricSpecification: &types.PredefinedMetricSpecification{PredefinedMetricType: types.MetricTypeASGAverageCPUUtilization},
@@ -25,7 +26,7 @@ func TestCountFollowsTheCPU(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	began := g.clock(t)
+	began := emulatortest.Now(t, g.control)
 	// Work is so many percent of one instance, which all share.
 	for _, step := range []struct {
 		work float64
@@ -43,11 +44,11 @@ func TestCountFollowsTheCPU(t *testing.T) {
 		}
 	}
 	out, err := g.alarms.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{
-		StartTime: &began, EndTime: aws.Time(g.clock(t).Add(time.Minute)), ScanBy: cloudwatchtypes.ScanByTimestampAscending,
+		StartTime: &began, EndTime: aws.Time(emulatortest.Now(t, g.control).Add(time.Minute)), ScanBy: cloudwatchtypes.ScanByTimestampAscending,
 		MetricDataQueries: []cloudwatchtypes.MetricDataQuery{{Id: aws.String("cpu"), MetricStat: &cloudwatchtypes.MetricStat{
 			Period: aws.Int32(60), Stat: aws.String("Maximum"), Metric: &cloudwatchtypes.Metric{
 				Namespace: aws.String("AWS/EC2"), MetricName: aws.String("CPUUtilization"),
-				Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("AutoScalingGroupName"), Value: aws.String("fleet")}},
+				Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("AutoScalingGroupName"), Value: &g.name}},
 			},
 		}}},
 	})
@@ -59,21 +60,10 @@ func TestCountFollowsTheCPU(t *testing.T) {
 	}
 }
 
-// clock is the emulator's.
-func (g *group) clock(t *testing.T) time.Time {
-	t.Helper()
-	fleet, err := g.control.Fleet(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fleet.Clock
-}
-
 // minute reports one in which every instance was so busy, once it is over.
 func (g *group) minute(t *testing.T, percent float64) {
 	t.Helper()
-	for start := g.clock(t).Truncate(time.Minute); g.clock(t).Truncate(time.Minute).Equal(start); time.Sleep(5 * time.Millisecond) {
-	}
+	emulatortest.Advance(t, g.control, time.Minute)
 	used := emulator.Usage{CPU: map[string]float64{}}
 	for _, i := range g.now(t).Instances {
 		used.CPU[*i.InstanceId] = percent

@@ -32,16 +32,18 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, clock, control, customs, deletes, entries, groups, keys
-    from . import models, permissions, policies, refreshes, schedules, stacks, tables
+    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, groups, keys
+    from . import models, permissions, policies, refreshes, schedules, stacks, tables, updates
+    from .clock import clock
 
-    clock.pace = options.pace
+    clock.start(options.pace)
     models.install()
     stacks.install()
     tables.install()
     buckets.install(options.replication_delay)
     customs.install()
     groups.install()
+    updates.install()
     refreshes.install()
     policies.install()
     schedules.install()

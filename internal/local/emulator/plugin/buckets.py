@@ -1,17 +1,18 @@
 """S3: versioning as the template says, and replication with an adjustable delay."""
 
-import threading
+import functools
 
 from moto.s3.models import FakeBucket, S3Backend
 
 from . import permissions
+from .clock import clock
 
 _create = FakeBucket.create_from_cloudformation_json.__func__
 _update = FakeBucket.update_from_cloudformation_json.__func__
 _put_object = S3Backend.put_object
 _delete_object = S3Backend.delete_object
 
-# delay is how many seconds an object takes to the other buckets.
+# delay is how many seconds of the clock an object takes to the other buckets.
 delay = 1.0
 
 
@@ -85,6 +86,4 @@ def later(backend, bucket_name, key_name, needs, action):
             wanted += [(need, permissions.s3_arn(bucket_name, key_name)) for need in from_object]
             wanted += [(need, permissions.s3_arn(destination, key_name)) for need in to_object]
             if all(permissions.permits(replication["Role"], *need) for need in wanted):
-                timer = threading.Timer(delay, action, [destination])
-                timer.daemon = True
-                timer.start()
+                clock.call_later(delay, functools.partial(action, destination))

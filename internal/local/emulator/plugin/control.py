@@ -12,6 +12,11 @@ PUT  /archipelago/usage      what ran since the last time, as in usage.py
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
 PUT  /archipelago/broken     [instance type, ...], which fail at their first boot from now on
 PUT  /archipelago/failing    {region: [service, ...]}, which answer 503 from now on
+GET  /archipelago/clock      the time, and the gears by which the clock came there
+PUT  /archipelago/advance    seconds by which the clock jumps: clock.py has its gears
+PUT  /archipelago/pace       how many seconds pass on it in one of the machine's
+PUT  /archipelago/load       a load client's name, while which is registered the clock does not jump
+PUT  /archipelago/unload     the same, to end that
 PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource with a role
                              is called again; answers what failed
 """
@@ -21,6 +26,7 @@ import json
 import re
 
 from . import customs, fleet, groups, inventory, models, usage, zones
+from .clock import Refused, clock
 
 
 PREFIX = "/archipelago/"
@@ -39,7 +45,10 @@ def wrap(app):
                 return app(environ, start_response)
             status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ))
         else:
-            status, answer = 200, ANSWERS[path.removeprefix(PREFIX)](read(environ))
+            try:
+                status, answer = 200, ANSWERS[path.removeprefix(PREFIX)](read(environ))
+            except Refused as e:
+                status, answer = 409, {"message": str(e)}
         start_response(f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
 
@@ -103,6 +112,16 @@ def fail(body):
     return failing
 
 
+def turn(gear):
+    """An answer that has the clock do something, and is the clock as it is then."""
+
+    def answer(body):
+        gear(json.loads(body))
+        return clock.describe()
+
+    return answer
+
+
 def broken(body):
     fleet.broken = json.loads(body)
     return fleet.broken
@@ -122,6 +141,11 @@ def ask_customs(body):
 
 ANSWERS = {
     "accepted": accepted,
+    "clock": lambda _: clock.describe(),
+    "advance": turn(clock.advance),
+    "pace": turn(clock.set_pace),
+    "load": turn(clock.register),
+    "unload": turn(clock.unregister),
     "customs": ask_customs,
     "fleet": fleet.fleet,
     "held": inventory.held,

@@ -9,7 +9,8 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
-from . import clock, entries, groups, refreshes, schedules
+from . import entries, groups, refreshes, schedules
+from .clock import clock
 
 
 # deployment counts the deployments that the CDK CLI has completed.
@@ -23,7 +24,7 @@ broken: list[str] = []
 def fleet(_):
     return {
         "deployment": deployment,
-        "clock": clock.now().isoformat(timespec="seconds") + "Z",
+        "clock": clock.describe(),
         "regions": regions,
         "stacks": list(stacks()),
         "groups": list(auto_scaling_groups()),

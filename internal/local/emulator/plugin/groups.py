@@ -1,13 +1,12 @@
-"""Auto Scaling groups: zones in turn, instance types from the policy's
-overrides, and an instance refresh when an update changes what is launched."""
+"""Auto Scaling groups: zones in turn, and instance types from the policy's
+overrides."""
 
 import copy
 import threading
-import time
 
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
 
-from . import refreshes
+from .clock import clock
 
 # health is what the load balancers last said of each instance, by its id.
 health: dict[str, str] = {}
@@ -24,7 +23,6 @@ def install():
     FakeAutoScalingGroup.launch_template_version = property(launch_template_version, set_launch_template_version)
     FakeAutoScalingGroup.replace_autoscaling_group_instances = launch
     FakeAutoScalingGroup.set_desired_capacity = set_desired_capacity
-    FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(update)
     AutoScalingBackend.notify_terminate_instances = notify_terminate_instances
     InstanceState.launch_template = property(launched_template)
 
@@ -68,7 +66,7 @@ def launch(self, count_needed, propagated_tags):
                 self.vpc_zone_identifier = min(subnets.split(","), key=used.count) if subnets else subnets
                 _launch(self, 1, dict(propagated_tags))
                 state = self.instance_states[-1]
-                state.instance.launched_from, state.instance.launched_at = launched_from(self), time.monotonic()
+                state.instance.launched_from, state.instance.launched_at = launched_from(self), clock.seconds()
                 state.instance_type = self.instance_type
         finally:
             self.vpc_zone_identifier, _launches.policy = subnets, None
@@ -162,6 +160,7 @@ def notify_terminate_instances(self, instance_ids):
 def report(states):
     """Take what load balancers say of instances; replace those that stay unhealthy."""
     health.update(states)
+    clock.announce()
     for account in autoscaling_backends.values():
         for backend in account.values():
             for group in list(backend.autoscaling_groups.values()):
@@ -172,55 +171,11 @@ def report(states):
 def replace_unhealthy(backend, group):
     for state in group.active_instances():
         instance = state.instance
-        age = time.monotonic() - instance.launched_at
-        if health.get(instance.id) == "unhealthy" and age > group.health_check_grace_period:
+        age = clock.seconds() - instance.launched_at
+        if health.get(instance.id) == "unhealthy" and age > clock.booting(group.health_check_grace_period):
             backend.ec2_backend.terminate_instances([instance.id])
             backend.notify_terminate_instances([instance.id])
             backend.elbv2_backend.notify_terminate_instances([instance.id])
-
-
-def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
-    """Update in place and refresh; moto would delete the group and make another."""
-    properties, group = cloudformation_json["Properties"], original_resource
-    policy, before = properties.get("MixedInstancesPolicy"), launched_from(group)
-    if refreshes.active(group) and policy and launched_by(policy) != launched_by(group.mixed_instances_policy):
-        raise refreshes.InstanceRefreshInProgress()
-    group.update(
-        availability_zones=[],
-        desired_capacity=desired(group, properties),
-        max_size=int(properties["MaxSize"]),
-        min_size=int(properties["MinSize"]),
-        launch_config_name=properties.get("LaunchConfigurationName"),
-        launch_template=properties.get("LaunchTemplate", {}),
-        vpc_zone_identifier=",".join(properties.get("VPCZoneIdentifier", [])),
-        health_check_period=int(properties.get("HealthCheckGracePeriod", 300)),
-        health_check_type=properties.get("HealthCheckType"),
-        mixed_instances_policy=policy,
-    )
-    move(autoscaling_backends[account_id][region_name], group, properties.get("TargetGroupARNs", []))
-    if launched_from(group) != before:
-        policies = cloudformation_json.get("UpdatePolicy", {})
-        preferences = policies.get("AutoScalingInstanceRefresh", {}).get("Preferences", {})
-        group.stacks_refresh = refreshes.Refresh(
-            autoscaling_backends[account_id][region_name], group, preferences={"SkipMatching": True} | preferences
-        )
-        group.stacks_refresh.start()
-    return group
-
-
-def move(backend, group, target_groups):
-    """Register the instances with these target groups, and with no other."""
-    for arn in set(group.target_group_arns) - set(target_groups):
-        backend.elbv2_backend.deregister_targets(arn, [{"Id": s.instance.id} for s in group.instance_states])
-    group.target_group_arns = target_groups
-    backend.update_attached_target_groups(group.name)
-
-
-def desired(group, properties):
-    """A deployment without DesiredCapacity keeps the count, within the new bounds."""
-    if "DesiredCapacity" in properties:
-        return int(properties["DesiredCapacity"])
-    return min(max(group.desired_capacity, int(properties["MinSize"])), int(properties["MaxSize"]))
 
 
 def terminate(backend, group, instance_id):
@@ -230,23 +185,3 @@ def terminate(backend, group, instance_id):
     for arn in group.target_group_arns:
         backend.elbv2_backend.deregister_targets(arn, [{"Id": instance_id}])
     backend.ec2_backend.terminate_instances([instance_id])
-
-
-def await_refreshes(resources):
-    """Wait for the refreshes that a stack's update has started, as CloudFormation
-    does, and fail where one fails."""
-    for group in resources:
-        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
-        if refresh:
-            refresh.thread.join()
-            if refresh.status != "Successful":
-                raise RuntimeError(f"the instance refresh of {group.name} {refresh.status.lower()}: {refresh.reason}")
-
-
-def cancel_refreshes(resources):
-    """Cancel those that a stack's update has started and that nobody waited for."""
-    for group in resources:
-        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
-        if refresh:
-            refresh.cancel("the stack's update failed")
-            refresh.thread.join()

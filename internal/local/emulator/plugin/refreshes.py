@@ -7,7 +7,6 @@ are looked at all the time.
 
 import copy
 import threading
-import time
 import traceback
 import uuid
 
@@ -16,13 +15,15 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.responses import ActionResult
 
-from . import clock, groups
+from . import groups
+from .clock import clock
 
-# A refresh gives up on an instance that is not healthy after so many seconds,
-# faster clocks sooner; it takes a machine some time to boot whatever the clock.
-# AWS gives up after an hour without progress.
+# A refresh gives up on an instance that is not healthy after so many seconds, or
+# after a boot's time. AWS gives up after an hour without progress.
 HEALTHY_WITHIN = 90
-HEALTHY_WITHIN_AT_LEAST = 20
+
+# HEALTHY ends the wait for instances well; any other end is a reason to stop.
+HEALTHY = "healthy"
 
 ACTIVE = ("Pending", "InProgress", "Cancelling", "RollbackInProgress")
 
@@ -139,19 +140,21 @@ class Refresh:
         return max(1, desired * int(self.preferences.get("MaxHealthyPercentage", 100)) // 100 - desired)
 
     def await_healthy(self, new, rolling_back):
-        within = max(HEALTHY_WITHIN_AT_LEAST, HEALTHY_WITHIN / clock.pace)
-        deadline = time.monotonic() + within
-        while waiting := [
-            s.instance.id
-            for s in new
-            if s in self.group.instance_states and groups.health.get(s.instance.id) != "healthy"
-        ]:
-            if stopped := self.stopped(rolling_back):
-                return stopped
-            if time.monotonic() > deadline:
-                return f"{', '.join(waiting)} was not healthy within {within:g} s"
-            time.sleep(0.1)
-        return ""
+        def waiting():
+            return [
+                s.instance.id
+                for s in new
+                if s in self.group.instance_states and groups.health.get(s.instance.id) != "healthy"
+            ]
+
+        def over():
+            return self.stopped(rolling_back) if waiting() else HEALTHY
+
+        within = clock.booting(HEALTHY_WITHIN)
+        end = clock.wait_until(clock.seconds() + within, over)
+        if not end:
+            return f"{', '.join(waiting())} was not healthy within {within:g} s"
+        return "" if end == HEALTHY else end
 
     def stopped(self, rolling_back):
         """Why the refresh may not go on, or "". Nothing but the group's end stops a

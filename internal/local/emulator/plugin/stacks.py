@@ -12,7 +12,7 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
 
-from . import groups
+from . import updates
 
 
 def install():
@@ -146,7 +146,7 @@ def update_resources(self, template, parameters=None):
                 self._parsed_resources[logical_id] = update_resource(
                     logical_id, resource_json, self, account_id=self._account_id, region_name=self._region_name
                 )
-    groups.await_refreshes(list(self._parsed_resources.values()))
+    updates.await_refreshes(list(self._parsed_resources.values()))
     failures = []
     for logical_id in reversed(in_order(before)):
         if logical_id in replaced:
@@ -162,7 +162,7 @@ def roll_back(self, template, parameters, read_parameters):
     parameters were then."""
     self.read_parameters, self.rolling_back = read_parameters, True
     try:
-        groups.cancel_refreshes(list(self._parsed_resources.values()))
+        updates.cancel_refreshes(list(self._parsed_resources.values()))
         for logical_id, (resource, properties) in self.__dict__.pop("replaced", {}).items():
             replacement = self._parsed_resources.get(logical_id)
             self._parsed_resources[logical_id], made_of(self)[logical_id] = resource, properties

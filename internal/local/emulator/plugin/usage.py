@@ -7,7 +7,8 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
 
-from . import clock, policies
+from . import policies
+from .clock import clock
 
 # _reported is the minute up to which there are metrics.
 _reported = None

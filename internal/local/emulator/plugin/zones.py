@@ -1,12 +1,24 @@
 """Zonal shifts, which moto lacks: which zone traffic is kept away from."""
 
 import json
+import re
 import urllib.parse
 
-from . import clock
+from .clock import clock
 
-# shifts are those that are under way, by the resource's ARN.
+# shifts are those that were started and not cancelled, by the resource's ARN.
 shifts: dict[str, dict] = {}
+
+# How long a shift lasts: minutes or hours. Source: ARC Zonal Shift API Reference,
+# "StartZonalShift".
+LASTS = re.compile("^([1-9][0-9]*)(m|h)$")
+UNITS = {"m": 60, "h": 3600}
+
+
+def active(arn):
+    """The shift of a resource that is under way, or None."""
+    shift = shifts.get(arn)
+    return shift if shift and clock.seconds() < shift["expiryTime"] else None
 
 
 def answer(method, path, body):
@@ -15,13 +27,17 @@ def answer(method, path, body):
     if method == "POST" and path == "/zonalshifts":
         asked = json.loads(body)
         arn = asked["resourceIdentifier"]
+        lasts = LASTS.match(asked.get("expiresIn", ""))
+        if not lasts:
+            return 400, {"message": f"expiresIn: want minutes or hours, such as 90m or 2h, got {asked.get('expiresIn')!r}"}
+        start = clock.seconds()
         shifts[arn] = {
             "zonalShiftId": arn.rsplit("/", 1)[1],
             "resourceIdentifier": arn,
             "awayFrom": asked["awayFrom"],
             "appliedStatus": "APPLIED",
-            "startTime": clock.now().timestamp(),
-            "expiryTime": clock.now().timestamp() + 3600,
+            "startTime": start,
+            "expiryTime": start + int(lasts[1]) * UNITS[lasts[2]],
             "comment": asked.get("comment", ""),
         }
         return 201, {"status": "ACTIVE"} | shifts[arn]
@@ -30,6 +46,6 @@ def answer(method, path, body):
             return 200, {"status": "CANCELED"} | shifts.pop(arn)
     if method == "GET" and path.startswith("/managedresources/"):
         arn = urllib.parse.unquote(path.removeprefix("/managedresources/"))
-        shifted = [shifts[arn]] if arn in shifts else []
+        shifted = [s for s in [active(arn)] if s]
         return 200, {"arn": arn, "appliedWeights": {}, "zonalShifts": shifted, "autoshifts": []}
     return 404, {"message": "there is no such call here"}

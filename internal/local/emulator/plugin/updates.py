@@ -1,0 +1,74 @@
+"""What a stack's update does to an Auto Scaling group: it is changed in place, and an
+instance refresh begins when that changes what is launched."""
+
+from moto.autoscaling.models import FakeAutoScalingGroup, autoscaling_backends
+
+from . import groups, refreshes
+
+
+def install():
+    FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(update)
+
+
+def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+    """Update in place and refresh; moto would delete the group and make another."""
+    properties, group = cloudformation_json["Properties"], original_resource
+    policy, before = properties.get("MixedInstancesPolicy"), groups.launched_from(group)
+    if refreshes.active(group) and policy and groups.launched_by(policy) != groups.launched_by(group.mixed_instances_policy):
+        raise refreshes.InstanceRefreshInProgress()
+    group.update(
+        availability_zones=[],
+        desired_capacity=desired(group, properties),
+        max_size=int(properties["MaxSize"]),
+        min_size=int(properties["MinSize"]),
+        launch_config_name=properties.get("LaunchConfigurationName"),
+        launch_template=properties.get("LaunchTemplate", {}),
+        vpc_zone_identifier=",".join(properties.get("VPCZoneIdentifier", [])),
+        health_check_period=int(properties.get("HealthCheckGracePeriod", 300)),
+        health_check_type=properties.get("HealthCheckType"),
+        mixed_instances_policy=policy,
+    )
+    move(autoscaling_backends[account_id][region_name], group, properties.get("TargetGroupARNs", []))
+    if groups.launched_from(group) != before:
+        policies = cloudformation_json.get("UpdatePolicy", {})
+        preferences = policies.get("AutoScalingInstanceRefresh", {}).get("Preferences", {})
+        group.stacks_refresh = refreshes.Refresh(
+            autoscaling_backends[account_id][region_name], group, preferences={"SkipMatching": True} | preferences
+        )
+        group.stacks_refresh.start()
+    return group
+
+
+def move(backend, group, target_groups):
+    """Register the instances with these target groups, and with no other."""
+    for arn in set(group.target_group_arns) - set(target_groups):
+        backend.elbv2_backend.deregister_targets(arn, [{"Id": s.instance.id} for s in group.instance_states])
+    group.target_group_arns = target_groups
+    backend.update_attached_target_groups(group.name)
+
+
+def desired(group, properties):
+    """A deployment without DesiredCapacity keeps the count, within the new bounds."""
+    if "DesiredCapacity" in properties:
+        return int(properties["DesiredCapacity"])
+    return min(max(group.desired_capacity, int(properties["MinSize"])), int(properties["MaxSize"]))
+
+
+def await_refreshes(resources):
+    """Wait for the refreshes that a stack's update has started, as CloudFormation
+    does, and fail where one fails."""
+    for group in resources:
+        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
+        if refresh:
+            refresh.thread.join()
+            if refresh.status != "Successful":
+                raise RuntimeError(f"the instance refresh of {group.name} {refresh.status.lower()}: {refresh.reason}")
+
+
+def cancel_refreshes(resources):
+    """Cancel those that a stack's update has started and that nobody waited for."""
+    for group in resources:
+        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
+        if refresh:
+            refresh.cancel("the stack's update failed")
+            refresh.thread.join()
