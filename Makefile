@@ -18,7 +18,6 @@ ARCH ?= arm64
 # PYTHON runs the emulator and cfn-lint. `make setup` makes the virtual
 # environment where python3 lacks them.
 export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/python || echo python3)
-
 .DEFAULT_GOAL := help
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

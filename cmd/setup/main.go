@@ -137,8 +137,10 @@ func (s setup) hasEmulator(ctx context.Context) bool {
 	if _, err := os.Stat(s.path(".venv")); err == nil {
 		return !older(s.path(".venv/"+complete), s.path("requirements.txt"))
 	}
-	const check = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, ('moto', 'werkzeug', 'cfnlint', 'awscli'))))"
-	return exec.CommandContext(ctx, "python3", "-c", check).Run() == nil
+	const check = `import importlib.metadata as m, re, sys
+pinned = re.findall(r"(?m)^([a-z-]+).*==(.*)$", open(sys.argv[1]).read())
+sys.exit(any(m.version(name) != version for name, version in pinned))`
+	return exec.CommandContext(ctx, "python3", "-c", check, s.path("requirements.txt")).Run() == nil
 }
 
 // complete marks a virtual environment that has everything.

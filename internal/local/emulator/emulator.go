@@ -72,12 +72,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	// To import them takes seconds, and the plugin says it if they are broken.
-	if out, err := exec.CommandContext(ctx, o.Python, "-c", "from importlib.util import find_spec as f; exit(not all(map(f, ('moto', 'boto3', 'werkzeug'))))").CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("%s cannot run the AWS emulator: run `make setup`, which fetches it (%s)", o.Python, lastLine(out, err))
+	if _, err := exec.LookPath(o.Python); err != nil {
+		return nil, fmt.Errorf("%s cannot run the AWS emulator: run `make setup`, which fetches it (%w)", o.Python, err)
 	}
 	if o.Port == 0 {
 		port, err := FreePort()
@@ -105,7 +101,8 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 	cmd.Dir = dir
 	// It calls itself through the SDK for Python.
 	cmd.Env = append(Isolate(os.Environ(), URL(o.Port)), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stderr = o.Log
+	var said lastLine
+	cmd.Stderr = io.MultiWriter(o.Log, &said)
 	// The plugin ends when its standard input does, and so with this process.
 	if _, err := cmd.StdinPipe(); err != nil {
 		cancel()
@@ -135,8 +132,11 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 		// Python has read all of it, and a killed parent would leave it behind.
 		return s, os.RemoveAll(dir)
 	case err := <-done:
-		cancel()
-		return nil, fmt.Errorf("the AWS emulator ended before it was ready: %w", err)
+		defer cancel()
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%s cannot run the AWS emulator: %s (%w)", o.Python, said.text, err)
+		}
+		return nil, err
 	case <-time.After(startWithin):
 		cancel()
 		<-done
@@ -166,10 +166,13 @@ func FreePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func lastLine(out []byte, err error) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+// lastLine remembers the last line that was written, which says why a program ended.
+type lastLine struct{ text string }
+
+func (l *lastLine) Write(b []byte) (int, error) {
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	if last := lines[len(lines)-1]; last != "" {
-		return last
+		l.text = last
 	}
-	return err.Error()
+	return len(b), nil
 }

@@ -2,7 +2,11 @@ package emulator_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +51,35 @@ func TestMissingPythonNamesTheNextStep(t *testing.T) {
 	_, err := emulator.Start(t.Context(), emulator.Options{Python: "/nowhere/python3"})
 	if err == nil || !strings.Contains(err.Error(), "make setup") {
 		t.Errorf("got %v, want the next step", err)
+	}
+}
+
+// TestOtherMotoIsRefused: the plugin changes what only one version has.
+func TestOtherMotoIsRefused(t *testing.T) {
+	requirements, err := os.ReadFile("../../../requirements.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := regexp.MustCompile(`(?m)^moto\[.*\]==(.*)$`).FindSubmatch(requirements)
+	if pinned == nil {
+		t.Fatal("requirements.txt pins no moto")
+	}
+	for name, test := range map[string]struct{ server, want string }{
+		"another version": {"", "want moto " + string(pinned[1]) + ", which it changes, and there is 4.0.0: run `make setup`, which fetches it"},
+		"no server":       {"raise ImportError('No module named flask')", "No module named flask: run `make setup`, which fetches it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for path, content := range map[string]string{"__init__.py": "__version__ = '4.0.0'", "server.py": test.server} {
+				path = filepath.Join(dir, "moto", path)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("PYTHONPATH", dir)
+			if _, err := emulator.Start(t.Context(), emulator.Options{}); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
 	}
 }

@@ -11,6 +11,21 @@ import os
 import sys
 import threading
 
+# MOTO is the version whose classes the modules here change, private ones too.
+MOTO = "5.2.1"
+
+
+def check_moto() -> None:
+    """End, with a sentence, where another version is installed, or none."""
+    try:
+        import boto3
+        import moto
+        import moto.server
+    except ImportError as e:
+        sys.exit(f"{e}: run `make setup`, which fetches it")
+    if moto.__version__ != MOTO:
+        sys.exit(f"want moto {MOTO}, which it changes, and there is {moto.__version__}: run `make setup`, which fetches it")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
@@ -18,6 +33,7 @@ def main() -> None:
     parser.add_argument("--replication-delay", type=float, default=1.0)
     parser.add_argument("--pace", type=float, default=1.0)
     options = parser.parse_args()
+    check_moto()
 
     # Every client below, and moto's own, speaks to this server alone.
     os.environ.update(
