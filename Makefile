@@ -18,6 +18,7 @@ ARCH ?= arm64
 # PYTHON runs the emulator and cfn-lint. `make setup` makes the virtual
 # environment where python3 lacks them.
 export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/python || echo python3)
+
 .DEFAULT_GOAL := help
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,7 +132,8 @@ RACE = ./cmd/directory ./service/account ./service/photo ./service/sweep ./servi
 part-lint:
 	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
 		go vet ./... && \
-		go tool -modfile=tools.mod staticcheck ./... ; }
+		go tool -modfile=tools.mod staticcheck ./... && \
+		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
 part-quick:
 	$(TIMED) $(TESTSUM) $(QUICK)
 part-race:

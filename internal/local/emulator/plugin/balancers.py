@@ -3,6 +3,8 @@
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
 
+from . import patches
+
 _create_group = FakeTargetGroup.create_from_cloudformation_json.__func__
 _create_balancer = FakeLoadBalancer.create_from_cloudformation_json.__func__
 _balancer_attribute = FakeLoadBalancer.get_cfn_attribute
@@ -10,13 +12,19 @@ _delete_balancer = ELBv2Backend.delete_load_balancer
 
 
 def install():
-    FakeTargetGroup.create_from_cloudformation_json = classmethod(create_group)
-    FakeTargetGroup.has_cfn_attr = classmethod(lambda cls, name: name == "TargetGroupFullName")
-    FakeTargetGroup.get_cfn_attribute = group_attribute
-    FakeLoadBalancer.create_from_cloudformation_json = classmethod(create_balancer)
-    FakeLoadBalancer.update_from_cloudformation_json = classmethod(update_balancer)
-    FakeLoadBalancer.get_cfn_attribute = balancer_attribute
-    ELBv2Backend.delete_load_balancer = delete_balancer
+    patches.replace(
+        FakeTargetGroup,
+        create_from_cloudformation_json=classmethod(create_group),
+        has_cfn_attr=classmethod(lambda cls, name: name == "TargetGroupFullName"),
+    )
+    patches.add(FakeTargetGroup, get_cfn_attribute=group_attribute)
+    patches.replace(
+        FakeLoadBalancer,
+        create_from_cloudformation_json=classmethod(create_balancer),
+        update_from_cloudformation_json=classmethod(update_balancer),
+        get_cfn_attribute=balancer_attribute,
+    )
+    patches.replace(ELBv2Backend, delete_load_balancer=delete_balancer)
 
 
 def create_group(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):

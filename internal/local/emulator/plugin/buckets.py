@@ -4,7 +4,7 @@ import functools
 
 from moto.s3.models import FakeBucket, S3Backend
 
-from . import permissions
+from . import patches, permissions
 from .clock import clock
 
 _create = FakeBucket.create_from_cloudformation_json.__func__
@@ -19,10 +19,10 @@ delay = 1.0
 def install(seconds):
     global delay
     delay = seconds
-    FakeBucket.create_from_cloudformation_json = classmethod(create)
-    FakeBucket.update_from_cloudformation_json = classmethod(update)
-    S3Backend.put_object = put_object
-    S3Backend.delete_object = delete_object
+    patches.replace(
+        FakeBucket, create_from_cloudformation_json=classmethod(create), update_from_cloudformation_json=classmethod(update)
+    )
+    patches.replace(S3Backend, put_object=put_object, delete_object=delete_object)
 
 
 def create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):

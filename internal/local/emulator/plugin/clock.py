@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import Any
 
 # BOOT is how many seconds of the machine's a boot may take, however fast the
 # clock runs: instances are programs of this machine, which may be busy.
@@ -132,7 +133,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.wait_until(self.seconds() + seconds)
 
-    def wait_until(self, at: float, ready: Callable[[], object] | None = None) -> object:
+    def wait_until(self, at: float, ready: Callable[[], Any] | None = None) -> Any:
         """Wait until ready, if it is given, returns something true, or until a time.
         Returns what ready returned. It is asked whenever the clock was changed or
         something was announced, and once more when the time has come."""

@@ -16,15 +16,17 @@ from moto.ec2.models.vpcs import VPC, VPCEndPoint
 from moto.ec2.models.vpn_gateway import VPCGatewayAttachment
 from moto.elbv2.models import FakeListener, FakeListenerRule, FakeTargetGroup, elbv2_backends
 
+from . import patches
+
 
 _terminate = Instance.terminate
 
 
 def install():
-    Instance.terminate = terminate
+    patches.replace(Instance, terminate=terminate)
     for backends, deletes in DELETES:
         for cls, delete in deletes.items():
-            cls.delete = deleting(backends, delete)
+            patches.add(cls, delete=deleting(backends, delete))
 
 
 def deleting(backends, delete):

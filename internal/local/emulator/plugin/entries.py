@@ -50,7 +50,7 @@ class Certificate(CloudFormationModel):
         return cls(
             acm_backends[account_id][region_name].request_certificate(
                 domain_name=cloudformation_json["Properties"]["DomainName"],
-                idempotency_token=None,
+                idempotency_token="",
                 subject_alt_names=[],
                 tags=[],
             )

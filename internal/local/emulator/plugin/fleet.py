@@ -95,7 +95,7 @@ def functions():
     """Those whose code is a program: CDK's own are JavaScript, and played in customs.py."""
     for _, region, backend in backends(lambda_backends):
         for function in list(backend.list_functions()):
-            if function.run_time.startswith("provided"):
+            if (function.run_time or "").startswith("provided"):
                 yield {
                     "arn": function.function_arn,
                     "name": function.function_name,

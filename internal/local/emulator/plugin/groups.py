@@ -6,6 +6,7 @@ import threading
 
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
 
+from . import patches
 from .clock import clock
 
 # health is what the load balancers last said of each instance, by its id.
@@ -19,12 +20,15 @@ _notify_terminate = AutoScalingBackend.notify_terminate_instances
 
 
 def install():
-    FakeAutoScalingGroup.instance_type = property(instance_type)
-    FakeAutoScalingGroup.launch_template_version = property(launch_template_version, set_launch_template_version)
-    FakeAutoScalingGroup.replace_autoscaling_group_instances = launch
-    FakeAutoScalingGroup.set_desired_capacity = set_desired_capacity
-    AutoScalingBackend.notify_terminate_instances = notify_terminate_instances
-    InstanceState.launch_template = property(launched_template)
+    patches.replace(
+        FakeAutoScalingGroup,
+        instance_type=property(instance_type),
+        replace_autoscaling_group_instances=launch,
+        set_desired_capacity=set_desired_capacity,
+    )
+    patches.add(FakeAutoScalingGroup, launch_template_version=property(launch_template_version, set_launch_template_version))
+    patches.replace(AutoScalingBackend, notify_terminate_instances=notify_terminate_instances)
+    patches.replace(InstanceState, launch_template=property(launched_template))
 
 
 # Within a thread that launches, a group is what it launches: while a refresh is

@@ -6,9 +6,9 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import get_model_map
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.common_models import BaseModel
-from moto.ec2.models.instances import Reservation
 from moto.iam.models import AccessKey
 from moto.kms.models import Key
+from moto.packages.boto.ec2.instance import Reservation
 
 from . import models
 

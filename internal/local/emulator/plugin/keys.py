@@ -2,11 +2,13 @@
 
 from moto.kms.models import Key
 
+from . import patches
+
 _create = Key.create_from_cloudformation_json.__func__
 
 
 def install():
-    Key.create_from_cloudformation_json = classmethod(create)
+    patches.replace(Key, create_from_cloudformation_json=classmethod(create))
 
 
 def create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):

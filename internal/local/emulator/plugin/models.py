@@ -5,8 +5,13 @@ to it resolve, its properties can be read back, and it is listed, so that a
 deployment shows what it left out.
 """
 
+from collections.abc import Callable
+
 from moto.cloudformation import parsing
+from moto.cloudformation.custom_model import CustomModel
 from moto.core.common_models import CloudFormationModel
+
+from . import patches
 
 # Emulated are classes of this plugin, by the CloudFormation type they emulate.
 emulated: dict[str, type] = {}
@@ -15,7 +20,7 @@ generics: dict[str, type] = {}
 # accepted are the resources of such types, by their physical id.
 accepted: dict[str, "Generic"] = {}
 # custom resolves "Custom::..." types; customs.py sets it.
-custom = None
+custom: Callable[[str], type] = lambda resource_type: CustomModel
 
 
 class Generic(CloudFormationModel):
@@ -75,4 +80,4 @@ def class_of(resource_type):
 
 
 def install():
-    parsing.resource_class_from_type = class_of
+    patches.replace(parsing, resource_class_from_type=class_of)

@@ -32,13 +32,18 @@ from moto.s3.responses import ACTION_MAP
 from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 
+from . import patches
+
 
 def install():
-    ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = authorize
-    ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = authorize_s3
-    Role.create_from_cloudformation_json = classmethod(create_role)
+    patches.replace(
+        ActionAuthenticatorMixin,
+        _authenticate_and_authorize_normal_action=authorize,
+        _authenticate_and_authorize_s3_action=authorize_s3,
+    )
+    patches.replace(Role, create_from_cloudformation_json=classmethod(create_role))
     # As CloudFormation returns it, and as policies name what is in the group.
-    LogGroup.get_cfn_attribute = lambda self, _: f"{self.arn}:*"
+    patches.replace(LogGroup, get_cfn_attribute=lambda self, _: f"{self.arn}:*")
     for kind, methods in S3_ACTIONS.items():
         for method, actions in methods.items():
             ACTION_MAP[kind][method].update(actions)
@@ -91,11 +96,11 @@ def authorize(self, resource="*"):
     role = assumed_role(self)
     if not role:
         return
-    service = PREFIXES.get(self.service_name, self.service_name)
+    service = PREFIXES.get(self.service_name or "", self.service_name)
     action = self._get_action()
-    for need in RESOURCES.get(service, anything)(self, f"{service}:{action}"):
+    for need in RESOURCES.get(service or "", anything)(self, f"{service}:{action}"):
         if not permits(role, *need):
-            protocol = get_service_model(self.boto3_service_name).protocol
+            protocol = str(get_service_model(self.boto3_service_name).protocol)
             error = Denied(DENIED.get(protocol, "AccessDenied"), refusal(role, *need))
             _, headers, body = self.serialized(ActionResult(error))
             self.response_headers.update(headers)

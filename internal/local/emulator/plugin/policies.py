@@ -5,6 +5,7 @@ number of instances at which the metric would be at its target. Source: EC2 Auto
 Scaling User Guide, "Target tracking scaling policies"."""
 
 import math
+from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.common_models import CloudFormationModel
@@ -55,20 +56,22 @@ class Policy(CloudFormationModel):
 
 
 def put(name, properties, account_id, region_name):
-    return autoscaling_backends[account_id][region_name].put_scaling_policy(
-        name=name,
-        policy_type=properties["PolicyType"],
-        as_name=properties["AutoScalingGroupName"],
-        target_tracking_config=properties.get("TargetTrackingConfiguration"),
-        metric_aggregation_type=None,
-        adjustment_type=None,
-        min_adjustment_magnitude=None,
-        scaling_adjustment=None,
-        cooldown=None,
-        step_adjustments=[],
-        estimated_instance_warmup=properties.get("EstimatedInstanceWarmup"),
-        predictive_scaling_configuration={},
-    )
+    # moto's types know simple scaling only.
+    arguments: dict[str, Any] = {
+        "name": name,
+        "policy_type": properties["PolicyType"],
+        "as_name": properties["AutoScalingGroupName"],
+        "target_tracking_config": properties.get("TargetTrackingConfiguration"),
+        "metric_aggregation_type": None,
+        "adjustment_type": None,
+        "min_adjustment_magnitude": None,
+        "scaling_adjustment": None,
+        "cooldown": None,
+        "step_adjustments": [],
+        "estimated_instance_warmup": properties.get("EstimatedInstanceWarmup"),
+        "predictive_scaling_configuration": {},
+    }
+    return autoscaling_backends[account_id][region_name].put_scaling_policy(**arguments)
 
 
 def track(backend, group, metrics):

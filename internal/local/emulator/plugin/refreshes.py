@@ -15,7 +15,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.responses import ActionResult
 
-from . import groups
+from . import groups, patches
 from .clock import clock
 
 # A refresh gives up on an instance that is not healthy after so many seconds, or
@@ -29,10 +29,13 @@ ACTIVE = ("Pending", "InProgress", "Cancelling", "RollbackInProgress")
 
 
 def install():
-    AutoScalingResponse.start_instance_refresh = start_instance_refresh
-    AutoScalingResponse.describe_instance_refreshes = describe_instance_refreshes
-    AutoScalingResponse.cancel_instance_refresh = cancel_instance_refresh
-    AutoScalingResponse.rollback_instance_refresh = rollback_instance_refresh
+    patches.add(
+        AutoScalingResponse,
+        start_instance_refresh=start_instance_refresh,
+        describe_instance_refreshes=describe_instance_refreshes,
+        cancel_instance_refresh=cancel_instance_refresh,
+        rollback_instance_refresh=rollback_instance_refresh,
+    )
 
 
 class InstanceRefreshInProgress(AutoscalingClientError):

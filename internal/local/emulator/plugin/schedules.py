@@ -1,6 +1,8 @@
 """Schedules of templates, which moto has only by calls. The program that plays the
 functions invokes what they say."""
 
+from typing import Any
+
 from moto.core.common_models import CloudFormationModel
 from moto.scheduler.models import scheduler_backends
 
@@ -9,7 +11,7 @@ from . import models
 
 class Schedule(CloudFormationModel):
     def __init__(self, name, group):
-        self.physical_resource_id, self.group = name, group
+        self.physical_resource_id, self.group, self.arn = name, group, ""
 
     @staticmethod
     def cloudformation_name_type():
@@ -69,7 +71,8 @@ def schedules():
     """Those that are on, with how many seconds are between their invocations."""
     for by_region in list(scheduler_backends.values()):
         for region, backend in list(by_region.items()):
-            for group in list(backend.schedule_groups.values()):
+            groups: dict[str, Any] = backend.schedule_groups
+            for group in list(groups.values()):
                 for schedule in list(group.schedules.values()):
                     if schedule.state == "ENABLED":
                         yield {

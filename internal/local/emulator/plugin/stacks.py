@@ -12,23 +12,26 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
 
-from . import updates
+from . import patches, updates
 
 
 def install():
-    parsing.clean_json = clean_json
-    parsing.parse_resource_and_generate_name = parse_resource
-    parsing.parse_and_update_resource = update_resource
-    parsing.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
-    parsing.ResourceMap.update = update_resources
-    parsing.ResourceMap.delete = delete_resources
-    cloudformation.ChangeSet.apply = apply
-    cloudformation.Stack.stack_parameters = property(stack_parameters)
-    cloudformation.CloudFormationBackend.delete_stack = delete_stack
-    CloudFormationResponse.describe_change_set = ChangeSets.describe
-    CloudFormationResponse.delete_change_set = ChangeSets.delete
-    CloudFormationResponse.execute_change_set = ChangeSets.execute
-    CloudFormationResponse.update_termination_protection = update_termination_protection
+    patches.replace(
+        parsing, clean_json=clean_json, parse_resource_and_generate_name=parse_resource, parse_and_update_resource=update_resource
+    )
+    patches.replace(
+        parsing.ResourceMap, parse_ssm_parameter=parse_ssm_parameter, update=update_resources, delete=delete_resources
+    )
+    patches.replace(cloudformation.ChangeSet, apply=apply)
+    patches.replace(cloudformation.Stack, stack_parameters=property(stack_parameters))
+    patches.replace(cloudformation.CloudFormationBackend, delete_stack=delete_stack)
+    patches.replace(
+        CloudFormationResponse,
+        describe_change_set=describe_change_set,
+        delete_change_set=delete_change_set,
+        execute_change_set=execute_change_set,
+    )
+    patches.add(CloudFormationResponse, update_termination_protection=update_termination_protection)
 
 
 _clean_json = parsing.clean_json
@@ -229,38 +232,41 @@ class ChangeSetNotFound(CloudFormationError):
     code = "ChangeSetNotFound"
 
 
-class ChangeSets:
-    """The actions on a change set, which is named within its stack; moto takes any
-    stack's of that name."""
+def find_change_set(response):
+    """The change set that is asked for, which is named within its stack; moto takes
+    any stack's of that name."""
+    name, stack = response._get_param("ChangeSetName"), response._get_param("StackName")
+    for c in list(response.cloudformation_backend.change_sets.values()):
+        if c.change_set_id == name or (c.change_set_name == name and stack in (c.stack_name, c.stack_id)):
+            return c
+    return None
 
-    def find(self):
-        name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
-        for c in list(self.cloudformation_backend.change_sets.values()):
-            if c.change_set_id == name or (c.change_set_name == name and stack in (c.stack_name, c.stack_id)):
-                return c
-        return None
 
-    def describe(self):
-        found = ChangeSets.find(self)
-        if not found:
-            raise ChangeSetNotFound(f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
-        return ActionResult(found)
+def describe_change_set(self):
+    found = find_change_set(self)
+    if not found:
+        raise ChangeSetNotFound(f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
+    return ActionResult(found)
 
-    def delete(self):
-        found = ChangeSets.find(self)
-        if found:
-            del self.cloudformation_backend.change_sets[found.change_set_id]
-        return EmptyResult()
 
-    def execute(self):
-        """Execute on its own: instances that are replaced take longer than a caller
-        waits for an answer."""
-        change_set = ChangeSets.find(self)
-        change_set.stack.status = f"{change_set.change_set_type}_IN_PROGRESS"
-        execution = threading.Thread(target=carry_out, args=(self.cloudformation_backend, change_set), daemon=True)
-        execution.start()
-        execution.join(ANSWER_WITHIN)
-        return EmptyResult()
+def delete_change_set(self):
+    found = find_change_set(self)
+    if found:
+        del self.cloudformation_backend.change_sets[found.change_set_id]
+    return EmptyResult()
+
+
+def execute_change_set(self):
+    """Execute on its own: instances that are replaced take longer than a caller
+    waits for an answer."""
+    found = find_change_set(self)
+    if not found:
+        raise ChangeSetNotFound(f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
+    found.stack.status = f"{found.change_set_type}_IN_PROGRESS"
+    execution = threading.Thread(target=carry_out, args=(self.cloudformation_backend, found), daemon=True)
+    execution.start()
+    execution.join(ANSWER_WITHIN)
+    return EmptyResult()
 
 
 # Most executions end within so many seconds: the CLI then sees the end at once.

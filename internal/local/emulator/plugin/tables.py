@@ -9,7 +9,7 @@ from moto.dynamodb.exceptions import DeletionProtectedException, MockValidationE
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import Table
 
-from . import models
+from . import models, patches
 
 
 class GlobalTable(CloudFormationModel):
@@ -122,5 +122,5 @@ def alone(write):
 
 def install():
     for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
-        setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
+        patches.replace(DynamoDBBackend, **{name: alone(getattr(DynamoDBBackend, name))})
     models.emulated["AWS::DynamoDB::GlobalTable"] = GlobalTable

@@ -3,11 +3,11 @@ instance refresh begins when that changes what is launched."""
 
 from moto.autoscaling.models import FakeAutoScalingGroup, autoscaling_backends
 
-from . import groups, refreshes
+from . import groups, patches, refreshes
 
 
 def install():
-    FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(update)
+    patches.replace(FakeAutoScalingGroup, update_from_cloudformation_json=classmethod(update))
 
 
 def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
@@ -58,7 +58,7 @@ def await_refreshes(resources):
     """Wait for the refreshes that a stack's update has started, as CloudFormation
     does, and fail where one fails."""
     for group in resources:
-        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
+        refresh = vars(group).pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
         if refresh:
             refresh.thread.join()
             if refresh.status != "Successful":
@@ -68,7 +68,7 @@ def await_refreshes(resources):
 def cancel_refreshes(resources):
     """Cancel those that a stack's update has started and that nobody waited for."""
     for group in resources:
-        refresh = group.__dict__.pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
+        refresh = vars(group).pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
         if refresh:
             refresh.cancel("the stack's update failed")
             refresh.thread.join()
