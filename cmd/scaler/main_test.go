@@ -2,20 +2,18 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,74 +31,20 @@ import (
 
 const region = "eu-west-1"
 
-// theLab is the emulator that all tests share, each with islands of its own.
-var theLab *lab
-
-func TestMain(m *testing.M) {
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := emulator.Start(ctx, emulator.Options{Pace: 10})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	theLab = &lab{url: s.URL, control: emulator.Control{URL: s.URL}}
-	go theLab.play(ctx)
-	code := m.Run()
-	cancel()
-	<-s.Done()
-	os.Exit(code)
-}
-
-// lab is an emulator whose instances are healthy, but for those of one type.
-type lab struct {
-	url     string
-	control emulator.Control
-
-	mu   sync.Mutex
-	sick string
-}
-
-func (l *lab) setSick(instanceType string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sick = instanceType
-}
-
-func (l *lab) isSick() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sick != ""
-}
-
-func (l *lab) play(ctx context.Context) {
-	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-		fleet, err := l.control.Fleet(ctx)
-		if err != nil {
-			continue
-		}
-		l.mu.Lock()
-		health := map[string]string{}
-		for _, i := range fleet.Instances {
-			if i.Type != l.sick {
-				health[i.ID] = "healthy"
-			}
-		}
-		l.mu.Unlock()
-		_ = l.control.Report(ctx, emulator.Playing{Health: health})
-	}
-}
-
-// island is a fleet of two instances of m7g.medium in the lab, and what a
-// deployment makes for its scaler.
+// island is a fleet of two instances of m7g.medium in the emulator that all tests
+// share, and what a deployment makes for its scaler.
 type island struct {
-	*lab
+	control  emulator.Control
 	settings settings
+	sick     string   // the type whose instances are never healthy
 	sent     []string // notifications
 }
 
-func (l *lab) island(t *testing.T, name string) *island {
+func newIsland(t *testing.T, name string) *island {
 	t.Helper()
-	i := &island{lab: l}
+	i := &island{control: emulatortest.Shared(t)}
+	// The metrics of the islands before are out of sight, and not looked through.
+	emulatortest.Advance(t, i.control, 4*time.Hour)
 	c := i.controller(nil)
 	_, err := c.cloudformation.CreateStack(t.Context(), &cloudformation.CreateStackInput{
 		StackName: &name, TemplateBody: aws.String(fmt.Sprintf(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
@@ -162,7 +106,7 @@ func (i *island) controller(k *killer) *controller {
 	}
 	k.island = i
 	return newController(i.settings, aws.Config{
-		Region: region, BaseEndpoint: &i.url, HTTPClient: &http.Client{Transport: k},
+		Region: region, BaseEndpoint: &i.control.URL, HTTPClient: &http.Client{Transport: k},
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 		Retryer:     func() aws.Retryer { return retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Millisecond) },
 	})
@@ -219,9 +163,7 @@ func (i *island) write(t *testing.T, name, value string) {
 // now is the emulator's time.
 func (i *island) now(t *testing.T) time.Time {
 	t.Helper()
-	fleet, err := i.control.Fleet(t.Context())
-	must(t, err)
-	return fleet.Clock.Now
+	return emulatortest.Now(t, i.control)
 }
 
 // use fills the last minutes with a CPU use.
@@ -268,7 +210,8 @@ func (i *island) state(t *testing.T) state {
 	return state{p.instanceType, f.launches(), f.instances(), p.memory, *policies.ScalingPolicies[0].TargetTrackingConfiguration.TargetValue}
 }
 
-// settled waits until no refresh goes on and returns how the last one ended.
+// settled plays the load balancer until no refresh goes on, and returns how the last
+// one ended. Where a type is sick the guard rings.
 func (i *island) settled(t *testing.T) types.InstanceRefreshStatus {
 	t.Helper()
 	for {
@@ -280,10 +223,17 @@ func (i *island) settled(t *testing.T) types.InstanceRefreshStatus {
 		if !f.refreshing() {
 			return f.refreshes[0].Status
 		}
-		if i.isSick() {
+		if i.sick != "" {
 			i.ring(t, cloudwatchtypes.StateValueAlarm)
 		}
-		time.Sleep(20 * time.Millisecond)
+		health := map[string]string{}
+		for _, instance := range f.Instances {
+			if *instance.InstanceType != i.sick {
+				health[*instance.InstanceId] = "healthy"
+			}
+		}
+		must(t, i.control.Report(t.Context(), emulator.Playing{Health: health}))
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -309,7 +259,7 @@ func (i *island) run(t *testing.T, k *killer) *report {
 // TestLostTopicHoldsNothingUp: who cannot be told is said by a run that fails, and
 // the step is seen to its end all the same.
 func TestLostTopicHoldsNothingUp(t *testing.T) {
-	i := theLab.island(t, "untold")
+	i := newIsland(t, "untold")
 	i.settings.topic += "-gone"
 	i.use(t, 90)
 	for _, what := range []string{"begins", "is done"} {
@@ -327,7 +277,7 @@ func TestLostTopicHoldsNothingUp(t *testing.T) {
 }
 
 func TestHotFleetStepsUp(t *testing.T) {
-	i := theLab.island(t, "hot")
+	i := newIsland(t, "hot")
 	i.use(t, 90)
 	var out bytes.Buffer
 	h := &handler{i.controller(nil), &out}
@@ -369,13 +319,11 @@ func TestHotFleetStepsUp(t *testing.T) {
 // TestKilledAtEachCall kills the function at each of its calls, before and after
 // the call takes effect: run again, it ends where it would have.
 func TestKilledAtEachCall(t *testing.T) {
-	l := theLab
-	t.Cleanup(func() { l.setSick("") })
 	for name, sick := range map[string]string{"up": "", "failing": "m7g.large"} {
 		t.Run(name, func(t *testing.T) {
-			l.setSick(sick)
 			end := func(t *testing.T, name string, first, second *killer) state {
-				i := l.island(t, name)
+				i := newIsland(t, name)
+				i.sick = sick
 				i.use(t, 90)
 				// Two runs are what a step takes: one begins it, one sees its end.
 				for _, k := range []*killer{first, second} {
@@ -422,7 +370,7 @@ func TestKilledAtEachCall(t *testing.T) {
 
 // TestFailingCallsChangeNothing: what cannot be read is no reason to act.
 func TestFailingCallsChangeNothing(t *testing.T) {
-	i := theLab.island(t, "blind")
+	i := newIsland(t, "blind")
 	i.use(t, 90)
 	before := fmt.Sprint(i.state(t))
 	for _, service := range []string{"ssm", "autoscaling", "monitoring", "ec2", "cloudformation", "arc-zonal-shift"} {
@@ -443,7 +391,6 @@ func TestFailingCallsChangeNothing(t *testing.T) {
 }
 
 func TestReasonsToStay(t *testing.T) {
-	l := theLab
 	for name, test := range map[string]struct {
 		arrange func(t *testing.T, i *island)
 		want    scaling.Code
@@ -461,12 +408,8 @@ func TestReasonsToStay(t *testing.T) {
 		"zonal-shift": {func(t *testing.T, i *island) {
 			i.use(t, 90)
 			body := fmt.Sprintf(`{"resourceIdentifier": %q, "awayFrom": "euw1-az1", "expiresIn": "1h", "comment": "test"}`, i.settings.loadBalancerARN)
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.url+"/zonalshifts", strings.NewReader(body))
+			_, err := emulatortest.Rest(t, i.control, "arc-zonal-shift", region, http.MethodPost, "/zonalshifts", body)
 			must(t, err)
-			req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/"+region+"/arc-zonal-shift/aws4_request, SignedHeaders=host, Signature=none")
-			res, err := http.DefaultClient.Do(req)
-			must(t, err)
-			must(t, res.Body.Close())
 		}, scaling.ZonalShift},
 		"not-offered": {func(t *testing.T, i *island) {
 			i.use(t, 90)
@@ -476,7 +419,7 @@ func TestReasonsToStay(t *testing.T) {
 		"off-ladder": {func(t *testing.T, i *island) { i.write(t, i.settings.instanceType, "c7g.large") }, scaling.OffLadder},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := l.island(t, name)
+			i := newIsland(t, name)
 			test.arrange(t, i)
 			before := fmt.Sprint(i.state(t))
 			r, err := i.controller(nil).run(t.Context(), i.now(t))
@@ -492,7 +435,7 @@ func TestReasonsToStay(t *testing.T) {
 }
 
 func TestAdviceIsOnlySaid(t *testing.T) {
-	i := theLab.island(t, "advised")
+	i := newIsland(t, "advised")
 	i.use(t, 90)
 	i.settings.policy.Mode = scaling.Advise
 	before := fmt.Sprint(i.state(t))
@@ -509,7 +452,7 @@ func TestAdviceIsOnlySaid(t *testing.T) {
 // TestFleetReturnsToItsParameter: a stack that rolled back, or an operator, left
 // the group at another type.
 func TestFleetReturnsToItsParameter(t *testing.T) {
-	i := theLab.island(t, "rolled-back")
+	i := newIsland(t, "rolled-back")
 	i.use(t, 30)
 	i.write(t, i.settings.instanceType, "m7g.large")
 	i.run(t, nil)
@@ -520,7 +463,7 @@ func TestFleetReturnsToItsParameter(t *testing.T) {
 }
 
 func TestMemoryThatCannotBeReadStops(t *testing.T) {
-	i := theLab.island(t, "forgetful")
+	i := newIsland(t, "forgetful")
 	i.write(t, i.settings.remembered, "{")
 	if _, err := i.controller(nil).run(t.Context(), i.now(t)); err == nil || !strings.Contains(err.Error(), "/forgetful/fleet/scaling cannot be read: delete it") {
 		t.Errorf("got %v", err)

@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		case "hang":
 			select {}
 		case "dawdle":
-			time.Sleep(600 * time.Millisecond)
+			time.Sleep(1100 * time.Millisecond) // twice is longer than the limit
 		}
 		deadline, _ := ctx.Deadline()
 		return map[string]string{
@@ -80,19 +80,8 @@ func program(t *testing.T) []byte {
 // deploy starts a function whose code is in the emulator, as a deployment left it.
 func deploy(t *testing.T, code []byte) (*Function, string) {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	client := s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
-	})
+	control := emulatortest.Shared(t)
+	client := s3.NewFromConfig(emulatortest.Config(control, "us-east-1"), func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("assets")}); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +104,7 @@ func deploy(t *testing.T, code []byte) (*Function, string) {
 		Role: "arn:aws:iam::123456789012:role/painter", Handler: "bootstrap", Timeout: 5, Memory: 128,
 		Environment: map[string]string{"PLAY_THE_FUNCTION": "yes", "COLOR": "blue"},
 		Bucket:      "assets", Key: "code.zip",
-	}, server.URL, dir, out)
+	}, control.URL, dir, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +117,7 @@ func deploy(t *testing.T, code []byte) (*Function, string) {
 			t.Log(out.b.String())
 		}
 	})
-	return f, server.URL
+	return f, control.URL
 }
 
 func archive(t *testing.T, mode fs.FileMode, files map[string]string) []byte {
@@ -210,7 +199,7 @@ func TestFunction(t *testing.T) {
 // A function handles events at once, and each has its time limit for itself.
 func TestEventsAtOnce(t *testing.T) {
 	f, _ := deploy(t, archive(t, 0o755, map[string]string{"bootstrap": string(program(t))}))
-	f.Timeout = 1
+	f.Timeout = 2
 	var all sync.WaitGroup
 	for range 2 * maxEnvironments {
 		all.Go(func() {
