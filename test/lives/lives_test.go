@@ -38,7 +38,7 @@ const commandWithin = 10 * time.Minute
 // TestLives takes configurations through all that an operator does with them, by
 // the CDK CLI, the AWS CLI and the commands of docs/operations.md: create, change,
 // add a region, remove it, destroy. Each lives in an emulator of its own. No
-// instance runs: what they do is TestIslands' business, in cmd/up.
+// instance runs: what they do is TestIslands' business, in test/cloud.
 func TestLives(t *testing.T) {
 	app := filepath.Join(t.TempDir(), "archipelago")
 	if out, err := exec.Command("go", "build", "-o", app, "../..").CombinedOutput(); err != nil {

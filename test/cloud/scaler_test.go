@@ -1,4 +1,4 @@
-package main
+package cloud_test
 
 import (
 	"bytes"
@@ -27,10 +27,10 @@ import (
 // scaled is a cloud of one region in which an hour is a minute, and whose fleet is
 // full from the start and hot under little load.
 var scaled = []string{
-	"-pace", "60", "-c", "archipelago.regions=eu-west-1",
-	"-c", "archipelago.fleet.max=2", "-c", "archipelago.fleet.cpuTarget=10",
-	"-c", "archipelago.fleet.ladder=m7g.medium,m7g.large,m7g.xlarge",
-	"-c", "archipelago.allowCleartext=true",
+	"archipelago.regions=eu-west-1",
+	"archipelago.fleet.max=2", "archipelago.fleet.cpuTarget=10",
+	"archipelago.fleet.ladder=m7g.medium,m7g.large,m7g.xlarge",
+	"archipelago.allowCleartext=true",
 }
 
 // TestFleetChangesItsInstanceType: under load the fleet climbs its ladder by
@@ -38,7 +38,9 @@ var scaled = []string{
 // what it has.
 func TestFleetChangesItsInstanceType(t *testing.T) {
 	dir := t.TempDir()
-	running := up(t, dir, scaled...)
+	o := options(dir, scaled...)
+	o.Pace = 60
+	running := up(t, o)
 	control := emulator.Control{URL: running.Emulator}
 	fleet := &scaledFleet{t, running, dir}
 	break_ := func(types ...string) {
@@ -67,13 +69,16 @@ func TestFleetChangesItsInstanceType(t *testing.T) {
 
 	makeOperator(t, running, "freeze", "REGION=eu-west-1")
 	before, template := fleet.state(), fleet.template()
-	for name, change := range map[string][]string{
-		"an unrelated change": {"-c", "archipelago.waf.rateLimit=9000"},
-		"another start":       {"-c", "archipelago.fleet.startAt=m7g.large"},
-		"a tag":               {"-tag", "cost-center=42"},
+	for name, change := range map[string]func(*cloud.Options){
+		"an unrelated change": func(o *cloud.Options) { o.Context = append(o.Context, "archipelago.waf.rateLimit=9000") },
+		"another start":       func(o *cloud.Options) { o.Context = append(o.Context, "archipelago.fleet.startAt=m7g.large") },
+		"a tag":               func(o *cloud.Options) { o.Tags = []string{"cost-center=42"} },
 	} {
 		var output bytes.Buffer
-		if err := run(t.Context(), arguments(dir, append(slices.Clone(scaled), change...)...), &output, nil); err != nil {
+		o := options(dir, scaled...)
+		change(&o)
+		o.Out = &output
+		if err := cloud.Up(t.Context(), o); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, &output)
 		}
 		if after := fleet.state(); fmt.Sprint(after) != fmt.Sprint(before) {

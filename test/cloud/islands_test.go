@@ -1,4 +1,4 @@
-package main
+package cloud_test
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ import (
 // through what they are there for.
 func TestIslands(t *testing.T) {
 	dir := t.TempDir()
-	running := up(t, dir)
+	running := up(t, options(dir))
 	session := signIn(t, running.URL, running)
 	path, photo := addEmployee(t, running.URL, session, "Ada Lovelace")
 
@@ -104,7 +104,7 @@ func TestIslands(t *testing.T) {
 		before := deployed(t, running).Instances
 		for _, regions := range []string{"eu-west-1,us-east-1,ap-southeast-2", "eu-west-1,us-east-1", "eu-west-1,us-east-1,ap-southeast-2"} {
 			var output bytes.Buffer
-			if err := run(t.Context(), arguments(dir, "-c", "archipelago.regions="+regions), &output, nil); err != nil {
+			if err := deploy(t, dir, &output, "archipelago.regions="+regions); err != nil {
 				t.Fatalf("%s: %v\n%s", regions, err, &output)
 			}
 			for _, region := range strings.Split(regions, ",") {
@@ -125,7 +125,7 @@ func TestIslands(t *testing.T) {
 	t.Run("a second run deploys into the first", func(t *testing.T) {
 		before := fleetOf(t, running, "eu-west-1")
 		var output bytes.Buffer
-		if err := run(t.Context(), arguments(dir, "-c", "archipelago.allowCleartext=true", "-c", "archipelago.fleet.startAt=m7g.large"), &output, nil); err != nil {
+		if err := deploy(t, dir, &output, "archipelago.allowCleartext=true", "archipelago.fleet.startAt=m7g.large"); err != nil {
 			t.Fatalf("%v\n%s", err, &output)
 		}
 		if want := "sign in as " + running.Account + " with " + running.Password; !strings.Contains(output.String(), want) {
@@ -168,7 +168,7 @@ func TestIslands(t *testing.T) {
 func TestFailuresAreSaid(t *testing.T) {
 	for name, test := range map[string]struct{ settings, want []string }{
 		"a wrong configuration": {
-			[]string{"-c", "archipelago.fleet.min=9", "-c", "archipelago.fleet.mx=3"},
+			[]string{"archipelago.fleet.min=9", "archipelago.fleet.mx=3"},
 			[]string{
 				"could not synthesize the stacks",
 				"archipelago.fleet.max: want at least fleet.min, 9, got 6",
@@ -177,13 +177,15 @@ func TestFailuresAreSaid(t *testing.T) {
 		},
 		// The emulator knows no such zone; neither would AWS.
 		"a deployment that fails half-way": {
-			[]string{"-c", `archipelago.regions[1].zones=["a","z"]`},
+			[]string{`archipelago.regions[1].zones=["a","z"]`},
 			[]string{"could not deploy the stacks", "archipelago-region-us-east-1", "us-east-1z", "up.log"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			err := run(t.Context(), arguments(dir, test.settings...), io.Discard, func(cloud.Running) { t.Error("it is ready") })
+			o := options(dir, test.settings...)
+			o.Out, o.Ready = io.Discard, func(cloud.Running) { t.Error("it is ready") }
+			err := cloud.Up(t.Context(), o)
 			if err == nil {
 				t.Fatal("it ended well")
 			}
@@ -214,32 +216,43 @@ func testPhoto(t *testing.T) []byte {
 	return photo
 }
 
-func arguments(dir string, more ...string) []string {
-	return append([]string{
-		"-root", "../..", "-dir", dir, "-port", "0", "-replication-delay", "30s", "-pace", "10",
-		"-c", "archipelago.regions=eu-west-1,us-east-1",
-		"-c", "archipelago.protect=false", // a protected region leaves by a procedure: TestLives
-	}, more...)
+// options are those of a local cloud in dir, with settings laid over.
+func options(dir string, settings ...string) cloud.Options {
+	return cloud.Options{
+		Root: "../..", Dir: dir, ReplicationDelay: 30 * time.Second, Pace: 10,
+		Context: append([]string{
+			"archipelago.regions=eu-west-1,us-east-1",
+			"archipelago.protect=false", // a protected region leaves by a procedure: TestLives
+		}, settings...),
+	}
 }
 
-// up runs the program until the test ends, and checks that it then leaves
-// nothing behind.
-func up(t *testing.T, dir string, more ...string) cloud.Running {
+// deploy deploys into the local cloud that runs in dir.
+func deploy(t *testing.T, dir string, output io.Writer, settings ...string) error {
+	o := options(dir, settings...)
+	o.Out = output
+	return cloud.Up(t.Context(), o)
+}
+
+// up runs a local cloud until the test ends, and checks that it then leaves nothing
+// behind.
+func up(t *testing.T, o cloud.Options) cloud.Running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan cloud.Running, 1)
 	ended := make(chan error, 1)
 	var output lockedBuffer
-	go func() { ended <- run(ctx, arguments(dir, more...), &output, func(r cloud.Running) { ready <- r }) }()
+	o.Out, o.Ready = &output, func(r cloud.Running) { ready <- r }
+	go func() { ended <- cloud.Up(ctx, o) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("up ended with %v", err)
 		}
-		if _, err := os.Stat(filepath.Join(dir, "machines")); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(o.Dir, "machines")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("machines are left: %v", err)
 		}
-		nothingRuns(t, dir)
+		nothingRuns(t, o.Dir)
 	})
 	select {
 	case running := <-ready:
