@@ -147,7 +147,7 @@ part-templates:
 part-lives:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./test/lives
 part-cloud:
-	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./cmd/up
+	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./test/cloud
 part-emulator:
 	$(TIMED) $(TESTSUM) -count=1 ./internal/local/...
 part-programs:

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,152 +22,22 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 )
 
-// TestIslands brings two islands up with the real CDK CLI, and takes them
-// through what they are there for.
-func TestIslands(t *testing.T) {
-	dir := t.TempDir()
-	running := up(t, options(dir))
-	session := signIn(t, running.URL, running)
-	path, photo := addEmployee(t, running.URL, session, "Ada Lovelace")
-
-	for region, address := range running.Regions {
-		t.Run("read in "+region, func(t *testing.T) {
-			awaitEmployee(t, address, path, "Ada Lovelace", photo, region)
-		})
-	}
-
-	t.Run("every island lists all", func(t *testing.T) {
-		for _, address := range running.Regions {
-			await(t, func() error {
-				a := fetch(t, address+"/islands")
-				for region := range running.Regions {
-					if !strings.Contains(string(a.body), region) {
-						return fmt.Errorf("%s is not among the islands that %s lists", region, a.island)
-					}
-				}
-				return nil
-			})
-		}
-	})
-
-	t.Run("a sign-out holds everywhere", func(t *testing.T) {
-		here, there := running.Regions["eu-west-1"], running.Regions["us-east-1"]
-		session := signIn(t, here, running)
-		if err := signedIn(t, there, session); err != nil {
-			t.Fatal(err)
-		}
-		send(t, http.MethodDelete, here+"/api/session", session, "", nil)
-		out := time.Now()
-		if signedIn(t, here, session) == nil {
-			t.Error("it does not hold where it was done")
-		}
-		for signedIn(t, there, session) == nil {
-			if time.Since(out) > 5*time.Second {
-				t.Fatal("it does not hold in the other region after 5 s")
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	})
-
-	t.Run("an instance that is lost is replaced, and its sessions go on", func(t *testing.T) {
-		before := fleetOf(t, running, "eu-west-1")
-		session, instance := signInAt(t, running.URL, running)
-		aws(t, running, "ec2", "eu-west-1", url.Values{
-			"Action": {"TerminateInstances"}, "Version": {"2016-11-15"}, "InstanceId.1": {instance},
-		})
-		await(t, func() error {
-			for _, id := range fleetOf(t, running, "eu-west-1") {
-				if id == instance {
-					return fmt.Errorf("%s is still there", id)
-				}
-			}
-			return allHealthy(t, running, len(before))
-		})
-		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
-		if err := signedIn(t, running.URL, session); err != nil {
-			t.Error(err)
-		}
-	})
-
-	t.Run("a photo comes from the other region until it is replicated", func(t *testing.T) {
-		path, photo := addEmployee(t, running.Regions["us-east-1"], session, "Grace Hopper")
-		e := employee(t, running.Regions["eu-west-1"], path)
-		if got := fetch(t, running.Regions["eu-west-1"]+e.PhotoURL); !bytes.Equal(got.body, photo) {
-			t.Errorf("got %d bytes with status %d, want the photo's %d", len(got.body), got.status, len(photo))
-		}
-	})
-
-	t.Run("every permission is needed", func(t *testing.T) { permissions(t, running, session) })
-
-	t.Run("a region joins and leaves, and no other instance is replaced", func(t *testing.T) {
-		before := deployed(t, running).Instances
-		for _, regions := range []string{"eu-west-1,us-east-1,ap-southeast-2", "eu-west-1,us-east-1", "eu-west-1,us-east-1,ap-southeast-2"} {
-			var output bytes.Buffer
-			if err := deploy(t, dir, &output, "archipelago.regions="+regions); err != nil {
-				t.Fatalf("%s: %v\n%s", regions, err, &output)
-			}
-			for _, region := range strings.Split(regions, ",") {
-				address := playing(t, running).Regions[region]
-				if a := fetch(t, address+path); a.island != region {
-					t.Errorf("%s: status %d from %q at %q", region, a.status, a.island, address)
-				}
-			}
-		}
-		after := deployed(t, running).Instances
-		for _, i := range before {
-			if !slices.ContainsFunc(after, func(o emulator.Instance) bool { return o.ID == i.ID }) {
-				t.Errorf("%s of %s was replaced", i.ID, i.Region)
-			}
-		}
-	})
-
-	t.Run("a second run deploys into the first", func(t *testing.T) {
-		before := fleetOf(t, running, "eu-west-1")
-		var output bytes.Buffer
-		if err := deploy(t, dir, &output, "archipelago.allowCleartext=true", "archipelago.fleet.startAt=m7g.large"); err != nil {
-			t.Fatalf("%v\n%s", err, &output)
-		}
-		if want := "sign in as " + running.Account + " with " + running.Password; !strings.Contains(output.String(), want) {
-			t.Errorf("the output lacks %q:\n%s", want, &output)
-		}
-		if err := allHealthy(t, running, len(before)); err != nil {
-			t.Error(err)
-		}
-		for _, id := range fleetOf(t, running, "eu-west-1") {
-			if slices.Contains(before, id) {
-				t.Errorf("%s is still there, with the old setting", id)
-			}
-		}
-		for _, i := range deployed(t, running).Instances {
-			if i.Type != "m7g.medium" {
-				t.Errorf("%s is a %s: startAt is for the first deployment only", i.ID, i.Type)
-			}
-		}
-		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "eu-west-1")
-	})
-
-	lighthouses(t, running, func(address, region string) { awaitEmployee(t, address, path, "Ada Lovelace", photo, region) })
-
-	t.Run("users and their sessions move away from a region that has no fleet", func(t *testing.T) {
-		session := signIn(t, running.Regions["eu-west-1"], running)
-		group := groupOf(t, running, "eu-west-1")
-		aws(t, running, "autoscaling", "eu-west-1", url.Values{
-			"Action": {"UpdateAutoScalingGroup"}, "Version": {"2011-01-01"}, "AutoScalingGroupName": {group},
-			"MinSize": {"0"}, "DesiredCapacity": {"0"},
-		})
-		awaitEmployee(t, running.URL, path, "Ada Lovelace", photo, "us-east-1")
-		if err := signedIn(t, running.URL, session); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // TestFailuresAreSaid: what goes wrong before anything answers is named, with
 // where to read on, and nothing goes on.
 func TestFailuresAreSaid(t *testing.T) {
-	for name, test := range map[string]struct{ settings, want []string }{
+	t.Parallel()
+	half := synthesize(t, []string{"archipelago.regions=eu-west-1,us-east-1", `archipelago.regions[1].zones=["a","z"]`})[0]
+	for name, test := range map[string]struct {
+		options func(t *testing.T, dir string) cloud.Options
+		want    []string
+	}{
+		// By the CLI's own synth, as cdk.json has it.
 		"a wrong configuration": {
-			[]string{"archipelago.fleet.min=9", "archipelago.fleet.mx=3"},
+			func(_ *testing.T, dir string) cloud.Options {
+				o := options(dir, "")
+				o.Context = []string{"archipelago.fleet.min=9", "archipelago.fleet.mx=3"}
+				return o
+			},
 			[]string{
 				"could not synthesize the stacks",
 				"archipelago.fleet.max: want at least fleet.min, 9, got 6",
@@ -177,13 +46,13 @@ func TestFailuresAreSaid(t *testing.T) {
 		},
 		// The emulator knows no such zone; neither would AWS.
 		"a deployment that fails half-way": {
-			[]string{`archipelago.regions[1].zones=["a","z"]`},
+			func(t *testing.T, dir string) cloud.Options { return options(dir, half.await(t)) },
 			[]string{"could not deploy the stacks", "archipelago-region-us-east-1", "us-east-1z", "up.log"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			o := options(dir, test.settings...)
+			o := test.options(t, dir)
 			o.Out, o.Ready = io.Discard, func(cloud.Running) { t.Error("it is ready") }
 			err := cloud.Up(t.Context(), o)
 			if err == nil {
@@ -216,22 +85,13 @@ func testPhoto(t *testing.T) []byte {
 	return photo
 }
 
-// options are those of a local cloud in dir, with settings laid over.
-func options(dir string, settings ...string) cloud.Options {
-	return cloud.Options{
-		Root: "../..", Dir: dir, ReplicationDelay: 30 * time.Second, Pace: 10,
-		Context: append([]string{
-			"archipelago.regions=eu-west-1,us-east-1",
-			"archipelago.protect=false", // a protected region leaves by a procedure: TestLives
-		}, settings...),
-	}
-}
+// replicationDelay is how long a photo takes to another region: as long as nobody
+// advances the clock it is not there.
+const replicationDelay = time.Hour
 
-// deploy deploys into the local cloud that runs in dir.
-func deploy(t *testing.T, dir string, output io.Writer, settings ...string) error {
-	o := options(dir, settings...)
-	o.Out = output
-	return cloud.Up(t.Context(), o)
+// options are those of a local cloud in dir that deploys an assembly.
+func options(dir, assembly string) cloud.Options {
+	return cloud.Options{Root: "../..", Dir: dir, Assembly: assembly, ReplicationDelay: replicationDelay, Pace: calm}
 }
 
 // up runs a local cloud until the test ends, and checks that it then leaves nothing

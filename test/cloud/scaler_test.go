@@ -1,7 +1,6 @@
 package cloud_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -20,75 +19,10 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
-
-// scaled is a cloud of one region in which an hour is a minute, and whose fleet is
-// full from the start and hot under little load.
-var scaled = []string{
-	"archipelago.regions=eu-west-1",
-	"archipelago.fleet.max=2", "archipelago.fleet.cpuTarget=10",
-	"archipelago.fleet.ladder=m7g.medium,m7g.large,m7g.xlarge",
-	"archipelago.allowCleartext=true",
-}
-
-// TestFleetChangesItsInstanceType: under load the fleet climbs its ladder by
-// itself, a step that fails is rolled back, nobody notices, and what follows keeps
-// what it has.
-func TestFleetChangesItsInstanceType(t *testing.T) {
-	dir := t.TempDir()
-	o := options(dir, scaled...)
-	o.Pace = 60
-	running := up(t, o)
-	control := emulator.Control{URL: running.Emulator}
-	fleet := &scaledFleet{t, running, dir}
-	break_ := func(types ...string) {
-		t.Helper()
-		if err := control.Break(t.Context(), types...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	break_("m7g.large")
-	load := startLoad(t, running)
-
-	fleet.await("a step to a broken type is rolled back", func(s fleetState) error {
-		return s.is("m7g.medium", `"failed":{"To":"m7g.large"`)
-	})
-	load.unharmed("while a step failed")
-	fleet.stays(10*time.Second, func(s fleetState) error { return s.is("m7g.medium", `"failed":{"To":"m7g.large"`) })
-
-	break_()
-	fleet.forget() // the failure
-	fleet.await("the first step", func(s fleetState) error { return s.is("m7g.large", "{}") })
-	load.unharmed("during the first step")
-	fleet.await("the second step", func(s fleetState) error { return s.is("m7g.xlarge", "{}") })
-	load.stop()
-	load.unharmed("during the second step")
-	load.nothingLost()
-
-	makeOperator(t, running, "freeze", "REGION=eu-west-1")
-	before, template := fleet.state(), fleet.template()
-	for name, change := range map[string]func(*cloud.Options){
-		"an unrelated change": func(o *cloud.Options) { o.Context = append(o.Context, "archipelago.waf.rateLimit=9000") },
-		"another start":       func(o *cloud.Options) { o.Context = append(o.Context, "archipelago.fleet.startAt=m7g.large") },
-		"a tag":               func(o *cloud.Options) { o.Tags = []string{"cost-center=42"} },
-	} {
-		var output bytes.Buffer
-		o := options(dir, scaled...)
-		change(&o)
-		o.Out = &output
-		if err := cloud.Up(t.Context(), o); err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, &output)
-		}
-		if after := fleet.state(); fmt.Sprint(after) != fmt.Sprint(before) {
-			t.Errorf("%s: the fleet was %v and is %v", name, before, after)
-		}
-		if after := fleet.template(); after != template {
-			t.Errorf("%s: the template said %s and says %s", name, template, after)
-		}
-	}
-}
 
 // scaledFleet is the fleet of eu-west-1 as AWS's calls show it.
 type scaledFleet struct {
@@ -217,10 +151,11 @@ func (f *scaledFleet) says() string {
 	return strings.Join(lines[max(0, len(lines)-12):], "")
 }
 
-// stays checks that a state lasts, for two runs of the scaler and more.
+// stays checks that a state lasts for so long, on the emulator's clock.
 func (f *scaledFleet) stays(d time.Duration, check func(fleetState) error) {
 	f.Helper()
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	control := emulator.Control{URL: f.running.Emulator}
+	for end := emulatortest.Now(f, control).Add(d); emulatortest.Now(f, control).Before(end); time.Sleep(100 * time.Millisecond) {
 		if err := check(f.state()); err != nil {
 			f.Fatal(err)
 		}
@@ -229,9 +164,10 @@ func (f *scaledFleet) stays(d time.Duration, check func(fleetState) error) {
 
 // load is constant: people who read, and one who adds employees.
 type load struct {
-	t       *testing.T
 	running cloud.Running
+	control emulator.Control
 	end     chan struct{}
+	ended   sync.Once
 	workers sync.WaitGroup
 	read    atomic.Int64
 
@@ -240,17 +176,22 @@ type load struct {
 	added  []string // paths of the employees that were acknowledged
 }
 
-const readers = 6
+const (
+	readers    = 6
+	loadClient = "readers and a writer"
+)
 
 func startLoad(t *testing.T, running cloud.Running) *load {
 	t.Helper()
-	l := &load{t: t, running: running, end: make(chan struct{})}
+	l := &load{running: running, control: emulator.Control{URL: running.Emulator}, end: make(chan struct{})}
+	if err := l.control.RegisterLoad(t.Context(), loadClient); err != nil {
+		t.Fatal(err)
+	}
 	session := signIn(t, running.URL, running)
 	for range readers {
 		l.workers.Go(func() { l.repeat(l.readPage) })
 	}
 	l.workers.Go(func() { l.repeat(func() { l.add(session) }) })
-	t.Cleanup(l.stop)
 	return l
 }
 
@@ -265,15 +206,15 @@ func (l *load) repeat(do func()) {
 	}
 }
 
-func (l *load) stop() {
-	l.mu.Lock()
-	select {
-	case <-l.end:
-	default:
+func (l *load) stop(t *testing.T) {
+	t.Helper()
+	l.ended.Do(func() {
 		close(l.end)
-	}
-	l.mu.Unlock()
-	l.workers.Wait()
+		l.workers.Wait()
+		if err := l.control.UnregisterLoad(t.Context(), loadClient); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func (l *load) fail(format string, arguments ...any) {
@@ -321,40 +262,36 @@ func (l *load) add(session string) {
 }
 
 // unharmed checks that no request has failed so far.
-func (l *load) unharmed(when string) {
-	l.t.Helper()
+func (l *load) unharmed(t *testing.T, when string) {
+	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.failed) > 0 {
-		l.t.Errorf("%s %d requests failed, such as %q", when, len(l.failed), l.failed[:min(3, len(l.failed))])
+		t.Errorf("%s %d requests failed, such as %q", when, len(l.failed), l.failed[:min(3, len(l.failed))])
 		l.failed = nil
 	}
 }
 
 // nothingLost checks that every employee whose addition was acknowledged is there.
-func (l *load) nothingLost() {
-	l.t.Helper()
+func (l *load) nothingLost(t *testing.T) {
+	t.Helper()
 	if len(l.added) == 0 {
-		l.t.Error("nobody was added")
+		t.Error("nobody was added")
 	}
 	for _, path := range l.added {
-		if e := employee(l.t, l.running.URL, path); e.FullName != "Grace Hopper" {
-			l.t.Errorf("%s is lost", path)
+		if e := employee(t, l.running.URL, path); e.FullName != "Grace Hopper" {
+			t.Errorf("%s is lost", path)
 		}
 	}
-	l.t.Logf("%d pages read, %d employees added", l.read.Load(), len(l.added))
+	t.Logf("%d pages read, %d employees added", l.read.Load(), len(l.added))
 }
 
-// makeOperator runs an operator's command against the emulator.
+// makeOperator runs an operator's command as on AWS, which is the emulator.
 func makeOperator(t *testing.T, running cloud.Running, arguments ...string) {
 	t.Helper()
-	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte(awsCLI), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	cmd := exec.Command("make", arguments...)
 	cmd.Dir = "../.."
-	cmd.Env = append(append(os.Environ(), emulator.Environment(running.Emulator)...), fmt.Sprintf("PATH=%s:%s", bin, os.Getenv("PATH")))
+	cmd.Env = append(os.Environ(), emulator.Environment(running.Emulator)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make %s: %v\n%s", strings.Join(arguments, " "), err, out)
 	}

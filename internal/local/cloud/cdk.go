@@ -39,7 +39,8 @@ func checkTools(root string) error {
 type cli struct {
 	root    string
 	dir     string // the local cloud's, with what the CLI keeps
-	out     string // where the assembly goes
+	out     string // where the assembly goes, or is
+	ready   bool   // whether it is there already
 	url     string // the emulator's
 	context []string
 	tags    []string
@@ -63,7 +64,11 @@ func (d *doing) now() string {
 
 // newCLI is of what o says, for the emulator at url.
 func newCLI(o Options, url string, steps *steps) cli {
-	return cli{root: o.Root, dir: o.Dir, out: filepath.Join(o.Dir, "cdk.out"), url: url, context: o.Context, tags: o.Tags, steps: steps, doing: &doing{}}
+	c := cli{root: o.Root, dir: o.Dir, out: o.Assembly, ready: o.Assembly != "", url: url, context: o.Context, tags: o.Tags, steps: steps, doing: &doing{}}
+	if !c.ready {
+		c.out = filepath.Join(o.Dir, "cdk.out")
+	}
+	return c
 }
 
 // assembly is what a synth made.
@@ -94,8 +99,12 @@ func (c cli) app() string {
 	return d.Program(runtime.GOARCH, "archipelago") + " -local -built"
 }
 
-// synthesize builds what is deployed, and makes every stack's template.
+// synthesize builds what is deployed, and makes every stack's template, unless
+// they are there.
 func (c cli) synthesize(ctx context.Context) (*assembly, error) {
+	if c.ready {
+		return readAssembly(c.out)
+	}
 	if err := c.build(ctx); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,9 @@ type Options struct {
 	// runs stays where it is: if PortGiven, somebody is told so.
 	Port      int
 	PortGiven bool
+	// Assembly is a folder with synthesized stacks, which are deployed instead of the
+	// checkout's. Default: the checkout is synthesized.
+	Assembly string
 	// Context are settings of the configuration, as of the CLI's -c:
 	// "archipelago.fleet.min=3".
 	Context []string

@@ -17,15 +17,7 @@ import (
 // takes, and its metrics are there to read.
 func TestCountFollowsTheCPU(t *testing.T) {
 	g := newGroup(t)
-	if _, err := g.PutScalingPolicy(t.Context(), &autoscaling.PutScalingPolicyInput{
-		AutoScalingGroupName: &g.name, PolicyName: aws.String("cpu"), PolicyType: aws.String("TargetTrackingScaling"),
-		TargetTrackingConfiguration: &types.TargetTrackingConfiguration{
-			TargetValue:                   aws.Float64(50),
-			PredefinedMetricSpecification: &types.PredefinedMetricSpecification{PredefinedMetricType: types.MetricTypeASGAverageCPUUtilization},
-		},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	g.track(t)
 	began := emulatortest.Now(t, g.control)
 	// Work is so many percent of one instance, which all share.
 	for _, step := range []struct {
@@ -57,6 +49,38 @@ func TestCountFollowsTheCPU(t *testing.T) {
 	}
 	if values := out.MetricDataResults[0].Values; len(values) < 40 || values[0] != 40 {
 		t.Errorf("the metric's values are %v, want more than 40, the first of them 40 %%", values)
+	}
+}
+
+// track holds the group's CPU at 50 %.
+func (g *group) track(t *testing.T) {
+	t.Helper()
+	if _, err := g.PutScalingPolicy(t.Context(), &autoscaling.PutScalingPolicyInput{
+		AutoScalingGroupName: &g.name, PolicyName: aws.String("cpu"), PolicyType: aws.String("TargetTrackingScaling"),
+		TargetTrackingConfiguration: &types.TargetTrackingConfiguration{
+			TargetValue:                   aws.Float64(50),
+			PredefinedMetricSpecification: &types.PredefinedMetricSpecification{PredefinedMetricType: types.MetricTypeASGAverageCPUUtilization},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestJumpsAreNotMeasured: what was busy for a minute was not busy for an hour.
+func TestJumpsAreNotMeasured(t *testing.T) {
+	g := newGroup(t)
+	g.track(t)
+	g.minute(t, 40)
+	for range 2 {
+		emulatortest.Advance(t, g.control, time.Hour)
+		g.minute(t, 100)
+	}
+	if got := len(g.now(t).Instances); got != 2 {
+		t.Errorf("after two busy minutes there are %d instances, want 2", got)
+	}
+	g.minute(t, 100)
+	if got := len(g.now(t).Instances); got != 4 {
+		t.Errorf("after three busy minutes there are %d instances, want 4", got)
 	}
 }
 

@@ -71,7 +71,7 @@ func serve(t *testing.T, change func(*web.Options), around func(http.Handler) ht
 		photos.Close()
 		store.Close()
 	})
-	if err := account.New(store, time.Now).Add(t.Context(), accountName, password); err != nil {
+	if err := account.New(store, store, time.Now).Add(t.Context(), accountName, password); err != nil {
 		t.Fatal(err)
 	}
 	s.session = s.signIn(t)

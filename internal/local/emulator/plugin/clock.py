@@ -43,6 +43,7 @@ class Clock:
         self._number = itertools.count()
         self._clients: list[str] = []
         self._jumped = 0.0
+        self.jumps = 0  # how many there were
         self._slowest = self._fastest = 1.0
         threading.Thread(target=self._play, daemon=True).start()
 
@@ -81,6 +82,7 @@ class Clock:
                     f"the clock cannot jump while a load client is registered ({', '.join(self._clients)}), which would"
                     " measure a time that did not pass: end it first, or change the pace"
                 )
+            self.jumps += 1
             until = self.seconds() + seconds
             self._run(until)
             self._jump(until)

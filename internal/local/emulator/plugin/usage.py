@@ -10,18 +10,23 @@ from moto.elbv2.models import elbv2_backends
 from . import policies
 from .clock import clock
 
-# _reported is the minute up to which there are metrics.
+# _reported is the minute up to which there are metrics, and _jumps how often the
+# clock had jumped by then.
 _reported = None
+_jumps = 0
 # _tracked are the last minutes of what policies track, by group and metric.
 _tracked: dict[tuple[str, str], dict[str, list[float]]] = {}
 
 
 def report(measured):
     """Take what was measured since the last time: {"cpu": {instance id: percent},
-    "requests": {target group's ARN: how many}}."""
-    global _reported
+    "requests": {target group's ARN: how many}}. What a jump passed over was not
+    measured: there are metrics of the last minute only."""
+    global _reported, _jumps
     minute = clock.now().replace(second=0, microsecond=0)
     since, _reported = _reported or minute, max(_reported or minute, minute)
+    if clock.jumps != _jumps:
+        since, _jumps = max(since, minute - timedelta(minutes=1)), clock.jumps
     minutes = int((minute - since).total_seconds() // 60)
     for i in range(minutes):
         publish(since + timedelta(minutes=i), measured, minutes)
