@@ -142,8 +142,8 @@ func (a *Accounts) after(since time.Time) time.Time {
 
 // SignIn returns the account of a name if the password is its, and what makes this
 // device known to it. It returns ErrRefused for a wrong name or password, a
-// *TooManyError after too many of those, and ErrBusy where ctx ends while others'
-// passwords are checked. An unknown name takes as long as a wrong password.
+// *TooManyError after too many of those, and ErrBusy where the wait for others'
+// passwords takes too long. An unknown name takes as long as a wrong password.
 func (a *Accounts) SignIn(ctx context.Context, at Attempt) (account directory.Account, device string, err error) {
 	found, h, err := a.find(ctx, at.Name)
 	if err != nil {
@@ -177,8 +177,13 @@ func (a *Accounts) SignIn(ctx context.Context, at Attempt) (account directory.Ac
 	return found, newDevice(found), nil
 }
 
+// waitWithin bounds the wait for others' hashes.
+const waitWithin = 2 * time.Second
+
 // place waits for a place to hash in, and returns what gives it back.
 func place(ctx context.Context, places chan struct{}) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, waitWithin)
+	defer cancel()
 	select {
 	case places <- struct{}{}:
 		return func() { <-places }, nil

@@ -5,7 +5,6 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -66,8 +65,16 @@ func TestSessionThatEndsWhileOneTypes(t *testing.T) {
 	b.wantText("Nothing was saved", "What you typed is not lost.")
 	b.shoot("unsent")
 	b.wantAccessible()
-	call(b, network.SetCookie, network.SetCookieParams{Name: sessionCookie, Value: s.session, URL: s.URL})
-	call(b, page.Reload, page.ReloadParams{})
+	b.tabTo("[name=name]")
+	b.press(accountName)
+	b.tabTo("[name=password]")
+	b.press(password)
+	b.press(kb.Enter)
+	b.await("!!document.querySelector('form.employee')")
+	b.wantText("You are signed in. Nothing is saved yet")
+	b.shoot("resumed")
+	b.wantAccessible()
+	b.run(chromedp.Click("form .actions button"))
 	b.await("!!document.querySelector('.flash')")
 	b.wantText("Added.", "Ada Lovelace")
 	if e := s.only(t); e.FullName != "Ada Lovelace" || e.Location != "London" {
