@@ -17,27 +17,47 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/synth"
+	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the snapshots in stacks/testdata instead of comparing with them")
 
+// TestSnapshots compares what the configurations of the gate are made into with
+// stacks/testdata, from which the tests in test/templates read it. None would be
+// made if it broke one of CDK's rules, as TestTemplatesPassCDKsRules shows.
 func TestSnapshots(t *testing.T) {
-	for name, c := range matrix.Configurations {
-		if !c.Snapshot {
+	root, err := matrix.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gate []string
+	for _, name := range matrix.Names() {
+		if !matrix.Configurations[name].Gate {
 			continue
 		}
+		gate = append(gate, name)
 		t.Run(name, func(t *testing.T) {
-			got := map[string][]byte{}
-			for _, path := range matrix.Templates(t, matrix.Synthesize(t, name).Dir) {
-				b, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got[filepath.Base(path)] = matrix.Hash.ReplaceAll(b, []byte("HASH"))
+			got, err := synth.Facts(name)
+			if err != nil {
+				t.Fatal(err)
 			}
-			compare(t, filepath.Join("stacks", "testdata", name), got)
+			compare(t, matrix.Snapshot(root, name), got)
 		})
+	}
+	all := filepath.Dir(matrix.Snapshot(root, "any"))
+	entries, err := os.ReadDir(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(gate, e.Name()) {
+			t.Errorf("%s is of no configuration: remove it", filepath.Join(all, e.Name()))
+		}
 	}
 }
 
@@ -59,9 +79,13 @@ func compare(t *testing.T, dir string, got map[string][]byte) {
 		}
 		return
 	}
-	want := matrix.Templates(t, dir)
+	want, err := os.ReadDir(dir)
+	if err != nil {
+		t.Errorf("%v; if the configuration is new, run `go test . -update`", err)
+		return
+	}
 	if len(want) != len(got) {
-		t.Errorf("%s holds %d templates, the configuration makes %d: %v", dir, len(want), len(got), slices.Sorted(maps.Keys(got)))
+		t.Errorf("%s holds %d files, the configuration makes %d: %v", dir, len(want), len(got), slices.Sorted(maps.Keys(got)))
 	}
 	for name, content := range got {
 		expected, err := os.ReadFile(filepath.Join(dir, name))
@@ -77,23 +101,27 @@ func compare(t *testing.T, dir string, got map[string][]byte) {
 
 // program builds this one, once for all tests.
 var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(matrix.Dir(), "archipelago")
+	path := filepath.Join(madeDir, "archipelago")
 	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
 })
 
-// synth runs the program in dir as the CDK CLI does, with settings laid over
+// runApp runs the program in dir as the CDK CLI does, with settings laid over
 // cdk.json's. It returns where templates go, and what it printed.
-func synth(t *testing.T, dir string, settings map[string]any, variables []string, flags ...string) (outdir, output string, err error) {
+func runApp(t *testing.T, dir string, settings map[string]any, variables []string, flags ...string) (outdir, output string, err error) {
 	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
+	shipped, err := matrix.ShippedContext()
+	if err != nil {
+		t.Fatal(err)
+	}
 	settings = maps.Clone(settings)
-	for key, value := range matrix.ShippedContext(t) {
+	for key, value := range shipped {
 		if _, ok := settings[key]; !ok {
 			settings[key] = value
 		}
@@ -111,14 +139,14 @@ func synth(t *testing.T, dir string, settings map[string]any, variables []string
 }
 
 func TestConfigErrorsStopSynth(t *testing.T) {
-	outdir, out, err := synth(t, ".", map[string]any{"archipelago": map[string]any{"regions": []string{"eu-west-1"}, "fleet": map[string]any{"min": 9}}}, nil)
+	outdir, out, err := runApp(t, ".", map[string]any{"archipelago": map[string]any{"regions": []string{"eu-west-1"}, "fleet": map[string]any{"min": 9}}}, nil)
 	if err == nil {
 		t.Error("the program accepted the configuration")
 	}
 	if want := "archipelago.fleet.max: want at least fleet.min, 9, got 6"; !strings.Contains(out, want) {
 		t.Errorf("output lacks %q:\n%s", want, out)
 	}
-	if made := matrix.Templates(t, outdir); len(made) > 0 {
+	if made := templates(t, outdir); len(made) > 0 {
 		t.Errorf("templates were made: %v", made)
 	}
 }
@@ -149,7 +177,7 @@ func TestLocalTemplatesDifferByTheMachine(t *testing.T) {
 	settings := map[string]any{"archipelago.regions": "eu-west-1", "archipelago.fleet.ladder": others[runtime.GOARCH]}
 	lines, assets := map[string][]string{}, map[string][]string{}
 	for _, flags := range [][]string{{"-built"}, {"-local", "-built"}} {
-		outdir, out, err := synth(t, dir, settings, []string{"CDK_VALIDATION=false"}, flags...)
+		outdir, out, err := runApp(t, dir, settings, []string{"CDK_VALIDATION=false"}, flags...)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -192,7 +220,7 @@ func TestLocalTemplatesDifferByTheMachine(t *testing.T) {
 func templateLines(t *testing.T, dir string) []string {
 	t.Helper()
 	var lines []string
-	for _, path := range matrix.Templates(t, dir) {
+	for _, path := range templates(t, dir) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -285,4 +313,73 @@ func TestDeployAppliesCDKsRules(t *testing.T) {
 	}
 }
 
-func TestMain(m *testing.M) { matrix.Run(m) }
+// templates are the paths of those in dir.
+func templates(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// TestTemplatesPassCDKsRules: TestSnapshots would not synthesize a template that
+// breaks one of CDK's rules, as it does not this one.
+func TestTemplatesPassCDKsRules(t *testing.T) {
+	context, err := matrix.ShippedContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
+	awscdk.NewCfnResource(awscdk.NewStack(app, jsii.String("Broken"), nil), jsii.String("Bucket"), &awscdk.CfnResourceProps{
+		Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
+	})
+	defer func() {
+		if recover() == nil {
+			t.Error("a template with an unknown property is made: CDK's rules are off")
+		}
+	}()
+	app.Synth(nil)
+}
+
+// TestAcknowledgedRulesApplyElsewhere: CDK's flow logs acknowledge that properties
+// may be unknown, which is theirs alone.
+func TestAcknowledgedRulesApplyElsewhere(t *testing.T) {
+	context, err := matrix.ShippedContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
+	stack := awscdk.NewStack(app, jsii.String("Broken"), nil)
+	breaks := func(scope constructs.Construct) {
+		awscdk.NewCfnResource(scope, jsii.String("Bucket"), &awscdk.CfnResourceProps{
+			Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
+		})
+	}
+	breaks(stack)
+	knowing := constructs.NewConstruct(stack, jsii.String("Knowing"))
+	awscdk.Validations_Of(knowing).Acknowledge(&awscdk.Acknowledgment{
+		Id: jsii.String("CloudFormation-Validate::F3002"), Reason: jsii.String("the test breaks it"),
+	})
+	breaks(knowing)
+	_, err = stacks.Synth(app)
+	if err == nil || !strings.Contains(err.Error(), "Broken/Bucket: BucketNaem") || strings.Contains(err.Error(), "Knowing") {
+		t.Errorf("got %v, want the bucket that nobody acknowledges, and no other", err)
+	}
+}
+
+// madeDir is a folder that TestMain removes.
+var madeDir string
+
+// TestMain ends CDK's own process, which removes its files.
+func TestMain(m *testing.M) {
+	synth.Rules(true)
+	var err error
+	if madeDir, err = os.MkdirTemp("", "archipelago-test-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	jsii.Close()
+	_ = os.RemoveAll(madeDir)
+	os.Exit(code)
+}

@@ -1,248 +1,168 @@
-// Package matrix holds the configurations that are proved, and synthesizes them
-// for tests.
+// Package matrix holds the configurations that are proved, and reads what was
+// made of them. It reads no CDK.
 package matrix
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/config"
-	"github.com/archipelago-cdk/archipelago/stacks"
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/jsii-runtime-go"
-	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
-
-// Configuration is one that is proved: linted, checked by cdk-nag, measured.
-type Configuration struct {
-	// Options are laid over the shipped configuration, by the path of their keys.
-	Options map[string]any
-	// Snapshot has its templates compared with those in stacks/testdata.
-	Snapshot bool
-}
-
-type options = map[string]any
-
-var (
-	domainOptions = options{"domain.zone": "example.com", "domain.zoneId": "Z0123456789ABCDEFGHIJ", "domain.host": "staff.example.com"}
-	tenRegions    = "eu-west-1,us-east-1,us-west-2,ap-southeast-2,ap-northeast-1,sa-east-1,ca-central-1,eu-central-1,ap-south-1,af-south-1"
-)
-
-// Configurations are the matrix, by name: the shipped one, one for each option
-// that changes it, and those at the limits.
-var Configurations = map[string]Configuration{
-	"shipped":       {Snapshot: true},
-	"one-region":    {options{"regions": "eu-west-1"}, true},
-	"three-regions": {options{"regions": "eu-west-1,us-east-1,ap-southeast-2"}, false},
-	"named-zones":   {options{"regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}, "cidr": "10.9.0.0/20"}}}, true},
-	"pinned-ami":    {options{"regions": []any{options{"name": "us-west-1", "ami": "ami-0123456789abcdef0"}}}, true},
-	"no-entry":      {options{"entry": "none"}, true},
-	"unprotected":   {options{"protect": "false"}, true},
-	"cleartext":     {options{"allowCleartext": "true"}, true},
-	"signed-in":     {options{"regions": "eu-west-1", "reads": "signed-in", "loadGenerator": "true"}, true},
-	"sized": {options{
-		"name": "shop", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
-		"fleet.cpuTarget": "40", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
-		"fleet.schedule": []any{options{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": "6"}},
-	}, true},
-	"fixed":           {options{"regions": "eu-west-1", "fleet.vertical": "off"}, false},
-	"advised":         {options{"regions": "eu-west-1", "fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "logs": "true", "alarms": "ops@example.com"}, true},
-	"domain":          {domainOptions, true},
-	"dns":             {with(domainOptions, options{"entry": "dns"}), true},
-	"no-entry-domain": {with(domainOptions, options{"entry": "none"}), false},
-	"nat":             {options{"regions": "eu-west-1", "egress": "nat", "logs": "true", "ssm": "true"}, true},
-	"nat-no-entry":    {options{"regions": "eu-west-1", "egress": "nat", "entry": "none"}, false},
-	"watched":         {options{"regions": "eu-west-1", "logs": "true", "ssm": "true", "alarms": "ops@example.com"}, false},
-	"everything": {with(domainOptions, options{
-		"entry": "dns", "egress": "nat", "logs": "true", "ssm": "true", "fleet.requestsPerTarget": "6000",
-		"fleet.schedule": []any{options{"name": "Night", "cron": "0 22 * * *", "max": "4"}},
-	}), false},
-	"strong":       {options{"regions": "eu-west-1,eu-west-2,eu-west-3", "consistency": "strong"}, false},
-	"witness":      {options{"regions": "us-east-1,us-east-2", "witness": "us-west-2", "consistency": "strong"}, false},
-	"leaving":      {options{"regions": []any{"eu-west-1", options{"name": "us-east-1", "weight": "0"}, options{"name": "eu-west-2", "retired": "true"}}}, false},
-	"longest-name": {options{"name": "archipelago-of-twenty-eight8", "regions": "ap-southeast-1,ap-northeast-1"}, false},
-	"ten-regions": {with(domainOptions, options{
-		"regions": tenRegions, "logs": "true", "ssm": "true", "alarms": "ops@example.com", "fleet.requestsPerTarget": "6000",
-		"fleet.schedule": []any{options{"name": "Morning", "cron": "0 7 * * 1-5", "min": "4"}, options{"name": "Evening", "cron": "0 19 * * *", "min": "2"}},
-	}), false},
-}
-
-func with(a, b options) options {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	return all
-}
-
-// Synthesis is what a configuration was made into.
-type Synthesis struct {
-	// Dir holds the assembly.
-	Dir string
-	// Config is what it was made from.
-	Config config.Config
-}
-
-// Root is the folder of the module.
-func Root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("the test does not run within the module")
-		}
-	}
-}
-
-// ShippedContext is the context of cdk.json: go test does not read it by itself.
-func ShippedContext(t testing.TB) map[string]any {
-	t.Helper()
-	var file struct{ Context map[string]any }
-	b, err := os.ReadFile(filepath.Join(Root(t), "cdk.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatalf("cdk.json: %v", err)
-	}
-	return file.Context
-}
-
-var made = struct {
-	sync.Mutex
-	dir  string // Run removes it
-	once map[string]Synthesis
-}{once: map[string]Synthesis{}}
 
 // Account is the AWS account that templates are made for.
 const Account = "123456789012"
 
-// Run runs a package's tests, then ends CDK's own process and removes what was
-// synthesized. It is for TestMain.
-func Run(m *testing.M) {
-	dir, err := os.MkdirTemp("", "archipelago")
+// Root returns the folder of the module.
+func Root() (string, error) {
+	dir, err := os.Getwd()
 	if err != nil {
-		panic(err)
+		return "", err
 	}
-	made.dir = dir
-	code := m.Run()
-	jsii.Close()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	for from := dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is not within the module", from)
+		}
+	}
 }
 
-// Dir is a folder that Run removes.
-func Dir() string { return made.dir }
-
-// Synthesize makes the templates of a configuration, once for all tests of a
-// package that runs them by Run, without credentials, and has cdk-nag report on
-// them.
-func Synthesize(t testing.TB, name string) Synthesis {
-	t.Helper()
-	made.Lock()
-	defer made.Unlock()
-	if s, ok := made.once[name]; ok {
-		return s
+// ShippedContext returns the context of cdk.json, which go test does not read by
+// itself.
+func ShippedContext() (map[string]any, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
 	}
+	var file struct{ Context map[string]any }
+	b, err := os.ReadFile(filepath.Join(root, "cdk.json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &file); err != nil {
+		return nil, fmt.Errorf("cdk.json: %w", err)
+	}
+	return file.Context, nil
+}
+
+// Context returns the CDK context of a configuration.
+func Context(name string) (map[string]any, error) {
 	c, ok := Configurations[name]
 	if !ok {
-		t.Fatalf("there is no configuration %q", name)
+		return nil, fmt.Errorf("there is no configuration %q", name)
 	}
-	context := ShippedContext(t)
+	context, err := ShippedContext()
+	if err != nil {
+		return nil, err
+	}
 	for key, value := range c.Options {
 		context[config.ContextKey+"."+key] = value
 	}
-	// What cdk-nag finds is read from the assembly, by TestCdkNagFindsNothingNew,
-	// instead of failing the synth.
-	context["@aws-cdk/core:annotationsInValidationReport"] = false
-	deployment, err := config.Parse(context, Account)
+	return context, nil
+}
+
+// Parse reads a configuration.
+func Parse(name string) (config.Config, error) {
+	context, err := Context(name)
 	if err != nil {
-		t.Fatal(err)
+		return config.Config{}, err
 	}
-	dir := filepath.Join(made.dir, name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
+	c, err := config.Parse(context, Account)
+	if err != nil {
+		return c, fmt.Errorf("configuration %q: %w", name, err)
 	}
-	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[deployment.Fleet.Architecture()]
-	standIns := stacks.Builds{
-		Service:              map[string]string{machine: filepath.Join(dir, "directory")},
-		Lighthouse:           filepath.Join(dir, "lighthouse.zip"),
-		Scaler:               filepath.Join(dir, "scaler.zip"),
-		FunctionArchitecture: awslambda.Architecture_ARM_64(),
-	}
-	for _, path := range []string{standIns.Service[machine], standIns.Lighthouse, standIns.Scaler} {
-		if err := os.WriteFile(path, []byte(filepath.Base(path)), 0o644); err != nil {
-			t.Fatal(err)
+	return c, nil
+}
+
+// Snapshot returns the folder of a gate's configuration in stacks/testdata.
+func Snapshot(root, name string) string { return filepath.Join(root, "stacks", "testdata", name) }
+
+// Each runs a test for every configuration of this run, as -all and -shard say.
+// The assembly of one in the gate is its snapshot, which TestSnapshots proves to
+// be what is synthesized; those of others are synthesized once for a package.
+func Each(t *testing.T, test func(t *testing.T, a Assembly)) {
+	t.Helper()
+	dir := ""
+	for _, name := range Chosen() {
+		if !Configurations[name].Gate {
+			var err error
+			if dir, err = synthesized(); err != nil {
+				t.Fatal(err)
+			}
+			break
 		}
 	}
-	app := awscdk.NewApp(&awscdk.AppProps{
-		Context:            &context,
-		Outdir:             jsii.String(filepath.Join(dir, "cdk.out")),
-		AnalyticsReporting: jsii.Bool(false),
-	})
-	stacks.Add(app, deployment, standIns)
-	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), nil)
-	assembly, err := stacks.Synth(app)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := Synthesis{Dir: assembly, Config: deployment}
-	made.once[name] = s
-	return s
-}
-
-// Each runs a test for every configuration.
-func Each(t *testing.T, test func(t *testing.T, name string, s Synthesis)) {
-	for _, name := range slices.Sorted(maps.Keys(Configurations)) {
-		t.Run(name, func(t *testing.T) { test(t, name, Synthesize(t, name)) })
+	for _, name := range Chosen() {
+		t.Run(name, func(t *testing.T) {
+			if Configurations[name].Gate {
+				test(t, Committed(t, name))
+			} else {
+				test(t, read(t, name, filepath.Join(dir, name)))
+			}
+		})
 	}
 }
 
-// Hash is what changes with the content of an asset.
-var Hash = regexp.MustCompile(`[0-9a-f]{64}`)
-
-// Templates are the paths of those in dir.
-func Templates(t testing.TB, dir string) []string {
+// Committed returns the assembly of a configuration of the gate.
+func Committed(t testing.TB, name string) Assembly {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
+	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return paths
+	if !Configurations[name].Gate {
+		t.Fatalf("the gate has no configuration %q", name)
+	}
+	return read(t, name, Snapshot(root, name))
 }
 
-// Resource is one of a template.
-type Resource struct {
-	Type       string
-	Properties map[string]any
-	DependsOn  []string
-}
-
-// Resources reads those of a template.
-func Resources(t testing.TB, path string) map[string]Resource {
-	t.Helper()
-	b, err := os.ReadFile(path)
+// synthesized makes the assemblies of this run's configurations outside the gate,
+// in another process: this one links no CDK.
+var synthesized = sync.OnceValues(func() (string, error) {
+	root, err := Root()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	var template struct{ Resources map[string]Resource }
-	if err := json.Unmarshal(b, &template); err != nil {
-		t.Fatalf("%s: %v", path, err)
+	dir, err := os.MkdirTemp("", "archipelago-assemblies-")
+	if err != nil {
+		return "", err
 	}
-	return template.Resources
+	made = dir
+	arguments := []string{"run", "./internal/synth/assemblies", dir}
+	for _, name := range Chosen() {
+		if !Configurations[name].Gate {
+			arguments = append(arguments, name)
+		}
+	}
+	cmd := exec.Command("go", arguments...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(arguments, " "), err, out)
+	}
+	return dir, nil
+})
+
+// made is the folder of what was synthesized, "" for none.
+var made string
+
+// Run runs a package's tests, then removes what was synthesized for them. It is
+// for TestMain.
+func Run(m *testing.M) {
+	code := m.Run()
+	if made != "" {
+		_ = os.RemoveAll(made)
+	}
+	os.Exit(code)
 }
 
-// StackOf is the name of a template's stack.
-func StackOf(path string) string { return strings.TrimSuffix(filepath.Base(path), ".template.json") }
+// Names returns those of all configurations, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(Configurations)) }

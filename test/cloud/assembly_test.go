@@ -70,7 +70,10 @@ var synthesizing sync.Mutex
 // the CLI's -c does, one after the other.
 func synthesize(t *testing.T, settings ...[]string) []*assembly {
 	t.Helper()
-	shipped := matrix.ShippedContext(t)
+	shipped, err := matrix.ShippedContext()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var list []*assembly
 	for _, s := range settings {
 		list = append(list, &assembly{settings: append([]string{

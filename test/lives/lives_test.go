@@ -3,7 +3,6 @@ package lives_test
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -20,16 +19,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var allLives = flag.Bool("all", false, "live the lives of all configurations, not of three")
-
 // lives are the configurations that live with each run of the tests.
 var lives = map[string]bool{
 	// Everything goes; it leaves the accelerator on its way.
-	"unprotected": true,
-	// Everything that can be switched on, and data that stays.
-	"everything": true,
-	// From one region to two and back.
-	"one-region": true,
+	"leaving": true,
+	// Much that can be switched on, and data that stays.
+	"watched": true,
 }
 
 // commandWithin bounds one command of an operator.
@@ -45,12 +40,12 @@ func TestLives(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, name := range slices.Sorted(maps.Keys(matrix.Configurations)) {
-		if !*allLives && !lives[name] {
+		if matrix.All() && !slices.Contains(matrix.Chosen(), name) || !matrix.All() && !lives[name] {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := begin(t, app, matrix.Configurations[name].Options)
+			l := begin(t, app, name)
 			l.deploy()
 			l.write("before")
 			l.change()
@@ -89,7 +84,7 @@ type life struct {
 }
 
 // begin starts an emulator, and an operator's folder with the configuration.
-func begin(t *testing.T, app string, options map[string]any) *life {
+func begin(t *testing.T, app, name string) *life {
 	server, err := emulator.Start(t.Context(), emulator.Options{ReplicationDelay: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -101,11 +96,15 @@ func begin(t *testing.T, app string, options map[string]any) *life {
 	})
 	control := emulator.Control{URL: server.URL}
 	go keepHealthy(t.Context(), control)
-	l := &life{t: t, dir: t.TempDir(), control: control, context: matrix.ShippedContext(t), photos: map[string][]string{}}
-	for key, value := range options {
-		l.context[config.ContextKey+"."+key] = value
+	context, err := matrix.Context(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	root := matrix.Root(t)
+	l := &life{t: t, dir: t.TempDir(), control: control, context: context, photos: map[string][]string{}}
+	root, err := matrix.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"Makefile", "dist", "node_modules", ".venv"} {
 		if err := os.Symlink(filepath.Join(root, name), filepath.Join(l.dir, name)); err != nil {
 			t.Fatal(err)

@@ -53,8 +53,8 @@ var permissionsConfigurations = []struct {
 	title, configuration string
 }{
 	{"As shipped", "shipped"},
-	{"With `egress: nat`, `logs` and `ssm`", "nat"},
-	{"With `alarms`", "watched"},
+	{"With `egress: nat`, `logs`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
+	{"With `logs`, `ssm` and `alarms`", "watched"},
 	{"With `protect: false`", "unprotected"},
 }
 
@@ -91,7 +91,7 @@ The local cloud enforces what roles may do, on what: the service, the lighthouse
 	for _, c := range permissionsConfigurations {
 		fmt.Fprintf(&page, "\n## %s\n", c.title)
 		var shown bool
-		for _, g := range grantsOf(t, c.configuration) {
+		for _, g := range grantsOf(t, matrix.Committed(t, c.configuration)) {
 			text := g.markdown()
 			if strings.HasSuffix(g.stack, "-us-east-1") || seen[text] {
 				continue
@@ -126,8 +126,8 @@ The local cloud enforces what roles may do, on what: the service, the lighthouse
 // those with a reason, and each reason is needed.
 func TestNobodyMayDoEverything(t *testing.T) {
 	needed := map[string]bool{}
-	for name := range matrix.Configurations {
-		for _, g := range grantsOf(t, name) {
+	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
+		for _, g := range grantsOf(t, a) {
 			if g.kind == "AWS::EC2::VPCEndpoint" {
 				continue // it bounds what others may do, and allows nothing by itself
 			}
@@ -139,13 +139,13 @@ func TestNobodyMayDoEverything(t *testing.T) {
 				w = g.kind[strings.LastIndex(g.kind, ":")+1:] + ": " + w
 				needed[w] = true
 				if wildcards[w] == "" {
-					t.Errorf("%s: %s, %s allows %q: name the action and the resource, or give a reason here", name, g.stack, g.id, w)
+					t.Errorf("%s, %s allows %q: name the action and the resource, or give a reason here", g.stack, g.id, w)
 				}
 			}
 		}
-	}
+	})
 	for w := range wildcards {
-		if !needed[w] {
+		if matrix.Whole() && !needed[w] {
 			t.Errorf("the reason for %q is not needed", w)
 		}
 	}
@@ -163,26 +163,28 @@ var calls = map[string]string{
 func TestProgramsMayMakeTheirCalls(t *testing.T) {
 	for role, program := range map[string]struct {
 		sources, others []string
-		configuration   string // that has all of it; "" is the shipped one
+		configurations  []string // that have all of it between them
 	}{
 		// What service/legacy calls is an operator's, who imports with other credentials.
-		"FleetRole":      {[]string{"service/dynamo", "service/s3", "cmd/directory"}, nil, ""},
-		"LighthouseRole": {[]string{"cmd/lighthouse"}, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, ""}, // by Lambda
+		"FleetRole":      {[]string{"service/dynamo", "service/s3", "cmd/directory"}, nil, []string{"shipped"}},
+		"LighthouseRole": {[]string{"cmd/lighthouse"}, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"shipped"}}, // by Lambda
 		"ScalerRole": {[]string{"cmd/scaler"}, []string{
 			"logs:CreateLogStream", "logs:PutLogEvents", // by Lambda
 			"kms:Decrypt", "kms:GenerateDataKey", // by the topic
 			"ec2:RunInstances", "ec2:CreateTags", "iam:PassRole", // by the instance refresh that it starts
-		}, "ten-regions"},
+		}, []string{"watched", "leaving"}}, // with alarms, and by requests
 	} {
 		want := slices.Clone(program.others)
 		for _, dir := range program.sources {
 			want = append(want, callsIn(t, filepath.Join("../..", dir))...)
 		}
 		var got []string
-		for _, g := range grantsOf(t, cmp.Or(program.configuration, "shipped")) {
-			if g.kind == "AWS::IAM::Role" && strings.HasPrefix(g.id, role) {
-				for _, s := range g.statements {
-					got = append(got, list(s.Action)...)
+		for _, configuration := range program.configurations {
+			for _, g := range grantsOf(t, matrix.Committed(t, configuration)) {
+				if g.kind == "AWS::IAM::Role" && strings.HasPrefix(g.id, role) {
+					for _, s := range g.statements {
+						got = append(got, list(s.Action)...)
+					}
 				}
 			}
 		}
@@ -269,13 +271,12 @@ func (s statement) wildcards() []string {
 	return found
 }
 
-// grantsOf reads every template of a configuration.
-func grantsOf(t *testing.T, name string) []grants {
+// grantsOf reads every template of an assembly.
+func grantsOf(t *testing.T, a matrix.Assembly) []grants {
 	t.Helper()
 	var all []grants
-	for _, path := range matrix.Templates(t, matrix.Synthesize(t, name).Dir) {
-		stack := matrix.StackOf(path)
-		resources := matrix.Resources(t, path)
+	for _, stack := range a.Names() {
+		resources := a.Stacks[stack].Resources(t)
 		for _, id := range slices.Sorted(maps.Keys(resources)) {
 			if g, ok := grantsBy(t, id, resources); ok {
 				g.stack = stack

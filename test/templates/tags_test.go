@@ -1,10 +1,7 @@
 package templates_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +12,7 @@ import (
 // untagged are the types that take no tags of their own.
 var untagged = []string{
 	"AWS::AutoScaling::ScalingPolicy",
+	"AWS::AutoScaling::ScheduledAction",
 	"AWS::CDK::Metadata",
 	"AWS::CloudWatch::Dashboard",
 	"AWS::EC2::LaunchTemplate", // tags what it launches, see below
@@ -31,7 +29,10 @@ var untagged = []string{
 	"AWS::IAM::Policy",
 	"AWS::Lambda::EventInvokeConfig",
 	"AWS::Lambda::Permission",
+	"AWS::Route53::RecordSet",
 	"AWS::S3::BucketPolicy",
+	"AWS::SNS::Subscription",
+	"AWS::SNS::TopicPolicy",
 	"AWS::Scheduler::Schedule", // its group would
 	"AWS::WAFv2::WebACLAssociation",
 	"Custom::AWS",
@@ -42,33 +43,15 @@ var untagged = []string{
 // TestEverythingIsTagged: whatever takes tags says which deployment it is of. What
 // CDK makes without tags, the helpers of custom resources, has its stack's.
 func TestEverythingIsTagged(t *testing.T) {
-	s := matrix.Synthesize(t, "unprotected")
-	var manifest struct {
-		Artifacts map[string]struct {
-			Properties struct{ Tags map[string]string }
-		}
-	}
-	b, err := os.ReadFile(filepath.Join(s.Dir, "manifest.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &manifest); err != nil {
-		t.Fatal(err)
-	}
-	names, regions := s.Config.Names(), s.Config.RegionNames()
-	for _, region := range regions {
-		for _, stack := range []string{names.StorageStack(region), names.GlobalStack(), names.RegionStack(region)} {
-			home := region
-			if stack == names.GlobalStack() {
-				home = regions[0]
-			}
-			want := []tag{{"deployment", "archipelago"}, {"project", "archipelago"}, {"region", home}}
+	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
+		for name, stack := range a.Stacks {
+			want := []tag{{"deployment", a.Config.Name}, {"project", "archipelago"}, {"region", stack.Region}}
 			for _, w := range want {
-				if got := manifest.Artifacts[stack].Properties.Tags[w.Key]; got != w.Value {
-					t.Errorf("%s: its tag %s is %q, want %q", stack, w.Key, got, w.Value)
+				if got := stack.Tags[w.Key]; got != w.Value {
+					t.Errorf("%s: its tag %s is %q, want %q", name, w.Key, got, w.Value)
 				}
 			}
-			for id, resource := range matrix.Resources(t, filepath.Join(s.Dir, stack+".template.json")) {
+			for id, resource := range stack.Resources(t) {
 				tags := tagsOf(resource.Properties["Tags"])
 				if resource.Type == "AWS::DynamoDB::GlobalTable" {
 					tags = tagsOf(resource.Properties["Replicas"].([]any)[0].(map[string]any)["Tags"])
@@ -78,33 +61,36 @@ func TestEverythingIsTagged(t *testing.T) {
 				}
 				for _, w := range want {
 					if !slices.Contains(tags, w) {
-						t.Errorf("%s: %s, a %s, lacks the tag %v; it has %v", stack, id, resource.Type, w, tags)
+						t.Errorf("%s: %s, a %s, lacks the tag %v; it has %v", name, id, resource.Type, w, tags)
 					}
 				}
 			}
 		}
-	}
+	})
 }
 
 // TestInstancesAreTagged: by the launch template, with their volumes.
 func TestInstancesAreTagged(t *testing.T) {
-	s := matrix.Synthesize(t, "shipped")
-	tagged := map[any]bool{}
-	for _, resource := range matrix.Resources(t, filepath.Join(s.Dir, s.Config.Names().RegionStack("eu-west-1")+".template.json")) {
-		if resource.Type != "AWS::EC2::LaunchTemplate" {
-			continue
+	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
+		for _, region := range a.Config.RegionNames() {
+			tagged := map[any]bool{}
+			for _, resource := range a.Stacks[a.Config.Names().RegionStack(region)].Resources(t) {
+				if resource.Type != "AWS::EC2::LaunchTemplate" {
+					continue
+				}
+				data := resource.Properties["LaunchTemplateData"].(map[string]any)
+				for _, specification := range data["TagSpecifications"].([]any) {
+					of := specification.(map[string]any)
+					tagged[of["ResourceType"]] = slices.Contains(tagsOf(of["Tags"]), tag{"deployment", a.Config.Name})
+				}
+			}
+			for _, kind := range []string{"instance", "volume"} {
+				if !tagged[kind] {
+					t.Errorf("the launch template of %s tags no %s", region, kind)
+				}
+			}
 		}
-		data := resource.Properties["LaunchTemplateData"].(map[string]any)
-		for _, specification := range data["TagSpecifications"].([]any) {
-			of := specification.(map[string]any)
-			tagged[of["ResourceType"]] = slices.Contains(tagsOf(of["Tags"]), tag{"deployment", "archipelago"})
-		}
-	}
-	for _, kind := range []string{"instance", "volume"} {
-		if !tagged[kind] {
-			t.Errorf("the launch template tags no %s", kind)
-		}
-	}
+	})
 }
 
 type tag struct{ Key, Value string }

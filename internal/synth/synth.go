@@ -1,0 +1,103 @@
+// Package synth synthesizes configurations in a process that has CDK's kernel
+// running: the start of one, and of the CDK CLI, is most of a synth's time.
+package synth
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/stacks"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+)
+
+// one process has one kernel, which takes one call at a time.
+var kernel sync.Mutex
+
+// App does what the program does: it reads the configuration in context, for an
+// account where that names none, and writes the assembly to dir. extend may add to
+// the app before that; it may be nil.
+func App(context map[string]any, account, dir string, builds stacks.Builds, extend func(awscdk.App)) (err error) {
+	kernel.Lock()
+	defer kernel.Unlock()
+	// CDK's errors are panics.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("synth: %v", r)
+		}
+	}()
+	deployment, err := config.Parse(context, account)
+	if err != nil {
+		return err
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: &dir, AnalyticsReporting: jsii.Bool(false)})
+	stacks.Add(app, deployment, builds)
+	if extend != nil {
+		extend(app)
+	}
+	_, err = stacks.Synth(app)
+	return err
+}
+
+// Facts synthesizes a configuration of the matrix, has cdk-nag report on it, and
+// returns its facts. What is deployed has stand-ins.
+func Facts(name string) (map[string][]byte, error) {
+	context, err := matrix.Context(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "archipelago-synth-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	deployment, err := matrix.Parse(name)
+	if err != nil {
+		return nil, err
+	}
+	builds, err := StandIns(dir, deployment.Fleet.Architecture())
+	if err != nil {
+		return nil, err
+	}
+	// What cdk-nag finds is among the facts, in place of failing the synth.
+	context["@aws-cdk/core:annotationsInValidationReport"] = false
+	out := filepath.Join(dir, "cdk.out")
+	err = App(context, matrix.Account, out, builds, func(app awscdk.App) {
+		awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), nil)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configuration %q: %w", name, err)
+	}
+	return matrix.Facts(out)
+}
+
+// Rules switches CDK's rules on or off for this process, whatever its environment
+// says: a synth panics where a template breaks one. It has to come before all that
+// calls CDK, whose process reads it at its start. They are more than half of a
+// synth's time.
+func Rules(on bool) { _ = os.Setenv("CDK_VALIDATION", strconv.FormatBool(on)) }
+
+// StandIns writes small files to dir in place of what the build step makes, for
+// instances of an architecture as EC2 spells it.
+func StandIns(dir, architecture string) (stacks.Builds, error) {
+	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
+	builds := stacks.Builds{
+		Service:              map[string]string{machine: filepath.Join(dir, "directory")},
+		Lighthouse:           filepath.Join(dir, "lighthouse.zip"),
+		Scaler:               filepath.Join(dir, "scaler.zip"),
+		FunctionArchitecture: awslambda.Architecture_ARM_64(),
+	}
+	for _, path := range []string{builds.Service[machine], builds.Lighthouse, builds.Scaler} {
+		if err := os.WriteFile(path, []byte(filepath.Base(path)), 0o644); err != nil {
+			return builds, err
+		}
+	}
+	return builds, nil
+}
