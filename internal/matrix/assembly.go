@@ -69,7 +69,7 @@ type artifact struct {
 
 const stackType = "aws:cloudformation:stack"
 
-// The facts that are no templates.
+// The facts beside templates.
 const (
 	manifestFile = "manifest.json"
 	findingsFile = "findings.txt"

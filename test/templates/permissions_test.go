@@ -155,6 +155,7 @@ func TestNobodyMayDoEverything(t *testing.T) {
 var calls = map[string]string{
 	"arczonalshift:GetManagedResource": "arc-zonal-shift:GetManagedResource",
 	"s3:HeadBucket":                    "s3:ListBucket",
+	"s3:HeadObject":                    "s3:GetObject",
 	"s3:ListObjectsV2":                 "s3:ListBucket",
 }
 

@@ -52,7 +52,7 @@ func (c Control) Clock(ctx context.Context) (Clock, error) {
 }
 
 // Advance jumps ahead, and returns when what was to happen in the span has
-// happened. It is refused while a load client is registered. Whoever calls it
+// happened. It is refused while a load client is registered. A caller
 // answers for the rest: that no instance is judged in the span, as one is that
 // boots or whose health is waited for.
 func (c Control) Advance(ctx context.Context, d time.Duration) error {

@@ -93,7 +93,7 @@ func Config(c emulator.Control, region string) aws.Config {
 }
 
 // Query makes a call of a query API as an administrator: form has its action,
-// version and parameters. An answer that is no success is an error with its text.
+// version and parameters. Any answer but success is an error with its text.
 func Query(t testing.TB, c emulator.Control, service, region string, form url.Values) ([]byte, error) {
 	t.Helper()
 	return call(t, c, service, region, http.MethodPost, "/", "application/x-www-form-urlencoded; charset=utf-8", form.Encode())

@@ -138,7 +138,7 @@ class Clock:
     def wait_until(self, at: float, ready: Callable[[], Any] | None = None) -> Any:
         """Wait until ready, if it is given, returns something true, or until a time.
         Returns what ready returned. It is asked whenever the clock was changed or
-        something was announced, and once more when the time has come."""
+        something was announced, and again when the time has come."""
         while True:
             version, left = self._version, at - self.seconds()
             answer = ready and ready()
