@@ -1,8 +1,10 @@
 package lives_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,58 +18,118 @@ import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
-	"github.com/google/go-cmp/cmp"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// lives are the configurations that live with each run of the tests.
-var lives = map[string]bool{
-	// Everything goes; it leaves the accelerator on its way.
-	"leaving": true,
-	// Much that can be switched on, and data that stays.
-	"watched": true,
-}
-
-// commandWithin bounds one command of an operator.
+// commandWithin bounds one command of an operator: one that hangs is meant, not a
+// machine that is busy.
 const commandWithin = 10 * time.Minute
 
+// step is something that an operator does with a deployment.
+type step struct {
+	name string
+	// may reports whether a deployment as it is has the step.
+	may func(*life) bool
+	do  func(*life)
+}
+
+func always(*life) bool { return true }
+
+// steps are all, in their order.
+var steps = []step{
+	{"deploy", always, func(l *life) { l.deploy(); l.write("before") }},
+	{"change", always, (*life).change},
+	{"add", func(l *life) bool { return l.joining() != "" }, func(l *life) { l.add(l.joining()); l.write("after") }},
+	{"remove", func(l *life) bool { return l.joined != "" }, func(l *life) { l.remove(l.joined) }},
+	{"leave", func(l *life) bool { return l.config.Entry == config.EntryAccelerator }, (*life).leaveAccelerator},
+	{"restore", func(l *life) bool { return l.config.Protect }, (*life).restore},
+	{"destroy", always, (*life).destroy},
+}
+
+// gate are the lives of each run of the tests, and their steps: each step once,
+// with data that is protected and without.
+var gate = map[string][]string{
+	"nat":     {"deploy", "add", "remove", "restore", "destroy"},
+	"leaving": {"deploy", "change", "leave", "destroy"},
+}
+
 // TestLives takes configurations through all that an operator does with them, by
-// the CDK CLI, the AWS CLI and the commands of docs/operations.md: create, change,
-// add a region, remove it, destroy. Each lives in an emulator of its own. No
-// instance runs: what they do is TestIslands' business, in test/cloud.
+// the CDK CLI, the AWS CLI and the commands of docs/operations.md. Each lives in an
+// emulator of its own. No instance runs: what they do is TestIslands' business, in
+// test/cloud. With -all or -shard each has all steps that it may have.
 func TestLives(t *testing.T) {
-	app := filepath.Join(t.TempDir(), "archipelago")
-	if out, err := exec.Command("go", "build", "-o", app, "../..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	app := serveApp(t)
+	var names []string
+	if matrix.All() {
+		names = matrix.Chosen()
+	} else {
+		names = slices.Sorted(maps.Keys(gate))
 	}
-	for _, name := range slices.Sorted(maps.Keys(matrix.Configurations)) {
-		if matrix.All() && !slices.Contains(matrix.Chosen(), name) || !matrix.All() && !lives[name] {
-			continue
-		}
+	// Those that take longest begin first.
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(matrix.Weight(b), matrix.Weight(a)) })
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			start := time.Now()
 			l := begin(t, app, name)
-			l.deploy()
-			l.write("before")
-			l.change()
-			if region := l.joining(); region != "" {
-				l.add(region)
-				l.write("after")
-				l.remove(region)
+			for _, s := range steps {
+				switch listed := slices.Contains(gate[name], s.name); {
+				case !matrix.All() && !listed:
+					continue
+				case !s.may(l):
+					if !matrix.All() {
+						t.Errorf("the life of %s in the gate has no %s", name, s.name)
+					}
+					continue
+				}
+				if !t.Run(s.name, func(t *testing.T) { l.in(t, s.do) }) {
+					return
+				}
 			}
-			if l.config.Entry == config.EntryAccelerator {
-				l.leaveAccelerator()
-			}
-			if l.config.Protect {
-				l.restore()
-			}
-			l.destroy()
+			t.Logf("%s: %.0f s, of the processor %.0f in commands", name, time.Since(start).Seconds(), l.processor.Seconds())
 		})
+	}
+}
+
+// TestGateHasEveryStep: with protected data and without.
+func TestGateHasEveryStep(t *testing.T) {
+	protected := map[bool]bool{}
+	had := map[string]bool{}
+	for name, list := range gate {
+		c, err := matrix.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		protected[c.Protect] = true
+		for _, s := range list {
+			had[s] = true
+			if !slices.ContainsFunc(steps, func(known step) bool { return known.name == s }) {
+				t.Errorf("%s: there is no step %q", name, s)
+			}
+		}
+	}
+	for _, s := range steps {
+		if !had[s.name] {
+			t.Errorf("no life of the gate has the step %q", s.name)
+		}
+	}
+	if !protected[true] || !protected[false] {
+		t.Errorf("the lives of the gate are protected: %v, want both", protected)
 	}
 }
 
 // life is a deployment in an emulator, and the folder that it is operated from.
 type life struct {
-	t       *testing.T
+	t       *testing.T // of the step
 	dir     string
 	control emulator.Control
 	// context is that of cdk.json, and config what it says.
@@ -81,9 +143,21 @@ type life struct {
 	// keys of the photos by their region.
 	written []string
 	photos  map[string][]string
+	// joined is the region that was added, "" for none.
+	joined string
+	// processor is the time that commands took of it.
+	processor time.Duration
 }
 
-// begin starts an emulator, and an operator's folder with the configuration.
+// in does a step in a test of its own.
+func (l *life) in(t *testing.T, do func(*life)) {
+	whole := l.t
+	defer func() { l.t = whole }()
+	l.t = t
+	do(l)
+}
+
+// begin starts an emulator, and an operator's folder with a configuration.
 func begin(t *testing.T, app, name string) *life {
 	server, err := emulator.Start(t.Context(), emulator.Options{ReplicationDelay: time.Millisecond})
 	if err != nil {
@@ -94,18 +168,18 @@ func begin(t *testing.T, app, name string) *life {
 			t.Error(err)
 		}
 	})
-	control := emulator.Control{URL: server.URL}
-	go keepHealthy(t.Context(), control)
 	context, err := matrix.Context(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	control := emulator.Control{URL: server.URL}
+	go keepHealthy(t.Context(), control)
 	l := &life{t: t, dir: t.TempDir(), control: control, context: context, photos: map[string][]string{}}
 	root, err := matrix.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Makefile", "dist", "node_modules", ".venv"} {
+	for _, name := range []string{"Makefile", "node_modules", ".venv"} {
 		if err := os.Symlink(filepath.Join(root, name), filepath.Join(l.dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -154,12 +228,12 @@ exec node_modules/.bin/cdk "$@" --no-notices
 `
 )
 
-// save writes cdk.json. The app is built already, and so is what it deploys.
+// save writes cdk.json, with the app if one is named.
 func (l *life) save(app string) {
 	l.t.Helper()
 	l.parse()
 	path := filepath.Join(l.dir, "cdk.json")
-	file := map[string]any{"app": "CDK_VALIDATION=false " + app + " -built", "requireApproval": "never"}
+	file := map[string]any{"app": app, "requireApproval": "never"}
 	if app == "" {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -189,7 +263,7 @@ func (l *life) set(key string, value any) {
 // parse reads cdk.json's configuration.
 func (l *life) parse() {
 	l.t.Helper()
-	deployment, err := config.Parse(maps.Clone(l.context), account)
+	deployment, err := config.Parse(maps.Clone(l.context), matrix.Account)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -205,9 +279,6 @@ func (l *life) regions() []string {
 	return names
 }
 
-// account is the one that the emulator knows.
-const account = "123456789012"
-
 // tryShell runs commands as an operator does, and returns what they print.
 func (l *life) tryShell(commands string) (string, error) {
 	l.t.Helper()
@@ -220,6 +291,9 @@ func (l *life) tryShell(commands string) (string, error) {
 		"PATH="+filepath.Join(l.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"AWS_REGION="+l.regions()[0], "AWS_DEFAULT_REGION="+l.regions()[0], "AWS_PAGER=", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState != nil {
+		l.processor += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
 	return string(out), err
 }
 
@@ -235,10 +309,23 @@ func (l *life) run(commands string) string {
 	return out
 }
 
+// aws is how the test itself, who is not an operator, asks the emulator.
+func (l *life) aws(region string) aws.Config {
+	return aws.Config{Region: region, BaseEndpoint: &l.control.URL, Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", "")}
+}
+
+func (l *life) dynamoDB(region string) *dynamodb.Client {
+	return dynamodb.NewFromConfig(l.aws(region))
+}
+
+func (l *life) s3(region string) *s3.Client {
+	return s3.NewFromConfig(l.aws(region), func(o *s3.Options) { o.UsePathStyle = true })
+}
+
 // names fills in what docs/operations.md writes in capitals.
 func (l *life) names(region string) *strings.Replacer {
 	return strings.NewReplacer("NAME=NAME", "NAME="+l.config.Name, "REGION=REGION", "REGION="+region,
-		"NAME", l.config.Name, "REGION", region, "ACCOUNT", account, "PRIMARY", l.regions()[0])
+		"NAME", l.config.Name, "REGION", region, "ACCOUNT", matrix.Account, "PRIMARY", l.regions()[0])
 }
 
 // held is what the account holds.
@@ -269,16 +356,29 @@ func (l *life) clean(output string) {
 // of each region that serves.
 func (l *life) write(name string) {
 	l.t.Helper()
-	c := l.config
+	c, names := l.config, l.config.Names()
 	l.written = append(l.written, name)
-	commands := fmt.Sprintf("aws dynamodb put-item --table-name %s --item '%s'\n", c.Names().EmployeesTable(),
-		fmt.Sprintf(`{"pk": {"S": "%s"}, "sk": {"S": "item"}}`, name))
-	for _, region := range c.RegionNames() {
-		l.photos[region] = append(l.photos[region], object(region, name))
-		commands += fmt.Sprintf("aws s3api put-object --region %s --bucket %s --key %s\n", region, c.Names().PhotosBucket(region), object(region, name))
+	_, err := l.dynamoDB(l.regions()[0]).PutItem(l.t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String(names.EmployeesTable()),
+		Item:      employee(name),
+	})
+	if err != nil {
+		l.t.Fatal(err)
 	}
-	l.run(commands)
+	for _, region := range c.RegionNames() {
+		key := object(region, name)
+		l.photos[region] = append(l.photos[region], key)
+		_, err := l.s3(region).PutObject(l.t.Context(), &s3.PutObjectInput{Bucket: aws.String(names.PhotosBucket(region)), Key: &key, Body: strings.NewReader(name)})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+	}
 	l.intact()
+}
+
+// employee is an item of the employees' table, or the key of one.
+func employee(name string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: name}, "sk": &types.AttributeValueMemberS{Value: "item"}}
 }
 
 func object(region, name string) string { return "employees/" + region + "/" + name }
@@ -288,27 +388,49 @@ func (l *life) intact() {
 	l.t.Helper()
 	c := l.config
 	for _, region := range c.RegionNames() {
-		out := l.run(fmt.Sprintf("aws dynamodb scan --region %s --table-name %s --query 'Items[].pk.S' --output text", region, c.Names().EmployeesTable()))
-		got := strings.Fields(out)
+		out, err := l.dynamoDB(region).Scan(l.t.Context(), &dynamodb.ScanInput{TableName: aws.String(c.Names().EmployeesTable())})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		var got []string
+		for _, item := range out.Items {
+			got = append(got, item["pk"].(*types.AttributeValueMemberS).Value)
+		}
 		slices.Sort(got)
-		if diff := cmp.Diff(slices.Sorted(slices.Values(l.written)), got); diff != "" {
+		if diff := gocmp.Diff(slices.Sorted(slices.Values(l.written)), got); diff != "" {
 			l.t.Errorf("employees in %s: %s", region, diff)
 		}
+	}
+}
+
+// hasPhoto checks that a region's bucket has an object, or that it has not.
+func (l *life) hasPhoto(region, key string, want bool) {
+	l.t.Helper()
+	_, err := l.s3(region).HeadObject(l.t.Context(), &s3.HeadObjectInput{Bucket: aws.String(l.config.Names().PhotosBucket(region)), Key: &key})
+	var missing *s3types.NotFound
+	if err != nil && !errors.As(err, &missing) {
+		l.t.Fatal(err)
+	}
+	if got := err == nil; got != want {
+		l.t.Errorf("the bucket of %s has %s: %t, want %t", region, key, got, want)
 	}
 }
 
 // change changes what instances need not be replaced for.
 func (l *life) change() {
 	l.t.Helper()
-	most := fmt.Sprint(l.config.Fleet.Max + 1)
-	l.set("fleet.max", most)
+	most := l.config.Fleet.Max + 1
+	l.set("fleet.max", fmt.Sprint(most))
 	l.set("alarms", "ops@example.com")
 	l.deploy()
 	l.intact()
 	for _, region := range l.config.RegionNames() {
-		got := l.run("aws autoscaling describe-auto-scaling-groups --region " + region + " --query 'AutoScalingGroups[].MaxSize' --output text")
-		if want := most + "\n"; got != want {
-			l.t.Errorf("%s: the fleet's maximum is %s, want %s", region, got, want)
+		out, err := autoscaling.NewFromConfig(l.aws(region)).DescribeAutoScalingGroups(l.t.Context(), nil)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if len(out.AutoScalingGroups) != 1 || *out.AutoScalingGroups[0].MaxSize != int32(most) {
+			l.t.Errorf("%s: got the fleets %+v, want one with the maximum %d", region, out.AutoScalingGroups, most)
 		}
 	}
 }
@@ -349,6 +471,7 @@ func (l *life) setRegions(change func([]any) []any) {
 // add adds a region as the operations page says.
 func (l *life) add(region string) {
 	l.t.Helper()
+	l.joined = region
 	l.setRegions(func(regions []any) []any { return append(regions, region) })
 	l.kept = append(l.kept, region)
 	steps := procedure(l.t, "Add a region", l.names(region))
@@ -402,7 +525,12 @@ func (l *life) leaveBehind(region string) {
 	l.t.Helper()
 	names := l.config.Names()
 	for _, parameter := range []string{names.ScalingParameter(), names.FrozenParameter()} {
-		l.run(fmt.Sprintf("aws ssm put-parameter --region %s --name %s --type String --value false --overwrite", region, parameter))
+		_, err := ssm.NewFromConfig(l.aws(region)).PutParameter(l.t.Context(), &ssm.PutParameterInput{
+			Name: &parameter, Value: aws.String("false"), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+		})
+		if err != nil {
+			l.t.Fatal(err)
+		}
 	}
 }
 
@@ -418,6 +546,16 @@ func (l *life) refused(commands, why string) {
 // leaveAccelerator goes on without one as the operations page says.
 func (l *life) leaveAccelerator() {
 	l.t.Helper()
+	l.setRegions(func(regions []any) []any {
+		for i, region := range regions {
+			if settings, ok := region.(map[string]any); ok && l.config.Regions[i].Weight%100 != 0 {
+				settings = maps.Clone(settings)
+				settings["weight"] = "100"
+				regions[i] = settings
+			}
+		}
+		return regions
+	})
 	steps := procedure(l.t, "Leave the accelerator", l.names(""))
 	const regions, rest = 0, 1
 	l.clean(l.run(steps[regions]))
@@ -436,18 +574,22 @@ func (l *life) leaveAccelerator() {
 func (l *life) restore() {
 	l.t.Helper()
 	c, region := l.config, l.regions()[0]
-	steps := procedure(l.t, "Restore data", strings.NewReplacer("ID", region, "PRIMARY", region, "REGION", region, "NAME", c.Name, "ACCOUNT", account))
+	steps := procedure(l.t, "Restore data", strings.NewReplacer("ID", region, "PRIMARY", region, "REGION", region, "NAME", c.Name, "ACCOUNT", matrix.Account))
 	const restore, copyBack, drop, undelete = 0, 1, 2, 3
 	l.run(steps[restore])
-	photo := fmt.Sprintf("--region %s --bucket %s --key %s", region, c.Names().PhotosBucket(region), object(region, "before"))
-	l.run(fmt.Sprintf("aws dynamodb delete-item --table-name %s --key '%s'\n", c.Names().EmployeesTable(), `{"pk": {"S": "before"}, "sk": {"S": "item"}}`) +
-		"aws s3api delete-object " + photo)
-	l.refused("aws s3api head-object "+photo, "404")
+	table, photo := aws.String(c.Names().EmployeesTable()), object(region, "before")
+	if _, err := l.dynamoDB(region).DeleteItem(l.t.Context(), &dynamodb.DeleteItemInput{TableName: table, Key: employee("before")}); err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := l.s3(region).DeleteObject(l.t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(c.Names().PhotosBucket(region)), Key: &photo}); err != nil {
+		l.t.Fatal(err)
+	}
+	l.hasPhoto(region, photo, false)
 	l.run(steps[copyBack])
 	l.intact()
 	l.run(steps[drop])
 	l.run(steps[undelete])
-	l.run("aws s3api head-object " + photo)
+	l.hasPhoto(region, photo, true)
 }
 
 // destroy destroys all as the operations page says, and checks that nothing is
@@ -482,7 +624,7 @@ func (l *life) destroy() {
 	}
 	left := slices.DeleteFunc(l.held(), func(r string) bool { return slices.Contains(l.before, r) })
 	slices.Sort(want)
-	if diff := cmp.Diff(want, left); diff != "" {
+	if diff := gocmp.Diff(want, left); diff != "" {
 		l.t.Errorf("what is left: %s", diff)
 	}
 	if !c.Protect {
@@ -490,7 +632,7 @@ func (l *life) destroy() {
 	}
 	for region, keys := range l.photos {
 		for _, key := range keys {
-			l.run(fmt.Sprintf("aws s3api head-object --region %s --bucket %s --key %s", region, c.Names().PhotosBucket(region), key))
+			l.hasPhoto(region, key, true)
 		}
 	}
 	l.intact()
