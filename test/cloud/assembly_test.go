@@ -2,7 +2,6 @@ package cloud_test
 
 import (
 	"context"
-	"flag"
 	"maps"
 	"os"
 	"runtime"
@@ -18,8 +17,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 )
-
-var all = flag.Bool("all", false, "walk through the permissions of every role, not of one of each kind")
 
 // madeDir is where the programs and the assemblies are that the tests deploy.
 var madeDir string

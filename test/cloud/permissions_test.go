@@ -24,6 +24,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
 	"github.com/archipelago-cdk/archipelago/service/s3"
 	"github.com/archipelago-cdk/archipelago/service/setting"
@@ -53,7 +54,7 @@ func permissions(t *testing.T, running cloud.Running, session string) {
 	}
 	walked := map[string]bool{}
 	for _, r := range roles {
-		if walked[r.kind()] && !*all {
+		if walked[r.kind()] && !matrix.All() {
 			continue
 		}
 		walked[r.kind()] = true

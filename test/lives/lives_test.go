@@ -179,7 +179,7 @@ func begin(t *testing.T, app, name string) *life {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Makefile", "node_modules", ".venv"} {
+	for _, name := range []string{"node_modules", ".venv"} {
 		if err := os.Symlink(filepath.Join(root, name), filepath.Join(l.dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,8 @@ func begin(t *testing.T, app, name string) *life {
 	if err := os.Mkdir(filepath.Join(l.dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, script := range map[string]string{"aws": awsCLI, "cdk": cdkCLI} {
+	makeScript := fmt.Sprintf("#!/bin/sh\nPATH=%q\nexec make --directory=%q \"$@\"\n", os.Getenv("PATH"), root)
+	for name, script := range map[string]string{"aws": awsCLI, "cdk": cdkCLI, "make": makeScript} {
 		if err := os.WriteFile(filepath.Join(l.dir, "bin", name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func keepHealthy(ctx context.Context, control emulator.Control) {
 	}
 }
 
-// The operator's tools. The AWS CLI takes an empty profile for a name, and the CDK
+// The operator's tools; make is the checkout's. The AWS CLI takes an empty profile for a name, and the CDK
 // CLI asks on a terminal whether to destroy.
 const (
 	awsCLI = `#!/bin/sh
