@@ -108,11 +108,11 @@ func (s setup) plan(ctx context.Context) ([]task, error) {
 	if len(s.build) > 0 {
 		compile := task{name: "compile " + strings.Join(append(s.build[:len(s.build):len(s.build)], s.warm...), ", "), quiet: true, do: s.compile}
 		compile.megabytes, compile.what = s.modules(ctx), "Go modules"
-		if s.cold(ctx) {
+		switch {
+		case len(s.warm) > 0 && s.cold(ctx, s.warm):
+			compile.quiet, compile.minutes = false, 4
+		case s.cold(ctx, s.build):
 			compile.quiet, compile.minutes = false, 0.5
-			if len(s.warm) > 0 {
-				compile.minutes = 3
-			}
 		}
 		tasks = append(tasks, compile)
 	}
@@ -157,10 +157,10 @@ func (s setup) modules(ctx context.Context) int {
 	return 0
 }
 
-// cold reports whether Go's build cache lacks packages of what is to be built,
-// judged by the first program.
-func (s setup) cold(ctx context.Context) bool {
-	out, err := s.command(ctx, "go", "list", "-trimpath", "-deps", "-f", "{{if .Stale}}{{.StaleReason}}{{end}}", s.build[0]).Output()
+// cold reports whether Go's build cache lacks packages of what is to be built.
+func (s setup) cold(ctx context.Context, packages []string) bool {
+	arguments := append([]string{"list", "-trimpath", "-deps", "-f", "{{if .Stale}}{{.StaleReason}}{{end}}"}, packages...)
+	out, err := s.command(ctx, "go", arguments...).Output()
 	if err != nil {
 		return true
 	}
@@ -379,7 +379,7 @@ func (s setup) venv(ctx context.Context, d *doing) error {
 func (s setup) compile(ctx context.Context, d *doing) error {
 	ctxless := context.WithoutCancel(ctx)
 	anything := func(string) bool { return true }
-	warm := len(s.warm) > 0 && s.cold(ctx)
+	warm := len(s.warm) > 0 && s.cold(ctx, s.warm)
 	for _, pkg := range s.build {
 		if err := d.run(ctx, s.command(ctxless, "go", "build", "-trimpath", "-o", "dist/"+filepath.Base(pkg), pkg), anything); err != nil {
 			return err

@@ -106,3 +106,28 @@ func TestColdCachesAreAnnounced(t *testing.T) {
 		t.Errorf("warm: got %q", got)
 	}
 }
+
+// TestColdBuildsAreSeen: what is only compiled counts too, and a change of a few
+// packages does not.
+func TestColdBuildsAreSeen(t *testing.T) {
+	const goCommand = `case "$*" in
+*"list -m"*) echo /modules/awscdk ;;
+*list*"./app") for i in 1 2 3 4 5 6 7 8 9 10 11; do echo "$APP"; done ;;
+*list*) for i in 1 2 3; do echo "build ID mismatch"; done; for i in 1 2 3 4 5 6 7 8 9 10 11; do echo "not installed but available in build cache"; done ;;
+esac
+`
+	for reason, want := range map[string]string{
+		"stale dependency: runtime":                  "first time here: this takes about 4 minutes on two cores; later it takes seconds\n",
+		"not installed but available in build cache": "",
+	} {
+		root := checkout(t, map[string]string{"go": goCommand})
+		t.Setenv("APP", reason)
+		var out bytes.Buffer
+		if _, err := run(t.Context(), []string{"-root", root, "-build", "./program", "-warm", "./app"}, &out); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, _ := strings.Cut(out.String(), "  compile"); got != want {
+			t.Errorf("%s: got %q, want %q", reason, got, want)
+		}
+	}
+}
