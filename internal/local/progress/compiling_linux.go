@@ -38,6 +38,13 @@ func Compiling(group int) string {
 func toolDoes(args []string) string {
 	switch filepath.Base(args[0]) {
 	case "compile":
+		if len(args) > 1 && strings.HasPrefix(args[1], "@") { // too many for a command line: a file has them, one a line
+			file, err := os.ReadFile(args[1][1:])
+			if err != nil {
+				return "" // it has ended
+			}
+			args = append(args[:1:1], strings.Split(string(file), "\n")...)
+		}
 		for i, arg := range args[:len(args)-1] {
 			if arg == "-p" {
 				return "compiling " + args[i+1]

@@ -98,11 +98,17 @@ func TestLinesStandAboveTheCurrentOne(t *testing.T) {
 }
 
 func TestCompilingIsSeen(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "args123")
+	if err := os.WriteFile(file, []byte("-o\n$WORK/b002/_pkg_.a\n-p\ngithub.com/aws/aws-cdk-go/awscdk/v2\n-c=2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for line, want := range map[string]string{
 		"/usr/local/go/pkg/tool/linux_amd64/compile -o $WORK/b002/_pkg_.a -trimpath $WORK -p net/http -std": "compiling net/http",
 		"/usr/local/go/pkg/tool/linux_amd64/link -o $WORK/b001/exe/a.out $WORK/b001/_pkg_.a":                "linking",
 		"/usr/local/go/pkg/tool/linux_amd64/compile -V=full":                                                "",
-		"node cdk": "",
+		"/tool/compile @" + file:                "compiling github.com/aws/aws-cdk-go/awscdk/v2",
+		"/tool/compile @" + file + ".has-ended": "",
+		"node cdk":                              "",
 	} {
 		if got := toolDoes(strings.Fields(line)); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
