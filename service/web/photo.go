@@ -49,7 +49,6 @@ func unusable(err error) error {
 		{photo.ErrDamaged, http.StatusUnsupportedMediaType, "The photo is damaged or incomplete. Choose another, or open it in a program and save it again."},
 		{photo.ErrTooManyBytes, http.StatusRequestEntityTooLarge, tooManyBytes},
 		{photo.ErrTooLong, http.StatusRequestEntityTooLarge, "The photo is too long or too wide: 65,535 pixels at most."},
-		{photo.ErrBusy, http.StatusServiceUnavailable, "Many photos are being worked on at the moment. Try again in a few seconds."},
 		{photo.ErrNoRoom, http.StatusServiceUnavailable, "The photo cannot be taken at the moment. Try again in a few seconds, or save without it."},
 	} {
 		if errors.Is(err, known.err) {
