@@ -117,17 +117,33 @@ dist:
 # ones first. Each prints what it did and its time; all run, whatever fails.
 PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
-TEST = part-cloud part-lives part-constructs part-templates part-emulator part-race part-programs part-browser
+TEST = part-cloud part-lives part-templates part-constructs part-rest part-emulator part-race part-browser
+SHARD_0 = shard-lives shard-fuzz
+SHARD_1 = shard-lives shard-templates
+SHARD_2 = shard-lives shard-changes
+SHARD_3 = shard-lives shard-builds
+SHARD_4 = shard-lives shard-race
+SHARD_5 = shard-lives shard-changes
+SHARD_6 = shard-lives shard-templates
+SHARD_7 = shard-cloud
 
 # TIMED runs the rest of a part's line, and prints the part's time.
 TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
 # TESTSUM runs tests: a line for each package, and all of what failed.
 TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=skipped --
-# QUICK lists the packages whose tests need no CDK, emulator or browser.
-QUICK = $$(go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
-	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp/!s/\.test .*//p')
+# OWN are the packages that have a part of their own.
+OWN = . ./constructs ./internal/local/emulator ./service/web/browsertest ./stacks ./test/cloud ./test/lives ./test/templates
+# QUICK lists the packages whose tests need no CDK, emulator or browser; what builds
+# whole programs is not among them.
+QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
+	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp\|^[^ ]*\/internal\/build\.\|^[^ ]*\/test\/\(changes\|runbook\)\./!s/\.test .*//p'
+# REST lists all others with tests, so that a new package is tested.
+REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
+	<({ $(QUICK); go list $(OWN); } | sort)
 # RACE are the packages whose goroutines share memory.
 RACE = ./cmd/directory ./service/account ./service/photo ./service/sweep ./service/web
+# FUZZ are the packages that have fuzz targets.
+FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
 
 part-lint:
 	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
@@ -135,13 +151,15 @@ part-lint:
 		go tool -modfile=tools.mod staticcheck ./... && \
 		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
 part-quick:
-	$(TIMED) $(TESTSUM) $(QUICK)
+	$(TIMED) $(TESTSUM) $$($(QUICK))
+part-rest:
+	$(TIMED) $(TESTSUM) -count=1 $$($(REST))
 part-race:
 	$(TIMED) $(TESTSUM) -race $(RACE)
 part-browser:
-	$(TIMED) $(TESTSUM) -race -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
+	$(TIMED) $(TESTSUM) -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
 part-constructs:
-	$(TIMED) $(TESTSUM) -count=1 ./constructs ./stacks ./internal/cdkapp
+	$(TIMED) $(TESTSUM) -count=1 ./constructs ./stacks
 part-templates:
 	$(TIMED) $(TESTSUM) -count=1 . ./test/templates
 part-lives:
@@ -149,8 +167,23 @@ part-lives:
 part-cloud:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./test/cloud
 part-emulator:
-	$(TIMED) $(TESTSUM) -count=1 ./internal/local/...
-part-programs:
-	$(TIMED) $(TESTSUM) -count=1 ./cmd/ami ./cmd/lighthouse ./cmd/scaler ./service/dynamo ./service/legacy ./service/s3
+	$(TIMED) $(TESTSUM) -count=1 ./internal/local/emulator
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist
+shard-lives:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 40m ./test/lives -shard $(SHARD)/7
+shard-templates:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./test/templates -shard $(if $(filter 1,$(SHARD)),0,1)/2
+shard-changes:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 40m ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
+shard-builds:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./internal/build -all
+shard-race:
+	$(TIMED) $(TESTSUM) -race -timeout 30m $$($(QUICK)) ./service/web/browsertest
+shard-cloud:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 40m ./test/cloud -all
+# Each fuzz target for a moment.
+shard-fuzz:
+	$(TIMED) for package in $(FUZZ); do \
+		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
+
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-changes shard-builds shard-race shard-cloud shard-fuzz help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -75,6 +76,21 @@ func permissions(t *testing.T, running cloud.Running, session string) {
 			}
 		})
 	}
+}
+
+// openDir is a folder that everyone may enter, as programs run that do not run as
+// root: the parent of t.TempDir is for its owner alone.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "archipelago-test-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // walk is one through all permissions.
@@ -341,7 +357,7 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	n := w.clients.Add(1)
 	instance.ID = fmt.Sprintf("i-%017d", n)
 	var output lockedBuffer
-	m, err := machine.Start(t.Context(), instance, w.running.Emulator, t.TempDir(), &output)
+	m, err := machine.Start(t.Context(), instance, w.running.Emulator, openDir(t), &output)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -515,7 +531,7 @@ func (w *walk) shine(t *testing.T, region string, r role) error {
 		return f.Region == region && strings.HasSuffix(f.Name, "-lighthouse")
 	})]
 	var output lockedBuffer
-	f, err := lambda.Start(function, w.running.Emulator, t.TempDir(), &output)
+	f, err := lambda.Start(function, w.running.Emulator, openDir(t), &output)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -700,7 +716,7 @@ func (w *walk) scale(t *testing.T, region string, r role) {
 	})]
 	look := func() error {
 		var output lockedBuffer
-		f, err := lambda.Start(function, w.running.Emulator, t.TempDir(), &output)
+		f, err := lambda.Start(function, w.running.Emulator, openDir(t), &output)
 		if err != nil {
 			t.Fatal(err)
 		}
