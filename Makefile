@@ -136,7 +136,7 @@ OWN = . ./constructs ./internal/local/emulator ./service/web/browsertest ./stack
 # QUICK lists the packages whose tests need no CDK, emulator or browser; what builds
 # whole programs is not among them.
 QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
-	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp\|^[^ ]*\/internal\/build\.\|^[^ ]*\/test\/\(changes\|runbook\)\./!s/\.test .*//p'
+	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp\|^[^ ]*\/internal\/build\.\|^[^ ]*\/test\/\(changes\|runbook\|templates\)\./!s/\.test .*//p'
 # REST lists all others with tests, so that a new package is tested.
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)

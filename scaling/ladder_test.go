@@ -77,7 +77,7 @@ func TestPoliciesAreRefused(t *testing.T) {
 		`ladder: want two rungs at least for "maybe", got 1`,
 		"ladder[0]: want a CPU target of at most 20 %, which t4g.medium may use for ever, got 55 %",
 		"coolShare: want more than 0 and less than 1, got 1",
-		"meanwhile: want more than 0 and less than 100 percent, got 100",
+		"maxCPUAfterDown: want more than 0 and less than 100 percent, got 100",
 		"fullShare: want more than 0 and at most 1, got 2",
 		"upCooldown: want at least upAfter, 10m0s",
 		"downCooldown: want at least downAfter, 30m0s",

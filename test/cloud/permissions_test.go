@@ -26,6 +26,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
 	"github.com/archipelago-cdk/archipelago/service/s3"
 	"github.com/archipelago-cdk/archipelago/service/setting"
@@ -378,6 +379,14 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	if err := u.use(w.running, w.photo[region]); err != nil {
 		return err
 	}
+	// Somebody's photo that no employee has, as of an upload that was killed.
+	stray := directory.PhotoKey("stray", []byte(fmt.Sprint(n)), "jpg")
+	bucket := bucketOf(region)
+	if _, err := objects.NewFromConfig(w.administrator(region), pathStyle).PutObject(t.Context(), &objects.PutObjectInput{
+		Bucket: &bucket, Key: &stray, Body: strings.NewReader("a photo"),
+	}); err != nil {
+		t.Fatal(err)
+	}
 	config := w.as(region, r)
 	sweeper := &sweep.Sweeper{
 		Photos:    s3.NewPhotos(config, bucketOf(region)),
@@ -387,7 +396,7 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	}
 	counts, err := sweeper.Sweep(t.Context())
 	if err == nil && counts.Deleted == 0 {
-		err = errors.New("the sweep found no photo of an employee who was deleted")
+		err = errors.New("the sweep found no photo that no employee has")
 	}
 	return err
 }
@@ -447,6 +456,18 @@ func (u *user) use(running cloud.Running, elsewhere string) error {
 	credentials, err := json.Marshal(map[string]string{"name": running.Account, "password": running.Password})
 	if err != nil {
 		return err
+	}
+	// Attempts that fail are counted.
+	wrong, err := json.Marshal(map[string]string{"name": running.Account, "password": "not " + running.Password})
+	if err != nil {
+		return err
+	}
+	refused, _, err := u.answer(http.MethodPost, "/api/session", "application/json", wrong)
+	if err != nil {
+		return err
+	}
+	if refused.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("a wrong password: %s", refused.Status)
 	}
 	if _, err := u.ask(http.MethodPost, "/api/session", "application/json", credentials); err != nil {
 		return err
