@@ -31,18 +31,13 @@ func main() {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("archipelago", flag.ContinueOnError)
-	local := flags.Bool("local", false, "for the local cloud: programs of this machine's architecture, and none of CDK's rules, which take seconds")
+	local := flags.Bool("local", false, "for the local cloud: programs of this machine's architecture")
 	built := flags.Bool("built", false, "take the programs that dist holds, without building them")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("it takes flags only, got %q", flags.Args())
-	}
-	if *local {
-		if err := os.Setenv("CDK_VALIDATION", "false"); err != nil { // CDK's process inherits it
-			return err
-		}
 	}
 	app := awscdk.NewApp(nil)
 	settings, _ := app.Node().GetAllContext(nil).(map[string]any)

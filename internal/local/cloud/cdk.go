@@ -207,7 +207,8 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 		if err != nil {
 			return nil, err
 		}
-		environment = append(append(emulator.Isolate(environment, c.url), own...), "AWS_REGION=us-east-1")
+		environment = append(append(emulator.Isolate(environment, c.url), own...), "AWS_REGION=us-east-1",
+			"CDK_VALIDATION=false") // CDK's rules take seconds; jsii starts CDK before the app's main
 	}
 	cmd := exec.Command(filepath.Join(bin, "cdk"), append(arguments, "--no-notices")...)
 	cmd.Dir = c.root

@@ -165,3 +165,17 @@ func TestFolderThatNobodyReaches(t *testing.T) {
 		t.Errorf("got %s and %s, %v; want the same folder, which nobody can enter", got, again, err)
 	}
 }
+
+// TestRulesAreOffInTheLocalCloudAlone: a comparison with AWS applies them.
+func TestRulesAreOffInTheLocalCloudAlone(t *testing.T) {
+	t.Setenv("CDK_VALIDATION", "")
+	for url, off := range map[string]bool{"http://localhost:1": true, "": false} {
+		cmd, err := cli{root: ".", dir: t.TempDir(), url: url}.command("synth")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(cmd.Env, "CDK_VALIDATION=false") != off {
+			t.Errorf("at %q CDK's rules are off: %t, want %t", url, !off, off)
+		}
+	}
+}
