@@ -243,7 +243,13 @@ func (b builder) run(t *testing.T, dir, program string, arguments, variables []s
 	if umask == "" {
 		umask = "022"
 	}
-	home := t.TempDir()
+	// The go command's telemetry writes there for a moment after it has ended, which
+	// t.TempDir would take for a failure.
+	home, err := os.MkdirTemp("", "archipelago-home-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
 	if err := os.MkdirAll(filepath.Join(home, "go"), 0o755); err != nil {
 		t.Fatal(err)
 	}
