@@ -14,7 +14,10 @@ import (
 	"testing"
 )
 
-var all = flag.Bool("all", false, "make all changes, not only the one of `make test`")
+var (
+	all  = flag.Bool("all", false, "make all changes: build and test them, not only count their files")
+	only = flag.String("make", "badge", "make the change of this name")
+)
 
 // A change is one that somebody makes now and then, as NAME.patch.
 type change struct {
@@ -25,15 +28,13 @@ type change struct {
 	generate []string
 	// test are the packages that it touches.
 	test []string
-	// gate makes it without -all too.
-	gate bool
 }
 
 // changes are the rows of the table in ARCHITECTURE.md.
 var changes = map[string]change{
 	"region":        {files: 1, test: []string{"./config"}},
 	"new-region":    {files: 1, generate: []string{"./config"}, test: []string{"./config"}},
-	"badge":         {files: 2, test: []string{"./service/directory", "./service/web"}, gate: true},
+	"badge":         {files: 2, test: []string{"./service/directory", "./service/web"}},
 	"key":           {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs"}},
 	"alarm":         {files: 2, test: []string{"./constructs"}},
 	"instance-type": {files: 2, test: []string{"./scaling", "./cost"}},
@@ -51,6 +52,10 @@ func TestChanges(t *testing.T) {
 	if len(patches) != len(changes) {
 		t.Errorf("there are %d patches, want one for each of %d changes: %q", len(patches), len(changes), patches)
 	}
+	if _, known := changes[*only]; !known {
+		t.Errorf("-make: there is no change %q", *only)
+	}
+	dir := copied(t) // to see whether each applies
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			patch, err := filepath.Abs(name + ".patch")
@@ -65,17 +70,20 @@ func TestChanges(t *testing.T) {
 			if len(touched) != c.files {
 				t.Errorf("it touches %d files, want %d: %q", len(touched), c.files, touched)
 			}
-			if !*all && !c.gate {
-				return // counted; -all makes it
-			}
-			dir := copied(t)
-			if out, err := command(dir, "git", "apply", "-C1", patch); err != nil {
+			if out, err := command(dir, "git", "apply", "-C1", "--check", patch); err != nil {
 				t.Fatalf(`it applies no longer: %v
 %s
 In a work tree without changes, write it again:
 	git apply --3way test/changes/%[3]s.patch      # resolve what conflicts
 	git diff -U1 HEAD -- . ':!test/changes' >/tmp/%[3]s.patch
 	git reset --hard && mv /tmp/%[3]s.patch test/changes/`, err, out, name)
+			}
+			if !*all && name != *only {
+				return
+			}
+			dir := copied(t)
+			if out, err := command(dir, "git", "apply", "-C1", patch); err != nil {
+				t.Fatalf("%v\n%s", err, out)
 			}
 			if users := users(t, dir, touched); len(users) > 0 {
 				if out, err := command(dir, "go", append([]string{"build"}, users...)...); err != nil {
