@@ -321,8 +321,10 @@ func (d *day) loaded(t *testing.T) *scaledFleet {
 	t.Helper()
 	d.pace(t, busy)
 	if d.load == nil {
-		// The other island shares this machine, and is no part of it.
+		// The other islands share this machine, and are no part of it: one that left the
+		// configuration stays deployed.
 		d.freeze(t, "us-east-1")
+		d.freeze(t, "ap-southeast-2")
 		d.load = startLoad(t, d.running)
 	}
 	return &scaledFleet{t, d.running, d.dir}

@@ -91,7 +91,7 @@ const replicationDelay = time.Hour
 
 // options are those of a local cloud in dir that deploys an assembly.
 func options(dir, assembly string) cloud.Options {
-	return cloud.Options{Root: "../..", Dir: dir, Assembly: assembly, ReplicationDelay: replicationDelay, Pace: calm}
+	return cloud.Options{Root: "../..", Dir: dir, Assembly: assembly, ReplicationDelay: replicationDelay, Pace: calm, CPUScale: scaleCPU}
 }
 
 // up runs a local cloud until the test ends, and checks that it then leaves nothing

@@ -162,7 +162,9 @@ func (f *scaledFleet) stays(d time.Duration, check func(fleetState) error) {
 	}
 }
 
-// load is constant: people who read, and one who adds employees.
+// load is constant: people who read, and one who adds employees. It is the same on
+// a slow machine, and leaves the emulator time for its other callers: what heats
+// the fleet is that its CPU counts cpuScale times.
 type load struct {
 	running cloud.Running
 	control emulator.Control
@@ -178,8 +180,21 @@ type load struct {
 
 const (
 	readers    = 6
+	readEvery  = 150 * time.Millisecond // each reader
+	addEvery   = 500 * time.Millisecond
+	cpuScale   = 25
 	loadClient = "readers and a writer"
 )
+
+// underLoad is whether a load runs: what people do besides does not heat a fleet.
+var underLoad atomic.Bool
+
+func scaleCPU() float64 {
+	if underLoad.Load() {
+		return cpuScale
+	}
+	return 1
+}
 
 func startLoad(t *testing.T, running cloud.Running) *load {
 	t.Helper()
@@ -188,19 +203,22 @@ func startLoad(t *testing.T, running cloud.Running) *load {
 		t.Fatal(err)
 	}
 	session := signIn(t, running.URL, running)
+	underLoad.Store(true)
 	for range readers {
-		l.workers.Go(func() { l.repeat(l.readPage) })
+		l.workers.Go(func() { l.repeat(readEvery, l.readPage) })
 	}
-	l.workers.Go(func() { l.repeat(func() { l.add(session) }) })
+	l.workers.Go(func() { l.repeat(addEvery, func() { l.add(session) }) })
 	return l
 }
 
-func (l *load) repeat(do func()) {
+func (l *load) repeat(every time.Duration, do func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for {
 		select {
 		case <-l.end:
 			return
-		default:
+		case <-tick.C:
 			do()
 		}
 	}
@@ -211,6 +229,7 @@ func (l *load) stop(t *testing.T) {
 	l.ended.Do(func() {
 		close(l.end)
 		l.workers.Wait()
+		underLoad.Store(false)
 		if err := l.control.UnregisterLoad(t.Context(), loadClient); err != nil {
 			t.Error(err)
 		}
@@ -258,7 +277,6 @@ func (l *load) add(session string) {
 	l.mu.Lock()
 	l.added = append(l.added, res.Header.Get("Location"))
 	l.mu.Unlock()
-	time.Sleep(200 * time.Millisecond)
 }
 
 // unharmed checks that no request has failed so far.

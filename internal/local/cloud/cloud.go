@@ -72,6 +72,9 @@ type Options struct {
 	// schedules run, and as many minutes of metrics one minute makes. Default: 1, as
 	// on AWS.
 	Pace int
+	// CPUScale returns how many times the CPU that an instance uses counts at this
+	// moment, so that a test loads a fleet with little of this machine. Default: once.
+	CPUScale func() float64
 	// Out takes the progress. Required.
 	Out io.Writer
 	// Ready is called when everything is healthy. Default: nothing.
@@ -238,7 +241,7 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 	if err := cdk.deploy(ctx); err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, steps.log, o.printer)
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.CPUScale, steps.log, o.printer)
 	if err != nil {
 		return err
 	}

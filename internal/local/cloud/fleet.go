@@ -35,6 +35,8 @@ type fleet struct {
 	logDir  string
 	output  io.Writer
 	log     *log.Logger
+	// cpuScale is Options.CPUScale.
+	cpuScale func() float64
 
 	mu        sync.Mutex
 	machines  map[string]*machine.Machine
@@ -75,7 +77,7 @@ func runningDir(dir string) (string, error) {
 }
 
 // newFleet starts to play. What happens it tells on told.
-func newFleet(ctx context.Context, url string, listener net.Listener, dir string, output io.Writer, told *progress.Printer) (*fleet, error) {
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, cpuScale func() float64, output io.Writer, told *progress.Printer) (*fleet, error) {
 	runs, err := runningDir(dir)
 	if err != nil {
 		return nil, err
@@ -94,6 +96,7 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 		logDir:    filepath.Join(dir, logsDir),
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
+		cpuScale:  cpuScale,
 		machines:  map[string]*machine.Machine{},
 		logs:      map[string]io.Closer{},
 		functions: map[string]*lambda.Function{},

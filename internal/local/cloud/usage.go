@@ -9,8 +9,11 @@ import (
 
 // usage is what was seen of machines and balancers since the last report.
 type usage struct {
-	busy, looks map[string]float64 // by instance: the sum of its shares, and of how many looks
-	requests    map[string]int     // by target group, since its balancer was made
+	began       time.Time
+	busy, looks map[string]float64       // by instance: the sum of its shares, and of how many looks
+	used        map[string]time.Duration // by instance: its CPU time when the minute began
+	share       map[string]float64       // by instance: of its CPUs, by its CPU time
+	requests    map[string]int           // by target group, since its balancer was made
 }
 
 // measure looks at machines all the time, and reports once in each minute of the
@@ -18,7 +21,7 @@ type usage struct {
 func (f *fleet) measure(ctx context.Context) {
 	look := time.NewTicker(pollEvery)
 	minute := f.minute()
-	seen := usage{busy: map[string]float64{}, looks: map[string]float64{}, requests: f.requests()}
+	seen := f.beginMinute()
 	for {
 		select {
 		case <-ctx.Done():
@@ -30,13 +33,36 @@ func (f *fleet) measure(ctx context.Context) {
 				continue
 			}
 			minute = now
-			next := usage{busy: map[string]float64{}, looks: map[string]float64{}, requests: f.requests()}
-			if err := f.control.Use(ctx, seen.report(next.requests)); err != nil && ctx.Err() == nil {
+			next := f.beginMinute()
+			if err := f.control.Use(ctx, seen.report(next.requests, f.scale())); err != nil && ctx.Err() == nil {
 				f.log.Print(err)
 			}
 			seen = next
 		}
 	}
+}
+
+// scale is how many times an instance's CPU counts.
+func (f *fleet) scale() float64 {
+	if f.cpuScale == nil {
+		return 1
+	}
+	return f.cpuScale()
+}
+
+func (f *fleet) beginMinute() usage {
+	u := usage{
+		began: time.Now(), busy: map[string]float64{}, looks: map[string]float64{},
+		used: map[string]time.Duration{}, share: map[string]float64{}, requests: f.requests(),
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, machine := range f.machines {
+		if used, err := machine.CPUTime(); err == nil {
+			u.used[id] = used
+		}
+	}
+	return u
 }
 
 // minute is that of the emulator's clock.
@@ -55,6 +81,11 @@ func (f *fleet) look(seen usage) {
 			seen.busy[id] += busy
 			seen.looks[id]++
 		}
+		before, ok := seen.used[id]
+		if used, err := machine.CPUTime(); ok && err == nil {
+			cpus := time.Since(seen.began).Seconds() * float64(machine.VCPU())
+			seen.share[id] = (used - before).Seconds() / cpus
+		}
 	}
 }
 
@@ -70,10 +101,13 @@ func (f *fleet) requests() map[string]int {
 	return requests
 }
 
-func (u usage) report(requests map[string]int) emulator.Usage {
+// report is what an emulator is told. Looks see threads that wait for a CPU, and
+// miss what is short; an instance's CPU time is the other way round, so the larger
+// one counts, scale times.
+func (u usage) report(requests map[string]int, scale float64) emulator.Usage {
 	r := emulator.Usage{CPU: map[string]float64{}, Requests: map[string]int{}}
 	for id, looks := range u.looks {
-		r.CPU[id] = 100 * u.busy[id] / looks
+		r.CPU[id] = 100 * min(1, scale*max(u.share[id], u.busy[id]/looks))
 	}
 	for arn, n := range requests {
 		r.Requests[arn] = max(0, n-u.requests[arn])

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
 )
@@ -23,11 +25,9 @@ func (m *Machine) VCPU() int {
 // 1. A thread that waits for a CPU of this machine, which all instances share,
 // would use one of its own.
 func (m *Machine) Busy() (float64, error) {
-	m.mu.Lock()
-	pid := m.pid
-	m.mu.Unlock()
-	if pid == 0 {
-		return 0, fmt.Errorf("%s has not started its service yet", m.ID)
+	pid, err := m.process()
+	if err != nil {
+		return 0, err
 	}
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	if err != nil {
@@ -49,4 +49,41 @@ func (m *Machine) Busy() (float64, error) {
 		}
 	}
 	return min(1, float64(running)/float64(m.VCPU())), nil
+}
+
+// CPUTime is how long CPUs of this machine have run the service's process.
+func (m *Machine) CPUTime() (time.Duration, error) {
+	pid, err := m.process()
+	if err != nil {
+		return 0, err
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// After the name come the state, the 3rd field, and among others utime and
+	// stime, the 14th and 15th, in hundredths of a second. Source: proc_pid_stat(5).
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: want 15 fields at least, got %q", pid, stat)
+	}
+	var used time.Duration
+	for _, ticks := range fields[11:13] {
+		n, err := strconv.ParseInt(ticks, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		used += time.Duration(n) * 10 * time.Millisecond
+	}
+	return used, nil
+}
+
+// process is the id of the service's process.
+func (m *Machine) process() (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pid == 0 {
+		return 0, fmt.Errorf("%s has not started its service yet", m.ID)
+	}
+	return m.pid, nil
 }
