@@ -141,7 +141,7 @@ QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)
 # RACE are the packages whose goroutines share memory.
-RACE = ./cmd/directory ./service/account ./service/photo ./service/sweep ./service/web
+RACE = ./service/account ./service/photo ./service/sweep ./service/web
 # FUZZ are the packages that have fuzz targets.
 FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
 
@@ -178,7 +178,7 @@ shard-changes:
 shard-builds:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./internal/build -all
 shard-race:
-	$(TIMED) $(TESTSUM) -race -timeout 30m $$($(QUICK)) ./service/web/browsertest
+	$(TIMED) $(TESTSUM) -race -timeout 30m $$($(QUICK)) ./cmd/directory ./service/web/browsertest
 shard-cloud:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 40m ./test/cloud -all
 # Each fuzz target for a moment.
