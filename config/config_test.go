@@ -452,7 +452,7 @@ func TestOneProblemIsReportedOnce(t *testing.T) {
 }
 
 func TestNamesFitAtTheirLongest(t *testing.T) {
-	n := Names{Name: strings.Repeat("n", maxName), Account: account}
+	n := Names{Name: strings.Repeat("n", 28), Account: account}
 	for _, region := range KnownRegions() {
 		// 63 is the limit of a bucket's name.
 		for _, bucket := range []string{n.PhotosBucket(region), n.LogsBucket(region)} {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,14 +25,12 @@ var strongSets = [][]string{
 	{"ap-northeast-1", "ap-northeast-2", "ap-northeast-3"},
 }
 
-func (c Config) validateConsistency() error {
-	p := problems{path: ContextKey}
-	p.oneOf("consistency", c.Consistency, ConsistencyEventual, ConsistencyStrong)
+func (c Config) validateConsistency(p problems) {
 	if c.Consistency != ConsistencyStrong {
 		if c.Witness != "" {
 			p.add("witness", fmt.Sprintf("nothing, since only the consistency %q has one", ConsistencyStrong), c.Witness)
 		}
-		return errors.Join(p.errs...)
+		return
 	}
 	var members []string
 	for i, r := range c.Regions {
@@ -56,7 +53,6 @@ func (c Config) validateConsistency() error {
 		}
 		p.add("consistency", fmt.Sprintf("%q, or for %q regions of one set: %s", ConsistencyEventual, ConsistencyStrong, strings.Join(sets, "; or ")), members)
 	}
-	return errors.Join(p.errs...)
 }
 
 // subset reports whether all of a is in b.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -14,7 +13,7 @@ type Domain struct {
 	Zone string `json:"zone" jsonschema:"required"`
 	// ZoneID is the zone's id, such as "Z0123456789ABCDEFGHIJ". Required: to look
 	// it up takes credentials.
-	ZoneID string `json:"zoneId" jsonschema:"required"`
+	ZoneID string `json:"zoneId" jsonschema:"required,pattern=^Z[A-Z0-9]+$,maxLength=32" want:"the id of that hosted zone, such as \"Z0123456789ABCDEFGHIJ\""`
 	// Host is the name itself, in the zone: "staff.example.com". Required.
 	Host string `json:"host" jsonschema:"required"`
 }
@@ -22,39 +21,20 @@ type Domain struct {
 // Set reports whether there is one.
 func (d Domain) Set() bool { return d != Domain{} }
 
-func parseDomain(root *object) Domain {
-	o := root.object("domain")
-	d := Domain{
-		Zone:   o.string("zone", ""),
-		ZoneID: o.string("zoneId", ""),
-		Host:   o.string("host", ""),
-	}
-	o.refuseUnknown()
-	return d
-}
-
 // maxHost is the most characters of a certificate's name. Source: AWS Certificate
 // Manager API Reference, "RequestCertificate".
 const maxHost = 64
 
-var (
-	// validDNSName is a domain name in lower case, without its final dot.
-	validDNSName = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
-	// validZoneID is the id of a hosted zone.
-	validZoneID = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
-)
+// validDNSName is a domain name in lower case, without its final dot.
+var validDNSName = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
 
-func (d Domain) validate() error {
+func (d Domain) validate(p problems) {
 	if !d.Set() {
-		return nil
+		return
 	}
-	p := problems{path: ContextKey + ".domain"}
 	zoneIsOne := validDNSName.MatchString(d.Zone)
 	if !zoneIsOne {
 		p.add("zone", `the name of a hosted zone, such as "example.com"`, d.Zone)
-	}
-	if !validZoneID.MatchString(d.ZoneID) {
-		p.add("zoneId", `the id of that hosted zone, such as "Z0123456789ABCDEFGHIJ"`, d.ZoneID)
 	}
 	switch {
 	case !validDNSName.MatchString(d.Host):
@@ -64,5 +44,4 @@ func (d Domain) validate() error {
 	case zoneIsOne && d.Host != d.Zone && !strings.HasSuffix(d.Host, "."+d.Zone):
 		p.add("host", fmt.Sprintf(`a name in the zone, %q or one that ends in ".%s"`, d.Zone, d.Zone), d.Host)
 	}
-	return errors.Join(p.errs...)
 }

@@ -15,36 +15,21 @@ import (
 // Schedule changes a fleet's bounds at certain times.
 type Schedule struct {
 	// Name identifies it: letters and digits. Required.
-	Name string `json:"name" jsonschema:"required"`
+	Name string `json:"name" jsonschema:"required,pattern=^[A-Za-z][A-Za-z0-9]*$,maxLength=32" want:"1 to 32 letters and digits, a letter first, such as \"Morning\""`
 	// Cron is when: minute, hour, day of the month, month and day of the week as
 	// crontab(5) has them, such as "0 7 * * 1-5" or "0 7 * * MON-FRI". Required.
 	Cron string `json:"cron" jsonschema:"required"`
 	// Timezone is where that is the time, such as "Europe/Madrid". Default: UTC.
-	Timezone string `json:"timezone"`
+	Timezone string `json:"timezone" default:"UTC"`
 	// Min is the fleet's new Min. Default: it stays as it is.
-	Min int `json:"min" jsonschema:"minimum=2"`
+	Min int `json:"min" jsonschema:"minimum=2" want:"at least 2, one in each of two zones, so that one is left when a zone fails"`
 	// Max is the fleet's new Max. Default: it stays as it is.
 	Max int `json:"max" jsonschema:"minimum=2"`
 }
 
-func parseSchedule(parent *object) []Schedule {
-	var schedule []Schedule
-	for _, item := range parent.list("schedule") {
-		o := item.object(`an object such as {"name": "Morning", "cron": "0 7 * * 1-5", "min": 4}`)
-		schedule = append(schedule, Schedule{
-			Name:     o.string("name", ""),
-			Cron:     o.string("cron", ""),
-			Timezone: o.string("timezone", "UTC"),
-			Min:      o.int("min", 0),
-			Max:      o.int("max", 0),
-		})
-		o.refuseUnknown()
-	}
-	return schedule
+func (Schedule) want() string {
+	return `an object such as {"name": "Morning", "cron": "0 7 * * 1-5", "min": 4}`
 }
-
-// validScheduleName is part of a construct's id.
-var validScheduleName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,31}$`)
 
 // cronField is the form of a field by crontab(5): numbers and names, ranges of
 // them, lists of those, and steps of a range or of all.
@@ -86,34 +71,29 @@ func parseCron(expression string) error {
 	return nil
 }
 
-func (f Fleet) validateSchedule(p *problems) {
+func (f Fleet) validateSchedule(p problems) {
 	for i, s := range f.Schedule {
-		path := fmt.Sprintf("schedule[%d]", i)
-		if !validScheduleName.MatchString(s.Name) {
-			p.add(path+".name", `1 to 32 letters and digits, a letter first, such as "Morning"`, s.Name)
-		} else if slices.IndexFunc(f.Schedule, func(o Schedule) bool { return o.Name == s.Name }) < i {
-			p.add(path+".name", "each name once", s.Name)
+		at := p.under(fmt.Sprintf("schedule[%d]", i))
+		if slices.IndexFunc(f.Schedule, func(o Schedule) bool { return o.Name == s.Name }) < i {
+			at.add("name", "each name once", s.Name)
 		}
 		if err := parseCron(s.Cron); err != nil {
-			p.add(path+".cron", fmt.Sprintf(`five fields: minute, hour, day of the month, month, day of the week, such as "0 7 * * 1-5" (%v)`, err), s.Cron)
+			at.add("cron", fmt.Sprintf(`five fields: minute, hour, day of the month, month, day of the week, such as "0 7 * * 1-5" (%v)`, err), s.Cron)
 		}
 		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
-			p.add(path+".timezone", `a time zone such as "Europe/Madrid"`, s.Timezone)
+			at.add("timezone", `a time zone such as "Europe/Madrid"`, s.Timezone)
 		}
 		if s.Min == 0 && s.Max == 0 {
-			p.add(path, "a min or a max", s)
+			at.add("", "a min or a max", s)
 			continue
-		}
-		if s.Min != 0 && s.Min < 2 {
-			p.add(path+".min", "at least 2, one in each of two zones, so that one is left when a zone fails", s.Min)
 		}
 		// What is not given stays, as far as can be known, the fleet's own.
 		if least := max(s.Min, 2); s.Max != 0 && s.Min != 0 && s.Max < least {
-			p.add(path+".max", fmt.Sprintf("at least the min of that time, %d", least), s.Max)
+			at.add("max", fmt.Sprintf("at least the min of that time, %d", least), s.Max)
 		} else if s.Max != 0 && s.Min == 0 && s.Max < f.Min {
-			p.add(path+".max", fmt.Sprintf("at least fleet.min, %d, or a min with it", f.Min), s.Max)
+			at.add("max", fmt.Sprintf("at least fleet.min, %d, or a min with it", f.Min), s.Max)
 		} else if s.Max == 0 && s.Min > f.Max {
-			p.add(path+".min", fmt.Sprintf("at most fleet.max, %d, or a max with it", f.Max), s.Min)
+			at.add("min", fmt.Sprintf("at most fleet.max, %d, or a max with it", f.Max), s.Min)
 		}
 	}
 }

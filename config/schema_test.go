@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Version:     version,
 		Title:       "cdk.json of Archipelago",
-		Description: "Made from the Go types in config; `go test ./config -update` writes it.",
+		Description: "Made from the Go types in config; `go generate ./config` writes it.",
 		Type:        "object",
 		Properties:  properties,
 	}
@@ -102,7 +103,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("cdk.schema.json is not what the types say; run `go test ./config -update`:\n%s", diff)
+		t.Errorf("cdk.schema.json is not what the types say; run `go generate ./config`:\n%s", diff)
 	}
 }
 
@@ -127,7 +128,7 @@ func TestReadmeHasEveryKey(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(strings.Split(got, "\n"), strings.Split(want, "\n")); diff != "" {
-		t.Errorf("README.md's table is not what the types say; run `go test ./config -update`:\n%s", diff)
+		t.Errorf("README.md's table is not what the types say; run `go generate ./config`:\n%s", diff)
 	}
 }
 
@@ -163,14 +164,14 @@ func rows(t *testing.T, prefix string, of reflect.Type, comments map[string]stri
 var (
 	// predicate is how a comment begins, and a cell does not.
 	predicate = regexp.MustCompile(`^\S+ (?:(?:is|are) )?`)
-	// value is what is written as code: a string, or true and false.
-	value = regexp.MustCompile(`"[^"\[\]]+"|\b(?:true|false)\b`)
+	// literal is what is written as code: a string, or true and false.
+	literal = regexp.MustCompile(`"[^"\[\]]+"|\b(?:true|false)\b`)
 )
 
 // cell is a sentence of a comment as a cell of the table.
 func cell(sentence string) string {
 	sentence = strings.ReplaceAll(strings.TrimSuffix(sentence, "."), "|", "\\|")
-	return value.ReplaceAllStringFunc(sentence, func(s string) string { return "`" + strings.Trim(s, `"`) + "`" })
+	return literal.ReplaceAllStringFunc(sentence, func(s string) string { return "`" + strings.Trim(s, `"`) + "`" })
 }
 
 // validate checks a configuration, written as in cdk.json, against the schema.
@@ -236,35 +237,58 @@ func TestSchemaTakesWhatIsReadAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestSchemaHasEveryKey compares the schema's keys with those that the
-// configuration's reader names in its errors.
-func TestSchemaHasEveryKey(t *testing.T) {
-	_, err := parse(t, `{"archipelago": {"regions": [{"name": "eu-west-1", "?": 1}], "?": 1,
-		"domain": {"?": 1}, "fleet": {"?": 1, "schedule": [{"?": 1}]}, "waf": {"?": 1}}}`)
-	known := map[string]string{}
-	for line := range strings.Lines(err.Error()) {
-		if path, keys, ok := strings.Cut(strings.TrimSpace(line), ".?: there is no such key; known are "); ok {
-			known[path] = keys
-		}
+// eachField visits the fields of a configuration's type, and of those within it.
+func eachField(of reflect.Type, visit func(of reflect.Type, f field)) {
+	for of.Kind() == reflect.Slice {
+		of = of.Elem()
 	}
-	for path, of := range map[string]reflect.Type{
-		"archipelago":                   reflect.TypeFor[Config](),
-		"archipelago.regions[0]":        reflect.TypeFor[Region](),
-		"archipelago.domain":            reflect.TypeFor[Domain](),
-		"archipelago.fleet":             reflect.TypeFor[Fleet](),
-		"archipelago.fleet.schedule[0]": reflect.TypeFor[Schedule](),
-		"archipelago.waf":               reflect.TypeFor[WAF](),
-	} {
-		want := map[string]bool{}
-		for key := range strings.SplitSeq(known[path], ", ") {
-			want[key] = true
-		}
-		got := map[string]bool{}
-		for i := range of.NumField() {
-			got[of.Field(i).Tag.Get("json")] = true
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s reads other keys than %s has (-read +schema):\n%s", path, of, diff)
-		}
+	if of.Kind() != reflect.Struct {
+		return
 	}
+	for _, f := range fields(of) {
+		visit(of, f)
+		eachField(f.Type, visit)
+	}
+}
+
+// TestCommentsSayTheDefaults: what a comment says a key's default is, its tag says
+// too, and the other way round.
+func TestCommentsSayTheDefaults(t *testing.T) {
+	comments := comments(t)
+	isLiteral := regexp.MustCompile(`^(".*|(\d+|true|false)\.)$`)
+	eachField(reflect.TypeFor[Config](), func(of reflect.Type, f field) {
+		_, said, _ := strings.Cut(comments["github.com/archipelago-cdk/archipelago/config."+of.Name()+"."+f.Name], " Default: ")
+		otherwise, ok := f.Tag.Lookup("default")
+		if !ok {
+			if isLiteral.MatchString(said) {
+				t.Errorf("%s.%s: its comment says the default %s its tag none", of.Name(), f.Name, said)
+			}
+			return
+		}
+		otherwise = regexp.QuoteMeta(strings.ReplaceAll(otherwise, ",", ", "))
+		if !regexp.MustCompile(`^("` + otherwise + `"|` + otherwise + `)[.,;]`).MatchString(said) {
+			t.Errorf("%s.%s: its comment says the default %q, its tag %q", of.Name(), f.Name, said, otherwise)
+		}
+	})
+}
+
+// TestWordsOfRules: what is said of a value that breaks a rule names each bound, and
+// there are words for what only a pattern says.
+func TestWordsOfRules(t *testing.T) {
+	eachField(reflect.TypeFor[Config](), func(of reflect.Type, f field) {
+		r := f.rules()
+		if r.pattern != nil && r.want == "" {
+			t.Errorf("%s.%s has a pattern and no want tag", of.Name(), f.Name)
+		}
+		for words, bounds := range map[string][]*int{
+			r.want:     {r.minimum, r.maximum},
+			r.wantMost: {r.maxItems, r.maxLength},
+		} {
+			for _, bound := range bounds {
+				if words != "" && bound != nil && !regexp.MustCompile(`\b`+strconv.Itoa(*bound)+`\b`).MatchString(words) {
+					t.Errorf("%s.%s has the bound %d, of which %q does not tell", of.Name(), f.Name, *bound, words)
+				}
+			}
+		}
+	})
 }
