@@ -62,6 +62,15 @@ type Config struct {
 	// Regions are the islands, at most 15, the primary first: names, or objects
 	// with the keys below. Required.
 	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15" want:"at least one region, such as [\"eu-west-1\", \"us-east-1\"]" wantMost:"at most 15 regions, since the role that publishes to all of them may have a policy of 10,240 characters"`
+	// Service is the program that the instances run, an object with the keys below.
+	// Required.
+	Service Service `json:"service" jsonschema:"required"`
+	// Tables are the service's DynamoDB global tables, at most 8, objects with the
+	// keys below. Default: none.
+	Tables []Table `json:"tables" jsonschema:"maxItems=8" wantMost:"at most 8 tables"`
+	// Buckets are the service's S3 buckets, at most 4, each of them one in every
+	// region, objects with the keys below. Default: none.
+	Buckets []Bucket `json:"buckets" jsonschema:"maxItems=4" wantMost:"at most 4 buckets"`
 	// Domain is the name that users know the deployment by, as {zone, zoneId,
 	// host}: it gets a certificate in each region, HTTPS only, and the entry's
 	// records. Default: none; it is reached by AWS's names and without TLS.
@@ -70,10 +79,10 @@ type Config struct {
 	// balancer, which needs a domain; or "none", public load balancers alone.
 	// Default: "accelerator".
 	Entry string `json:"entry" default:"accelerator" jsonschema:"enum=accelerator,enum=dns,enum=none"`
-	// Consistency is that of the employees' table: "eventual", or "strong", which
-	// loses no write with a region. A strong table has three regions of one set,
-	// or two and a witness. It is chosen once, for the table's life. Default:
-	// "eventual".
+	// Consistency is that of the tables that are not ephemeral: "eventual", or
+	// "strong", which loses no write with a region. A strong table has three regions
+	// of one set, or two and a witness. It is chosen once, for the table's life.
+	// Default: "eventual".
 	Consistency string `json:"consistency" default:"eventual" jsonschema:"enum=eventual,enum=strong"`
 	// Witness is the third region of a strong table, which keeps its log and no
 	// replica. Default: none.
@@ -98,15 +107,6 @@ type Config struct {
 	// Protect retains data and forbids deletion; false is for throw-away
 	// deployments. Default: true.
 	Protect bool `json:"protect" default:"true"`
-	// AllowCleartext lets the deployed service take writes over HTTP; without it
-	// the service is read-only until it has TLS. Default: false.
-	AllowCleartext bool `json:"allowCleartext" default:"false"`
-	// Reads is who may read: "open", everybody, or "signed-in", who has an account.
-	// Default: "open".
-	Reads string `json:"reads" default:"open" jsonschema:"enum=open,enum=signed-in"`
-	// LoadGenerator lets people who are signed in burn CPU on an instance for a
-	// while, to see it scale. Default: false.
-	LoadGenerator bool `json:"loadGenerator" default:"false"`
 }
 
 // Region is one island.
@@ -212,11 +212,8 @@ func Parse(context map[string]any, defaultAccount string) (Config, error) {
 	if c.Fleet.StartAt == "" && len(c.Fleet.Ladder) > 0 {
 		c.Fleet.StartAt = c.Fleet.Ladder[0]
 	}
-	for _, problem := range *c.problems().all {
-		if !p.explains(problem) {
-			problems{problem.path, p.all}.say(problem.text)
-		}
-	}
+	found := slices.DeleteFunc(*c.problems().all, p.explains)
+	*p.all = append(*p.all, found...)
 	return c, p.error()
 }
 
@@ -301,6 +298,8 @@ func (c Config) problems() problems {
 			p.add(key, "each address once", address)
 		}
 	}
+	c.validateService(p.under("service"))
+	c.validateStores(p)
 	c.validateRegions(p)
 	c.validateWeights(p)
 	c.validateConsistency(p)

@@ -5,17 +5,29 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/google/go-cmp/cmp"
 )
 
 const account = "123456789012"
 
-// parse reads the configuration out of a context written as in cdk.json.
+// service is one for configurations that are about something else.
+const service = `{"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}`
+
+// parse reads the configuration out of a context written as in cdk.json. It adds a
+// service to one that has none.
 func parse(t *testing.T, context string) (Config, error) {
 	t.Helper()
 	var values map[string]any
 	if err := json.Unmarshal([]byte(context), &values); err != nil {
 		t.Fatal(err)
+	}
+	if tree, ok := values[ContextKey].(map[string]any); ok && tree["service"] == nil {
+		var hello any
+		if err := json.Unmarshal([]byte(service), &hello); err != nil {
+			t.Fatal(err)
+		}
+		tree["service"] = hello
 	}
 	return Parse(values, account)
 }
@@ -36,7 +48,7 @@ func TestDefaults(t *testing.T) {
 			Min: 2, Max: 6,
 			Ladder:    []string{"m7g.medium", "m7g.large", "m7g.xlarge", "m7g.2xlarge"},
 			StartAt:   "m7g.medium",
-			CPUTarget: 55,
+			CPUTarget: scaling.DefaultCPUTarget,
 			Guard:     true,
 			Vertical:  VerticalOff,
 		},
@@ -45,7 +57,7 @@ func TestDefaults(t *testing.T) {
 		Egress:      EgressNone,
 		WAF:         WAF{Common: ModeBlock, BadInputs: ModeBlock, IPReputation: ModeBlock, Rate: ModeBlock, RateLimit: 10000},
 		Protect:     true,
-		Reads:       "open",
+		Service:     Service{Name: "hello", Package: "./service", Port: 8080, Health: "/healthz"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -54,7 +66,13 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryKeyIsRead(t *testing.T) {
 	got, err := parse(t, `{"archipelago": {
-		"name": "shop", "account": "210987654321", "entry": "dns", "protect": false, "allowCleartext": true, "reads": "signed-in", "loadGenerator": true,
+		"name": "shop", "account": "210987654321", "entry": "dns", "protect": false,
+		"service": {"name": "shop", "package": "./cmd/shop", "port": 9000, "health": "/up", "notify": true,
+			"environment": {"STOCK": "{table:stock}", "LEVEL": "info"},
+			"local": {"environment": {"LEVEL": "debug"}, "setup": ["seed", "--small"]}},
+		"tables": [{"name": "stock", "partitionKey": {"name": "id", "type": "N"}, "sortKey": "part", "indexes": [{"name": "byPart", "partitionKey": "part", "sortKey": {"name": "id", "type": "N"}}], "actions": ["Query", "Scan"]},
+			{"name": "carts", "partitionKey": {"name": "id"}, "ttl": "expires", "ephemeral": true, "watch": "read"}],
+		"buckets": [{"name": "pictures", "prefix": "public/stock/", "everywhere": true, "watch": true}],
 		"domain": {"zone": "example.com", "zoneId": "Z0123", "host": "shop.example.com"},
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
 		"alarms": ["ops@example.com"], "logs": true, "ssm": true,
@@ -68,7 +86,23 @@ func TestEveryKeyIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Name: "shop", Account: "210987654321", Entry: EntryDNS, AllowCleartext: true, Reads: "signed-in", LoadGenerator: true,
+		Name: "shop", Account: "210987654321", Entry: EntryDNS,
+		Service: Service{
+			Name: "shop", Package: "./cmd/shop", Port: 9000, Health: "/up", Notify: true,
+			Environment: map[string]string{"STOCK": "{table:stock}", "LEVEL": "info"},
+			Local:       LocalService{Environment: map[string]string{"LEVEL": "debug"}, Setup: []string{"seed", "--small"}},
+		},
+		Tables: []Table{
+			{
+				Name: "stock", PartitionKey: Key{"id", "N"}, SortKey: Key{"part", "S"},
+				Indexes: []Index{{"byPart", Key{"part", "S"}, Key{"id", "N"}}}, Actions: []string{"Query", "Scan"},
+			},
+			{
+				Name: "carts", PartitionKey: Key{"id", "S"}, TTL: "expires", Ephemeral: true, Watch: WatchRead,
+				Actions: []string{"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"},
+			},
+		},
+		Buckets:     []Bucket{{Name: "pictures", Prefix: "public/stock/", Everywhere: true, Watch: WatchWrite}},
 		Domain:      Domain{Zone: "example.com", ZoneID: "Z0123", Host: "shop.example.com"},
 		Consistency: ConsistencyStrong, Witness: "eu-west-3", Egress: EgressNAT,
 		Alarms: []string{"ops@example.com"}, Logs: true, SSM: true,
@@ -125,6 +159,7 @@ func TestRetiredRegionsAreNoIslands(t *testing.T) {
 
 func TestDottedKeysReachIntoAListThatIsOneToo(t *testing.T) {
 	got, err := parse(t, `{
+		"archipelago": {},
 		"archipelago.regions": "eu-west-1, us-east-1",
 		"archipelago.regions[1].zones": "2"}`)
 	if err != nil {
@@ -421,13 +456,6 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": ["eu-west-1"], "name": "abcdefghijklmnopqrstuvwxyz012"}}`,
 			[]string{`archipelago.name: want at most 28 characters, since a bucket's name may have 63 and is made of it, an account and a region, got "abcdefghijklmnopqrstuvwxyz012"`},
 		},
-		"invalid readers": {
-			`{"archipelago": {"regions": ["eu-west-1"], "reads": "closed", "loadGenerator": "often"}}`,
-			[]string{
-				`archipelago.reads: want "open" or "signed-in", got "closed"`,
-				`archipelago.loadGenerator: want true or false, got "often"`,
-			},
-		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -451,14 +479,10 @@ func TestOneProblemIsReportedOnce(t *testing.T) {
 	}
 }
 
-func TestNamesFitAtTheirLongest(t *testing.T) {
-	n := Names{Name: strings.Repeat("n", 28), Account: account}
-	for _, region := range KnownRegions() {
-		// 63 is the limit of a bucket's name.
-		for _, bucket := range []string{n.PhotosBucket(region), n.LogsBucket(region)} {
-			if len(bucket) > 63 {
-				t.Errorf("%s has %d characters", bucket, len(bucket))
-			}
-		}
+// TestWrongTypesAreNotMissedToo: what is said of a value is not said of its keys.
+func TestWrongTypesAreNotMissedToo(t *testing.T) {
+	_, err := parse(t, `{"archipelago": {"regions": [1], "service": 2, "tables": [3, null], "buckets": 4, "fleet": {"schedule": [5], "min": "x"}, "domain": {"zone": 6, "zoneId": "Z1", "host": "staff.example.com"}}}`)
+	if got := strings.Count(err.Error(), "\n") + 1; got != 8 {
+		t.Errorf("got %d problems, want one for each value:\n%v", got, err)
 	}
 }

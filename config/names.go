@@ -1,10 +1,6 @@
 package config
 
-import (
-	"fmt"
-
-	"github.com/archipelago-cdk/archipelago/service/setting"
-)
+import "fmt"
 
 // Names are the stack ids and physical names of one deployment. They are
 // deterministic, so that stacks of different regions need no references to
@@ -25,29 +21,22 @@ func (n Names) GlobalStack() string { return n.Name + "-global" }
 // RegionStack is the id of region's stack.
 func (n Names) RegionStack(region string) string { return n.Name + "-region-" + region }
 
-// PhotosBucket is the bucket of region's photos.
-func (n Names) PhotosBucket(region string) string {
-	return fmt.Sprintf("%s-photos-%s-%s", n.Name, n.Account, region)
-}
+// EntryStack is the id of the stack of the way in, and of what shows all regions.
+func (n Names) EntryStack() string { return n.Name + "-entry" }
 
-// PhotosBucketPattern is PhotosBucket of a region that the service fills in.
-func (n Names) PhotosBucketPattern() string {
-	return n.PhotosBucket(setting.RegionPlaceholder)
+// Table is the global table that the configuration calls by name.
+func (n Names) Table(name string) string { return n.Name + "-" + name }
+
+// Bucket is region's bucket of those that the configuration calls by name.
+func (n Names) Bucket(name, region string) string {
+	return fmt.Sprintf("%s-%s-%s-%s", n.Name, name, n.Account, region)
 }
 
 // LogsBucket is the bucket of the access logs of region's other buckets.
-func (n Names) LogsBucket(region string) string {
-	return fmt.Sprintf("%s-logs-%s-%s", n.Name, n.Account, region)
-}
+func (n Names) LogsBucket(region string) string { return n.Bucket("logs", region) }
 
 // ServiceLog is the log group, one in each region, of what instances log.
 func (n Names) ServiceLog() string { return "/" + n.Name + "/service" }
-
-// EmployeesTable is the global table of employees and accounts.
-func (n Names) EmployeesTable() string { return n.Name + "-employees" }
-
-// SessionsTable is the global table of sessions, counts and heartbeats.
-func (n Names) SessionsTable() string { return n.Name + "-sessions" }
 
 // LoadBalancer is every region's load balancer: one name for those with public
 // addresses and one for those without, which take each other's place.
@@ -74,9 +63,6 @@ func (n Names) Lighthouse() string { return n.Name + "-lighthouse" }
 // DrainParameter is the SSM parameter, one in each region, with which an
 // operator moves users away from the region. `make drain` writes it.
 func (n Names) DrainParameter() string { return "/" + n.Name + "/island/drained" }
-
-// Tables are all tables of the deployment.
-func (n Names) Tables() []string { return []string{n.EmployeesTable(), n.SessionsTable()} }
 
 // InstanceTypeParameter is the SSM parameter, one in each region, that holds
 // the fleet's instance type.

@@ -95,7 +95,7 @@ func oneOf(got string, choices []string) string {
 func didYouMean(word string, known []string) string {
 	best, distance := "", 1+len(word)/3
 	for _, k := range known {
-		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(k)); d <= distance && d > 0 {
+		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(k)); d <= distance && k != word {
 			best, distance = k, d-1
 		}
 	}

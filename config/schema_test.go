@@ -46,6 +46,19 @@ func schema(t *testing.T) *jsonschema.Schema {
 	for _, region := range KnownRegions() {
 		name.Enum = append(name.Enum, region)
 	}
+	// object is what a type that is written in two ways is as an object.
+	object := func(of reflect.Type) *jsonschema.Schema {
+		inner := r
+		inner.Mapper = func(t reflect.Type) *jsonschema.Schema {
+			if t == of {
+				return nil
+			}
+			return r.Mapper(t)
+		}
+		schema := inner.ReflectFromType(of)
+		schema.Version = ""
+		return schema
+	}
 	r.Mapper = func(t reflect.Type) *jsonschema.Schema {
 		switch t {
 		case reflect.TypeFor[Zones]():
@@ -53,20 +66,17 @@ func schema(t *testing.T) *jsonschema.Schema {
 				{Type: "integer", Minimum: "2", Maximum: "6"},
 				{Type: "array", MinItems: new(uint64(2)), Items: &jsonschema.Schema{Type: "string", Pattern: validZone.String()}},
 			}}
+		case reflect.TypeFor[Watch]():
+			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "boolean"}, {Const: string(WatchRead)}}}
+		case reflect.TypeFor[Key]():
+			key := object(t)
+			name, _ := key.Properties.Get("name")
+			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: name.Pattern}, key}}
 		case reflect.TypeFor[Region]():
-			object := (&jsonschema.Reflector{
-				Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true, CommentMap: r.CommentMap,
-				Mapper: func(t reflect.Type) *jsonschema.Schema {
-					if t == reflect.TypeFor[Region]() {
-						return nil
-					}
-					return r.Mapper(t)
-				},
-			}).Reflect(Region{})
-			object.Version = ""
-			property, _ := object.Properties.Get("name")
+			region := object(t)
+			property, _ := region.Properties.Get("name")
 			property.Enum = name.Enum
-			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{name, object}}
+			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{name, region}}
 		}
 		return nil
 	}
@@ -133,7 +143,8 @@ func TestReadmeHasEveryKey(t *testing.T) {
 }
 
 // rows are the table's rows of a type's keys. A group of keys without a default
-// of its own is told by its keys.
+// of its own is told by its keys; a list has theirs too if its comment says "keys
+// below".
 func rows(t *testing.T, prefix string, of reflect.Type, comments map[string]string) []string {
 	t.Helper()
 	var all []string
@@ -150,9 +161,9 @@ func rows(t *testing.T, prefix string, of reflect.Type, comments map[string]stri
 			all = append(all, "| `"+key+"` | "+cell(otherwise)+" | "+cell(predicate.ReplaceAllString(meaning, ""))+" |")
 		}
 		switch inner := field.Type; {
-		case inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct && required:
+		case inner.Kind() == reflect.Slice && strings.Contains(meaning, "keys below"):
 			all = append(all, rows(t, key+"[].", inner.Elem(), comments)...)
-		case inner.Kind() == reflect.Struct && !optional:
+		case inner.Kind() == reflect.Struct && (strings.Contains(meaning, "keys below") || !optional && !required):
 			all = append(all, rows(t, key+".", inner, comments)...)
 		case !optional && !required:
 			t.Errorf("%s.%s: its comment has to end with its default, or with \"Required.\"", of.Name(), field.Name)
@@ -164,8 +175,9 @@ func rows(t *testing.T, prefix string, of reflect.Type, comments map[string]stri
 var (
 	// predicate is how a comment begins, and a cell does not.
 	predicate = regexp.MustCompile(`^\S+ (?:(?:is|are) )?`)
-	// literal is what is written as code: a string, or true and false.
-	literal = regexp.MustCompile(`"[^"\[\]]+"|\b(?:true|false)\b`)
+	// literal is what is written as code: JSON, a string, a placeholder, or true and
+	// false.
+	literal = regexp.MustCompile(`[\[{]"[^\]}]*[\]}]|"[^"\[\]]+"|\{[a-z]+(?::NAME)?\}|\{\{|\b(?:true|false)\b`)
 )
 
 // cell is a sentence of a comment as a cell of the table.
@@ -213,6 +225,12 @@ func TestShippedConfigurationIsOfTheSchema(t *testing.T) {
 	}
 }
 
+func TestServiceIsRequiredByTheSchema(t *testing.T) {
+	if err := validate(t, `{"context": {"archipelago": {"regions": ["eu-west-1"]}}}`); err == nil || !strings.Contains(err.Error(), "service") {
+		t.Errorf("got %v, want that the service is missing", err)
+	}
+}
+
 func TestSchemaTakesWhatIsReadAndNothingElse(t *testing.T) {
 	for name, test := range map[string]struct {
 		config string
@@ -221,15 +239,21 @@ func TestSchemaTakesWhatIsReadAndNothingElse(t *testing.T) {
 		"names of regions":    {`{"regions": ["eu-west-1", "us-east-1"]}`, true},
 		"objects and letters": {`{"regions": [{"name": "eu-west-1", "zones": ["a", "b"], "weight": 0}]}`, true},
 		"a number of zones":   {`{"regions": [{"name": "eu-west-1", "zones": 3}]}`, true},
-		"no regions":          {`{}`, false},
-		"an unknown region":   {`{"regions": ["europe"]}`, false},
-		"an unknown key":      {`{"regions": ["eu-west-1"], "flet": {}}`, false},
-		"an unknown leaf":     {`{"regions": ["eu-west-1"], "fleet": {"mim": 3}}`, false},
-		"a wrong choice":      {`{"regions": ["eu-west-1"], "entry": "cloudfront"}`, false},
-		"a domain in part":    {`{"regions": ["eu-west-1"], "domain": {"zone": "example.com"}}`, false},
+		"no regions":          {`{"name": "shop"}`, false},
+		"keys in both ways": {`{"regions": ["eu-west-1"], "tables": [{"name": "a", "partitionKey": "pk", "watch": "read"},
+			{"name": "b", "partitionKey": {"name": "n", "type": "N"}, "sortKey": "sk", "watch": true}]}`, true},
+		"a table without a key": {`{"regions": ["eu-west-1"], "tables": [{"name": "a"}]}`, false},
+		"an unknown action":     {`{"regions": ["eu-west-1"], "tables": [{"name": "a", "partitionKey": "pk", "actions": ["DropTable"]}]}`, false},
+		"a privileged port":     {`{"regions": ["eu-west-1"], "service": {"name": "a", "package": "./a", "port": 80, "health": "/"}}`, false},
+		"an unknown region":     {`{"regions": ["europe"]}`, false},
+		"an unknown key":        {`{"regions": ["eu-west-1"], "flet": {}}`, false},
+		"an unknown leaf":       {`{"regions": ["eu-west-1"], "fleet": {"mim": 3}}`, false},
+		"a wrong choice":        {`{"regions": ["eu-west-1"], "entry": "cloudfront"}`, false},
+		"a domain in part":      {`{"regions": ["eu-west-1"], "domain": {"zone": "example.com"}}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := validate(t, `{"context": {"archipelago": `+test.config+`}}`)
+			withService := strings.Replace(test.config, "{", `{"service": `+service+`, `, 1)
+			err := validate(t, `{"context": {"archipelago": `+withService+`}}`)
 			if valid := err == nil; valid != test.valid {
 				t.Errorf("valid is %t, want %t: %v", valid, test.valid, err)
 			}
