@@ -66,6 +66,10 @@ type Policy struct {
 	Stale time.Duration
 }
 
+// DefaultCPUTarget is the CPU use, in percent, that the number of instances is held
+// to where nothing else is said.
+const DefaultCPUTarget = 55
+
 // WithDefaults returns p with the default for each field that is zero.
 func (p Policy) WithDefaults() Policy {
 	set(&p.Mode, Off)

@@ -38,13 +38,17 @@ func ami(t *testing.T, file string) (stdout, after string, err error) {
 	return out.String(), string(b), err
 }
 
+// service is one of a configuration, which has to have one.
+const service = `"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}`
+
 // The images are those of the emulator.
 func TestImagesArePinned(t *testing.T) {
 	stdout, after, err := ami(t, `{
   "app": "go run .",
   "context": {
     "archipelago": {
-      "regions": ["eu-west-1", {"name": "us-east-1", "zones": 2, "ami": "ami-01234567"}]
+      "regions": ["eu-west-1", {"name": "us-east-1", "zones": 2, "ami": "ami-01234567"}],
+      `+service+`
     },
     "@aws-cdk/core:target-partitions": ["aws"]
   }
@@ -68,7 +72,8 @@ func TestImagesArePinned(t *testing.T) {
   "app": "go run .",
   "context": {
     "archipelago": {
-      "regions": [{"name": "eu-west-1", "ami": "` + ireland + `"}, {"name": "us-east-1", "zones": 2, "ami": "` + virginia + `"}]
+      "regions": [{"name": "eu-west-1", "ami": "` + ireland + `"}, {"name": "us-east-1", "zones": 2, "ami": "` + virginia + `"}],
+      ` + service + `
     },
     "@aws-cdk/core:target-partitions": ["aws"]
   }
@@ -81,7 +86,7 @@ func TestImagesArePinned(t *testing.T) {
 
 func TestNothingIsWrittenWhenARegionFails(t *testing.T) {
 	// The emulator knows no image of mx-central-1.
-	const file = `{"context": {"archipelago": {"regions": ["eu-west-1", "mx-central-1"]}}}`
+	const file = `{"context": {"archipelago": {"regions": ["eu-west-1", "mx-central-1"], ` + service + `}}}`
 	_, after, err := ami(t, file)
 	if err == nil || !strings.Contains(err.Error(), "mx-central-1: /aws/service/ami-amazon-linux-latest/") {
 		t.Errorf("got %v, want the region and the parameter", err)
@@ -93,7 +98,7 @@ func TestNothingIsWrittenWhenARegionFails(t *testing.T) {
 
 func TestImageIsOfTheLaddersArchitecture(t *testing.T) {
 	for ladder, want := range map[string]string{"m7g.medium": "arm64", "m7i.large": "x86_64"} {
-		deployment, err := parse([]byte(`{"context": {"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["` + ladder + `"]}}}}`))
+		deployment, err := parse([]byte(`{"context": {"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["` + ladder + `"]}, ` + service + `}}}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,11 @@ import (
 
 const traces = "../../scaling/traces/"
 
+// cdkJSON is a cdk.json with some keys, beside those of a service.
+func cdkJSON(keys string) string {
+	return `{"context": {"archipelago": {"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}, ` + keys + `}}}`
+}
+
 // simulate runs the program and returns what it printed and the report.
 func simulate(t *testing.T, args ...string) (stdout, page string) {
 	t.Helper()
@@ -121,14 +126,12 @@ func TestRefusals(t *testing.T) {
 		"no file":  {[]string{"-trace", "nothing.csv", "-config", traces + "cdk.json"}, []string{"nothing.csv"}},
 		"trace":    {[]string{"-trace", load, "-config", traces + "cdk.json"}, []string{load + " is no trace", "line 2: want requests a second"}},
 		"no JSON":  {[]string{"-trace", traces + "quiet.csv", "-config", config("{")}, []string{"cdk.json: "}},
-		"no price": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"regions": [{"name": "sa-east-1"}]}}}`)}, []string{"no price for sa-east-1"}},
-		"all at once": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"fleet": {
-			"min": 5, "max": 3, "ladder": ["m7g.large", "m7i.xlarge"], "cpuTarget": 99, "requestsPerTarget": -1}}}}`)}, []string{
-			"archipelago.fleet.ladder: [1]: want one architecture", "archipelago.fleet.max: want 1 to 1000, and no less than fleet.min, got 3 and 5",
-			"archipelago.fleet.cpuTarget: want 10 to 90 percent, got 99", "archipelago.fleet.requestsPerTarget: want", "archipelago.regions: want a region",
+		"no price": {[]string{"-trace", traces + "quiet.csv", "-config", config(cdkJSON(`"regions": [{"name": "sa-east-1"}]`))}, []string{"no price for sa-east-1"}},
+		"all at once": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"fleet": {"max": 3, "min": 5}, "service": {"name": "hello"}}}}`)}, []string{
+			"archipelago.fleet.max: want at least fleet.min, 5, got 3", "archipelago.regions: want at least one region", "archipelago.service.port: want",
 		}},
-		"no rung": {[]string{"-trace", traces + "quiet.csv", "-config", config(`{"context": {"archipelago": {"regions": ["eu-west-1"], "fleet": {"startAt": "m7g.huge"}}}}`)},
-			[]string{`archipelago.fleet.startAt: want a rung of fleet.ladder`}},
+		"too many": {[]string{"-trace", traces + "quiet.csv", "-config", config(cdkJSON(`"regions": ["eu-west-1"], "fleet": {"max": 1001}`))},
+			[]string{"archipelago.fleet.max: want at most 1000 to simulate, got 1001"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := run(append(c.args, "-out", filepath.Join(t.TempDir(), "x.html")), &bytes.Buffer{})
@@ -155,7 +158,7 @@ func TestInputsAreNotReplaced(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"mine.csv": load,
-		"cdk.json": `{"context": {"archipelago": {"regions": ["eu-west-1"]}}}`,
+		"cdk.json": cdkJSON(`"regions": ["eu-west-1"]`),
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
