@@ -8,30 +8,39 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // field is a field of a configuration's struct, with the key that it is read from.
 type field struct {
 	reflect.StructField
-	key string
+	key   string
+	rules rules
 }
+
+// fieldsOf has the fields of each type: to read their tags is most of the work.
+var fieldsOf sync.Map
 
 // fields returns those of a struct that are keys: which have a json tag.
 func fields(of reflect.Type) []field {
+	if all, ok := fieldsOf.Load(of); ok {
+		return all.([]field)
+	}
 	var all []field
 	for i := range of.NumField() {
-		if key := of.Field(i).Tag.Get("json"); key != "" {
-			all = append(all, field{of.Field(i), key})
+		if f := of.Field(i); f.Tag.Get("json") != "" {
+			all = append(all, field{f, f.Tag.Get("json"), rulesOf(f)})
 		}
 	}
+	fieldsOf.Store(of, all)
 	return all
 }
 
 // rules are what a value has to keep, as the jsonschema tag of its field says: of a
-// list, pattern, enum and maxLength are for its items. A value that is not given
-// keeps all, but those that are required or have a default.
+// list, pattern, enum and maxLength are for its items.
 type rules struct {
-	required, given    bool
+	required           bool
+	optional           bool // a zero value is one that is absent, and keeps all rules
 	minimum, maximum   *int
 	minItems, maxItems *int
 	maxLength          *int
@@ -40,16 +49,17 @@ type rules struct {
 	want, wantMost     string
 }
 
-// rules reads those of a field. Its want tag is said of a value that breaks one; its
+// rulesOf reads those of a field. Its want tag is said of a value that breaks one; its
 // wantMost tag, in place of that, of one that is too long.
-func (f field) rules() rules {
+func rulesOf(f reflect.StructField) rules {
 	r := rules{want: f.Tag.Get("want"), wantMost: f.Tag.Get("wantMost")}
-	_, r.given = f.Tag.Lookup("default")
+	_, hasDefault := f.Tag.Lookup("default")
+	r.optional = !hasDefault
 	for rule := range strings.SplitSeq(f.Tag.Get("jsonschema"), ",") {
 		switch name, limit, _ := strings.Cut(rule, "="); name {
 		case "":
 		case "required":
-			r.required, r.given = true, true
+			r.required, r.optional = true, false
 		case "enum":
 			r.enum = append(r.enum, limit)
 		case "pattern":
@@ -72,9 +82,9 @@ func (f field) rules() rules {
 // have a problem: what else is said of them is more exact.
 func (p problems) checkFields(of reflect.Value) {
 	for _, f := range fields(of.Type()) {
-		v, r, at := of.FieldByIndex(f.Index), f.rules(), p.under(f.key)
+		v, r, at := of.FieldByIndex(f.Index), f.rules, p.under(f.key)
 		switch {
-		case at.has() || v.IsZero() && !r.given:
+		case at.has() || v.IsZero() && r.optional:
 		case v.IsZero() && r.required:
 			at.add("", r.wantOf(v), nil)
 		default:

@@ -300,7 +300,7 @@ func TestCommentsSayTheDefaults(t *testing.T) {
 // there are words for what only a pattern says.
 func TestWordsOfRules(t *testing.T) {
 	eachField(reflect.TypeFor[Config](), func(of reflect.Type, f field) {
-		r := f.rules()
+		r := f.rules
 		if r.pattern != nil && r.want == "" {
 			t.Errorf("%s.%s has a pattern and no want tag", of.Name(), f.Name)
 		}
