@@ -5,7 +5,8 @@ import "maps"
 // Configuration is one that is proved: compared with what was reviewed, linted,
 // checked by CDK's rules and by cdk-nag, and lived in the local cloud.
 type Configuration struct {
-	// Options are laid over the shipped configuration, by the path of their keys.
+	// Options are laid over the shipped configuration, by the path of their keys. All
+	// have its service, tables and buckets, with other settings at most.
 	Options map[string]any
 	// Gate has it proved by each run of the tests, from its snapshot in
 	// stacks/testdata; others are by -all.
@@ -34,22 +35,22 @@ var Configurations = map[string]Configuration{
 		"name":    longestName,
 		"regions": []any{options{"name": "eu-west-1", "weight": "50", "zones": []any{"a", "b", "c"}}, options{"name": "us-east-1", "weight": "0", "ami": ami, "cidr": "10.9.0.0/20"}, options{"name": "eu-west-2", "retired": "true"}},
 		"egress":  "nat", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count",
-		"waf.rate": "count", "waf.rateLimit": "2000", "ssm": "true", "protect": "false", "allowCleartext": "true",
-		"reads": "signed-in", "loadGenerator": "true", "fleet.min": "3", "fleet.max": "12",
+		"waf.rate": "count", "waf.rateLimit": "2000", "ssm": "true", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
+		"service.environment.READS": "signed-in", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.max": "12",
 		"fleet.ladder": "m7i.large,m7i.xlarge", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays, "fleet.guard": "false",
 	}, Gate: true},
 	"witness": {Options: with(domain, options{
 		"name": longestName, "regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}}, "us-east-2"},
 		"consistency": "strong", "witness": "us-west-2", "waf.common": "count", "alarms": "ops@example.com",
-		"logs": "true", "protect": "false", "loadGenerator": "true", "fleet.startAt": "m7g.large",
+		"logs": "true", "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
 		"fleet.cpuTarget": "40", "fleet.vertical": "off", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
 	}), Gate: true},
 	"nat": {Options: options{
 		"regions": []any{"eu-west-1"}, "entry": "none", "egress": "nat", "waf.common": "count", "waf.badInputs": "count",
-		"waf.rate": "count", "alarms": "ops@example.com", "logs": "true", "ssm": "true", "reads": "signed-in",
-		"loadGenerator": "true", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40", "fleet.vertical": "advise",
+		"waf.rate": "count", "alarms": "ops@example.com", "logs": "true", "ssm": "true", "service.environment.READS": "signed-in",
+		"service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40", "fleet.vertical": "advise",
 		"fleet.window": "01:00-05:00 Europe/Madrid",
 	}, Gate: true},
 	"watched": {Options: with(domain, options{
@@ -60,14 +61,14 @@ var Configurations = map[string]Configuration{
 	}), Gate: true},
 	"unprotected": {Options: with(domain, options{
 		"regions": []any{"eu-west-1"}, "entry": "dns", "egress": "nat", "waf.badInputs": "count",
-		"waf.ipReputation": "count", "alarms": "ops@example.com", "protect": "false", "allowCleartext": "true",
-		"loadGenerator": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40",
+		"waf.ipReputation": "count", "alarms": "ops@example.com", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
+		"service.environment.LOAD_GENERATOR": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40",
 		"fleet.vertical": "advise", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
 	}), Gate: true},
 	"cleartext": {Options: options{
 		"regions": []any{options{"name": "us-west-1", "zones": []any{"a", "c"}, "cidr": "10.9.0.0/22", "ami": ami}},
 		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "true",
-		"protect": "false", "allowCleartext": "true", "reads": "signed-in", "fleet.min": "3", "fleet.cpuTarget": "40",
+		"protect": "false", "service.environment.ALLOW_CLEARTEXT": "true", "service.environment.READS": "signed-in", "fleet.min": "3", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.schedule": workdays, "fleet.guard": "false",
 	}, Gate: true},
 	"no-entry": {Options: with(domain, options{
@@ -80,14 +81,14 @@ var Configurations = map[string]Configuration{
 	"signed-in": {Options: with(domain, options{
 		"name":    longestName,
 		"regions": []any{options{"name": "ap-southeast-1", "zones": []any{"a", "b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}},
-		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "logs": "true", "allowCleartext": "true",
-		"reads": "signed-in", "fleet.min": "3", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
+		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "logs": "true", "service.environment.ALLOW_CLEARTEXT": "true",
+		"service.environment.READS": "signed-in", "fleet.min": "3", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
 		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.schedule": workdays,
 	}), Gate: true},
 	"drained": {Options: with(domain, options{
 		"regions": []any{"eu-west-1", options{"name": "us-east-1", "weight": "0", "zones": []any{"a", "b"}, "cidr": "10.9.0.0/20"}, options{"name": "eu-west-2", "retired": "true"}},
 		"entry":   "dns", "waf.common": "count", "waf.badInputs": "count", "waf.rateLimit": "2000",
-		"alarms": "ops@example.com", "ssm": "true", "loadGenerator": "true", "fleet.max": "12",
+		"alarms": "ops@example.com", "ssm": "true", "service.environment.LOAD_GENERATOR": "true", "fleet.max": "12",
 		"fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40", "fleet.vertical": "off",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays, "fleet.guard": "false",
 	})},
@@ -96,45 +97,45 @@ var Configurations = map[string]Configuration{
 		"regions": []any{"us-east-1", options{"name": "us-east-2", "weight": "0", "zones": []any{"a", "c"}}},
 		"entry":   "none", "consistency": "strong", "witness": "us-west-2", "egress": "nat", "waf.badInputs": "count",
 		"waf.ipReputation": "count", "waf.rate": "count", "waf.rateLimit": "2000", "alarms": "ops@example.com",
-		"protect": "false", "allowCleartext": "true", "fleet.min": "3", "fleet.window": "01:00-05:00 Europe/Madrid",
+		"protect": "false", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.min": "3", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.schedule": workdays, "fleet.guard": "false",
 	}},
 	"witness-accelerator": {Options: with(domain, options{
 		"name":        longestName,
 		"regions":     []any{options{"name": "us-east-1", "weight": "50"}, options{"name": "us-east-2", "zones": []any{"a", "b"}}},
 		"consistency": "strong", "witness": "us-west-2", "waf.common": "count", "waf.badInputs": "count",
-		"waf.ipReputation": "count", "waf.rateLimit": "2000", "reads": "signed-in", "loadGenerator": "true",
+		"waf.ipReputation": "count", "waf.rateLimit": "2000", "service.environment.READS": "signed-in", "service.environment.LOAD_GENERATOR": "true",
 		"fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.requestsPerTarget": "6000",
 	})},
 	"last-region": {Options: with(domain, options{
 		"regions": []any{options{"name": "eu-west-1", "weight": "50", "zones": []any{"b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}, options{"name": "us-east-1", "retired": "true"}},
 		"egress":  "nat", "waf.ipReputation": "count", "waf.rate": "count", "alarms": "ops@example.com", "logs": "true",
-		"ssm": "true", "loadGenerator": "true", "fleet.min": "3", "fleet.cpuTarget": "40", "fleet.vertical": "off",
+		"ssm": "true", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.cpuTarget": "40", "fleet.vertical": "off",
 		"fleet.guard": "false",
 	})},
 	"leaving-no-entry": {Options: with(domain, options{
 		"regions": []any{"ap-southeast-1", options{"name": "ap-northeast-1", "weight": "0", "ami": ami}, options{"name": "ap-southeast-2", "retired": "true"}},
 		"entry":   "none", "egress": "nat", "waf.ipReputation": "count", "waf.rate": "count", "waf.rateLimit": "2000",
-		"alarms": "ops@example.com", "logs": "true", "allowCleartext": "true", "fleet.min": "3",
+		"alarms": "ops@example.com", "logs": "true", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.min": "3",
 		"fleet.startAt": "m7g.large", "fleet.vertical": "advise", "fleet.schedule": workdays,
 	})},
 	"one-region": {Options: with(domain, options{
 		"regions":    []any{options{"name": "eu-west-1", "weight": "50", "cidr": "10.9.0.0/20", "ami": ami}},
-		"waf.common": "count", "waf.badInputs": "count", "logs": "true", "allowCleartext": "true", "fleet.max": "12",
+		"waf.common": "count", "waf.badInputs": "count", "logs": "true", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.max": "12",
 		"fleet.startAt": "m7g.large", "fleet.vertical": "advise", "fleet.requestsPerTarget": "6000",
 		"fleet.schedule": workdays, "fleet.guard": "false",
 	})},
 	"witness-dns": {Options: with(domain, options{
 		"regions": []any{options{"name": "us-east-1", "cidr": "10.9.0.0/20"}, options{"name": "us-east-2", "weight": "0", "ami": ami}},
 		"entry":   "dns", "consistency": "strong", "witness": "us-west-2", "egress": "nat", "waf.badInputs": "count",
-		"waf.ipReputation": "count", "alarms": "ops@example.com", "ssm": "true", "allowCleartext": "true",
-		"reads": "signed-in", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
+		"waf.ipReputation": "count", "alarms": "ops@example.com", "ssm": "true", "service.environment.ALLOW_CLEARTEXT": "true",
+		"service.environment.READS": "signed-in", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
 		"fleet.cpuTarget": "40", "fleet.vertical": "advise",
 	})},
 	"strong": {Options: options{
 		"regions":     []any{"eu-west-1", options{"name": "eu-west-2", "cidr": "10.9.0.0/20", "ami": ami}, options{"name": "eu-west-3", "weight": "0"}},
-		"consistency": "strong", "waf.rate": "count", "protect": "false", "reads": "signed-in",
+		"consistency": "strong", "waf.rate": "count", "protect": "false", "service.environment.READS": "signed-in",
 		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.requestsPerTarget": "6000",
 	}},
 	// At the limits, of what grows with the regions.

@@ -32,6 +32,10 @@ func boolean(key string, of func(config.Config) bool) option {
 	return enum(key, func(c config.Config) string { return fmt.Sprint(of(c)) }, "false", "true")
 }
 
+func setting(name string, values ...string) option {
+	return enum("service.environment."+name, func(c config.Config) string { return c.Service.Environment[name] }, values...)
+}
+
 // changed tells the shipped value from any other.
 func changed(key string, of func(config.Config) any) option {
 	return enum(key, func(c config.Config) string {
@@ -108,9 +112,9 @@ var matrixOptions = []option{
 	boolean("logs", func(c config.Config) bool { return c.Logs }),
 	boolean("ssm", func(c config.Config) bool { return c.SSM }),
 	boolean("protect", func(c config.Config) bool { return c.Protect }),
-	boolean("allowCleartext", func(c config.Config) bool { return c.AllowCleartext }),
-	enum("reads", func(c config.Config) string { return c.Reads }, "open", "signed-in"),
-	boolean("loadGenerator", func(c config.Config) bool { return c.LoadGenerator }),
+	setting("ALLOW_CLEARTEXT", "false", "true"),
+	setting("READS", "open", "signed-in"),
+	setting("LOAD_GENERATOR", "false", "true"),
 }
 
 // impossible are the pairs that config.Parse refuses, or that say nothing.
@@ -220,6 +224,10 @@ func TestConfigurationsCoverPairs(t *testing.T) {
 	t.Logf("%d configurations have %d pairs of the options of a region, %d aside; %d have all", len(gate), n, len(onlyByAll), len(Configurations))
 }
 
+// theShippedOnes are keys whose values are the same in all configurations: those of
+// the service and its stores, but for the service's settings.
+var theShippedOnes = []string{"service.", "tables.", "buckets."}
+
 // TestMatrixHasEveryOption: what joins the configuration joins the matrix.
 func TestMatrixHasEveryOption(t *testing.T) {
 	var keys []string
@@ -227,7 +235,7 @@ func TestMatrixHasEveryOption(t *testing.T) {
 		keys = append(keys, o.key)
 	}
 	for _, key := range leaves(reflect.TypeFor[config.Config](), "") {
-		if key == "account" || key == "regions.name" {
+		if key == "account" || key == "regions.name" || slices.ContainsFunc(theShippedOnes, func(k string) bool { return strings.HasPrefix(key, k) }) {
 			continue
 		}
 		if !slices.ContainsFunc(keys, func(k string) bool { return key == k || strings.HasPrefix(key, k+".") && k != "regions" }) {
@@ -309,7 +317,7 @@ func TestFactsAreReadBack(t *testing.T) {
 	for _, region := range a.Config.RegionNames() {
 		got = append(got, names.RegionStack(region))
 	}
-	got = append(got, names.GlobalStack())
+	got = append(got, names.GlobalStack(), names.EntryStack())
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
