@@ -473,9 +473,14 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestOneProblemIsReportedOnce(t *testing.T) {
-	_, err := parse(t, `{"archipelago": {"regions": ["eu-west-1", "us-east-1", "us-east-1"], "fleet": {"min": 7}}}`)
-	if got := strings.Count(err.Error(), "\n") + 1; got != 2 {
-		t.Errorf("got %d problems, want 2:\n%v", got, err)
+	for keys, want := range map[string]int{
+		`"regions": ["eu-west-1", "us-east-1", "us-east-1"], "fleet": {"min": 7}`: 2,
+		`"regions": ["eu-west-1"], "fleet": {"max": 1}`:                           1, // below fleet.min, and below any
+	} {
+		_, err := parse(t, `{"archipelago": {`+keys+`}}`)
+		if got := strings.Count(err.Error(), "\n") + 1; got != want {
+			t.Errorf("got %d problems, want %d:\n%v", got, want, err)
+		}
 	}
 }
 
