@@ -1,5 +1,18 @@
 // Package config is what a user says of a deployment: its keys, their defaults
 // and bounds, and the names that follow from them. It reads no CDK.
+//
+// A key is declared once, by a field with these tags:
+//   - json is the key.
+//   - default is its value where none is given, as a string that `-c` could pass.
+//   - jsonschema has its bounds: required, enum, minimum, maximum, minItems,
+//     maxItems, maxLength and pattern.
+//   - want is said to whoever breaks one of them; wantMost, in place of that, to whoever
+//     gives too much.
+//
+// Its comment is its description, with the default as the last sentence. The parser
+// and its checks read the tags; `go generate ./config` makes cdk.schema.json and
+// README.md's table of them. What depends on other keys is code, below
+// Config.problems.
 package config
 
 //go:generate go test . -run ^Test(SchemaIsCurrent|ReadmeHasEveryKey)$ -update
