@@ -1,7 +1,7 @@
 
 # What may wait until the service answers: the CloudWatch agent. Nothing here
 # ends the boot, and without the agent the service goes on.
-until curl --silent --fail --output /dev/null --max-time 2 http://127.0.0.1:@PORT@@HEALTH@; do sleep 1; done
+until curl --silent --fail --output /dev/null --max-time 2 --globoff 'http://127.0.0.1:@PORT@@HEALTH@'; do sleep 1; done
 cat >/etc/archipelago/agent.json <<'END'
 @AGENT@
 END

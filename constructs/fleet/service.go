@@ -4,11 +4,13 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"github.com/archipelago-cdk/archipelago/internal/envfile"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -19,17 +21,48 @@ import (
 
 // Service is the program that each instance runs.
 type Service struct {
-	// Name is what it is called on the instance, such as "directory". Required.
+	// Name is what it is called on the instance, such as "directory", of letters,
+	// digits, _ and -. Required.
 	Name string
 	// Binaries are the paths of its static Linux binaries by what `uname -m`
 	// prints on the machines they run on: "aarch64", "x86_64". Required: one for
 	// the instance types' architecture. Each is published, and named in the user
 	// data: a change of any of them replaces instances.
 	Binaries map[string]string
-	// Environment are its settings. Values are written to the instance as they
-	// are and must be single lines.
+	// Notify says that it tells systemd when it is ready and, at least every 30 s,
+	// that it lives, through NOTIFY_SOCKET: systemd ends one that does not, and
+	// starts it again. Default: false, it is ready once it runs.
+	Notify bool
+	// Environment are its settings, besides LISTEN, PORT and AWS_REGION, which each
+	// instance has: names of A-Z, a-z, 0-9 and _, and values of one line that are
+	// known at synth. Default: none.
 	Environment map[string]string
 }
+
+const (
+	// listenVariable is the address that the service listens on, as HOST:PORT.
+	listenVariable = "LISTEN"
+	// portVariable is the port alone, for programs that take no address.
+	portVariable = "PORT"
+	// regionVariable is the region's name. The AWS SDKs read it.
+	regionVariable = "AWS_REGION"
+
+	// maxUserData is how many bytes of user data EC2 takes. Source: Amazon EC2 User
+	// Guide, "Run commands when you launch an EC2 instance with user data input".
+	maxUserData = 16 << 10
+)
+
+var (
+	// serviceName is the name of a file, a unit and a folder, without quotes.
+	serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	// healthPath is a path with a query, of the characters of RFC 3986 but for the
+	// single quote, which the script puts around it.
+	healthPath = regexp.MustCompile(`^/[A-Za-z0-9/?._~%!$&()*+,;=:@-]*$`)
+	// machineName is what uname -m prints.
+	machineName = regexp.MustCompile(`^[a-z0-9_]+$`)
+	// regionName is the name of a region.
+	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
+)
 
 //go:embed userdata.sh
 var userDataScript string
@@ -37,6 +70,8 @@ var userDataScript string
 // userData is the script of an instance's first boot. Each binary is a file
 // asset of its own, so that an instance downloads the one it runs.
 func (s Service) userData(scope constructs.Construct, props Props, role awsiam.IRole) awsec2.UserData {
+	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
+	s.check(props, region)
 	var cases []string
 	for _, machine := range slices.Sorted(maps.Keys(s.Binaries)) {
 		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
@@ -45,16 +80,12 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 		grantAssets(asset, props.Network, role)
 		cases = append(cases, fmt.Sprintf("%s) binary='%s' ;;", machine, *asset.S3ObjectUrl()))
 	}
-	var environment []string
-	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {
-		environment = append(environment, name+"="+s.Environment[name])
-	}
-	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
 	values := []string{
 		"@NAME@", s.Name,
 		"@CASES@", strings.Join(cases, "\n"),
 		"@REGION@", region,
-		"@ENVIRONMENT@", strings.Join(environment, "\n"),
+		"@TYPE@", s.unitType(),
+		"@ENVIRONMENT@", s.environment(props.Port, region),
 	}
 	if props.Agent != nil {
 		script += agentScript
@@ -64,7 +95,72 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 			"@AGENT@", props.Agent.configuration(s.Name, region))
 	}
 	script = strings.NewReplacer(values...).Replace(script)
+	if len(script) > maxUserData {
+		panic(fmt.Sprintf("fleet: the instances' user data has %d bytes with the service's environment, of which EC2 takes %d; shorten Service.Environment", len(script), maxUserData))
+	}
 	return awsec2.UserData_Custom(&script)
+}
+
+// check panics unless the script can hold the names as they are: it is run by root.
+func (s Service) check(props Props, region string) {
+	switch {
+	case !serviceName.MatchString(s.Name):
+		panic(fmt.Sprintf("fleet: want a Service.Name of A-Z, a-z, 0-9, _ and -, such as directory, got %q", s.Name))
+	case props.Port < 1024 || props.Port > 65535:
+		// The service has no right to bind a lower one.
+		panic(fmt.Sprintf("fleet: want a Port from 1024 to 65535, got %d", props.Port))
+	case !healthPath.MatchString(props.LoadBalancer.HealthPath):
+		panic(fmt.Sprintf("fleet: want a LoadBalancer.HealthPath such as /livez, without spaces and quotes, got %q", props.LoadBalancer.HealthPath))
+	case !regionName.MatchString(region) && !*awscdk.Token_IsUnresolved(region):
+		panic(fmt.Sprintf("fleet: want a stack in a region such as eu-west-1, got %q", region))
+	}
+	for machine := range s.Binaries {
+		if !machineName.MatchString(machine) {
+			panic(fmt.Sprintf("fleet: want keys of Service.Binaries that uname -m prints, such as aarch64, got %q", machine))
+		}
+	}
+}
+
+// unitType are the unit's lines that say when it has started.
+func (s Service) unitType() string {
+	if s.Notify {
+		return "Type=notify\nWatchdogSec=30"
+	}
+	return "Type=exec"
+}
+
+// environment are the lines of the service's environment file. It panics if a
+// setting cannot be one.
+func (s Service) environment(port int, region string) string {
+	settings := maps.Clone(s.Environment)
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	for name, value := range map[string]string{
+		listenVariable: ":" + strconv.Itoa(port), portVariable: strconv.Itoa(port), regionVariable: region,
+	} {
+		if own, ok := settings[name]; ok && own != value {
+			panic(fmt.Sprintf("fleet: Service.Environment has %s=%q; leave it out, the fleet sets it to %q", name, own, value))
+		}
+		settings[name] = value
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		value := settings[name]
+		if *awscdk.Token_IsUnresolved(value) {
+			if name != regionVariable {
+				panic(fmt.Sprintf("fleet: Service.Environment[%q]: want a value that is known at synth, got a token: what CloudFormation fills in cannot be quoted", name))
+			}
+			lines = append(lines, name+"="+value) // the pseudo parameter AWS::Region
+			continue
+		}
+		line, err := envfile.Line(name, value)
+		if err != nil {
+			panic("fleet: Service.Environment: " + err.Error())
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // grantAssets lets role read the assets that a deployment published, this one

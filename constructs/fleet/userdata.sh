@@ -17,10 +17,13 @@ cat >/etc/systemd/system/@NAME@.service <<'END'
 Description=@NAME@
 Wants=network-online.target
 After=network-online.target
+# Never given up: a service that fails while something it needs is away is back a
+# second after that. An instance whose service stays away is replaced, by its
+# health check.
+StartLimitIntervalSec=0
 
 [Service]
-Type=notify
-WatchdogSec=30
+@TYPE@
 EnvironmentFile=/etc/archipelago/@NAME@.env
 # On the disk, the unit's own by PrivateTmp: /tmp is memory.
 Environment=TMPDIR=/var/tmp
@@ -47,4 +50,6 @@ LimitNOFILE=65536
 WantedBy=multi-user.target
 END
 systemctl daemon-reload
-systemctl enable --now @NAME@.service
+# What follows waits for the service itself: one that fails at first is started
+# again, and the boot goes on.
+systemctl enable --now --no-block @NAME@.service
