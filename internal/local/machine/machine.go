@@ -19,7 +19,6 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 )
 
 // Machine is one instance.
@@ -29,12 +28,14 @@ type Machine struct {
 	// target group's port, here a port of loopback.
 	Addr string
 
-	url    string // the emulator's
-	root   string
-	log    *log.Logger
-	output io.Writer
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	url      string // the emulator's
+	root     string
+	settings []string // Options.Environment
+	log      *log.Logger
+	output   io.Writer
+	lines    lines // of output
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
 
 	mu      sync.Mutex
 	service *service
@@ -48,9 +49,20 @@ type service struct {
 	environment []string
 }
 
-// Start boots instance in a folder below dir, and returns at once. What goes on
-// is written to output.
-func Start(ctx context.Context, instance emulator.Instance, url, dir string, output io.Writer) (*Machine, error) {
+// Options are what an instance does not say of itself.
+type Options struct {
+	// URL is the emulator's. Required.
+	URL string
+	// Dir is the folder below which each machine has one. Required.
+	Dir string
+	// Environment are settings, NAME=VALUE, that replace the service's own.
+	Environment []string
+	// Output is told what goes on. Required.
+	Output io.Writer
+}
+
+// Start boots instance, and returns at once.
+func Start(ctx context.Context, instance emulator.Instance, o Options) (*Machine, error) {
 	port, err := emulator.FreePort()
 	if err != nil {
 		return nil, err
@@ -59,12 +71,13 @@ func Start(ctx context.Context, instance emulator.Instance, url, dir string, out
 	m := &Machine{
 		Instance: instance,
 		Addr:     "127.0.0.1:" + strconv.Itoa(port),
-		url:      url,
-		root:     filepath.Join(dir, instance.ID),
-		output:   output,
-		log:      log.New(output, instance.ID+" ", log.Lmsgprefix),
+		url:      o.URL,
+		root:     filepath.Join(o.Dir, instance.ID),
+		settings: o.Environment,
 		cancel:   cancel,
 	}
+	m.output = io.MultiWriter(&m.lines, o.Output)
+	m.log = log.New(m.output, instance.ID+" ", log.Lmsgprefix)
 	metadata, err := m.serveMetadata(ctx)
 	if err != nil {
 		cancel()
@@ -88,27 +101,35 @@ func (m *Machine) Stop() {
 	}
 }
 
+// LastLines are the last lines, 20 at most, that the boot and the service printed:
+// what to show when either fails.
+func (m *Machine) LastLines() []string { return m.lines.get() }
+
 // boot runs the user data; the units that it starts go on.
 func (m *Machine) boot(ctx context.Context, metadata string) error {
-	start := func(unit string) error {
-		u, err := readUnit(filepath.Join(m.root, "etc/systemd/system", unit))
-		if err != nil {
-			return err
-		}
-		if err := u.check(m.root); err != nil {
-			return err
-		}
-		environment, err := m.environment(u, metadata)
-		if err != nil {
-			return err
-		}
-		m.mu.Lock()
-		m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
-		m.mu.Unlock()
-		m.done.Go(func() { u.supervise(ctx, m.root, environment, m.output, m.log, m.started) })
-		return nil
-	}
+	start := func(unit string) (<-chan error, error) { return m.start(ctx, unit, metadata) }
 	return runUserData(ctx, m.UserData, shell{root: m.root, url: m.url, addr: m.Addr, credentials: m.assumeRole(), output: m.output, start: start})
+}
+
+// start starts a unit, and sends the result when it has started or failed to.
+func (m *Machine) start(ctx context.Context, unit, metadata string) (<-chan error, error) {
+	u, err := readUnit(filepath.Join(m.root, "etc/systemd/system", unit))
+	if err != nil {
+		return nil, err
+	}
+	if err := u.check(m.root); err != nil {
+		return nil, err
+	}
+	environment, err := m.environment(u, metadata)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
+	m.mu.Unlock()
+	s := newSupervisor(u, m.root, environment, m.memory(), m.output, m.log, m.started)
+	m.done.Go(func() { s.run(ctx) })
+	return s.job, nil
 }
 
 func (m *Machine) started(pid int) {
@@ -125,38 +146,44 @@ func (m *Machine) Restarts() int {
 	return max(0, m.starts-1)
 }
 
-// Run runs the program of the machine's service once, with arguments and what it
-// reads, as an operator does who has the service's settings. Its error has what
-// the program printed.
-func (m *Machine) Run(ctx context.Context, stdin io.Reader, arguments ...string) error {
+// Run runs the program of the machine's service once, with arguments and the
+// service's settings, as an operator does, and returns what it printed. Its error
+// has what it printed of errors, too.
+func (m *Machine) Run(ctx context.Context, arguments ...string) (string, error) {
 	m.mu.Lock()
 	s := m.service
 	m.mu.Unlock()
 	if s == nil {
-		return fmt.Errorf("%s has not started its service yet", m.ID)
+		return "", fmt.Errorf("%s has not started its service yet", m.ID)
 	}
 	cmd := exec.Command(s.program, arguments...)
 	cmd.Env = s.environment
-	cmd.Stdin = stdin
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
+	var printed, failed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &failed
 	if err := <-child.Run(ctx, cmd, time.Second); err != nil {
-		return fmt.Errorf("%s %s: %w: %s", filepath.Base(s.program), strings.Join(arguments, " "), err, bytes.TrimSpace(output.Bytes()))
+		return "", fmt.Errorf("%s %s: %w: %s", filepath.Base(s.program), strings.Join(arguments, " "), err,
+			bytes.TrimSpace(append(printed.Bytes(), failed.Bytes()...)))
 	}
-	return nil
+	return printed.String(), nil
 }
 
-// environment is the unit's own, but for what differs from AWS: where the
-// service listens, where its load balancer is, and where AWS and the instance's
+// Names of the settings that say where a service listens.
+const (
+	listenVariable = "LISTEN" // HOST:PORT
+	portVariable   = "PORT"
+)
+
+// environment is the unit's own, but for what differs from AWS: the settings that
+// are others here, where the service listens, and where AWS and the instance's
 // metadata are.
 func (m *Machine) environment(u *unit, metadata string) ([]string, error) {
 	environment, err := u.environment(m.root)
 	if err != nil {
-		return nil, fmt.Errorf("the unit's environment: %w", err)
+		return nil, fmt.Errorf("the environment of %s: %w", u.name, err)
 	}
-	return append(environment,
-		setting.Listen+"="+m.Addr,
-		setting.TrustedProxies+"=127.0.0.0/8",
+	return append(append(environment, m.settings...),
+		listenVariable+"="+m.Addr,
+		portVariable+"="+m.Addr[strings.LastIndexByte(m.Addr, ':')+1:],
 		// A larger instance is a process with more CPU.
 		"GOMAXPROCS="+strconv.Itoa(m.VCPU()),
 		"AWS_ENDPOINT_URL="+m.url,

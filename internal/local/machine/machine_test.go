@@ -34,7 +34,7 @@ func fleetsUserData(t *testing.T) string {
 		script.Write(b)
 	}
 	return strings.NewReplacer(
-		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@ENVIRONMENT@", "A=1",
+		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@TYPE@", "Type=exec", "@ENVIRONMENT@", `A="1"`,
 		"@PORT@", "8080", "@HEALTH@", "/livez", "@AGENT@", "{}",
 	).Replace(script.String())
 }
@@ -59,7 +59,7 @@ func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
 	var units []string
 	err := runUserData(t.Context(), fleetsUserData(t), shell{
 		root: t.TempDir(), url: server.URL, addr: server.Listener.Addr().String(), output: &log,
-		start: func(unit string) error { units = append(units, unit); return nil },
+		start: func(unit string) (<-chan error, error) { units = append(units, unit); return begun(), nil },
 	})
 	if err != nil {
 		t.Errorf("the boot failed: %v\n%s", err, &log)
@@ -72,6 +72,13 @@ func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
 	}
 }
 
+// begun is the result of a unit that has started.
+func begun() <-chan error {
+	result := make(chan error, 1)
+	result <- nil
+	return result
+}
+
 // boot runs a script and returns what it printed and the units it started.
 func boot(t *testing.T, script string) (root, output string, units []string, err error) {
 	t.Helper()
@@ -79,7 +86,7 @@ func boot(t *testing.T, script string) (root, output string, units []string, err
 	var b bytes.Buffer
 	err = runUserData(t.Context(), script, shell{
 		root: root, output: &b,
-		start: func(unit string) error { units = append(units, unit); return nil },
+		start: func(unit string) (<-chan error, error) { units = append(units, unit); return begun(), nil },
 	})
 	return root, b.String(), units, err
 }
@@ -149,8 +156,27 @@ func writeUnit(t *testing.T, text string) *unit {
 }
 
 func TestUnit(t *testing.T) {
-	u := writeUnit(t, "[Unit]\nDescription=x\n[Service]\nExecStart=/usr/local/bin/app --flag\nEnvironmentFile=/etc/app.env\nRestart=always\nRestartSec=3\nTimeoutStopSec=60\n")
-	if !slices.Equal(u.execStart, []string{"/usr/local/bin/app", "--flag"}) || !u.restart || u.restartDelay != 3*time.Second || u.stopTimeout != time.Minute {
+	u := writeUnit(t, `[Unit]
+Description=x
+[Service]
+ExecStart=/usr/local/bin/app --flag
+EnvironmentFile=/etc/app.env
+Environment=A=0 "C=c d" D='"'
+Environment=TMPDIR=/var/tmp
+PrivateTmp=true
+DynamicUser=true
+StateDirectory=app
+Restart=always
+RestartSec=3
+TimeoutStopSec=60
+TimeoutStartSec=infinity
+MemoryMax=75%
+LimitNOFILE=65536
+LimitFSIZE=64M
+`)
+	if !slices.Equal(u.execStart, []string{"/usr/local/bin/app", "--flag"}) || !u.restart || u.restartDelay != 3*time.Second ||
+		u.stopTimeout != time.Minute || u.startTimeout != 0 || u.kind != "simple" || u.startLimit.burst != 5 ||
+		u.memoryMax.of(4<<30) != 3<<30 || u.limits["LimitNOFILE"] != 65536 || u.limits["LimitFSIZE"] != 64<<20 {
 		t.Errorf("got %+v", u)
 	}
 	root := t.TempDir()
@@ -160,16 +186,37 @@ func TestUnit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "etc/app.env"), []byte("# comment\nA=1\n\nB=x=y\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := u.environment(root); err != nil || !slices.Equal(got, []string{"A=1", "B=x=y"}) {
-		t.Errorf("the environment is %q, %v", got, err)
+	want := []string{
+		"PATH=" + path, "LOGNAME=app", "USER=app", "STATE_DIRECTORY=" + root + "/var/lib/app",
+		"A=0", "C=c d", `D="`, "TMPDIR=" + root + "/var/tmp", "A=1", "B=x=y",
+	}
+	if got, err := u.environment(root); err != nil || !slices.Equal(got, want) {
+		t.Errorf("the environment is %q, %v; want %q", got, err, want)
 	}
 }
 
 func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
 	for text, want := range map[string]string{
-		"[Service]\nRestart=always\n":                    "no ExecStart",
-		"[Service]\nExecStart=/a\nRestart=on-failure\n":  `always and no, got "on-failure"`,
-		"[Service]\nExecStart=/a\nTimeoutStopSec=1min\n": "TimeoutStopSec",
+		"[Service]\nRestart=always\n":                               "no ExecStart",
+		"[Service]\nExecStart=/a\nRestart=on-failure\n":             `always, no, got "on-failure"`,
+		"[Service]\nExecStart=/a\nType=forking\n":                   `simple, exec, notify, got "forking"`,
+		"[Service]\nExecStart=/a\nTimeoutStopSec=1min\n":            "TimeoutStopSec",
+		"[Service]\nExecStart=/a\nUser=app\n":                       "the local cloud does not play User=: take it out of [Service]",
+		"[Service]\nExecStart=/a\nExecStop=/b\n":                    "does not play ExecStop=",
+		"[Unit]\nRequires=b.service\n[Service]\nExecStart=/a\n":     "does not play Requires=: take it out of [Unit]",
+		"[Install]\nAlias=b.service\n[Service]\nExecStart=/a\n":     "does not play Alias=",
+		"[Service]\nExecStart=/a\nRestart =always\nUser= x\n":       "does not play User=",
+		"[Service]\nExecStart=-/a\n":                                "one absolute path",
+		"[Service]\nExecStart=/a $B\n":                              "without quotes, escapes and specifiers",
+		"[Service]\nExecStart=/a\nExecStart=/b\n":                   "want one program",
+		"[Service]\nExecStart=/a\nStateDirectory=a b\n":             "one name",
+		"[Service]\nExecStart=/a\nEnvironmentFile=-/a.env\n":        "one absolute path",
+		"[Service]\nExecStart=/a\nEnvironment=A=%i\n":               "without escapes and specifiers",
+		"[Service]\nExecStart=/a\nEnvironment=\"A=1\n":              "has no end",
+		"[Service]\nExecStart=/a\nMemoryMax=lots\n":                 "MemoryMax: want a number",
+		"[Service]\nExecStart=/a\nMemoryMax=99999999999G\n":         "MemoryMax: want a number",
+		"[Service]\nExecStart=/a\nLimitNOFILE=1:2\n":                "LimitNOFILE: want a number",
+		"[Service]\nExecStart=/a\nUser=app\nNice=5\nPrivateTmp=x\n": "Nice=",
 	} {
 		path := filepath.Join(t.TempDir(), "app.service")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -181,6 +228,17 @@ func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
 	}
 }
 
+// TestUnitOfTheFleetIsPlayed: every directive of the service's unit is played, or
+// ignored for a reason.
+func TestUnitOfTheFleetIsPlayed(t *testing.T) {
+	_, rest, _ := strings.Cut(fleetsUserData(t), "/etc/systemd/system/app.service <<'END'\n")
+	text, _, found := strings.Cut(rest, "\nEND\n")
+	if !found {
+		t.Fatal("there is no unit")
+	}
+	writeUnit(t, text)
+}
+
 // TestSupervision runs a unit that ends at once: it is run again, and ends for
 // good with the context.
 func TestSupervision(t *testing.T) {
@@ -189,12 +247,11 @@ func TestSupervision(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "app"), []byte(program), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	u := writeUnit(t, "[Service]\nExecStart=/app\nRestart=always\nStateDirectory=app\nWorkingDirectory=/var/lib/app\n")
-	u.restartDelay = 10 * time.Millisecond
+	u := writeUnit(t, "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/app\nRestart=always\nRestartSec=0.01\nStateDirectory=app\nWorkingDirectory=/var/lib/app\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		u.supervise(ctx, root, nil, io.Discard, log.New(io.Discard, "", 0), func(int) {})
+		newSupervisor(u, root, nil, 0, io.Discard, log.New(io.Discard, "", 0), func(int) {}).run(ctx)
 		close(ended)
 	}()
 	runs := filepath.Join(root, "var/lib/app/runs")
@@ -243,24 +300,20 @@ func TestMetadata(t *testing.T) {
 
 func TestProgramOfTheServiceIsRunOnce(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "app")
-	script := "#!/bin/sh\nread line\necho \"$SETTING $1 $line\" >\"$OUT\"\n[ \"$1\" = well ] || { echo refused >&2; exit 3; }\n"
+	script := "#!/bin/sh\necho \"$SETTING $1\"\n[ \"$1\" = well ] || { echo refused >&2; exit 3; }\n"
 	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(t.TempDir(), "out")
 	m := &Machine{Instance: emulator.Instance{ID: "i-1"}}
-	if err := m.Run(t.Context(), nil, "well"); err == nil || !strings.Contains(err.Error(), "i-1 has not started its service yet") {
+	if _, err := m.Run(t.Context(), "well"); err == nil || !strings.Contains(err.Error(), "i-1 has not started its service yet") {
 		t.Errorf("before the boot: got %v", err)
 	}
-	m.service = &service{program, []string{"SETTING=a", "OUT=" + out}}
-	if err := m.Run(t.Context(), strings.NewReader("secret\n"), "well"); err != nil {
-		t.Error(err)
+	m.service = &service{program, []string{"SETTING=a"}}
+	if got, err := m.Run(t.Context(), "well"); err != nil || got != "a well\n" {
+		t.Errorf("it printed %q, %v", got, err)
 	}
-	if got, err := os.ReadFile(out); err != nil || string(got) != "a well secret\n" {
-		t.Errorf("it was run with %q, %v", got, err)
-	}
-	err := m.Run(t.Context(), strings.NewReader("secret\n"), "badly")
-	if err == nil || !strings.Contains(err.Error(), "app badly: exit status 3: refused") || strings.Contains(err.Error(), "secret") {
+	_, err := m.Run(t.Context(), "badly")
+	if err == nil || !strings.Contains(err.Error(), "app badly: exit status 3: a badly\nrefused") {
 		t.Errorf("got %v, want what the program said", err)
 	}
 }

@@ -34,7 +34,8 @@ type shell struct {
 	addr        string                  // where the machine's service listens here
 	credentials aws.CredentialsProvider // of the instance's role
 	output      io.Writer
-	start       func(unit string) error
+	// start starts a unit, and sends the result when it has started or failed to.
+	start func(unit string) (<-chan error, error)
 }
 
 // runUserData runs a script as cloud-init does at the first boot.
@@ -94,8 +95,13 @@ func (sh shell) exec(ctx context.Context, args []string) error {
 	case strings.HasPrefix(line, "aws s3 cp --region ") && len(args) == 7:
 		err = sh.download(ctx, args[4], args[5], args[6])
 	case line == "systemctl daemon-reload":
+	case strings.HasPrefix(line, "systemctl enable --now --no-block ") && len(args) == 5:
+		_, err = sh.start(args[4])
 	case strings.HasPrefix(line, "systemctl enable --now ") && len(args) == 4:
-		err = sh.start(args[3])
+		var started <-chan error
+		if started, err = sh.start(args[3]); err == nil {
+			err = <-started
+		}
 	default:
 		fmt.Fprintf(hc.Stderr, "%s: the local cloud's machines have no such command\n", line)
 		return interp.ExitStatus(127)

@@ -21,6 +21,16 @@ func (m *Machine) VCPU() int {
 	return ladder[0].VCPU
 }
 
+// memory is how many bytes the instance's type has. The kernel keeps a few percent
+// of them on AWS. A type whose size is not known has no bound, 0.
+func (m *Machine) memory() uint64 {
+	ladder, err := scaling.NewLadder([]string{m.Type})
+	if err != nil {
+		return 0
+	}
+	return uint64(ladder[0].MemoryGiB * (1 << 30))
+}
+
 // Busy is the share of its CPUs that the instance uses at this moment, from 0 to
 // 1. A thread that waits for a CPU of this machine, which all instances share,
 // would use one of its own.
