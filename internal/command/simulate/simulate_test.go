@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-const traces = "../../scaling/traces/"
+const traces = "../../../scaling/traces/"
 
 // cdkJSON is a cdk.json with some keys, beside those of a service.
 func cdkJSON(keys string) string {
@@ -22,7 +22,7 @@ func simulate(t *testing.T, args ...string) (stdout, page string) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "report.html")
 	var buffer bytes.Buffer
-	if err := run(append(args, "-out", out), &buffer); err != nil {
+	if err := Run(t.Context(), append(args, "-out", out), &buffer); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(out)
@@ -35,7 +35,7 @@ func simulate(t *testing.T, args ...string) (stdout, page string) {
 func TestReport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "report.html")
 	var stdout bytes.Buffer
-	if err := run([]string{"-config", traces + "cdk.json", "-trace", traces + "spike.csv", "-out", out}, &stdout); err != nil {
+	if err := Run(t.Context(), []string{"-config", traces + "cdk.json", "-trace", traces + "spike.csv", "-out", out}, &stdout); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(out)
@@ -96,7 +96,7 @@ func TestPolicyChoosesTheAxis(t *testing.T) {
 
 // TestShippedConfigurationIsSimulated with its defaults, prices and all.
 func TestShippedConfigurationIsSimulated(t *testing.T) {
-	stdout, _ := simulate(t, "-config", "../../cdk.json", "-trace", traces+"quiet.csv")
+	stdout, _ := simulate(t, "-config", "../../../cdk.json", "-trace", traces+"quiet.csv")
 	// Two weeks of two m7g.medium in eu-west-1, whose hour is $0.0455.
 	if want := "horizontal, m7g.medium   30.58"; !strings.Contains(stdout, want) {
 		t.Errorf("it lacks %q:\n%s", want, stdout)
@@ -134,7 +134,7 @@ func TestRefusals(t *testing.T) {
 			[]string{"archipelago.fleet.max: want at most 1000 to simulate, got 1001"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := run(append(c.args, "-out", filepath.Join(t.TempDir(), "x.html")), &bytes.Buffer{})
+			err := Run(t.Context(), append(c.args, "-out", filepath.Join(t.TempDir(), "x.html")), &bytes.Buffer{})
 			if err == nil {
 				t.Fatal("it is taken")
 			}
@@ -171,7 +171,7 @@ func TestInputsAreNotReplaced(t *testing.T) {
 		{"-out", "other.csv"},
 		{"-out", config},
 	} {
-		err := run(append([]string{"-config", "cdk.json", "-trace", "mine.csv"}, args...), io.Discard)
+		err := Run(t.Context(), append([]string{"-config", "cdk.json", "-trace", "mine.csv"}, args...), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "-out: want") {
 			t.Errorf("%q: got %v", args, err)
 		}
@@ -179,7 +179,7 @@ func TestInputsAreNotReplaced(t *testing.T) {
 			t.Fatalf("%q: the trace became %q (%v)", args, b, err)
 		}
 	}
-	if err := run([]string{"-config", "cdk.json", "-trace", "mine.csv", "-out", "report.html"}, io.Discard); err != nil {
+	if err := Run(t.Context(), []string{"-config", "cdk.json", "-trace", "mine.csv", "-out", "report.html"}, io.Discard); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat("report.csv"); err != nil {

@@ -1,27 +1,21 @@
-// Command cost prints what the deployment whose templates a synth wrote costs in
-// a month, at a low, an expected and a high load.
-package main
+// Package cost is the command that prints what the deployment whose templates a
+// synth wrote costs in a month, at a low, an expected and a high load.
+package cost
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"text/tabwriter"
 
 	"github.com/archipelago-cdk/archipelago/cost"
 )
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "cost:", err)
-		os.Exit(1)
-	}
-}
-
-func run(args []string, stdout io.Writer) error {
+// Run does what args, its flags, say, and prints to stdout.
+func Run(_ context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("cost", flag.ContinueOnError)
 	dir := flags.String("templates", "cdk.out", "`directory` that the synth wrote to")
 	if err := flags.Parse(args); err != nil {

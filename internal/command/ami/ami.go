@@ -1,7 +1,7 @@
-// Command ami pins the image of every region's fleet: it looks up AWS's latest
-// Amazon Linux 2023 and writes it into cdk.json. It needs credentials that may
-// read AWS's public parameters.
-package main
+// Package ami is the command that pins the image of every region's fleet: it looks up
+// AWS's latest Amazon Linux 2023 and writes it into cdk.json. It needs credentials
+// that may read AWS's public parameters.
+package ami
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,18 +20,8 @@ import (
 	"github.com/tidwall/sjson"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "ami:", err)
-		os.Exit(1)
-	}
-}
-
-// run writes the images of all regions into the file, or of none.
-func run(ctx context.Context, args []string, stdout io.Writer) error {
+// Run writes the images of all regions into the file, or of none.
+func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("ami", flag.ContinueOnError)
 	path := flags.String("file", "cdk.json", "`file` with the configuration")
 	if err := flags.Parse(args); err != nil {

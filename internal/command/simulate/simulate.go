@@ -1,8 +1,10 @@
-// Command simulate plays a load against the fleet of a configuration, scaled by
-// number, by type, and by both, and writes a report to choose a ladder by.
-package main
+// Package simulate is the command that plays a load against the fleet of a
+// configuration, scaled by number, by type, and by both, and writes a report to
+// choose a ladder by.
+package simulate
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,14 +19,8 @@ import (
 	"github.com/archipelago-cdk/archipelago/scaling/trace"
 )
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "simulate:", err)
-		os.Exit(1)
-	}
-}
-
-func run(args []string, stdout io.Writer) error {
+// Run does what args, its flags, say, and prints to stdout.
+func Run(_ context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	config := flags.String("config", "cdk.json", "`file` with the configuration")
 	load := flags.String("trace", "", "`file` with the load, such as scaling/traces/wave.csv")

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -38,7 +38,7 @@ mkdir -p node_modules && echo {} > node_modules/.package-lock.json
 func TestSetupSaysWhatItFetches(t *testing.T) {
 	root := checkout(t, map[string]string{"npm": npmFetches, "python3": hasNothing})
 	var first, second bytes.Buffer
-	if _, err := run(t.Context(), []string{"-root", root, "-tools"}, &first); err != nil {
+	if _, err := Run(t.Context(), []string{"-root", root, "-tools"}, &first); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.SplitN(first.String(), "\n", 2)
@@ -50,8 +50,8 @@ func TestSetupSaysWhatItFetches(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, lines[1])
 		}
 	}
-	program, err := run(t.Context(), []string{"-root", root, "-tools", "--", "dist/up", "-port", "1"}, &second)
-	if err != nil || second.Len() > 0 || strings.Join(program, " ") != "dist/up -port 1" {
+	program, err := Run(t.Context(), []string{"-root", root, "-tools", "--", "dist/archipelago", "-port", "1"}, &second)
+	if err != nil || second.Len() > 0 || strings.Join(program, " ") != "dist/archipelago -port 1" {
 		t.Errorf("the second time: got %v, %q, %q", program, err, &second)
 	}
 	if want := filepath.Join(root, ".venv/bin/python"); os.Getenv("PYTHON") != want {
@@ -66,7 +66,7 @@ func TestSetupSaysWhatFails(t *testing.T) {
 		"npm":     "echo npm http cache; echo npm error code EAI_AGAIN; echo \"npm error     at node:internal\"; exit 1\n",
 		"python3": `case "$1" in -c) exit 1;; -m) echo "Error: ensurepip is not available"; exit 1;; esac` + "\n",
 	})
-	_, err := run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{})
+	_, err := Run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{})
 	if err == nil {
 		t.Fatal("it ended well")
 	}
@@ -89,7 +89,7 @@ func TestSetupSaysWhatFails(t *testing.T) {
 func TestSetupNamesMissingPrograms(t *testing.T) {
 	root := checkout(t, map[string]string{"python3": hasEmulators})
 	t.Setenv("PATH", filepath.Dir(strings.Split(os.Getenv("PATH"), ":")[0])+"/nowhere")
-	if _, err := run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{}); err == nil || err.Error() != "npm is missing: install Node.js, which brings it" {
+	if _, err := Run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{}); err == nil || err.Error() != "npm is missing: install Node.js, which brings it" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -123,7 +123,7 @@ esac
 		root := checkout(t, map[string]string{"go": goCommand})
 		t.Setenv("APP", reason)
 		var out bytes.Buffer
-		if _, err := run(t.Context(), []string{"-root", root, "-build", "./program", "-warm", "./app"}, &out); err != nil {
+		if _, err := Run(t.Context(), []string{"-root", root, "-build", "./program", "-warm", "./app"}, &out); err != nil {
 			t.Fatal(err)
 		}
 		if got, _, _ := strings.Cut(out.String(), "  compile"); got != want {

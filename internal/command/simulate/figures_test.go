@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 var update = flag.Bool("update", false, "write the figures and pictures of docs/scaling.md instead of comparing with them")
 
 const (
-	docs     = "../../docs/scaling.md"
-	pictures = "../../docs/pictures/"
+	docs     = "../../../docs/scaling.md"
+	pictures = "../../../docs/pictures/"
 )
 
 // shipped are the traces, in the order of the docs.

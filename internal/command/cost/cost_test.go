@@ -1,4 +1,4 @@
-package main
+package cost
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestNoTemplates(t *testing.T) {
-	if err := run([]string{"-templates", t.TempDir()}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "make synth") {
+	if err := Run(t.Context(), []string{"-templates", t.TempDir()}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "make synth") {
 		t.Errorf("got %v", err)
 	}
 }

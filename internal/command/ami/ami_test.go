@@ -1,4 +1,4 @@
-package main
+package ami
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func ami(t *testing.T, file string) (stdout, after string, err error) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err = run(t.Context(), []string{"-file", path}, &out)
+	err = Run(t.Context(), []string{"-file", path}, &out)
 	b, readErr := os.ReadFile(path)
 	if readErr != nil {
 		t.Fatal(readErr)
@@ -113,7 +113,7 @@ func TestConfigurationHasToBeValid(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"context": {}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"-file", path}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "archipelago.regions: want at least one region") {
+	if err := Run(t.Context(), []string{"-file", path}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "archipelago.regions: want at least one region") {
 		t.Errorf("got %v, want what is missing", err)
 	}
 }

@@ -1,0 +1,170 @@
+// Command archipelago is the tool of a deployment: it brings all islands up on this
+// machine, where the CDK CLI deploys them into an AWS emulator and the instances that
+// they call for run the service, and has an operator's commands, for what runs here
+// or on AWS.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/command/ami"
+	"github.com/archipelago-cdk/archipelago/internal/command/cost"
+	"github.com/archipelago-cdk/archipelago/internal/command/setup"
+	"github.com/archipelago-cdk/archipelago/internal/command/simulate"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// command is one of the tool's, which is chosen by the first argument.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, args []string, stdout io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"setup", "fetch the CDK CLI, Node.js and the AWS emulator into this repository", setup.RunUser},
+		{"up", "deploy all islands into an AWS emulator on this machine and serve them", local("up", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Up })},
+		{"diff", "show what a deployment would change: on AWS with AWS_PROFILE set, else in what `up` runs", local("diff", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Diff })},
+		{"synth", "write the CloudFormation templates to cdk.out", local("synth", synth)},
+		{"cost", "estimate a month's bill of what synth wrote", cost.Run},
+		{"ami", "pin AWS's latest image of every region in cdk.json", ami.Run},
+		{"simulate", "play a load against the fleet of cdk.json and report on it", simulate.Run},
+		{"drain", "move users away from a region, or with -off back", local("drain", turn(cloud.Drained, "drained: users move within a minute or two", "no longer drained: users come back within a minute or two"))},
+		{"freeze", "keep the instance type of a region's fleet, or with -off let it change", local("freeze", turn(cloud.Frozen, "frozen: its instance type stays; a change that has begun goes on to its end", "no longer frozen: its instance type may change"))},
+		{"logs", "show what the instances of a region print", local("logs", logs)},
+	}
+}
+
+// run does what the first argument says.
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		usage(stdout)
+		return nil
+	}
+	var names []string
+	for _, c := range commands() {
+		if c.name == args[0] {
+			if err := c.run(ctx, args[1:], stdout); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			return nil
+		}
+		names = append(names, c.name)
+	}
+	return fmt.Errorf("archipelago: there is no command %q; there are %s", args[0], strings.Join(names, ", "))
+}
+
+func usage(out io.Writer) {
+	fmt.Fprintf(out, "Usage: archipelago COMMAND [flags]; archipelago COMMAND -h lists the flags\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(out, "  %-9s %s\n", c.name, c.summary)
+	}
+}
+
+// do is what a command of the local cloud does once its flags are read.
+type do func(context.Context, cloud.Options) error
+
+// local is a command of the local cloud. add adds its own flags.
+func local(name string, add func(*flag.FlagSet, *cloud.Options) do) func(context.Context, []string, io.Writer) error {
+	return func(ctx context.Context, args []string, stdout io.Writer) error {
+		o := cloud.Options{Out: stdout}
+		flags := flag.NewFlagSet(name, flag.ContinueOnError)
+		flags.StringVar(&o.Root, "root", ".", "`directory` of cdk.json and of the Go module")
+		flags.StringVar(&o.Dir, "dir", "", "`directory` for logs and templates (default .archipelago below -root)")
+		do := add(flags, &o)
+		port := flags.Lookup("port")
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		if flags.NArg() > 0 {
+			return fmt.Errorf("it takes flags only, got %q", flags.Args())
+		}
+		flags.Visit(func(f *flag.Flag) { o.PortGiven = o.PortGiven || f == port })
+		return do(ctx, o)
+	}
+}
+
+// deploymentFlags are those of what is deployed, and of how it is played.
+func deploymentFlags(flags *flag.FlagSet, o *cloud.Options) {
+	flags.IntVar(&o.Port, "port", 8080, "`port` of the entry on loopback; 0 is any free one")
+	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long a photo takes to another region, on the local cloud's clock")
+	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as fast as this machine's the local cloud's clock runs: health checks, schedules, minutes of metrics")
+	flags.Func("c", "`setting` of the configuration, such as archipelago.fleet.min=3; may be repeated", func(s string) error {
+		o.Context = append(o.Context, s)
+		return nil
+	})
+	flags.Func("tag", "`KEY=VALUE` that every stack is tagged with; may be repeated", func(s string) error {
+		o.Tags = append(o.Tags, s)
+		return nil
+	})
+}
+
+func synth(flags *flag.FlagSet, o *cloud.Options) do {
+	deploymentFlags(flags, o)
+	account := flags.String("account", "123456789012", "AWS `account` that is written into names")
+	return func(ctx context.Context, o cloud.Options) error { return cloud.Synth(ctx, o, *account) }
+}
+
+// turn is a command that turns a switch of a region and says what comes of it.
+func turn(s cloud.Switch, turnedOn, turnedOff string) func(*flag.FlagSet, *cloud.Options) do {
+	return func(flags *flag.FlagSet, _ *cloud.Options) do {
+		region := flags.String("region", "", "`region` that it is about; required")
+		name := flags.String("name", "archipelago", "`name` of the deployment")
+		off := flags.Bool("off", false, "end it")
+		return func(ctx context.Context, o cloud.Options) error {
+			if *region == "" {
+				return fmt.Errorf("name the region: make %s REGION=eu-west-1, or archipelago %[1]s -region eu-west-1; OFF=1 or -off ends it", flags.Name())
+			}
+			if err := cloud.Turn(ctx, o, *name, *region, s, !*off); err != nil {
+				return err
+			}
+			is := turnedOn
+			if *off {
+				is = turnedOff
+			}
+			_, err := fmt.Fprintf(o.Out, "%s in %s of %s is %s\n", *name, *region, where(), is)
+			return err
+		}
+	}
+}
+
+func where() string {
+	if cloud.OnAWS() {
+		return "AWS"
+	}
+	return "the local cloud"
+}
+
+func logs(flags *flag.FlagSet, _ *cloud.Options) do {
+	region := flags.String("region", "", "`region` whose instances are meant; required")
+	name := flags.String("name", "archipelago", "`name` of the deployment")
+	follow := flags.Bool("follow", false, "go on until it is interrupted")
+	return func(ctx context.Context, o cloud.Options) error {
+		if *region == "" {
+			return errors.New("name the region: make logs REGION=eu-west-1, or archipelago logs -region eu-west-1; with FOLLOW=1 or -follow it goes on")
+		}
+		if cloud.OnAWS() {
+			return fmt.Errorf("on AWS the log is in CloudWatch where the configuration has `\"logs\": true`, and only in the instances' journals without it: aws logs filter-log-events --region %s --log-group-name /%s/service", *region, *name)
+		}
+		return cloud.Logs(ctx, o, *region, *follow)
+	}
+}
