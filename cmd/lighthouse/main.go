@@ -13,8 +13,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -45,10 +45,14 @@ type handler struct {
 }
 
 func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, now func() time.Time) (*handler, error) {
-	for _, name := range []string{setting.Region, setting.EmployeesTable, setting.PhotosBucket, setting.Deployment, setting.DrainParameter} {
+	for _, name := range []string{setting.Region, setting.Deployment, setting.DrainParameter} {
 		if getenv(name) == "" {
 			return nil, fmt.Errorf("%s is not set", name)
 		}
+	}
+	stores, err := setting.ParseWatched(getenv(setting.Watched))
+	if err != nil {
+		return nil, err
 	}
 	region := getenv(setting.Region)
 	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
@@ -63,12 +67,18 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 		always:    getenv(setting.Drained) == "true",
 		now:       now,
 	}
+	tables := dynamodb.NewFromConfig(aws)
+	checks := map[string]lighthouse.Check{}
+	for _, s := range stores {
+		if s.Table != "" {
+			checks[s.Part] = table{client: tables, store: s, item: setting.LighthouseItem(region), now: now}.check
+		} else {
+			checks[s.Part] = (&bucket{client: buckets, store: s, key: setting.LighthouseObject(region), content: region, now: now}).check
+		}
+	}
 	return &handler{
 		lighthouse: lighthouse.Lighthouse{
-			Checks: map[string]lighthouse.Check{
-				"table":  table{dynamodb.NewFromConfig(aws), getenv(setting.EmployeesTable), setting.LighthouseItem(region), now}.check,
-				"photos": (&bucket{client: buckets, name: getenv(setting.PhotosBucket), key: setting.LighthouseObject(region), content: region, now: now}).check,
-			},
+			Checks:  checks,
 			Drained: drain.drained,
 			Within:  lookWithin,
 		},

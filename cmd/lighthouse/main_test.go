@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -24,9 +24,12 @@ import (
 )
 
 var settings = map[string]string{
-	setting.Region:         "us-east-1",
-	setting.EmployeesTable: "employees",
-	setting.PhotosBucket:   "photos",
+	setting.Region: "us-east-1",
+	setting.Watched: `[
+		{"part": "table orders", "table": "orders", "partitionKey": "pk", "sortKey": "sk"},
+		{"part": "table prices", "table": "prices", "partitionKey": "sku", "readOnly": true},
+		{"part": "bucket files", "bucket": "files"},
+		{"part": "bucket manuals", "bucket": "manuals", "readOnly": true}]`,
 	setting.Deployment:     "archipelago",
 	setting.DrainParameter: "/archipelago/island/drained",
 }
@@ -66,14 +69,18 @@ func newIsland(t *testing.T) *island {
 		}
 		return schema, attributes
 	}
-	schema, attributes := keys("pk", "sk")
-	if _, err := dynamodb.NewFromConfig(i.aws).CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String("employees"), KeySchema: schema, AttributeDefinitions: attributes, BillingMode: types.BillingModePayPerRequest,
-	}); err != nil {
-		t.Fatal(err)
+	for table, key := range map[string][]string{"orders": {"pk", "sk"}, "prices": {"sku"}} {
+		schema, attributes := keys(key...)
+		if _, err := dynamodb.NewFromConfig(i.aws).CreateTable(t.Context(), &dynamodb.CreateTableInput{
+			TableName: &table, KeySchema: schema, AttributeDefinitions: attributes, BillingMode: types.BillingModePayPerRequest,
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := i.s3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("photos")}); err != nil {
-		t.Fatal(err)
+	for _, bucket := range []string{"files", "manuals"} {
+		if _, err := i.s3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	i.handler, err = newHandler(t.Context(), func(name string) string { return settings[name] }, &i.out, func() time.Time { return i.now })
 	if err != nil {
@@ -108,13 +115,16 @@ func (i *island) look(t *testing.T) (int, lighthouse.Report) {
 func TestLookAtAnIsland(t *testing.T) {
 	i := newIsland(t)
 	for range 3 { // the first writes what the others compare
-		if status, report := i.look(t); status != http.StatusOK || report.Parts["table"] != "ok" || report.Parts["photos"] != "ok" {
+		if status, report := i.look(t); status != http.StatusOK || report.Failing != 0 || len(report.Parts) != 4 {
 			t.Fatalf("got %d, %+v; want all well", status, report)
 		}
 	}
-	versions, err := i.s3().ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: aws.String("photos")})
+	versions, err := i.s3().ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: aws.String("files")})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if manuals, err := i.s3().ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: aws.String("manuals")}); err != nil || len(manuals.Versions) > 0 {
+		t.Errorf("the bucket that is to be read only holds %d versions, %v", len(manuals.Versions), err)
 	}
 	if len(versions.Versions) != 1 || *versions.Versions[0].Key != "lighthouse/us-east-1" {
 		t.Errorf("the bucket holds %d versions, want one of the lighthouse's own object", len(versions.Versions))
@@ -122,10 +132,10 @@ func TestLookAtAnIsland(t *testing.T) {
 
 	// What was written is only read for a while, and an object that went is
 	// written again.
-	if _, err := i.s3().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("photos"), Key: aws.String("lighthouse/us-east-1")}); err != nil {
+	if _, err := i.s3().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("files"), Key: aws.String("lighthouse/us-east-1")}); err != nil {
 		t.Fatal(err)
 	}
-	if status, report := i.look(t); status != http.StatusServiceUnavailable || !strings.Contains(report.Parts["photos"], "NoSuchKey") {
+	if status, report := i.look(t); status != http.StatusServiceUnavailable || !strings.Contains(report.Parts["bucket files"], "NoSuchKey") {
 		t.Errorf("without its object: got %d, %+v", status, report)
 	}
 	i.now = i.now.Add(writeEvery)
@@ -151,12 +161,12 @@ func TestLookAtAnIsland(t *testing.T) {
 		t.Errorf("no longer drained: got %d, %+v", status, report)
 	}
 
-	if _, err := dynamodb.NewFromConfig(i.aws).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String("employees")}); err != nil {
+	if _, err := dynamodb.NewFromConfig(i.aws).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String("prices")}); err != nil {
 		t.Fatal(err)
 	}
 	i.out.Reset()
 	status, report := i.look(t)
-	if status != http.StatusServiceUnavailable || report.Parts["photos"] != "ok" || !strings.Contains(report.Parts["table"], "ResourceNotFound") {
+	if status != http.StatusServiceUnavailable || report.Parts["bucket files"] != "ok" || !strings.Contains(report.Parts["table prices"], "ResourceNotFound") {
 		t.Errorf("without a table: got %d, %+v", status, report)
 	}
 	var line struct {
@@ -182,6 +192,9 @@ func TestLookAtAnIsland(t *testing.T) {
 
 func TestSettingsThatAreMissing(t *testing.T) {
 	for name := range settings {
+		if name == setting.Watched {
+			continue // an island that watches nothing
+		}
 		_, err := newHandler(t.Context(), func(n string) string {
 			if n == name {
 				return ""
@@ -190,6 +203,14 @@ func TestSettingsThatAreMissing(t *testing.T) {
 		}, nil, time.Now)
 		if err == nil || err.Error() != name+" is not set" {
 			t.Errorf("without %s: got %v", name, err)
+		}
+	}
+}
+
+func TestSettingsThatCannotBeRead(t *testing.T) {
+	for _, watched := range []string{`{}`, `[{"part": "table orders"}]`, `[{"part": "table orders", "table": "orders"}]`, `[{"table": "orders", "partitionKey": "pk"}]`} {
+		if _, err := setting.ParseWatched(watched); err == nil || !strings.HasPrefix(err.Error(), "WATCHED: want ") {
+			t.Errorf("%s: got %v", watched, err)
 		}
 	}
 }

@@ -6,40 +6,41 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// table tries the employees table with an item of the lighthouse's own, which no
-// list shows: a consistent read, then a write that only holds if nobody wrote
-// in between.
+// table tries a table with an item of the lighthouse's own: a consistent read,
+// then, unless it is to be read only, a write that only holds if nobody wrote in
+// between.
 type table struct {
 	client interface {
 		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 		UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	}
-	name string
-	item string // the partition key
-	now  func() time.Time
+	store setting.Store
+	item  string // the partition key
+	now   func() time.Time
 }
 
 func (t table) check(ctx context.Context) error {
-	key := map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: t.item},
-		"sk": &types.AttributeValueMemberS{Value: "lighthouse"},
+	key := map[string]types.AttributeValue{t.store.PartitionKey: &types.AttributeValueMemberS{Value: t.item}}
+	if t.store.SortKey != "" {
+		key[t.store.SortKey] = &types.AttributeValueMemberS{Value: "lighthouse"}
 	}
 	read, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &t.name, Key: key, ConsistentRead: aws.Bool(true),
+		TableName: &t.store.Table, Key: key, ConsistentRead: aws.Bool(true),
 	})
-	if err != nil {
+	if err != nil || t.store.ReadOnly {
 		return err
 	}
 	write := &dynamodb.UpdateItemInput{
-		TableName:           &t.name,
+		TableName:           &t.store.Table,
 		Key:                 key,
 		UpdateExpression:    aws.String("SET lookedAt = :now"),
-		ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		ConditionExpression: aws.String("attribute_not_exists(lookedAt)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":now": &types.AttributeValueMemberN{Value: strconv.FormatInt(t.now().UnixNano(), 10)},
 		},

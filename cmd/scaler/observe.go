@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	zonalshifttypes "github.com/aws/aws-sdk-go-v2/service/arczonalshift/types"

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 )
 
 // settings are what the function is told by its environment.

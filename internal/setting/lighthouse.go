@@ -1,0 +1,88 @@
+// Package setting names what the deployment's functions are told by their
+// environment: what the constructs, which write it, and the functions, which read
+// it, share.
+package setting
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Region is the AWS region that a function runs in, such as "eu-west-1": Lambda
+// sets it.
+const Region = "AWS_REGION"
+
+// Names of the lighthouse's settings, as environment variables. It also reads
+// Region.
+const (
+	// Watched are the stores that the island cannot work without: a list of Store as
+	// JSON. Default: none, the island is lit unless it is drained.
+	Watched = "WATCHED"
+	// Deployment is the deployment's name, a dimension of the lighthouse's
+	// metrics. Required.
+	Deployment = "DEPLOYMENT"
+	// Drained set to "true" keeps the island dark. Default: "false".
+	Drained = "DRAINED"
+	// DrainParameter is the SSM parameter with which an operator darkens the
+	// island: it does while it holds "true". Required; the parameter need not
+	// exist.
+	DrainParameter = "DRAIN_PARAMETER"
+)
+
+// LighthousePath is where a load balancer asks whether its island is lit.
+const LighthousePath = "/lighthouse"
+
+// Store is a table or a bucket that a lighthouse tries.
+type Store struct {
+	// Part is what reports call it, such as "table orders".
+	Part string `json:"part"`
+	// Table is the table's name, and PartitionKey and SortKey the attributes of its
+	// key, which are strings. It may have no SortKey.
+	Table        string `json:"table,omitempty"`
+	PartitionKey string `json:"partitionKey,omitempty"`
+	SortKey      string `json:"sortKey,omitempty"`
+	// Bucket is the name of this region's bucket.
+	Bucket string `json:"bucket,omitempty"`
+	// ReadOnly has it read and not written.
+	ReadOnly bool `json:"readOnly,omitempty"`
+}
+
+// ParseWatched reads the value of Watched.
+func ParseWatched(value string) ([]Store, error) {
+	if value == "" {
+		return nil, nil
+	}
+	var stores []Store
+	if err := json.Unmarshal([]byte(value), &stores); err != nil {
+		return nil, fmt.Errorf("%s: want a list of stores as JSON: %w", Watched, err)
+	}
+	for _, s := range stores {
+		if (s.Table == "") == (s.Bucket == "") || s.Part == "" || s.Table != "" && s.PartitionKey == "" {
+			return nil, fmt.Errorf("%s: want a part with a table and its partitionKey, or a part with a bucket, got %+v", Watched, s)
+		}
+	}
+	return stores, nil
+}
+
+// LighthouseItem is the partition key of the one item of each watched table that
+// region's lighthouse reads and writes. Its sort key is "lighthouse".
+func LighthouseItem(region string) string { return "lighthouse#" + region }
+
+// LighthouseObject is the key of the one object of each watched bucket that
+// region's lighthouse reads and writes.
+func LighthouseObject(region string) string { return "lighthouse/" + region }
+
+// Metrics of ours, in the namespace MetricNamespace with the one
+// dimension MetricDimension, whose value is the deployment's name.
+const (
+	MetricNamespace = "Archipelago"
+	MetricDimension = "Deployment"
+	// FailingMetric counts the parts of the island that fail: 0 while all is well.
+	FailingMetric = "Failing"
+	// DrainedMetric is 1 while the island is dark because somebody wants it so.
+	DrainedMetric = "Drained"
+	// MemoryMetric and DiskMetric are how much of an instance's memory and of its
+	// disk is used, in percent. Their names are the CloudWatch agent's.
+	MemoryMetric = "mem_used_percent"
+	DiskMetric   = "disk_used_percent"
+)
