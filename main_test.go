@@ -374,7 +374,6 @@ var madeDir string
 
 // TestMain ends CDK's own process, which removes its files.
 func TestMain(m *testing.M) {
-	synth.Rules(true)
 	var err error
 	if madeDir, err = os.MkdirTemp("", "archipelago-test-"); err != nil {
 		panic(err)

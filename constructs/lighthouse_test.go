@@ -26,7 +26,13 @@ func newLighthouse(t *testing.T, stack awscdk.Stack, change func(*lighthouse.Pro
 	props := lighthouse.Props{
 		Name: "test-lighthouse", Deployment: "test", Code: code, Architecture: awslambda.Architecture_ARM_64(), Network: net,
 		LoadBalancer: loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"}),
-		Table:        "employees", Bucket: "photos", DrainParameter: "/test/island/drained",
+		Stores: []lighthouse.Store{
+			{Part: "table orders", Table: "orders", PartitionKey: "customer", SortKey: "number"},
+			{Part: "table prices", Table: "prices", PartitionKey: "sku", ReadOnly: true},
+			{Part: "bucket photos", Bucket: "photos"},
+			{Part: "bucket manuals", Bucket: "manuals", ReadOnly: true},
+		},
+		DrainParameter: "/test/island/drained",
 	}
 	if change != nil {
 		change(&props)
@@ -122,7 +128,9 @@ func TestLighthouseFunction(t *testing.T) {
 		"VpcConfig":                    assertions.Match_Absent(),
 		"LoggingConfig":                assertions.Match_AnyValue(),
 		"Environment": properties{"Variables": properties{
-			"DEPLOYMENT": "test", "EMPLOYEES_TABLE": "employees", "PHOTOS_BUCKET": "photos",
+			"DEPLOYMENT": "test", "WATCHED": `[{"part":"table orders","table":"orders","partitionKey":"customer","sortKey":"number"},` +
+				`{"part":"table prices","table":"prices","partitionKey":"sku","readOnly":true},` +
+				`{"part":"bucket photos","bucket":"photos"},{"part":"bucket manuals","bucket":"manuals","readOnly":true}]`,
 			"DRAIN_PARAMETER": "/test/island/drained", "DRAINED": "false",
 		}},
 	})
@@ -165,13 +173,20 @@ func TestLighthouseTouchesOnlyItsOwn(t *testing.T) {
 			},
 			properties{
 				"Effect": "Allow", "Action": []any{"dynamodb:GetItem", "dynamodb:UpdateItem"},
-				"Resource":  "arn:aws:dynamodb:eu-west-1:123456789012:table/employees",
+				"Resource":  "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+				"Condition": properties{"ForAllValues:StringEquals": properties{"dynamodb:LeadingKeys": []any{"lighthouse#eu-west-1"}}},
+			},
+			properties{
+				"Effect": "Allow", "Action": "dynamodb:GetItem",
+				"Resource":  "arn:aws:dynamodb:eu-west-1:123456789012:table/prices",
 				"Condition": properties{"ForAllValues:StringEquals": properties{"dynamodb:LeadingKeys": []any{"lighthouse#eu-west-1"}}},
 			},
 			properties{
 				"Effect": "Allow", "Action": []any{"s3:GetObject", "s3:PutObject"},
 				"Resource": "arn:aws:s3:::photos/lighthouse/eu-west-1",
 			},
+			properties{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::manuals/lighthouse/eu-west-1"},
+			properties{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::manuals"},
 			properties{
 				"Effect": "Allow", "Action": "ssm:GetParameter",
 				"Resource": "arn:aws:ssm:eu-west-1:123456789012:parameter/test/island/drained",

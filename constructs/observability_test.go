@@ -31,7 +31,8 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
 			Service: fleet.Service{Name: "directory"},
 		}),
-		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Table: "employees", Index: "byName", Bucket: bucketOf,
+		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}, WrittenAlways: true}},
+		Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}},
 	}
 	if change != nil {
 		change(&props)
@@ -129,9 +130,9 @@ func TestWhatIsInAlarm(t *testing.T) {
 		"Memory":               {"GreaterThanThreshold", 90, "notBreaching"},
 		"Disk":                 {"GreaterThanThreshold", 85, "notBreaching"},
 		"SurplusCredits":       {"GreaterThanThreshold", 0, "notBreaching"},
-		"Throttled":            {"GreaterThanThreshold", 0, "notBreaching"},
-		"TableLagTouseast1":    {"GreaterThanThreshold", 60_000, "missing"},
-		"PhotoLagFromuseast1":  {"GreaterThanThreshold", 900, "notBreaching"},
+		"OrdersThrottled":      {"GreaterThanThreshold", 0, "notBreaching"},
+		"OrdersLagTouseast1":   {"GreaterThanThreshold", 60_000, "missing"},
+		"PhotosLagFromuseast1": {"GreaterThanThreshold", 900, "notBreaching"},
 		"TopRung":              {"GreaterThanThreshold", 0, "notBreaching"},
 		"StepFailed":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"ScalerSilent":         {"LessThanThreshold", 1, "breaching"},
@@ -211,21 +212,21 @@ func TestAlarmsAreSent(t *testing.T) {
 
 func TestWhatDoesNotApplyIsNotWatched(t *testing.T) {
 	found := alarms(watchedRegion(t, func(p *observability.RegionProps) {
-		p.MultiRegionStrongConsistency, p.Burstable, p.Vertical = true, false, false
+		p.Tables[0].MultiRegionStrongConsistency, p.Burstable, p.Vertical = true, false, false
 	}))
-	for _, name := range []string{"TableLagTouseast1", "SurplusCredits", "TopRung", "StepFailed", "ScalerSilent"} {
+	for _, name := range []string{"OrdersLagTouseast1", "SurplusCredits", "TopRung", "StepFailed", "ScalerSilent"} {
 		if found[name] != nil {
 			t.Errorf("there is %s", name)
 		}
 	}
-	if found["PhotoLagFromuseast1"] == nil {
+	if found["PhotosLagFromuseast1"] == nil {
 		t.Error("photos are replicated all the same")
 	}
 }
 
 // TestLagsAreOfTheReplication: the dimensions are those of the replication rules.
 func TestLagsAreOfTheReplication(t *testing.T) {
-	alarm := alarms(watchedRegion(t, nil))["PhotoLagFromuseast1"]
+	alarm := alarms(watchedRegion(t, nil))["PhotosLagFromuseast1"]
 	got := fmt.Sprint(alarm["Metrics"])
 	for _, want := range []string{"SourceBucket Value:photos-us-east-1", "DestinationBucket Value:photos-eu-west-1", "RuleId Value:eu-west-1"} {
 		if !strings.Contains(got, want) {
@@ -249,7 +250,7 @@ func TestRegionsDashboard(t *testing.T) {
 	for _, want := range []string{
 		"RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", `"p50"`, `"p99"`, "HealthyHostCount", "GroupDesiredCapacity",
 		"CPUUtilization", "CPUSurplusCreditBalance", "WriteThrottleEvents", "Failing", "Drained", "Rung", "StepsWanted",
-		`"ReplicationLatency","ReceivingRegion","us-east-1","TableName","employees"`, `"SourceBucket","photos-us-east-1"`,
+		`"ReplicationLatency","ReceivingRegion","us-east-1","TableName","orders"`, `"SourceBucket","photos-us-east-1"`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the dashboard lacks %s", want)
@@ -262,7 +263,7 @@ func TestGlobalDashboard(t *testing.T) {
 	observability.NewGlobal(stack, "Observability", observability.GlobalProps{
 		Deployment: "test", Dashboard: "test", Impaired: "test-island-impaired", Regions: []string{"eu-west-1", "us-east-1"},
 		LoadBalancer: "test-int", RegionStack: func(region string) string { return "test-region-" + region },
-		Table: "employees", Bucket: bucketOf, Accelerator: "12345678",
+		Tables: []observability.Table{{ID: "Orders", Name: "orders"}}, Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}}, Accelerator: "12345678",
 	})
 	got := body(t, assertions.Template_FromStack(stack, nil))
 	for _, want := range []string{
@@ -270,7 +271,7 @@ func TestGlobalDashboard(t *testing.T) {
 		`SEARCH('{AWS/EC2,AutoScalingGroupName} AutoScalingGroupName=test-region-us-east-1 MetricName=\"CPUUtilization\"', 'Average', 60)`,
 		`"label":"us-east-1","region":"us-east-1"`, `'p99'`, "HTTPCode_Target_5XX_Count", "GroupInServiceInstances", "CPUSurplusCreditBalance",
 		"arn:aws:cloudwatch:us-east-1:123456789012:alarm:test-island-impaired", "WriteThrottleEvents", "Failing", "Drained",
-		`"ReplicationLatency","ReceivingRegion","eu-west-1","TableName","employees"`, `"SourceBucket","photos-eu-west-1"`,
+		`"ReplicationLatency","ReceivingRegion","eu-west-1","TableName","orders"`, `"SourceBucket","photos-eu-west-1"`,
 		`"NewFlowCount","Accelerator","12345678"`, `"region":"us-west-2"`,
 	} {
 		if !strings.Contains(got, want) {

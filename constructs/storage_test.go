@@ -3,9 +3,9 @@ package constructs_test
 import (
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/constructs/buckets"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/logs"
-	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
@@ -23,11 +23,9 @@ func TestStrongTable(t *testing.T) {
 		"of two, a witness": {[]string{"eu-west-1", "eu-west-2"}, "eu-west-3", 2, []any{properties{"Region": "eu-west-3"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stack := newStack()
-			tables.NewEmployees(stack, "Employees", tables.Props{
-				Name: "employees", Regions: test.regions, MultiRegionStrongConsistency: true, Witness: test.witness,
+			template := newTable(func(p *tables.Props) {
+				p.Regions, p.MultiRegionStrongConsistency, p.Witness = test.regions, true, test.witness
 			})
-			template := assertions.Template_FromStack(stack, nil)
 			has(template, "AWS::DynamoDB::GlobalTable", properties{
 				"MultiRegionConsistency": "STRONG", "GlobalTableWitnesses": test.want,
 			})
@@ -76,9 +74,9 @@ func TestLogsBucketTakesWhatAWSDelivers(t *testing.T) {
 	}
 }
 
-func TestOldVersionsOfPhotosExpire(t *testing.T) {
+func TestOldVersionsExpire(t *testing.T) {
 	stack := newStack()
-	photos.NewBucket(stack, "Photos", photos.BucketProps{Name: "photos", Logs: logsBucket(stack)})
+	buckets.New(stack, "Photos", buckets.Props{Name: "photos", Logs: logsBucket(stack), LogsPrefix: "photos/"})
 	has(assertions.Template_FromStack(stack, nil), "AWS::S3::Bucket", properties{
 		"LifecycleConfiguration": properties{"Rules": []any{properties{
 			"Id": "ExpireOldVersions", "Status": "Enabled",

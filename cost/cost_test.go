@@ -105,7 +105,7 @@ func TestEstimate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	low, err := roundPrices(prices).Estimate(d, Load{Requests: 2, EmployeesGB: 3, PhotosGB: 4})
+	low, err := roundPrices(prices).Estimate(d, Load{Requests: 2, TablesGB: 3, BucketsGB: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestEstimate(t *testing.T) {
 		"interface endpoints":              2 * 730,
 		"firewall":                         1 + 3 + requests/1e6,
 		"tables":                           (requests*2+looks)/1e6 + (2*requests*0.02*4+2*looks)/1e6 + 3*2,
-		"photos":                           4 + 2*requests*0.001*2/1e3 + requests*0.3/1e3,
+		"buckets":                          4 + 2*requests*0.001*2/1e3 + requests*0.3/1e3,
 		"their replication":                requests*0.001*300e3/1e9*2 + 4,
 		"alarms":                           3 + 1,
 		"scaler":                           runs/1e6 + runs*256/1024 + runs*1000/1e9 + 5,

@@ -21,7 +21,7 @@ type Deployment struct {
 	Home string
 	// Accelerators is how many there are.
 	Accelerators int
-	// Replicated reports whether each region's photos are copied to all others.
+	// Replicated reports whether each region's objects are copied to all others.
 	Replicated bool
 }
 
@@ -250,7 +250,7 @@ func countMetrics(p properties) int {
 }
 
 // addCall reads the calls that make what no type makes: the fleet's instance
-// type, and the photos' replication.
+// type, and the buckets' replication.
 func (d *Deployment) addCall(r *Region, create any) error {
 	text, ok := create.(string)
 	if !ok { // a call with references

@@ -17,18 +17,18 @@ type Load struct {
 	Requests float64
 	// Full means that every fleet is at its maximum; else it is at its minimum.
 	Full bool
-	// EmployeesGB and PhotosGB are what is stored, once for each region.
-	EmployeesGB, PhotosGB float64
+	// TablesGB and BucketsGB are what is stored, once for each region.
+	TablesGB, BucketsGB float64
 }
 
 // Loads are the ones that are estimated.
 var Loads = []Load{
-	{Name: "low", Requests: 1, EmployeesGB: 0.1, PhotosGB: 2},
-	{Name: "expected", Requests: 20, EmployeesGB: 1, PhotosGB: 20},
-	{Name: "high", Requests: 400, Full: true, EmployeesGB: 10, PhotosGB: 200},
+	{Name: "low", Requests: 1, TablesGB: 0.1, BucketsGB: 2},
+	{Name: "expected", Requests: 20, TablesGB: 1, BucketsGB: 20},
+	{Name: "high", Requests: 400, Full: true, TablesGB: 10, BucketsGB: 200},
 }
 
-// What a request takes, of this service as it is.
+// What a request takes, of the shipped service as it is. Another service's differs.
 const (
 	hours              = 730.0 // of a month
 	seconds            = hours * 3600
@@ -36,10 +36,10 @@ const (
 	perConnection      = 5 // requests
 	readUnits          = 2.0
 	writesPerRequest   = 0.02
-	writeUnits         = 4.0 // the employee, its place in the index, and what signing in keeps
-	photoReads         = 0.3 // per request, from the bucket
+	writeUnits         = 4.0 // an item, its place in the index, and what signing in keeps
+	objectReads        = 0.3 // per request, from a bucket
 	uploadsPerRequest  = 0.001
-	uploadBytes        = 300e3 // with its thumbnail
+	uploadBytes        = 300e3 // of both objects
 	uploadObjects      = 2
 	monitoringMetrics  = 7   // of an instance
 	replicationMetrics = 4   // of a rule
@@ -51,10 +51,10 @@ const (
 // that the browser's copy is current, or a redirect.
 const (
 	listRequests   = 0.4
-	personRequests = 0.1
+	detailRequests = 0.1
 	styleRequests  = 0.02 // kept for a year
 	headerBytes    = 700  // of any answer
-	photoBytes     = 9e3  // of a thumbnail, with a larger picture now and then
+	objectBytes    = 9e3  // of one that a browser gets
 )
 
 // answersFile holds the bytes of answers' bodies on the wire, compressed, as a test
@@ -65,11 +65,11 @@ var answersFile []byte
 
 // answerBytes are those of an answer on average, with its header.
 var answerBytes = func() float64 {
-	var bodies struct{ List, Person, Style float64 }
+	var bodies struct{ List, Detail, Style float64 }
 	if err := json.Unmarshal(answersFile, &bodies); err != nil {
 		panic(err) // the file is embedded
 	}
-	return headerBytes + listRequests*bodies.List + personRequests*bodies.Person + styleRequests*bodies.Style + photoReads*photoBytes
+	return headerBytes + listRequests*bodies.List + detailRequests*bodies.Detail + styleRequests*bodies.Style + objectReads*objectBytes
 }()
 
 // What a lighthouse's look takes.
@@ -193,10 +193,10 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	}
 	writes := month*writesPerRequest*writeUnits + allLooks // every region takes every write
 	add((requests*readUnits+looks)/1e6*price("table read")+writes/1e6*price("table write")+
-		l.EmployeesGB*(price("table storage")+price("table recovery")), "tables")
-	uploads := month * uploadsPerRequest // every region keeps every photo
-	add(l.PhotosGB*price("object storage")+uploads*uploadObjects/1e3*price("object write")+
-		requests*photoReads/1e3*price("object read"), "photos")
+		l.TablesGB*(price("table storage")+price("table recovery")), "tables")
+	uploads := month * uploadsPerRequest // every region keeps every object
+	add(l.BucketsGB*price("object storage")+uploads*uploadObjects/1e3*price("object write")+
+		requests*objectReads/1e3*price("object read"), "buckets")
 	if d.Replicated {
 		sent := uploads / regions * uploadBytes * others / gb
 		add(sent*(price("replication")+price("transfer to a region"))+others*replicationMetrics*price("metric"), "their replication")

@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"strconv"
-
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
@@ -11,11 +9,8 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/constructs/observability"
-	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/archipelago-cdk/archipelago/constructs/scaler"
-	"github.com/archipelago-cdk/archipelago/constructs/tables"
 	"github.com/archipelago-cdk/archipelago/constructs/waf"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
@@ -25,6 +20,8 @@ import (
 // registration with the entry.
 func newRegion(app awscdk.App, c config.Config, region config.Region, builds Builds) awscdk.Stack {
 	names := c.Names()
+	all := stores{c}
+	tableNames, bucketNames := all.names(region.Name)
 	stack := newStack(app, c, names.RegionStack(region.Name), region.Name,
 		"Archipelago: network, load balancer and fleet of "+region.Name)
 	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
@@ -33,8 +30,8 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Public:         c.Entry != config.EntryAccelerator,
 		NAT:            c.Egress == config.EgressNAT,
 		LogsBucket:     names.LogsBucket(region.Name),
-		Buckets:        []string{names.PhotosBucket(region.Name)},
-		Tables:         names.Tables(),
+		Buckets:        bucketNames,
+		Tables:         tableNames,
 		Logs:           c.Logs,
 		SessionManager: c.SSM,
 	})
@@ -45,8 +42,8 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Domain:     domain.Domain(c.Domain),
 		LogsBucket: names.LogsBucket(region.Name),
 		Protect:    c.Protect,
-		Port:       setting.Port,
-		HealthPath: setting.LivePath,
+		Port:       c.Service.Port,
+		HealthPath: c.Service.Health,
 	})
 	waf.New(stack, "WebACL", waf.Props{
 		LoadBalancer: balancer,
@@ -59,7 +56,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	machines := fleet.New(stack, "Fleet", fleet.Props{
 		Network:                net,
 		LoadBalancer:           balancer,
-		Port:                   setting.Port,
+		Port:                   c.Service.Port,
 		InstanceTypeParameter:  names.InstanceTypeParameter(),
 		AMI:                    region.AMI,
 		Architecture:           architecture(c.Fleet),
@@ -72,30 +69,13 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Agent:                  agent(c),
 		SessionManager:         c.SSM,
 		Service: fleet.Service{
-			Name:     "directory",
-			Binaries: builds.Service,
-			Environment: map[string]string{
-				setting.Region:         region.Name,
-				setting.Listen:         ":" + strconv.Itoa(setting.Port),
-				setting.EmployeesTable: names.EmployeesTable(),
-				setting.SessionsTable:  names.SessionsTable(),
-				setting.PhotosBucket:   names.PhotosBucketPattern(),
-				setting.AllowCleartext: strconv.FormatBool(c.AllowCleartext),
-				setting.Reads:          c.Reads,
-				setting.TrustedProxies: region.CIDR,
-				setting.LoadGenerator:  strconv.FormatBool(c.LoadGenerator),
-			},
+			Name:        c.Service.Name,
+			Binaries:    builds.Service,
+			Notify:      c.Service.Notify,
+			Environment: c.Environment(region),
 		},
 	})
-	tables.GrantEmployees(stack, names.EmployeesTable(), machines.Role)
-	tables.GrantSessions(stack, names.SessionsTable(), machines.Role)
-	for _, other := range c.RegionNames() {
-		if other == region.Name {
-			photos.GrantReadWrite(names.PhotosBucket(other), machines.Role)
-		} else {
-			photos.GrantRead(names.PhotosBucket(other), machines.Role)
-		}
-	}
+	all.grant(stack, region.Name, machines.Role)
 	lighthouse.New(stack, "Lighthouse", lighthouse.Props{
 		Name:           names.Lighthouse(),
 		Deployment:     c.Name,
@@ -103,8 +83,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Architecture:   builds.FunctionArchitecture,
 		Network:        net,
 		LoadBalancer:   balancer,
-		Table:          names.EmployeesTable(),
-		Bucket:         names.PhotosBucket(region.Name),
+		Stores:         all.watched(region.Name),
 		DrainParameter: names.DrainParameter(),
 		Drained:        region.Weight == 0,
 	})
@@ -121,22 +100,21 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			Domain:       domain.Domain(c.Domain),
 		})
 	}
+	observedTables, observedBuckets := all.observed()
 	notifications := observability.NewRegion(stack, "Observability", observability.RegionProps{
-		Deployment:                   c.Name,
-		Dashboard:                    names.Dashboard(region.Name),
-		Impaired:                     names.ImpairedAlarm(),
-		Regions:                      c.RegionNames(),
-		LoadBalancer:                 balancer,
-		Fleet:                        machines,
-		Burstable:                    c.Fleet.Burstable(),
-		Vertical:                     c.Fleet.Vertical != config.VerticalOff,
-		CPUTarget:                    c.Fleet.CPUTarget,
-		Table:                        names.EmployeesTable(),
-		Index:                        tables.EmployeesIndex,
-		MultiRegionStrongConsistency: c.Consistency == config.ConsistencyStrong,
-		Bucket:                       names.PhotosBucket,
-		Agent:                        c.Logs,
-		Emails:                       c.Alarms,
+		Deployment:   c.Name,
+		Dashboard:    names.Dashboard(region.Name),
+		Impaired:     names.ImpairedAlarm(),
+		Regions:      c.RegionNames(),
+		LoadBalancer: balancer,
+		Fleet:        machines,
+		Burstable:    c.Fleet.Burstable(),
+		Vertical:     c.Fleet.Vertical != config.VerticalOff,
+		CPUTarget:    c.Fleet.CPUTarget,
+		Tables:       observedTables,
+		Buckets:      observedBuckets,
+		Agent:        c.Logs,
+		Emails:       c.Alarms,
 	})
 	if c.Fleet.Vertical != config.VerticalOff {
 		scaler.New(stack, "Scaler", scaler.Props{

@@ -1,6 +1,6 @@
 // Package stacks turns the configuration of a deployment into its
-// CloudFormation stacks: storage for each region, one that spans the regions,
-// and one for each region.
+// CloudFormation stacks: storage for each region, the tables that span the
+// regions, the entry, and one for each region.
 package stacks
 
 import (
@@ -27,10 +27,14 @@ func Add(app awscdk.App, c config.Config, builds Builds) {
 	for _, region := range c.Regions {
 		global.AddStackDependency(newStorage(app, c, region), jsii.String("replication needs the bucket"))
 	}
+	entry := newEntry(app, c)
+	// What holds data comes first: a deployment that cannot make it has nothing else.
+	entry.AddStackDependency(global, jsii.String("users come when there is something to come to"))
 	var previous awscdk.Stack
 	for _, region := range c.Islands() {
 		island := newRegion(app, c, region, builds)
-		island.AddStackDependency(global, jsii.String("the fleet needs the table, the entry its listener"))
+		island.AddStackDependency(global, jsii.String("the fleet needs the tables"))
+		island.AddStackDependency(entry, jsii.String("the load balancer joins the entry's listener"))
 		if previous != nil {
 			// Endpoint groups of one accelerator are changed one at a time, and
 			// a bad deployment stops at the first region.

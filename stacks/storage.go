@@ -2,19 +2,19 @@ package stacks
 
 import (
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/constructs/buckets"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/logs"
-	"github.com/archipelago-cdk/archipelago/constructs/photos"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// newStorage places what a region keeps: its photos and its fleet's size. It
+// newStorage places what a region keeps: its buckets and its fleet's size. It
 // comes before all other stacks.
 func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.Stack {
 	names := c.Names()
 	stack := newStack(app, c, names.StorageStack(region.Name), region.Name,
-		"Archipelago: photos and fleet size of "+region.Name)
+		"Archipelago: buckets and fleet size of "+region.Name)
 	// A retired region's storage is to be destroyed; its buckets are kept anyway.
 	stack.SetTerminationProtection(jsii.Bool(c.Protect && !region.Retired))
 	logsBucket := logs.NewBucket(stack, "Logs", logs.BucketProps{
@@ -26,11 +26,14 @@ func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.St
 		Name:    names.ServiceLog(),
 		Protect: c.Protect,
 	})
-	photos.NewBucket(stack, "Photos", photos.BucketProps{
-		Name:    names.PhotosBucket(region.Name),
-		Logs:    logsBucket,
-		Protect: c.Protect,
-	})
+	for _, b := range c.Buckets {
+		buckets.New(stack, config.ConstructID(b.Name), buckets.Props{
+			Name:       names.Bucket(b.Name, region.Name),
+			Logs:       logsBucket,
+			LogsPrefix: b.Name + "/",
+			Protect:    c.Protect,
+		})
+	}
 	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{
 		Name:    names.InstanceTypeParameter(),
 		StartAt: c.Fleet.StartAt,

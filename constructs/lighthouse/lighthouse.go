@@ -4,12 +4,13 @@
 package lighthouse
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
-	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -34,16 +35,19 @@ type Props struct {
 	Network *network.Network
 	// LoadBalancer is unhealthy, to the entry, while the lighthouse is dark. Required.
 	LoadBalancer *loadbalancer.LoadBalancer
-	// Table is the name of the employees table. Required.
-	Table string
-	// Bucket is the name of this region's bucket of photos. Required.
-	Bucket string
+	// Stores are what the island cannot work without. Default: none, it is lit unless
+	// it is drained.
+	Stores []Store
 	// DrainParameter is the name of the SSM parameter with which an operator
 	// darkens the island. Required; it need not exist.
 	DrainParameter string
 	// Drained keeps the island dark. Default: false.
 	Drained bool
 }
+
+// Store is a table or a bucket of the island's region, of which the lighthouse
+// reads and writes an item or object of its own.
+type Store = setting.Store
 
 // Lighthouse is an island's health.
 type Lighthouse struct {
@@ -86,8 +90,7 @@ func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 		Retention:    awslogs.RetentionDays_ONE_MONTH,
 		Environment: map[string]*string{
 			setting.Deployment:     &props.Deployment,
-			setting.EmployeesTable: &props.Table,
-			setting.PhotosBucket:   &props.Bucket,
+			setting.Watched:        jsii.String(watched(props.Stores)),
 			setting.DrainParameter: &props.DrainParameter,
 			setting.Drained:        jsii.String(strconv.FormatBool(props.Drained)),
 		},
@@ -131,30 +134,74 @@ func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 	return &Lighthouse{Function: function.Function, Targets: targets}
 }
 
-// grant lets the function touch its own item, its own object and its switch.
+// watched is the value of setting.Watched.
+func watched(stores []Store) string {
+	if len(stores) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(stores)
+	if err != nil {
+		panic(err) // strings and booleans
+	}
+	return string(b)
+}
+
+// grant lets the function touch its own items, its own objects and its switch.
 func grant(scope constructs.Construct, props Props, role awsiam.Role) {
 	stack := awscdk.Stack_Of(scope)
 	region := *stack.Region()
+	for _, s := range props.Stores {
+		if s.Table != "" {
+			grantItem(stack, s, region, role)
+		} else {
+			grantObject(stack, s, region, role)
+		}
+	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("dynamodb:GetItem", "dynamodb:UpdateItem"),
+		Actions: jsii.Strings("ssm:GetParameter"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: &props.Table,
+			Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.DrainParameter[1:]),
+		})},
+	}))
+}
+
+func grantItem(stack awscdk.Stack, s Store, region string, role awsiam.Role) {
+	actions := []string{"dynamodb:GetItem"}
+	if !s.ReadOnly {
+		actions = append(actions, "dynamodb:UpdateItem")
+	}
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings(actions...),
+		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: &s.Table,
 		})},
 		Conditions: &map[string]any{
 			"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{setting.LighthouseItem(region)}},
 		},
 	}))
+}
+
+func grantObject(stack awscdk.Stack, s Store, region string, role awsiam.Role) {
+	actions := []string{"s3:GetObject"}
+	if !s.ReadOnly {
+		actions = append(actions, "s3:PutObject")
+	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:GetObject", "s3:PutObject"),
+		Actions: jsii.Strings(actions...),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("s3"), Region: jsii.String(""), Account: jsii.String(""),
-			Resource: &props.Bucket, ResourceName: jsii.String(setting.LighthouseObject(region)),
+			Resource: &s.Bucket, ResourceName: jsii.String(setting.LighthouseObject(region)),
 		})},
 	}))
+	if !s.ReadOnly {
+		return
+	}
+	// Nobody writes the object: S3 says that it is missing to who may list, and
+	// that it is forbidden to others.
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("ssm:GetParameter"),
+		Actions: jsii.Strings("s3:ListBucket"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.DrainParameter[1:]),
+			Service: jsii.String("s3"), Region: jsii.String(""), Account: jsii.String(""), Resource: &s.Bucket,
 		})},
 	}))
 }

@@ -3,7 +3,7 @@ package observability
 import (
 	"fmt"
 
-	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
@@ -66,11 +66,6 @@ func (r *region) dashboard(scope constructs.Construct) {
 	credits := func(name, label string) awscloudwatch.IMetric {
 		return ofGroup("AWS/EC2", name, group, r.name, "Average", label)
 	}
-	var tableLags, photoLags []awscloudwatch.IMetric
-	for _, other := range r.others() {
-		tableLags = append(tableLags, tableLag(r.Table, r.name, other))
-		photoLags = append(photoLags, photoLag(r.Bucket, other, r.name))
-	}
 	rows := []*[]awscloudwatch.IWidget{
 		state(r.runbook, r.alarms),
 		row(
@@ -94,12 +89,6 @@ func (r *region) dashboard(scope constructs.Construct) {
 			graph("Surplus CPU credits", credits("CPUSurplusCreditBalance", "spent beyond what was earned"), credits("CPUSurplusCreditsCharged", "billed")),
 		),
 		row(
-			graph("Table, refused requests a minute",
-				throttles(r.Table, "", "ReadThrottleEvents", r.name), throttles(r.Table, "", "WriteThrottleEvents", r.name),
-				throttles(r.Table, r.Index, "ReadThrottleEvents", r.name), throttles(r.Table, r.Index, "WriteThrottleEvents", r.name)),
-			graph("Table, units a minute",
-				metric("AWS/DynamoDB", "ConsumedReadCapacityUnits", map[string]string{"TableName": r.Table}, r.name, every(minute, "Sum", "read")),
-				metric("AWS/DynamoDB", "ConsumedWriteCapacityUnits", map[string]string{"TableName": r.Table}, r.name, every(minute, "Sum", "written"))),
 			graph("Lighthouse",
 				published(setting.FailingMetric, r.Deployment, r.name, minute, "parts that fail"),
 				published(setting.DrainedMetric, r.Deployment, r.name, minute, "drained")),
@@ -112,17 +101,45 @@ func (r *region) dashboard(scope constructs.Construct) {
 		}
 		rows = append(rows, row(used("Memory, %", setting.MemoryMetric), used("Disk, %", setting.DiskMetric)))
 	}
-	if len(photoLags) > 0 {
-		lags := []*awscloudwatch.GraphWidgetProps{graph(fmt.Sprintf("Photos, from the others to %s, s", r.name), photoLags...)}
-		if !r.MultiRegionStrongConsistency {
-			lags = append(lags, graph(fmt.Sprintf("Table, from %s to the others, ms", r.name), tableLags...))
+	for _, table := range r.Tables {
+		rows = append(rows, r.tableRow(table))
+	}
+	for _, bucket := range r.Buckets {
+		var lags []awscloudwatch.IMetric
+		for _, other := range r.others() {
+			lags = append(lags, bucketLag(bucket, other, r.name))
 		}
-		rows = append(rows, row(lags...))
+		if len(lags) > 0 {
+			rows = append(rows, row(graph(fmt.Sprintf("%s, from the others to %s, s", bucket.ID, r.name), lags...)))
+		}
 	}
 	if r.Vertical {
 		rows = append(rows, r.scalerRow(group))
 	}
 	newDashboard(scope, r.Dashboard, rows...)
+}
+
+// tableRow shows one table.
+func (r *region) tableRow(table Table) *[]awscloudwatch.IWidget {
+	var refused []awscloudwatch.IMetric
+	for _, index := range append([]string{""}, table.Indexes...) {
+		refused = append(refused, throttles(table.Name, index, "ReadThrottleEvents", r.name), throttles(table.Name, index, "WriteThrottleEvents", r.name))
+	}
+	units := func(name, label string) awscloudwatch.IMetric {
+		return metric("AWS/DynamoDB", name, map[string]string{"TableName": table.Name}, r.name, every(minute, "Sum", label))
+	}
+	graphs := []*awscloudwatch.GraphWidgetProps{
+		graph(table.ID+", refused requests a minute", refused...),
+		graph(table.ID+", units a minute", units("ConsumedReadCapacityUnits", "read"), units("ConsumedWriteCapacityUnits", "written")),
+	}
+	var lags []awscloudwatch.IMetric
+	for _, other := range r.others() {
+		lags = append(lags, tableLag(table.Name, r.name, other))
+	}
+	if len(lags) > 0 && !table.MultiRegionStrongConsistency {
+		graphs = append(graphs, graph(fmt.Sprintf("%s, from %s to the others, ms", table.ID, r.name), lags...))
+	}
+	return row(graphs...)
 }
 
 // scalerRow shows both axes: how many instances, of which rung, how busy, and what

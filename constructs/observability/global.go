@@ -1,7 +1,7 @@
 package observability
 
 import (
-	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -23,13 +23,9 @@ type GlobalProps struct {
 	// RegionStack returns the name of a region's stack, with which the name of its
 	// Auto Scaling group begins. Required.
 	RegionStack func(region string) string
-	// Table is the name of the employees table. Required.
-	Table string
-	// MultiRegionStrongConsistency reports whether the table's writes wait for the other regions, so that
-	// there is no lag to show. Default: false.
-	MultiRegionStrongConsistency bool
-	// Bucket returns the name of a region's bucket of photos. Required.
-	Bucket func(region string) string
+	// Tables and Buckets are shown. Default: none.
+	Tables  []Table
+	Buckets []Bucket
 	// Accelerator is the id of the accelerator. Default: none, there is none.
 	Accelerator string
 	// Runbook is the address of the page that says what to do. Default: Runbook.
@@ -97,20 +93,24 @@ func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
 		row(
 			graph("Lighthouses, parts that fail", ofLighthouses(setting.FailingMetric)...),
 			graph("Lighthouses, drained", ofLighthouses(setting.DrainedMetric)...),
-			graph("Table, refused requests a minute", each(func(region string) []awscloudwatch.IMetric {
-				return []awscloudwatch.IMetric{
-					labelled(throttles(props.Table, "", "ReadThrottleEvents", region), region+", reads"),
-					labelled(throttles(props.Table, "", "WriteThrottleEvents", region), region+", writes"),
-				}
-			})...),
 		),
 	}
-	if len(props.Regions) > 1 {
-		lags := []*awscloudwatch.GraphWidgetProps{graph("Photos behind, s", between(func(from, to string) awscloudwatch.Metric { return photoLag(props.Bucket, from, to) })...)}
-		if !props.MultiRegionStrongConsistency {
-			lags = append(lags, graph("Table behind, ms", between(func(from, to string) awscloudwatch.Metric { return tableLag(props.Table, from, to) })...))
+	for _, table := range props.Tables {
+		graphs := []*awscloudwatch.GraphWidgetProps{graph(table.ID+", refused requests a minute", each(func(region string) []awscloudwatch.IMetric {
+			return []awscloudwatch.IMetric{
+				labelled(throttles(table.Name, "", "ReadThrottleEvents", region), region+", reads"),
+				labelled(throttles(table.Name, "", "WriteThrottleEvents", region), region+", writes"),
+			}
+		})...)}
+		if len(props.Regions) > 1 && !table.MultiRegionStrongConsistency {
+			graphs = append(graphs, graph(table.ID+" behind, ms", between(func(from, to string) awscloudwatch.Metric { return tableLag(table.Name, from, to) })...))
 		}
-		rows = append(rows, row(lags...))
+		rows = append(rows, row(graphs...))
+	}
+	if len(props.Regions) > 1 {
+		for _, bucket := range props.Buckets {
+			rows = append(rows, row(graph(bucket.ID+" behind, s", between(func(from, to string) awscloudwatch.Metric { return bucketLag(bucket, from, to) })...)))
+		}
 	}
 	if props.Accelerator != "" {
 		ofAccelerator := func(name string) awscloudwatch.IMetric {

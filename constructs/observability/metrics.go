@@ -1,12 +1,36 @@
 package observability
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/photos"
-	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/archipelago-cdk/archipelago/constructs/buckets"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 )
+
+// Table is a table that is watched, a replica of it in each region.
+type Table struct {
+	// ID is what ids of alarms begin with and graphs say, such as "Orders". Required.
+	ID string
+	// Name is its name. Required.
+	Name string
+	// Indexes are the names of its global secondary indexes. Default: none.
+	Indexes []string
+	// MultiRegionStrongConsistency says that its writes wait for the other regions, so
+	// that there is no lag to watch. Default: false.
+	MultiRegionStrongConsistency bool
+	// WrittenAlways says that something writes to it all the time, if nobody else
+	// then the lighthouse: no data on its replication is worth a look. Default: false.
+	WrittenAlways bool
+}
+
+// Bucket is a bucket of each region that is watched.
+type Bucket struct {
+	// ID is what ids of alarms begin with and graphs say, such as "Images". Required.
+	ID string
+	// Name returns the name of a region's. Required.
+	Name func(region string) string
+}
 
 // metric is one that CDK has no method for. region is where AWS publishes it;
 // an alarm can only be there.
@@ -29,12 +53,12 @@ func tableLag(table, from, to string) awscloudwatch.Metric {
 		every(fiveMinutes, "Average", from+" → "+to))
 }
 
-// photoLag is how far the bucket in to is behind the one in from, in seconds.
+// bucketLag is how far the bucket in to is behind the one in from, in seconds.
 // S3 publishes it where the destination is. Source: Amazon S3 User Guide, "Using
 // S3 Replication metrics".
-func photoLag(bucket func(region string) string, from, to string) awscloudwatch.Metric {
+func bucketLag(bucket Bucket, from, to string) awscloudwatch.Metric {
 	return metric("AWS/S3", "ReplicationLatency",
-		map[string]string{"SourceBucket": bucket(from), "DestinationBucket": bucket(to), "RuleId": photos.RuleID(to)}, to,
+		map[string]string{"SourceBucket": bucket.Name(from), "DestinationBucket": bucket.Name(to), "RuleId": buckets.RuleID(to)}, to,
 		every(fiveMinutes, "Maximum", from+" → "+to))
 }
 

@@ -1,11 +1,13 @@
 package observability
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
-	"github.com/archipelago-cdk/archipelago/service/setting"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
@@ -36,13 +38,9 @@ type RegionProps struct {
 	// CPUTarget is the average CPU use, in percent, that the fleet is held to.
 	// Required.
 	CPUTarget int
-	// Table is the name of the employees table, and Index of its index. Required.
-	Table, Index string
-	// MultiRegionStrongConsistency reports whether the table's writes wait for the other regions, so that
-	// there is no lag to watch. Default: false.
-	MultiRegionStrongConsistency bool
-	// Bucket returns the name of a region's bucket of photos. Required.
-	Bucket func(region string) string
+	// Tables and Buckets are watched. Default: none.
+	Tables  []Table
+	Buckets []Bucket
 	// Agent reports whether the instances have a CloudWatch agent, which publishes
 	// their use of memory and disk. Default: false.
 	Agent bool
@@ -105,7 +103,7 @@ func (r *region) watchIsland() {
 	// The load balancer has the lighthouse look at least four times a minute: no
 	// data is a lighthouse that does not run, and so a dark island.
 	dark := r.alarm("Dark", alarm{
-		anchor: "island-failing", says: "The table or the photos of the region fail, or nobody can tell: the island is dark and its users are elsewhere",
+		anchor: "island-failing", says: "A table or a bucket of the region fails, or nobody can tell: the island is dark and its users are elsewhere",
 		metric: published(setting.FailingMetric, r.Deployment, r.name, minute, ""), above: 0, periods: 5, breaching: 3,
 		silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
 	})
@@ -190,36 +188,53 @@ func (r *region) watchScaler() {
 	})
 }
 
-// watchData adds alarms for a table that refuses requests and copies that lag.
+// watchData adds alarms for tables that refuse requests and copies that lag.
 func (r *region) watchData() {
-	sum := map[string]awscloudwatch.IMetric{
-		"reads":       throttles(r.Table, "", "ReadThrottleEvents", r.name),
-		"writes":      throttles(r.Table, "", "WriteThrottleEvents", r.name),
-		"indexReads":  throttles(r.Table, r.Index, "ReadThrottleEvents", r.name),
-		"indexWrites": throttles(r.Table, r.Index, "WriteThrottleEvents", r.name),
+	for _, table := range r.Tables {
+		r.watchTable(table)
 	}
-	r.alarm("Throttled", alarm{
-		anchor: "table-throttled", says: "The table refuses requests for being too many",
+	for _, bucket := range r.Buckets {
+		for _, other := range r.others() {
+			r.alarm(bucket.ID+"LagFrom"+other, alarm{
+				anchor: "bucket-replication-lag", says: bucket.ID + " from " + other + " take longer than the 15 minutes that AWS promises",
+				metric: bucketLag(bucket, other, r.name), above: 15 * 60, periods: 2, breaching: 2,
+			})
+		}
+	}
+}
+
+func (r *region) watchTable(table Table) {
+	refused := map[string]awscloudwatch.IMetric{}
+	var terms []string
+	for i, index := range append([]string{""}, table.Indexes...) {
+		for _, kind := range []string{"Read", "Write"} {
+			term := fmt.Sprintf("%ss%d", strings.ToLower(kind), i)
+			refused[term] = throttles(table.Name, index, kind+"ThrottleEvents", r.name)
+			terms = append(terms, "FILL("+term+", 0)")
+		}
+	}
+	r.alarm(table.ID+"Throttled", alarm{
+		anchor: "table-throttled", says: "The table " + table.ID + " refuses requests for being too many",
 		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-			Expression:   jsii.String("FILL(reads, 0) + FILL(writes, 0) + FILL(indexReads, 0) + FILL(indexWrites, 0)"),
-			UsingMetrics: &sum,
+			Expression:   jsii.String(strings.Join(terms, " + ")),
+			UsingMetrics: &refused,
 			Label:        jsii.String("throttled requests"),
 			Period:       minute(),
 		}),
 		above: 0, periods: 5, breaching: 3,
 	})
+	if table.MultiRegionStrongConsistency {
+		return
+	}
+	silence := awscloudwatch.TreatMissingData_NOT_BREACHING
+	if table.WrittenAlways {
+		silence = awscloudwatch.TreatMissingData_MISSING
+	}
 	for _, other := range r.others() {
-		if !r.MultiRegionStrongConsistency {
-			r.alarm("TableLagTo"+other, alarm{
-				anchor: "table-replication-lag", says: "Writes take longer than a minute to " + other,
-				metric: tableLag(r.Table, r.name, other), above: 60_000, periods: 3, breaching: 3,
-				// The lighthouse writes all the time: no data is worth a look.
-				silence: awscloudwatch.TreatMissingData_MISSING,
-			})
-		}
-		r.alarm("PhotoLagFrom"+other, alarm{
-			anchor: "photo-replication-lag", says: "Photos from " + other + " take longer than the 15 minutes that AWS promises",
-			metric: photoLag(r.Bucket, other, r.name), above: 15 * 60, periods: 2, breaching: 2,
+		r.alarm(table.ID+"LagTo"+other, alarm{
+			anchor: "table-replication-lag", says: "Writes to the table " + table.ID + " take longer than a minute to " + other,
+			metric: tableLag(table.Name, r.name, other), above: 60_000, periods: 3, breaching: 3,
+			silence: silence,
 		})
 	}
 }

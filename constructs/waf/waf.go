@@ -36,8 +36,8 @@ type Props struct {
 	RateLimit int
 }
 
-// uploads are the common rules that a photo would break, whatever it shows: it
-// is larger than 8 KiB, and its metadata is XML. They count in any mode; the
+// uploads are the common rules that an uploaded image would break, whatever it
+// shows: it is larger than 8 KiB, and its metadata is XML. They count in any mode; the
 // service has its own limit on bodies and never writes one back as HTML.
 var uploads = []string{"SizeRestrictions_BODY", "CrossSiteScripting_BODY"}
 

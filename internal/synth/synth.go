@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 
 	"github.com/archipelago-cdk/archipelago/config"
@@ -77,12 +76,6 @@ func Facts(name string) (map[string][]byte, error) {
 	}
 	return matrix.Facts(out)
 }
-
-// Rules switches CDK's rules on or off for this process, whatever its environment
-// says: a synth panics where a template breaks one. It has to come before all that
-// calls CDK, whose process reads it at its start. They are more than half of a
-// synth's time.
-func Rules(on bool) { _ = os.Setenv("CDK_VALIDATION", strconv.FormatBool(on)) }
 
 // StandIns writes small files to dir in place of what the build step makes, for
 // instances of an architecture as EC2 spells it.

@@ -41,7 +41,7 @@ func TestAnswersAreAsLargeAsTheCostSays(t *testing.T) {
 	}
 	s = s.as(t, "")
 	measured := map[string]int{}
-	for name, address := range map[string]string{"list": "/", "person": path, "style": "/static/style.css"} {
+	for name, address := range map[string]string{"list": "/", "detail": path, "style": "/static/style.css"} {
 		_, wire, _ := s.unzip(address, "gzip, deflate, br")
 		measured[name] = len(wire)
 	}

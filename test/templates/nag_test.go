@@ -29,7 +29,7 @@ var suppressions = []suppression{
 		"CDK's own function, which makes a deployment's calls: the policy lets it write its log. What it calls is in statements written out."},
 	{`AwsSolutions-IAM5\[Resource::arn:aws:s3:::cdk-[a-z0-9]+-assets-\d+-[a-z0-9-]+/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"An instance that starts while a deployment is under way needs the old binary or the new one, whatever their hashes; see docs/decisions.md."},
-	{`AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:s3:::[a-z0-9-]+-photos-\d+-[a-z0-9-]+/employees/\*\]`, `(Fleet/Role/DefaultPolicy|Replication/Policy)/Resource`,
+	{`AwsSolutions-IAM5\[Resource::arn:<AWS::Partition>:s3:::[a-z0-9-]+-photos-\d+-[a-z0-9-]+/employees/\*\]`, `(Fleet/Role/DefaultPolicy|Replication/Photos/Policy)/Resource`,
 		"A photo's key is made of its content: all of this prefix, and nothing else in the bucket, are photos."},
 	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d+:instance/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"Only with ssm: an instance's agent registers itself, and the instance's id is not known before it starts."},

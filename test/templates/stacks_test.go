@@ -27,18 +27,18 @@ func TestStacksNeedNoOtherRegion(t *testing.T) {
 	})
 }
 
-// TestCleartextIsWarnedOf: it is meant for trying things.
+// TestCleartextIsWarnedOf: an entry without a domain has no TLS.
 func TestCleartextIsWarnedOf(t *testing.T) {
 	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
-		warned := slices.ContainsFunc(a.Stacks[a.Config.Names().GlobalStack()].Findings, func(f matrix.Finding) bool { return f.Rule == "allowCleartext" })
-		if warned != a.Config.AllowCleartext {
-			t.Errorf("allowCleartext is %t, and the deployment is warned of it: %t", a.Config.AllowCleartext, warned)
+		warned := slices.ContainsFunc(a.Stacks[a.Config.Names().EntryStack()].Findings, func(f matrix.Finding) bool { return f.Rule == "cleartext" })
+		if want := !a.Config.Domain.Set(); warned != want {
+			t.Errorf("the entry has a domain: %t, and the deployment is warned: %t", !want, warned)
 		}
 	})
 }
 
-// TestStacksAreDeployedInOrder: storage, then global, then one region after the
-// other.
+// TestStacksAreDeployedInOrder: storage, then global, then the entry, then one
+// region after the other.
 func TestStacksAreDeployedInOrder(t *testing.T) {
 	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
 		names := a.Config.Names()
@@ -50,7 +50,8 @@ func TestStacksAreDeployedInOrder(t *testing.T) {
 		for _, region := range a.Config.Regions {
 			after(names.GlobalStack(), names.StorageStack(region.Name))
 		}
-		previous := names.GlobalStack()
+		after(names.EntryStack(), names.GlobalStack())
+		previous := names.EntryStack()
 		for _, region := range a.Config.RegionNames() {
 			after(names.RegionStack(region), previous)
 			previous = names.RegionStack(region)

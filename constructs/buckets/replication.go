@@ -1,4 +1,4 @@
-package photos
+package buckets
 
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
@@ -23,49 +23,62 @@ const s3Service = "s3.amazonaws.com"
 // one of region.
 func RuleID(region string) string { return region }
 
+// ReplicationProps configure a Replication.
+type ReplicationProps struct {
+	// Buckets replicate to each other, one of each region. With fewer than two there
+	// is nothing to do. Required.
+	Buckets []RegionalBucket
+	// Prefix is what the keys of the objects that are replicated begin with.
+	// Default: all are.
+	Prefix string
+}
+
 // NewReplication replicates each bucket into all others. The buckets must exist, with
 // versioning on, before it is deployed: two buckets that replicate to each
-// other cannot be declared with their rules at once.
-func NewReplication(scope constructs.Construct, id string, buckets []RegionalBucket) {
+// other cannot be declared with their rules at once. It returns what depends on it,
+// or nil where there is nothing to replicate.
+func NewReplication(scope constructs.Construct, id string, props ReplicationProps) constructs.Construct {
+	buckets := props.Buckets
 	if len(buckets) < 2 {
-		return
+		return nil
 	}
 	this := constructs.NewConstruct(scope, &id)
 	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String(s3Service), nil),
-		Description: jsii.String("Replicates the photos of each region into all others"),
+		Description: jsii.String("Replicates the objects of each region into all others"),
 	})
-	policy := replicationPolicy(this, buckets)
+	policy := replicationPolicy(this, props)
 	policy.AttachToRole(role)
 	for _, source := range buckets {
-		call := configure(this, source, buckets, *role.RoleArn())
+		call := configure(this, source, props, *role.RoleArn())
 		// S3 tries the role when the rules are put.
 		call.Node().AddDependency(policy)
 	}
+	return this
 }
 
 // replicationPolicy is what S3 needs to replicate. Source: Amazon S3 User
 // Guide, "Setting up permissions for live replication".
-func replicationPolicy(scope constructs.Construct, buckets []RegionalBucket) awsiam.Policy {
-	var arns, photos []string
-	for _, b := range buckets {
+func replicationPolicy(scope constructs.Construct, props ReplicationProps) awsiam.Policy {
+	var arns, replicated []string
+	for _, b := range props.Buckets {
 		arns = append(arns, arn(b.Bucket))
-		photos = append(photos, objects(b.Bucket))
+		replicated = append(replicated, objects(b.Bucket, props.Prefix))
 	}
 	return awsiam.NewPolicy(scope, jsii.String("Policy"), &awsiam.PolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			statement([]string{"s3:GetReplicationConfiguration", "s3:ListBucket"}, arns...),
 			statement([]string{"s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
-				"s3:GetObjectVersionTagging", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"}, photos...),
+				"s3:GetObjectVersionTagging", "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"}, replicated...),
 		},
 	})
 }
 
 // configure puts source's rules, by a call since the other buckets are in other
 // regions' stacks.
-func configure(scope constructs.Construct, source RegionalBucket, buckets []RegionalBucket, roleARN string) customresources.AwsCustomResource {
+func configure(scope constructs.Construct, source RegionalBucket, props ReplicationProps, roleARN string) customresources.AwsCustomResource {
 	var rules []any
-	for _, destination := range buckets {
+	for _, destination := range props.Buckets {
 		if destination == source {
 			continue
 		}
@@ -73,7 +86,7 @@ func configure(scope constructs.Construct, source RegionalBucket, buckets []Regi
 			"ID":                      RuleID(destination.Region),
 			"Status":                  "Enabled",
 			"Priority":                len(rules) + 1,
-			"Filter":                  map[string]any{"Prefix": KeyPrefix},
+			"Filter":                  map[string]any{"Prefix": props.Prefix},
 			"DeleteMarkerReplication": map[string]any{"Status": "Enabled"},
 			"SourceSelectionCriteria": map[string]any{"ReplicaModifications": map[string]any{"Status": "Enabled"}},
 			// S3 Replication Time Control: 15 minutes is the only time it takes.

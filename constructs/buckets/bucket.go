@@ -1,6 +1,6 @@
-// Package photos gives a deployment its photo buckets, one in each region, and
-// the replication of each into all others.
-package photos
+// Package buckets gives a deployment its S3 buckets, of each one in every region,
+// and the replication of each into the same one of all others.
+package buckets
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -10,22 +10,21 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// KeyPrefix is what the key of every photo begins with.
-const KeyPrefix = "employees/"
-
-// BucketProps configure a region's photo bucket.
-type BucketProps struct {
+// Props configure a region's bucket.
+type Props struct {
 	// Name is the bucket's name. Required: the other regions have to know it.
 	Name string
 	// Logs takes its access logs. Required.
 	Logs awss3.IBucket
+	// LogsPrefix is what the keys of its access logs begin with. Required.
+	LogsPrefix string
 	// Protect retains the bucket. Default: false, it is emptied and deleted with
 	// the stack.
 	Protect bool
 }
 
-// NewBucket creates a region's photo bucket.
-func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.Bucket {
+// New creates a region's bucket.
+func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 	removal := awscdk.RemovalPolicy_DESTROY
 	if props.Protect {
 		removal = awscdk.RemovalPolicy_RETAIN
@@ -44,24 +43,26 @@ func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.B
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},
 		ServerAccessLogsBucket: props.Logs,
-		ServerAccessLogsPrefix: jsii.String("photos/"),
+		ServerAccessLogsPrefix: &props.LogsPrefix,
 		RemovalPolicy:          removal,
 		AutoDeleteObjects:      jsii.Bool(!props.Protect),
 	})
 }
 
-// GrantReadWrite lets grantee read, add, delete and list the photos of the bucket
-// called name. Without the right to list, S3 answers 403 instead of 404 for a
-// photo that has not been replicated yet.
-func GrantReadWrite(name string, grantee awsiam.IGrantable) {
-	grant(grantee, []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, objects(name))
+// GrantReadWrite lets grantee read, add and delete the objects, of the bucket called
+// name, whose keys begin with prefix, and list the bucket. Without the right to
+// list, S3 answers 403 instead of 404 for an object that has not been replicated
+// yet.
+func GrantReadWrite(grantee awsiam.IGrantable, name, prefix string) {
+	grant(grantee, []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, objects(name, prefix))
 	grant(grantee, []string{"s3:ListBucket"}, arn(name))
 }
 
-// GrantRead lets grantee read the photos of the bucket called name: to sign an
-// address of a photo in another region takes the right to read it.
-func GrantRead(name string, grantee awsiam.IGrantable) {
-	grant(grantee, []string{"s3:GetObject"}, objects(name))
+// GrantRead lets grantee read the objects, of the bucket called name, whose keys
+// begin with prefix: to sign an address of one in another region takes the right to
+// read it.
+func GrantRead(grantee awsiam.IGrantable, name, prefix string) {
+	grant(grantee, []string{"s3:GetObject"}, objects(name, prefix))
 }
 
 func grant(grantee awsiam.IGrantable, actions []string, resource string) {
@@ -72,5 +73,5 @@ func grant(grantee awsiam.IGrantable, actions []string, resource string) {
 	}).AssertSuccess()
 }
 
-func arn(bucket string) string     { return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + bucket }
-func objects(bucket string) string { return arn(bucket) + "/" + KeyPrefix + "*" }
+func arn(bucket string) string             { return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + bucket }
+func objects(bucket, prefix string) string { return arn(bucket) + "/" + prefix + "*" }

@@ -1,0 +1,49 @@
+package stacks
+
+import (
+	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/constructs/domain"
+	"github.com/archipelago-cdk/archipelago/constructs/entry"
+	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"github.com/archipelago-cdk/archipelago/constructs/observability"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newEntry places the way in, and the dashboard over all regions, in the primary
+// region. It holds no data, so that it can be made again.
+func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
+	names := c.Names()
+	stack := newStack(app, c, names.EntryStack(), c.Regions[0].Name, "Archipelago: entry and dashboard of all regions")
+	if !c.Domain.Set() {
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("archipelago:cleartext"),
+			jsii.String("cleartext: there is no domain, so what users send, passwords too, crosses the internet in the clear: archipelago.domain gives the entry TLS"))
+	}
+	tables, buckets := stores{c}.observed()
+	watch := observability.GlobalProps{
+		Deployment:   c.Name,
+		Dashboard:    names.GlobalDashboard(),
+		Impaired:     names.ImpairedAlarm(),
+		Regions:      c.RegionNames(),
+		LoadBalancer: names.LoadBalancer(c.Entry != config.EntryAccelerator),
+		RegionStack:  names.RegionStack,
+		Tables:       tables,
+		Buckets:      buckets,
+	}
+	if c.Entry == config.EntryAccelerator {
+		accelerator := entry.New(stack, "Entry", entry.Props{
+			Name:              c.Name,
+			Ports:             loadbalancer.Ports(domain.Domain(c.Domain)),
+			Domain:            domain.Domain(c.Domain),
+			ListenerParameter: names.ListenerParameter(),
+			Regions:           c.RegionNames(),
+		})
+		awscdk.NewCfnOutput(stack, jsii.String("EntryURL"), &awscdk.CfnOutputProps{Value: &accelerator.URL})
+		watch.Accelerator = accelerator.ID
+	}
+	observability.NewGlobal(stack, "Observability", watch)
+	if c.Entry == config.EntryDNS {
+		awscdk.NewCfnOutput(stack, jsii.String("EntryURL"), &awscdk.CfnOutputProps{Value: jsii.String("https://" + c.Domain.Host)})
+	}
+	return stack
+}
