@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/build"
 )
 
@@ -24,6 +25,9 @@ func main() {
 	}
 }
 
+// noAccount is none's: nothing that is built depends on it.
+const noAccount = "000000000000"
+
 func run(ctx context.Context, args []string) error {
 	d := build.Deployment{Root: "."}
 	flags := flag.NewFlagSet("dist", flag.ContinueOnError)
@@ -34,6 +38,11 @@ func run(ctx context.Context, args []string) error {
 	if flags.NArg() == 0 {
 		return fmt.Errorf("name the architectures to build for, of %q", build.Architectures)
 	}
+	c, err := config.Read(".", nil, noAccount)
+	if err != nil {
+		return err
+	}
+	d.Package = c.Service.Package
 	for _, architecture := range flags.Args() {
 		d.Instances, d.Functions = architecture, architecture
 		if err := d.Build(ctx, nil); err != nil {

@@ -7,6 +7,7 @@ package build
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,9 +51,10 @@ type Options struct {
 	// Architecture is one of Architectures. Required.
 	Architecture string
 	// Packages are the programs' packages, such as "./cmd/directory". Required.
-	// Each program has the last element of its package's path for a name, and
-	// that of the module's if the package is ".".
+	// Each program has the last element of its package's path for a name.
 	Packages []string
+	// Name is another name of the one program. Default: its package's.
+	Name string
 	// Log takes the names of packages as they are compiled, and what is
 	// downloaded. Default: nowhere.
 	Log io.Writer
@@ -86,7 +88,7 @@ func Programs(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	arguments := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", dir + string(filepath.Separator)}
+	arguments := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", dir + string(filepath.Separator) + o.Name}
 	if o.Log != nil {
 		arguments = append(arguments, "-v")
 	}
@@ -107,10 +109,7 @@ func Programs(ctx context.Context, o Options) error {
 	}
 	// The go command's modes are the umask's.
 	for _, pkg := range o.Packages {
-		if pkg == "." {
-			pkg = module.Module.Mod.Path
-		}
-		if err := os.Chmod(filepath.Join(dir, filepath.Base(pkg)), 0o755); err != nil {
+		if err := os.Chmod(filepath.Join(dir, cmp.Or(o.Name, filepath.Base(pkg))), 0o755); err != nil {
 			return err
 		}
 	}

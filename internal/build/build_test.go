@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -31,13 +32,16 @@ const (
 	builderArchitectures = "BUILD_TEST_ARCHITECTURES"
 )
 
+// servicePackage is that of the program that instances run.
+const servicePackage = "./cmd/directory"
+
 func TestMain(m *testing.M) {
 	root := os.Getenv(builderRoot)
 	if root == "" {
 		os.Exit(m.Run())
 	}
 	for architecture := range strings.FieldsSeq(os.Getenv(builderArchitectures)) {
-		d := build.Deployment{Root: root, Dir: os.Getenv(builderDir), Instances: architecture, Functions: architecture}
+		d := build.Deployment{Root: root, Dir: os.Getenv(builderDir), Package: servicePackage, Instances: architecture, Functions: architecture}
 		if err := d.Build(context.Background(), nil); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -173,8 +177,8 @@ func smallModule(t *testing.T) string {
 	}
 	toolchain, _, _ := strings.Cut(after, "\n")
 	dir := t.TempDir()
-	files := map[string]string{"go.mod": "module small\n\ngo 1.26.0\n\ntoolchain " + toolchain + "\n"}
-	for _, name := range []string{build.Service, build.Lighthouse, build.Scaler} {
+	files := map[string]string{"go.mod": "module github.com/archipelago-cdk/archipelago\n\ngo 1.26.0\n\ntoolchain " + toolchain + "\n"}
+	for _, name := range []string{path.Base(servicePackage), build.Lighthouse, build.Scaler} {
 		files["cmd/"+name+"/main.go"] = "package main\n\nvar corp string\n\nfunc main() { println(\"" + name + "\", corp) }\n"
 		files["cmd/"+name+"/corp.go"] = "//go:build corp\n\npackage main\n\nfunc init() { corp = \"corp\" }\n"
 	}
@@ -303,7 +307,7 @@ func (b builder) build(t *testing.T, source string, architectures ...string) mad
 func (b builder) buildPlainly(t *testing.T, source, architecture string) made {
 	t.Helper()
 	root, dist := b.checkout(t, source), t.TempDir()
-	err := b.run(t, root, "go", []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", dist + "/", "./cmd/" + build.Service},
+	err := b.run(t, root, "go", []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", dist + "/", servicePackage},
 		[]string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + architecture})
 	if err != nil {
 		return nil
@@ -314,7 +318,7 @@ func (b builder) buildPlainly(t *testing.T, source, architecture string) made {
 // TestOnlyWhatIsPublishedIsBuilt: each program for its one architecture.
 func TestOnlyWhatIsPublishedIsBuilt(t *testing.T) {
 	dist := t.TempDir()
-	d := build.Deployment{Root: smallModule(t), Dir: dist, Instances: "amd64", Functions: "arm64"}
+	d := build.Deployment{Root: smallModule(t), Dir: dist, Package: servicePackage, Instances: "amd64", Functions: "arm64"}
 	if err := d.Build(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}

@@ -2,17 +2,26 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"path"
 	"path/filepath"
+	"runtime"
+	"slices"
 )
 
+// Names of programs.
 const (
-	// Service is the program of the instances.
-	Service = "directory"
-	// Lighthouse and Scaler are the programs of the functions.
+	// Lighthouse and Scaler are the functions'.
 	Lighthouse = "lighthouse"
 	Scaler     = "scaler"
+	// App is the CDK app.
+	App = "app"
 )
+
+// module is the path of this module, whose commands are built in whichever module
+// requires it.
+const module = "github.com/archipelago-cdk/archipelago"
 
 // functions are the programs that Lambda runs.
 var functions = []string{Lighthouse, Scaler}
@@ -21,6 +30,9 @@ var functions = []string{Lighthouse, Scaler}
 type Deployment struct {
 	// Root is the folder of the module, and Dir takes what is built. Required.
 	Root, Dir string
+	// Package is that of the program that instances run, such as "./cmd/directory".
+	// Required.
+	Package string
 	// Instances and Functions are the architectures, as Go spells them, of what
 	// instances run and of what Lambda runs. Required.
 	Instances, Functions string
@@ -32,17 +44,28 @@ func (d Deployment) Program(architecture, name string) string {
 }
 
 // Service is the path of the service's program.
-func (d Deployment) Service() string { return d.Program(d.Instances, Service) }
+func (d Deployment) Service() string { return d.Program(d.Instances, path.Base(d.Package)) }
 
 // Function is the path of a function's deployment package.
 func (d Deployment) Function(name string) string { return d.Program(d.Functions, name) + ".zip" }
 
-// Build builds what is published, and no program that is not. For what instances
-// run it also builds more packages. log takes what Options.Log does.
-func (d Deployment) Build(ctx context.Context, log io.Writer, more ...string) error {
-	packages := map[string][]string{d.Instances: append([]string{"./cmd/" + Service}, more...)}
+// BuildApp builds the package of Root, the CDK app, for this machine. log takes what
+// Options.Log does.
+func (d Deployment) BuildApp(ctx context.Context, log io.Writer) error {
+	return Programs(ctx, Options{
+		Root: d.Root, Dir: d.Program(runtime.GOARCH, ""), Architecture: runtime.GOARCH, Packages: []string{"."}, Name: App, Log: log,
+	})
+}
+
+// Build builds what is published, and no program that is not. log takes what
+// Options.Log does.
+func (d Deployment) Build(ctx context.Context, log io.Writer) error {
+	if name := path.Base(d.Package); slices.Contains(append([]string{App}, functions...), name) {
+		return fmt.Errorf("the program of %s would be called %s, as another one is: move it to a folder of another name", d.Package, name)
+	}
+	packages := map[string][]string{d.Instances: {d.Package}}
 	for _, name := range functions {
-		packages[d.Functions] = append(packages[d.Functions], "./cmd/"+name)
+		packages[d.Functions] = append(packages[d.Functions], module+"/cmd/"+name)
 	}
 	for architecture, packages := range packages {
 		err := Programs(ctx, Options{

@@ -22,8 +22,6 @@ import (
 var madeDir string
 
 func TestMain(m *testing.M) {
-	// The rules for templates are looked at where templates are tested.
-	os.Setenv("CDK_VALIDATION", "false")
 	// An operator's command is for what runs here.
 	os.Unsetenv("AWS_PROFILE")
 	os.Unsetenv("AWS_ACCESS_KEY_ID")
@@ -39,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // built are the programs of the checkout, made once, for this machine.
 var built = sync.OnceValues(func() (stacks.Builds, error) {
-	d := build.Deployment{Root: "../..", Dir: madeDir, Instances: runtime.GOARCH, Functions: runtime.GOARCH}
+	d := build.Deployment{Root: "../..", Dir: madeDir, Package: "./cmd/directory", Instances: runtime.GOARCH, Functions: runtime.GOARCH}
 	machine, architecture := "x86_64", awslambda.Architecture_X86_64()
 	if runtime.GOARCH == "arm64" {
 		machine, architecture = "aarch64", awslambda.Architecture_ARM_64()

@@ -69,7 +69,7 @@ func TestIslands(t *testing.T) {
 	// Full from the start, and hot under little load.
 	scaled := []string{
 		"archipelago.fleet.max=2", "archipelago.fleet.cpuTarget=10", "archipelago.fleet.ladder=m7g.medium,m7g.large,m7g.xlarge",
-		"archipelago.allowCleartext=true",
+		"archipelago.service.environment.ALLOW_CLEARTEXT=true",
 	}
 	assemblies := synthesize(t,
 		[]string{two}, []string{three}, append([]string{two, "archipelago.fleet.startAt=m7g.large"}, scaled...),
@@ -88,7 +88,7 @@ func TestIslands(t *testing.T) {
 	d.step(t, replaced, nil, d.replaces)
 	d.step(t, "a photo comes from the other region until it is replicated", nil, d.fetchesPhotos)
 	d.step(t, "every permission is needed", nil, func(t *testing.T) { permissions(t, d.running, d.session) })
-	for service, part := range map[string]string{"dynamodb": "table", "s3": "photos"} {
+	for service, part := range map[string]string{"dynamodb": "table employees", "s3": "bucket photos"} {
 		d.step(t, "users move away from an island that loses its "+part+", and come back", nil, func(t *testing.T) { d.darkens(t, service, part) })
 	}
 	d.step(t, "an operator drains an island, and ends it", nil, d.drains)
@@ -297,7 +297,7 @@ func (d *day) unharmed(t *testing.T, region string) func() {
 func (d *day) deploysAgain(t *testing.T, a *assembly) {
 	before := fleetOf(t, d.running, "eu-west-1")
 	output := d.deploy(t, a)
-	if want := "sign in as " + d.running.Account + " with " + d.running.Password; !strings.Contains(output, want) {
+	if want := d.running.Setup; !strings.Contains(output, want) {
 		t.Errorf("the output lacks %q:\n%s", want, output)
 	}
 	if err := allHealthy(t, d.running, len(before)); err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -116,7 +117,7 @@ func up(t *testing.T, o cloud.Options) cloud.Running {
 	})
 	select {
 	case running := <-ready:
-		want := "ready: " + running.URL + "\nsign in as " + running.Account + " with " + running.Password + "\n"
+		want := "ready: " + running.URL + "\n" + running.Setup
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, output.String())
 		}
@@ -188,6 +189,19 @@ type record struct {
 	PhotoURL string `json:"photoUrl"`
 }
 
+// added is what setting up the directory prints.
+var added = regexp.MustCompile(`^Account (\S+) was added\. .*\n\n  (\S+)\n`)
+
+// account returns the credentials of the account that setting up has added, as JSON,
+// with what comes before its password.
+func account(running cloud.Running, before string) ([]byte, error) {
+	said := added.FindStringSubmatch(running.Setup)
+	if said == nil {
+		return nil, fmt.Errorf("setting up printed %q, want an account and its password", running.Setup)
+	}
+	return json.Marshal(map[string]string{"name": said[1], "password": before + said[2]})
+}
+
 // signIn returns a new session as a header Cookie has it.
 func signIn(t *testing.T, address string, running cloud.Running) string {
 	t.Helper()
@@ -198,7 +212,7 @@ func signIn(t *testing.T, address string, running cloud.Running) string {
 // signInAt returns the instance, too, that the session began on.
 func signInAt(t *testing.T, address string, running cloud.Running) (session, instance string) {
 	t.Helper()
-	credentials, err := json.Marshal(map[string]string{"name": running.Account, "password": running.Password})
+	credentials, err := account(running, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,10 +26,10 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
 	"github.com/archipelago-cdk/archipelago/service/s3"
-	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/archipelago-cdk/archipelago/service/sweep"
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -358,7 +358,10 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	n := w.clients.Add(1)
 	instance.ID = fmt.Sprintf("i-%017d", n)
 	var output lockedBuffer
-	m, err := machine.Start(t.Context(), instance, w.running.Emulator, openDir(t), &output)
+	m, err := machine.Start(t.Context(), instance, machine.Options{
+		URL: w.running.Emulator, Dir: openDir(t), Output: &output,
+		Environment: []string{"TRUSTED_PROXIES=127.0.0.0/8"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -453,12 +456,12 @@ func (u *user) use(running cloud.Running, elsewhere string) error {
 	if _, err := u.ask(http.MethodGet, "/readyz", "", nil); err != nil {
 		return err
 	}
-	credentials, err := json.Marshal(map[string]string{"name": running.Account, "password": running.Password})
+	credentials, err := account(running, "")
 	if err != nil {
 		return err
 	}
 	// Attempts that fail are counted.
-	wrong, err := json.Marshal(map[string]string{"name": running.Account, "password": "not " + running.Password})
+	wrong, err := account(running, "not ")
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	synth.Rules(false)
 	code := m.Run()
 	jsii.Close()
 	os.Exit(code)

@@ -360,7 +360,7 @@ func (l *life) write(name string) {
 	c, names := l.config, l.config.Names()
 	l.written = append(l.written, name)
 	_, err := l.dynamoDB(l.regions()[0]).PutItem(l.t.Context(), &dynamodb.PutItemInput{
-		TableName: aws.String(names.EmployeesTable()),
+		TableName: aws.String(names.Table("employees")),
 		Item:      employee(name),
 	})
 	if err != nil {
@@ -369,7 +369,7 @@ func (l *life) write(name string) {
 	for _, region := range c.RegionNames() {
 		key := object(region, name)
 		l.photos[region] = append(l.photos[region], key)
-		_, err := l.s3(region).PutObject(l.t.Context(), &s3.PutObjectInput{Bucket: aws.String(names.PhotosBucket(region)), Key: &key, Body: strings.NewReader(name)})
+		_, err := l.s3(region).PutObject(l.t.Context(), &s3.PutObjectInput{Bucket: aws.String(names.Bucket("photos", region)), Key: &key, Body: strings.NewReader(name)})
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -389,7 +389,7 @@ func (l *life) intact() {
 	l.t.Helper()
 	c := l.config
 	for _, region := range c.RegionNames() {
-		out, err := l.dynamoDB(region).Scan(l.t.Context(), &dynamodb.ScanInput{TableName: aws.String(c.Names().EmployeesTable())})
+		out, err := l.dynamoDB(region).Scan(l.t.Context(), &dynamodb.ScanInput{TableName: aws.String(c.Names().Table("employees"))})
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -407,7 +407,7 @@ func (l *life) intact() {
 // hasPhoto checks that a region's bucket has an object, or that it has not.
 func (l *life) hasPhoto(region, key string, want bool) {
 	l.t.Helper()
-	_, err := l.s3(region).HeadObject(l.t.Context(), &s3.HeadObjectInput{Bucket: aws.String(l.config.Names().PhotosBucket(region)), Key: &key})
+	_, err := l.s3(region).HeadObject(l.t.Context(), &s3.HeadObjectInput{Bucket: aws.String(l.config.Names().Bucket("photos", region)), Key: &key})
 	var missing *s3types.NotFound
 	if err != nil && !errors.As(err, &missing) {
 		l.t.Fatal(err)
@@ -578,11 +578,11 @@ func (l *life) restore() {
 	steps := procedure(l.t, "Restore data", strings.NewReplacer("ID", region, "PRIMARY", region, "REGION", region, "NAME", c.Name, "ACCOUNT", matrix.Account))
 	const restore, copyBack, drop, undelete = 0, 1, 2, 3
 	l.run(steps[restore])
-	table, photo := aws.String(c.Names().EmployeesTable()), object(region, "before")
+	table, photo := aws.String(c.Names().Table("employees")), object(region, "before")
 	if _, err := l.dynamoDB(region).DeleteItem(l.t.Context(), &dynamodb.DeleteItemInput{TableName: table, Key: employee("before")}); err != nil {
 		l.t.Fatal(err)
 	}
-	if _, err := l.s3(region).DeleteObject(l.t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(c.Names().PhotosBucket(region)), Key: &photo}); err != nil {
+	if _, err := l.s3(region).DeleteObject(l.t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(c.Names().Bucket("photos", region)), Key: &photo}); err != nil {
 		l.t.Fatal(err)
 	}
 	l.hasPhoto(region, photo, false)
@@ -606,11 +606,11 @@ func (l *life) destroy() {
 		l.run(steps[unprotect])
 		for _, region := range c.RegionNames() {
 			l.run(procedure(l.t, "Destroy everything", l.names(region))[unprotectEach])
-			want = append(want, "dynamodb "+region+" tables/"+c.Names().EmployeesTable())
+			want = append(want, "dynamodb "+region+" tables/"+c.Names().Table("employees"))
 		}
 		for _, region := range l.kept {
 			want = append(want,
-				"s3 aws buckets/"+c.Names().PhotosBucket(region),
+				"s3 aws buckets/"+c.Names().Bucket("photos", region),
 				"s3 aws buckets/"+c.Names().LogsBucket(region),
 				"logs "+region+" groups/"+c.Names().ServiceLog(),
 				"ssm "+region+" _parameters/"+c.Names().InstanceTypeParameter())

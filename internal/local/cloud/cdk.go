@@ -29,7 +29,7 @@ func checkTools(root string) error {
 	}
 	for _, tool := range []string{"cdk", "node"} {
 		if _, err := os.Stat(filepath.Join(root, "node_modules", ".bin", tool)); err != nil {
-			return fmt.Errorf("%s is missing from node_modules: run `make setup`, which needs npm (%w)", tool, err)
+			return fmt.Errorf("%s is missing from node_modules: run `make setup`, or `archipelago setup` where Archipelago is a dependency; both need npm (%w)", tool, err)
 		}
 	}
 	return nil
@@ -38,6 +38,7 @@ func checkTools(root string) error {
 // cli runs the CDK CLI against the emulator.
 type cli struct {
 	root    string
+	pkg     string // the service's
 	dir     string // the local cloud's, with what the CLI keeps
 	out     string // where the assembly goes, or is
 	ready   bool   // whether it is there already
@@ -62,9 +63,9 @@ func (d *doing) now() string {
 	return d.printed.Last()
 }
 
-// newCLI is of what o says, for the emulator at url.
-func newCLI(o Options, url string, steps *steps) cli {
-	c := cli{root: o.Root, dir: o.Dir, out: o.Assembly, ready: o.Assembly != "", url: url, context: o.Context, tags: o.Tags, steps: steps, doing: &doing{}}
+// newCLI is of what o says, for the emulator at url. pkg is the service's package.
+func newCLI(o Options, pkg, url string, steps *steps) cli {
+	c := cli{root: o.Root, pkg: pkg, dir: o.Dir, out: o.Assembly, ready: o.Assembly != "", url: url, context: o.Context, tags: o.Tags, steps: steps, doing: &doing{}}
 	if !c.ready {
 		c.out = filepath.Join(o.Dir, "cdk.out")
 	}
@@ -75,19 +76,23 @@ func newCLI(o Options, url string, steps *steps) cli {
 type assembly struct {
 	// regions are those that have a region stack, in the order of deployment.
 	regions []string
+	// environments are those of all stacks, as "aws://ACCOUNT/REGION".
+	environments []string
 }
 
 // builds are what is deployed here: programs for this machine.
 func (c cli) builds() build.Deployment {
-	return build.Deployment{Root: c.root, Dir: filepath.Join(c.root, "dist"), Instances: runtime.GOARCH, Functions: runtime.GOARCH}
+	return build.Deployment{Root: c.root, Dir: filepath.Join(c.root, "dist"), Package: c.pkg, Instances: runtime.GOARCH, Functions: runtime.GOARCH}
 }
 
-// build builds the CDK app with what it publishes: one run of the go command
-// compiles what they share once.
+// build builds the CDK app and what it publishes.
 func (c cli) build(ctx context.Context) error {
 	compiling := func() string { return progress.Compiling(unix.Getpgrp()) }
 	return c.steps.run(ctx, "build the programs", buildWithin, compiling, func(ctx context.Context) error {
-		return c.builds().Build(ctx, c.steps.log, ".")
+		if err := c.builds().Build(ctx, c.steps.log); err != nil {
+			return err
+		}
+		return c.builds().BuildApp(ctx, c.steps.log)
 	})
 }
 
@@ -96,7 +101,7 @@ func (c cli) build(ctx context.Context) error {
 func (c cli) app() string {
 	d := c.builds()
 	d.Dir = "dist"
-	return d.Program(runtime.GOARCH, "archipelago") + " -local -built"
+	return d.Program(runtime.GOARCH, build.App) + " -local -built"
 }
 
 // synthesize builds what is deployed, and makes every stack's template, unless
@@ -120,13 +125,20 @@ func (c cli) synthesize(ctx context.Context) (*assembly, error) {
 	return readAssembly(c.out)
 }
 
-// deploy deploys what was synthesized, as a user does on AWS.
-func (c cli) deploy(ctx context.Context) error {
-	err := c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, c.doing.now, func(ctx context.Context) error {
-		return c.run(ctx, "bootstrap", "--app", c.out)
-	})
+// deploy deploys what was synthesized, as a user does on AWS: a region is
+// bootstrapped before its first deployment.
+func (c cli) deploy(ctx context.Context, a *assembly) error {
+	missing, err := c.notBootstrapped(ctx, a)
 	if err != nil {
 		return err
+	}
+	if len(missing) > 0 {
+		err := c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, c.doing.now, func(ctx context.Context) error {
+			return c.run(ctx, append([]string{"bootstrap", "--app", c.out}, missing...)...)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return c.steps.run(ctx, "deploy the stacks", deployWithin, c.doing.now, func(ctx context.Context) error {
 		// Stacks of one region that are deployed at once race in the emulator.
@@ -137,6 +149,28 @@ func (c cli) deploy(ctx context.Context) error {
 		return c.run(ctx, arguments...)
 	})
 }
+
+// bootstrapStack is what a bootstrap makes in a region. Source: AWS CDK Developer
+// Guide, "Bootstrap your environment".
+const bootstrapStack = "CDKToolkit"
+
+// notBootstrapped returns the assembly's environments that have no such stack.
+func (c cli) notBootstrapped(ctx context.Context, a *assembly) ([]string, error) {
+	deployed, err := emulator.Control{URL: c.url}.Fleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	has := map[string]bool{}
+	for _, stack := range deployed.Stacks {
+		if stack.Name == bootstrapStack {
+			has[stack.Region] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(a.environments), func(e string) bool { return has[regionOf(e)] }), nil
+}
+
+// regionOf is the region of an environment.
+func regionOf(environment string) string { return environment[strings.LastIndex(environment, "/")+1:] }
 
 // diff shows on out what a deployment would change.
 func (c cli) diff(ctx context.Context, out io.Writer) error {
@@ -286,16 +320,22 @@ func readAssembly(dir string) (*assembly, error) {
 		return order[id]
 	}
 	var ids []string
+	a := &assembly{}
 	for id, artifact := range manifest.Artifacts {
-		if artifact.Type == "aws:cloudformation:stack" && strings.Contains(id, "-region-") {
+		if artifact.Type != "aws:cloudformation:stack" {
+			continue
+		}
+		if !slices.Contains(a.environments, artifact.Environment) {
+			a.environments = append(a.environments, artifact.Environment)
+		}
+		if strings.Contains(id, "-region-") {
 			ids = append(ids, id)
 		}
 	}
+	slices.Sort(a.environments)
 	slices.SortFunc(ids, func(a, b string) int { return depth(a) - depth(b) })
-	a := &assembly{}
 	for _, id := range ids {
-		environment := manifest.Artifacts[id].Environment // aws://ACCOUNT/REGION
-		a.regions = append(a.regions, environment[strings.LastIndex(environment, "/")+1:])
+		a.regions = append(a.regions, regionOf(manifest.Artifacts[id].Environment))
 	}
 	if len(a.regions) == 0 {
 		return nil, fmt.Errorf("%s has no region's stack", dir)

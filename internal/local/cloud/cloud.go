@@ -4,7 +4,6 @@ package cloud
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/balancer"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
@@ -38,11 +38,8 @@ const (
 	bootstrapWithin = 10 * time.Minute
 	deployWithin    = 20 * time.Minute
 	fleetWithin     = 10 * time.Minute
-	accountWithin   = 2 * time.Minute
+	setupWithin     = 2 * time.Minute
 )
-
-// accountName is the account that the local cloud creates.
-const accountName = "islander"
 
 // Options configure the local cloud.
 type Options struct {
@@ -64,7 +61,7 @@ type Options struct {
 	Context []string
 	// Tags are what every stack is tagged with, "KEY=VALUE", as of the CLI's --tags.
 	Tags []string
-	// ReplicationDelay is how long a photo takes to another region, on the
+	// ReplicationDelay is how long an object of a bucket takes to another region, on the
 	// emulator's clock. Default: a second.
 	ReplicationDelay time.Duration
 	// Pace is how many seconds pass on the emulator's clock in one of this
@@ -91,9 +88,8 @@ type Running struct {
 	URL string
 	// Regions are the load balancers' addresses by their region.
 	Regions map[string]string
-	// Account and Password are of an account that was made for this one.
-	Account  string
-	Password string
+	// Setup is what the service's program printed when it was set up.
+	Setup string
 }
 
 // Up deploys the checkout. If a local cloud is running already it deploys into
@@ -103,15 +99,20 @@ func Up(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
+	// A wrong key is known before anything is built.
+	configuration, err := o.configuration()
+	if err != nil {
+		return err
+	}
 	unlock, err := lock(o.Dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	if running, ok := find(ctx, o.Dir); ok {
-		return redeploy(ctx, o, running)
+		return redeploy(ctx, o, configuration, running)
 	}
-	return start(ctx, o, unlock)
+	return start(ctx, o, configuration, unlock)
 }
 
 // complete fills in defaults, and names the tools that are missing.
@@ -135,10 +136,23 @@ func (o *Options) complete() error {
 	return checkTools(o.Root)
 }
 
+// configuration is that of the checkout with the options' settings.
+func (o *Options) configuration() (config.Config, error) {
+	c, err := config.Read(o.Root, o.Context, account)
+	if err != nil {
+		return c, fmt.Errorf("the configuration is not valid\n%w", err)
+	}
+	return c, nil
+}
+
 // Diff shows on o.Out what a deployment of the checkout would change: on AWS with
 // the environment's credentials, else in the running local cloud.
 func Diff(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
+		return err
+	}
+	configuration, err := o.configuration()
+	if err != nil {
 		return err
 	}
 	url := ""
@@ -159,13 +173,17 @@ func Diff(ctx context.Context, o Options) error {
 		return err
 	}
 	defer steps.close()
-	return newCLI(o, url, steps).diff(ctx, o.Out)
+	return newCLI(o, configuration.Service.Package, url, steps).diff(ctx, o.Out)
 }
 
 // Synth writes the templates to cdk.out in the checkout, for an AWS account, and
 // to o.Out what CDK warns of, each warning once.
 func Synth(ctx context.Context, o Options, account string) error {
 	if err := o.complete(); err != nil {
+		return err
+	}
+	configuration, err := o.configuration()
+	if err != nil {
 		return err
 	}
 	unlock, err := lock(o.Dir)
@@ -178,7 +196,7 @@ func Synth(ctx context.Context, o Options, account string) error {
 		return err
 	}
 	defer steps.close()
-	cli := newCLI(o, "", steps)
+	cli := newCLI(o, configuration.Service.Package, "", steps)
 	var printed strings.Builder
 	err = steps.run(ctx, "synthesize the stacks", synthWithin, cli.doing.now, func(ctx context.Context) error {
 		return cli.runTo(ctx, &printed, append([]string{"synth", "--quiet", "-c", "archipelago.account=" + account}, cli.settings()...)...)
@@ -192,7 +210,7 @@ func Synth(ctx context.Context, o Options, account string) error {
 
 // start starts a local cloud and plays it until ctx ends. It calls unlock when
 // others may deploy into it.
-func start(ctx context.Context, o Options, unlock func()) (err error) {
+func start(ctx context.Context, o Options, configuration config.Config, unlock func()) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
@@ -212,7 +230,7 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 	if err != nil {
 		return err
 	}
-	cdk := newCLI(o, emulator.URL(port), steps)
+	cdk := newCLI(o, configuration.Service.Package, emulator.URL(port), steps)
 	var assembly *assembly
 	var server *emulator.Server
 	err = atOnce(ctx,
@@ -238,10 +256,10 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 		// The CLI would retry for minutes.
 		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
-	if err := cdk.deploy(ctx); err != nil {
+	if err := cdk.deploy(ctx, assembly); err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, o.CPUScale, steps.log, o.printer)
+	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, settings(configuration), steps.log, o.printer)
 	if err != nil {
 		return err
 	}
@@ -257,12 +275,16 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 	if err != nil {
 		return err
 	}
-	r := running{PID: os.Getpid(), Emulator: server.URL, Account: accountName, Password: strings.ToLower(rand.Text())}
-	err = steps.run(ctx, "add an account", accountWithin, nil, func(ctx context.Context) error {
-		return fleet.run(ctx, strings.NewReader(r.Password), "user", "add", "--password-stdin", r.Account)
-	})
-	if err != nil {
-		return err
+	r := running{PID: os.Getpid(), Emulator: server.URL}
+	if setup := configuration.Service.Local.Setup; len(setup) > 0 {
+		err := steps.run(ctx, "set the service up", setupWithin, nil, func(ctx context.Context) error {
+			var err error
+			r.Setup, err = fleet.run(ctx, setup...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	forget, err := remember(o.Dir, r)
 	if err != nil {
@@ -274,7 +296,7 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 	}
 	unlock()
 	if o.Ready != nil {
-		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions, Account: r.Account, Password: r.Password})
+		o.Ready(Running{Emulator: server.URL, URL: playing.URL, Regions: playing.Regions, Setup: r.Setup})
 	}
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -284,8 +306,27 @@ func start(ctx context.Context, o Options, unlock func()) (err error) {
 	return nil
 }
 
+// settings returns what differs here from the service's environment on AWS, in a
+// region that may have joined since.
+func settings(c config.Config) func(region string) []string {
+	return func(name string) []string {
+		region := config.Region{Name: name}
+		for _, r := range c.Regions {
+			if r.Name == name {
+				region = r
+			}
+		}
+		values := c.LocalEnvironment(region)
+		var pairs []string
+		for _, name := range slices.Sorted(maps.Keys(c.Service.Local.Environment)) {
+			pairs = append(pairs, name+"="+values[name])
+		}
+		return pairs
+	}
+}
+
 // redeploy deploys into a local cloud that another process plays.
-func redeploy(ctx context.Context, o Options, running running) error {
+func redeploy(ctx context.Context, o Options, configuration config.Config, running running) error {
 	control := emulator.Control{URL: running.Emulator}
 	playing, err := control.Playing(ctx)
 	if err != nil {
@@ -300,12 +341,12 @@ func redeploy(ctx context.Context, o Options, running running) error {
 		return err
 	}
 	defer steps.close()
-	cdk := newCLI(o, running.Emulator, steps)
+	cdk := newCLI(o, configuration.Service.Package, running.Emulator, steps)
 	assembly, err := cdk.synthesize(ctx)
 	if err != nil {
 		return err
 	}
-	if err := cdk.deploy(ctx); err != nil {
+	if err := cdk.deploy(ctx, assembly); err != nil {
 		return err
 	}
 	waiting := &waiting{}

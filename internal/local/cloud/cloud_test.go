@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
@@ -37,6 +38,9 @@ func TestRegionsAreInTheOrderOfDeployment(t *testing.T) {
 	}
 	if want := []string{"eu-west-1", "us-east-1"}; !slices.Equal(a.regions, want) {
 		t.Errorf("got %q, want %q", a.regions, want)
+	}
+	if want := []string{"aws://1/eu-west-1", "aws://1/us-east-1"}; !slices.Equal(a.environments, want) {
+		t.Errorf("got %q, want %q", a.environments, want)
 	}
 }
 
@@ -106,7 +110,7 @@ func TestTakenPortNamesTheNextStep(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	err = start(t.Context(), Options{Dir: t.TempDir(), Port: port, Out: &bytes.Buffer{}}, func() {})
+	err = start(t.Context(), Options{Dir: t.TempDir(), Port: port, Out: &bytes.Buffer{}}, config.Config{}, func() {})
 	if err == nil || !strings.Contains(err.Error(), "is taken: choose another one, such as `make up PORT=") {
 		t.Errorf("got %v", err)
 	}

@@ -35,8 +35,8 @@ type fleet struct {
 	logDir  string
 	output  io.Writer
 	log     *log.Logger
-	// cpuScale is Options.CPUScale.
-	cpuScale func() float64
+	// settings returns what differs here from the service's environment in a region.
+	settings func(region string) []string
 
 	mu        sync.Mutex
 	machines  map[string]*machine.Machine
@@ -77,7 +77,7 @@ func runningDir(dir string) (string, error) {
 }
 
 // newFleet starts to play. What happens it tells on told.
-func newFleet(ctx context.Context, url string, listener net.Listener, dir string, cpuScale func() float64, output io.Writer, told *progress.Printer) (*fleet, error) {
+func newFleet(ctx context.Context, url string, listener net.Listener, dir string, settings func(region string) []string, output io.Writer, told *progress.Printer) (*fleet, error) {
 	runs, err := runningDir(dir)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 		logDir:    filepath.Join(dir, logsDir),
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
-		cpuScale:  cpuScale,
+		settings:  settings,
 		machines:  map[string]*machine.Machine{},
 		logs:      map[string]io.Closer{},
 		functions: map[string]*lambda.Function{},
@@ -187,7 +187,10 @@ func (f *fleet) startMachine(instance emulator.Instance) {
 	}
 	// A machine ends when it is stopped, after its balancer let go of it, and
 	// not with the context.
-	m, err := machine.Start(context.Background(), instance, f.control.URL, filepath.Join(f.dir, machinesDir), io.MultiWriter(f.output, log))
+	m, err := machine.Start(context.Background(), instance, machine.Options{
+		URL: f.control.URL, Dir: filepath.Join(f.dir, machinesDir), Output: io.MultiWriter(f.output, log),
+		Environment: f.settings(instance.Region),
+	})
 	if err != nil {
 		log.Close()
 		f.log.Printf("%s: %v", instance.ID, err)
@@ -318,7 +321,7 @@ func (f *fleet) health() map[string]balancer.State {
 }
 
 // run runs the service's program once, on any of the machines.
-func (f *fleet) run(ctx context.Context, stdin io.Reader, arguments ...string) error {
+func (f *fleet) run(ctx context.Context, arguments ...string) (string, error) {
 	f.mu.Lock()
 	var chosen *machine.Machine
 	for _, m := range f.machines {
@@ -326,9 +329,9 @@ func (f *fleet) run(ctx context.Context, stdin io.Reader, arguments ...string) e
 	}
 	f.mu.Unlock()
 	if chosen == nil {
-		return errors.New("there is no instance")
+		return "", errors.New("there is no instance")
 	}
-	return chosen.Run(ctx, stdin, arguments...)
+	return chosen.Run(ctx, arguments...)
 }
 
 // report tells the emulator what is played.

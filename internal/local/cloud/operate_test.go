@@ -127,7 +127,7 @@ func undisturbed(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	defer steps.close()
-	cli := newCLI(Options{Root: "../../..", Dir: t.TempDir()}, url, steps)
+	cli := newCLI(Options{Root: "../../..", Dir: t.TempDir()}, "./cmd/directory", url, steps)
 	// Without an app: what it needs is the region's name.
 	if err := cli.run(t.Context(), "bootstrap", "aws://"+account+"/ap-southeast-2", "--app", ""); err != nil {
 		t.Error(err)

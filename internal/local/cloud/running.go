@@ -24,9 +24,8 @@ type running struct {
 	PID int `json:"pid"`
 	// Emulator is the endpoint for AWS clients.
 	Emulator string `json:"emulator"`
-	// Account and Password are of an account that was made for this one.
-	Account  string `json:"account"`
-	Password string `json:"password"`
+	// Setup is what the service's program printed when it was set up.
+	Setup string `json:"setup"`
 }
 
 // remember writes the file and returns what removes it.
@@ -36,7 +35,7 @@ func remember(dir string, r running) (forget func(), err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, runningFile)
-	return func() { _ = os.Remove(path) }, os.WriteFile(path, append(b, '\n'), 0o600) // it holds a password
+	return func() { _ = os.Remove(path) }, os.WriteFile(path, append(b, '\n'), 0o600) // what was printed may hold a password
 }
 
 // find returns the local cloud that runs, if one does: a file that a killed one
@@ -81,7 +80,7 @@ func report(ctx context.Context, out io.Writer, r running, playing emulator.Play
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\nready: %s\nsign in as %s with %s\n", playing.URL, r.Account, r.Password)
+	_, err = fmt.Fprintf(out, "\nready: %s\n%s", playing.URL, r.Setup)
 	return err
 }
 
