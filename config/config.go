@@ -6,8 +6,8 @@
 //   - default is its value where none is given, as a string that `-c` could pass.
 //   - jsonschema has its bounds: required, enum, minimum, maximum, minItems,
 //     maxItems, maxLength and pattern.
-//   - want is said to whoever breaks one of them; wantMost, in place of that, to whoever
-//     gives too much.
+//   - want is what the error says where a value breaks one of them; wantMost is what
+//     it says, in place of that, of a value that is too long or of too many.
 //
 // Its comment is its description, with the default as the last sentence. The parser
 // and its checks read the tags; `go generate ./config` makes cdk.schema.json and

@@ -64,8 +64,8 @@ func (p problems) has() bool {
 	return slices.ContainsFunc(*p.all, func(o problem) bool { return o.path == p.path })
 }
 
-// explains reports whether a problem is a part of one of these: a value that is no
-// object lacks all its keys.
+// explains reports whether a problem is a part of one of these: a value of another
+// kind than an object lacks all its keys.
 func (p problems) explains(o problem) bool {
 	return slices.ContainsFunc(*p.all, func(known problem) bool {
 		rest, ok := strings.CutPrefix(o.path, known.path)

@@ -181,7 +181,7 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 		}},
 		"one key twice":      {table(`"sortKey": "pk"`), []string{`tables[0].sortKey: want another attribute than that of partitionKey, got "pk"`}},
 		"a key of two types": {table(`"indexes": [{"name": "byNumber", "partitionKey": {"name": "pk", "type": "N"}}]`), []string{`tables[0].indexes[0].partitionKey: want type "S" for the attribute "pk", as elsewhere in the table, got "N"`}},
-		"names that are no names": {`"tables": [{"name": "Items", "partitionKey": "pk"}, {"name": "items-2-", "partitionKey": "pk"}, {"name": "` + strings.Repeat("i", 33) + `", "partitionKey": "pk"}]`, []string{
+		"invalid names": {`"tables": [{"name": "Items", "partitionKey": "pk"}, {"name": "items-2-", "partitionKey": "pk"}, {"name": "` + strings.Repeat("i", 33) + `", "partitionKey": "pk"}]`, []string{
 			`tables[0].name: want 1 to 32 lower-case letters, digits and single hyphens between them, a letter first, such as "user-data", got "Items"`,
 			`tables[1].name: want 1 to 32`, `tables[2].name: want 1 to 32`,
 		}},
@@ -190,12 +190,12 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 			`buckets[0].name: want another name: the construct id that it gives, "Items", is that of tables[0], got "items"`,
 			`buckets[1].name: want another name: the construct id that it gives, "Logs", is something else's, got "logs"`,
 		}},
-		"names that give one id":     {`"tables": [{"name": "a1", "partitionKey": "pk"}, {"name": "a-1", "partitionKey": "pk"}]`, []string{`tables[1].name: want another name: the construct id that it gives, "A1", is that of tables[0], got "a-1"`}},
-		"too many tables":            {`"tables": [` + strings.Repeat(`{"name": "a", "partitionKey": "pk"},`, 8) + `{"name": "b", "partitionKey": "pk"}]`, []string{`tables: want at most 8 tables, got 9`}},
-		"a watch by numbers":         {`"tables": [{"name": "items", "partitionKey": "pk", "sortKey": {"name": "n", "type": "N"}, "watch": "read"}]`, []string{`tables[0].watch: want false: the item of a lighthouse has string keys, and "n" is of type "N", got "read"`}},
-		"a watch of another kind":    {table(`"watch": "write"`), []string{`tables[0].watch: want true, false or "read", got "write"`}},
-		"a strong table with a TTL":  {`"regions": ["us-east-1", "us-east-2", "us-west-2"], "consistency": "strong", ` + table(`"ttl": "expires"`), []string{`tables[0].ttl: want nothing, or ephemeral: true: the others are strong with the consistency "strong", and a strong table expires nothing, got "expires"`}},
-		"a TTL that is no attribute": {table(`"ttl": "a b"`), []string{`tables[0].ttl: want an attribute's name`}},
+		"names that give one id":    {`"tables": [{"name": "a1", "partitionKey": "pk"}, {"name": "a-1", "partitionKey": "pk"}]`, []string{`tables[1].name: want another name: the construct id that it gives, "A1", is that of tables[0], got "a-1"`}},
+		"too many tables":           {`"tables": [` + strings.Repeat(`{"name": "a", "partitionKey": "pk"},`, 8) + `{"name": "b", "partitionKey": "pk"}]`, []string{`tables: want at most 8 tables, got 9`}},
+		"a watch by numbers":        {`"tables": [{"name": "items", "partitionKey": "pk", "sortKey": {"name": "n", "type": "N"}, "watch": "read"}]`, []string{`tables[0].watch: want false: the item of a lighthouse has string keys, and "n" is of type "N", got "read"`}},
+		"a watch of another kind":   {table(`"watch": "write"`), []string{`tables[0].watch: want true, false or "read", got "write"`}},
+		"a strong table with a TTL": {`"regions": ["us-east-1", "us-east-2", "us-west-2"], "consistency": "strong", ` + table(`"ttl": "expires"`), []string{`tables[0].ttl: want nothing, or ephemeral: true: the others are strong with the consistency "strong", and a strong table expires nothing, got "expires"`}},
+		"an invalid TTL":            {table(`"ttl": "a b"`), []string{`tables[0].ttl: want an attribute's name`}},
 		"indexes": {table(`"indexes": [{"name": "by", "partitionKey": "a"}, {"name": "byName"}, {"name": "byName", "partitionKey": "b"}, "byAge"]`), []string{
 			`tables[0].indexes[0].name: want 3 to 255 letters, digits and _ . -, such as "byName", got "by"`,
 			`tables[0].indexes[1].partitionKey: want the name`,
@@ -222,7 +222,7 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 			`buckets[3].watch: want false: a lighthouse tries at most 4 tables and buckets in all, got true`,
 		}},
 		"prefixes": {`"buckets": [{"name": "a", "prefix": "employees"}, {"name": "b", "prefix": "/"}, {"name": "c", "prefix": "lighthouse/own/"}, {"name": "d", "prefix": "a/../"}]`, []string{
-			`buckets[0].prefix: want nothing, or at most 64 letters, digits and _ . - that end with a slash, such as "employees/", got "employees"`,
+			`buckets[0].prefix: want nothing, or at most 64 letters, digits and _ . - that end with a slash, such as "files/", got "employees"`,
 			`buckets[1].prefix: want nothing`,
 			`buckets[2].prefix: want another prefix than "lighthouse/", which begins the keys of the lighthouse's own objects, got "lighthouse/own/"`,
 			`buckets[3].prefix: want nothing`,

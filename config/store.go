@@ -61,9 +61,9 @@ type Bucket struct {
 	// Required.
 	Name string `json:"name" jsonschema:"required,pattern=^[a-z][a-z0-9]*(-[a-z0-9]+)*$,maxLength=32" want:"1 to 32 lower-case letters, digits and single hyphens between them, a letter first, such as \"user-data\""`
 	// Prefix is what the keys of the service's objects begin with, such as
-	// "employees/": the service may use no others, and no others are replicated.
+	// "files/": the service may use no others, and no others are replicated.
 	// Default: none, all objects.
-	Prefix string `json:"prefix" jsonschema:"pattern=^([A-Za-z0-9_][A-Za-z0-9_.-]*/)+$,maxLength=64" want:"nothing, or at most 64 letters, digits and _ . - that end with a slash, such as \"employees/\""`
+	Prefix string `json:"prefix" jsonschema:"pattern=^([A-Za-z0-9_][A-Za-z0-9_.-]*/)+$,maxLength=64" want:"nothing, or at most 64 letters, digits and _ . - that end with a slash, such as \"files/\""`
 	// Everywhere lets the service of each region read the other regions' copies too,
 	// as it must to sign links to them. Default: false.
 	Everywhere bool `json:"everywhere" default:"false"`
@@ -75,7 +75,7 @@ type Bucket struct {
 
 func (Table) want() string  { return `an object such as {"name": "counters", "partitionKey": "pk"}` }
 func (Index) want() string  { return `an object such as {"name": "byName", "partitionKey": "name"}` }
-func (Bucket) want() string { return `an object such as {"name": "photos"}` }
+func (Bucket) want() string { return `an object such as {"name": "files"}` }
 func (Key) want() string {
 	return `the name of a string attribute or an object such as {"name": "n", "type": "N"}`
 }
