@@ -2,7 +2,6 @@ package machine
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,30 +36,6 @@ func sender(oob []byte) int {
 		}
 	}
 	return 0
-}
-
-// numbers are the kernel's of the resources that directives bound.
-var numbers = map[string]int{"LimitNOFILE": unix.RLIMIT_NOFILE, "LimitFSIZE": unix.RLIMIT_FSIZE, "LimitCORE": unix.RLIMIT_CORE}
-
-// limit bounds a resource of a process, and returns an error if this process may
-// not raise the bound that far: then it is as far as it can be.
-func limit(pid int, directive string, most uint64) error {
-	want := unix.Rlimit{Cur: most, Max: most}
-	err := unix.Prlimit(pid, numbers[directive], &want, nil)
-	if err == nil {
-		return nil
-	}
-	var has unix.Rlimit
-	if err := unix.Prlimit(pid, numbers[directive], nil, &has); err != nil {
-		return err
-	}
-	if lowered := (unix.Rlimit{Cur: has.Max, Max: has.Max}); has.Max < most {
-		if err := unix.Prlimit(pid, numbers[directive], &lowered, nil); err != nil {
-			return err
-		}
-		return fmt.Errorf("%w: this machine allows %d", err, has.Max)
-	}
-	return err
 }
 
 // memoryOf is how many bytes of memory that cannot be taken from them a process

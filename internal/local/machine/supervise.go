@@ -131,12 +131,10 @@ func (s *supervisor) runOnce(ctx context.Context) (result string) {
 		s.say("%v", err)
 		return resources
 	}
-	program := filepath.Join(s.root, u.execStart[0])
-	if err := checkProgram(program); err != nil {
+	if err := checkProgram(filepath.Join(s.root, u.execStart[0])); err != nil {
 		s.say("Failed at step EXEC spawning %s: %v", u.execStart[0], err)
 		return exitCode
 	}
-	cmd := exec.Command(program, u.execStart[1:]...)
 	environment := s.environment
 	var notes <-chan note
 	if u.kind == "notify" || u.watchdog > 0 {
@@ -150,11 +148,9 @@ func (s *supervisor) runOnce(ctx context.Context) (result string) {
 		environment = append(environment[:len(environment):len(environment)], "NOTIFY_SOCKET="+socket.path)
 	}
 	if u.watchdog > 0 {
-		// The program's own id is not known before it runs: a shell that becomes the
-		// program says it. Source: sd_watchdog_enabled(3).
-		cmd = exec.Command("/bin/sh", append([]string{"-c", `export WATCHDOG_PID=$$; exec "$0" "$@"`}, cmd.Args...)...)
 		environment = append(environment, "WATCHDOG_USEC="+strconv.FormatInt(u.watchdog.Microseconds(), 10))
 	}
+	cmd := u.command(s.root)
 	cmd.Dir = filepath.Join(s.root, u.workingDirectory)
 	cmd.Env = environment
 	if u.dynamicUser {
@@ -164,8 +160,8 @@ func (s *supervisor) runOnce(ctx context.Context) (result string) {
 	return s.follow(ctx, cmd, notes)
 }
 
-// checkProgram returns an error unless the kernel can run a program: the shell of
-// a unit with a watchdog would run any text.
+// checkProgram returns an error unless the kernel can run a program: the shell
+// that becomes it would run any text.
 func checkProgram(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -197,7 +193,6 @@ func (s *supervisor) follow(ctx context.Context, cmd *exec.Cmd, notes <-chan not
 	defer end()
 	pids := make(chan int, 1)
 	done := child.RunNoting(ctx, cmd, s.stopWithin(), func(pid int) {
-		s.unit.setLimits(pid, s.say)
 		s.started(pid)
 		pids <- pid
 	})
@@ -341,7 +336,7 @@ func (p *process) ended(err error) (result string) {
 	switch {
 	case p.why != "":
 		return p.why
-	case errors.Is(err, context.Canceled): // the machine is stopped
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // the machine is stopped
 		return success
 	case errors.As(err, &exit):
 		p.say("Main process exited: %v", exit)

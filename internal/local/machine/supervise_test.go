@@ -62,6 +62,9 @@ func play(does string) {
 	case "ask for it":
 		tell(daemon.SdNotifyReady)
 		tell("WATCHDOG=trigger")
+	case "show its limits":
+		b, err := os.ReadFile("/proc/self/limits")
+		fmt.Printf("%s%v\nthat is all\n", b, err)
 	case "use 128 MiB":
 		used := make([]byte, 128<<20)
 		for i := range used {
@@ -290,17 +293,21 @@ func TestMemoryIsThatOfTheInstancesType(t *testing.T) {
 }
 
 func TestResourcesAreBounded(t *testing.T) {
-	r := supervise(t, "say nothing", "LimitNOFILE=1234\nLimitFSIZE=64M\nLimitCORE=0\n")
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", <-r.pids))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := supervise(t, "show its limits", "LimitNOFILE=1234\nLimitFSIZE=64M\nLimitCORE=0\n")
+	r.awaits(t, "that is all\n")
 	for name, want := range map[string]string{"Max open files": "1234", "Max file size": "67108864", "Max core file size": "0"} {
-		_, rest, _ := strings.Cut(string(b), name)
+		_, rest, _ := strings.Cut(r.output.String(), name)
 		if got := strings.Fields(rest); len(got) < 2 || got[0] != want || got[1] != want {
-			t.Errorf("%s: want %s, got\n%s", name, want, b)
+			t.Errorf("%s: want %s, got\n%s", name, want, r.output.String())
 		}
 	}
+}
+
+// TestResourcesAreBoundedAsFarAsTheyCan: more than the kernel takes is said, and
+// the program runs.
+func TestResourcesAreBoundedAsFarAsTheyCan(t *testing.T) {
+	supervise(t, "show its limits", "LimitNOFILE=4000000000\nWatchdogSec=60\n").awaits(t,
+		"LimitNOFILE: this machine allows ", ", not 4000000000\n", "that is all\n")
 }
 
 // TestTextIsNoProgram: not even for the shell that a watchdog takes.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -36,7 +37,7 @@ type unit struct {
 	watchdog         time.Duration
 	startLimit       startLimit
 	memoryMax        size
-	limits           map[string]uint64 // by directive; resources has the numbers
+	limits           map[string]uint64 // by directive
 }
 
 // size is a number of bytes, or a share of the machine's memory. Zero is without
@@ -406,12 +407,32 @@ func (u *unit) makeFolder(dir string) error {
 	return nil
 }
 
-// setLimits bounds the resources of the unit's process, just after its start. A
-// bound above the one that this machine has for all is said and lowered to it.
-func (u *unit) setLimits(pid int, say func(format string, args ...any)) {
+// limitFlags are the flags of the shell's ulimit by directive, and how many of the
+// directive's units it counts as one. Source: POSIX, ulimit; dash(1).
+var limitFlags = map[string]struct {
+	flag string
+	unit uint64
+}{"LimitNOFILE": {"-n", 1}, "LimitFSIZE": {"-f", 512}, "LimitCORE": {"-c", 512}}
+
+// command is the program with its arguments. A shell that becomes the program
+// does what has to be done in its process: bound its resources, as far as this
+// machine lets it, and say its id to its watchdog, of sd_watchdog_enabled(3).
+func (u *unit) command(root string) *exec.Cmd {
+	var script strings.Builder
 	for _, directive := range slices.Sorted(maps.Keys(u.limits)) {
-		if err := limit(pid, directive, u.limits[directive]); err != nil {
-			say("%s=%d: %v", directive, u.limits[directive], err)
+		f, want := limitFlags[directive], "unlimited"
+		if n := u.limits[directive]; n != unlimited {
+			want = strconv.FormatUint(n/f.unit, 10)
 		}
+		fmt.Fprintf(&script, `ulimit %[1]s %[2]s 2>/dev/null || { ulimit %[1]s "$(ulimit -H %[1]s)"; echo "%[3]s: this machine allows $(ulimit %[1]s), not %[2]s" >&2; }`+"\n", f.flag, want, directive)
 	}
+	if u.watchdog > 0 {
+		script.WriteString("export WATCHDOG_PID=$$\n")
+	}
+	program := filepath.Join(root, u.execStart[0])
+	if script.Len() == 0 {
+		return exec.Command(program, u.execStart[1:]...)
+	}
+	script.WriteString(`exec "$0" "$@"`)
+	return exec.Command("/bin/sh", append([]string{"-c", script.String(), program}, u.execStart[1:]...)...)
 }
