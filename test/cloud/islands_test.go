@@ -40,7 +40,7 @@ func TestFailuresAreSaid(t *testing.T) {
 				return o
 			},
 			[]string{
-				"could not synthesize the stacks",
+				"the configuration is not valid",
 				"archipelago.fleet.max: want at least fleet.min, 9, got 6",
 				`archipelago.fleet.mx: there is no such key (did you mean "max"?)`,
 			},

@@ -70,7 +70,7 @@ func permissions(t *testing.T, running cloud.Running, session string) {
 				w.scale(t, region, r)
 			case strings.Contains(r.name, "-ScalerScheduleRole"):
 				t.Log("the local cloud runs the schedule without a role: it needs no permission")
-			case strings.Contains(r.name, "-ReplicationRole"):
+			case strings.Contains(r.name, "-ReplicationPhotosRole"):
 				w.replicate(t, r)
 			default:
 				w.walk(t, r, func() error { return w.deploy(t) })

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -338,6 +339,64 @@ func TestAnyService(t *testing.T) {
 			t.Errorf("got %s", out)
 		}
 	})
+}
+
+// all is for services that wait until the local cloud gives up.
+var all = flag.Bool("all", false, "run every service that does not serve")
+
+// TestServiceThatDoesNotServe: what is wrong is said with the instance's own words,
+// and nothing is left running.
+func TestServiceThatDoesNotServe(t *testing.T) {
+	for name, test := range map[string]struct {
+		old, new string
+		want     []string
+		slow     bool
+	}{
+		"it ends at its start": {
+			`	log.Printf("version`, `	log.Fatal("no counters for today")` + "\n" + `	log.Printf("version`,
+			[]string{"its service ended 6 times; it printed last:", "no counters for today"}, false,
+		},
+		"it listens elsewhere": {
+			`cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080")`, `cmp.Or("127.0.0.1:0", os.Getenv("PORT"))`,
+			[]string{"was not healthy: a service has to listen on $LISTEN", "version 1 listens on 127.0.0.1:0"}, true,
+		},
+		"its health path is another one": {
+			"GET /healthz", "GET /health",
+			[]string{"to answer its health path with 200", "version 1 listens on "}, true,
+		},
+		"it does not build": {
+			`const version = "1"`, `const version = 1`,
+			[]string{"go build of ./service", "service/main.go:"}, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.slow && !*all {
+				t.Skip("run it with -all")
+			}
+			r := clone(t)
+			main := filepath.Join(r.dir, "service/main.go")
+			source, err := os.ReadFile(main)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(source, []byte(test.old)) {
+				t.Fatalf("the service has no %q", test.old)
+			}
+			write(t, main, bytes.Replace(source, []byte(test.old), []byte(test.new), 1))
+			out, err := r.command(t.Context(), "go", "tool", "archipelago", "up", "-port", "0", "-pace", "10", "-c", "archipelago.regions=eu-west-1").CombinedOutput()
+			if err == nil {
+				t.Fatalf("it came up:\n%s", out)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("the output lacks %q:\n%s", want, out)
+				}
+			}
+			if _, err := os.Stat(filepath.Join(r.dir, ".archipelago/up.json")); err == nil {
+				t.Error("something is left that says it runs")
+			}
+		})
+	}
 }
 
 // instances are the healthy ones of eu-west-1.

@@ -269,7 +269,7 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 	waiting := &waiting{}
 	err = steps.run(ctx, "start the fleets", fleetWithin, waiting.now, func(ctx context.Context) error {
 		var err error
-		playing, err = awaitFleets(ctx, control, assembly.regions, waiting)
+		playing, err = awaitFleets(ctx, control, assembly.regions, waiting, fleet.unwell(time.Now()))
 		return err
 	})
 	if err != nil {
@@ -352,7 +352,7 @@ func redeploy(ctx context.Context, o Options, configuration config.Config, runni
 	waiting := &waiting{}
 	err = steps.run(ctx, "wait for the fleets", fleetWithin, waiting.now, func(ctx context.Context) error {
 		var err error
-		playing, err = awaitFleets(ctx, control, assembly.regions, waiting)
+		playing, err = awaitFleets(ctx, control, assembly.regions, waiting, func() error { return nil })
 		return err
 	})
 	if err != nil {
@@ -388,13 +388,15 @@ func (w *waiting) now() string {
 
 // awaitFleets says that a deployment to regions has ended, and returns when what
 // it calls for is played: every instance is healthy, each region has some, and
-// its lighthouse was asked, which may be dark on purpose.
-func awaitFleets(ctx context.Context, control emulator.Control, regions []string, waiting *waiting) (emulator.Playing, error) {
+// its lighthouse was asked, which may be dark on purpose. It gives up with unwell's
+// error while no instance has been healthy.
+func awaitFleets(ctx context.Context, control emulator.Control, regions []string, waiting *waiting, unwell func() error) (emulator.Playing, error) {
 	deployment, err := control.Deployed(ctx, regions)
 	if err != nil {
 		return emulator.Playing{}, err
 	}
 	var playing emulator.Playing
+	ever := false
 	err = poll(ctx, func() (bool, error) {
 		deployed, err := control.Fleet(ctx)
 		if err != nil {
@@ -410,6 +412,11 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 			}
 		}
 		waiting.healthy.Store(int64(healthy))
+		if ever = ever || healthy > 0; !ever {
+			if err := unwell(); err != nil {
+				return false, err
+			}
+		}
 		waiting.of.Store(int64(len(deployed.Instances)))
 		if err := refused(playing.Refused); err != nil {
 			return false, err

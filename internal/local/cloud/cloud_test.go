@@ -144,7 +144,7 @@ func TestRefusedFunctionEndsTheWait(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(answers[path.Base(r.URL.Path)])
 	}))
 	defer server.Close()
-	_, err := awaitFleets(t.Context(), emulator.Control{URL: server.URL}, []string{"eu-west-1"}, &waiting{})
+	_, err := awaitFleets(t.Context(), emulator.Control{URL: server.URL}, []string{"eu-west-1"}, &waiting{}, func() error { return nil })
 	if want := "arn:lighthouse: bootstrap has the mode 0700\narn:scaler: data has the mode 0600"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -318,6 +320,36 @@ func (f *fleet) health() map[string]balancer.State {
 		}
 	}
 	return health
+}
+
+// How a service is known that will not serve: it ended so often, or no instance was
+// healthy for so long, a bound for what hangs and not for a machine that is busy.
+const (
+	endedOften    = 5
+	unwellForLong = 4 * time.Minute
+)
+
+// unwell returns what says, while no instance has been healthy since began, that none
+// will be, with the last lines that one of them printed.
+func (f *fleet) unwell(began time.Time) func() error {
+	return func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, id := range slices.Sorted(maps.Keys(f.machines)) {
+			m := f.machines[id]
+			why := ""
+			switch {
+			case m.Restarts() >= endedOften:
+				why = fmt.Sprintf("its service ended %d times", m.Restarts()+1)
+			case time.Since(began) >= unwellForLong:
+				why = fmt.Sprintf("in %s it was not healthy: a service has to listen on $LISTEN, and to answer its health path with 200", unwellForLong)
+			default:
+				continue
+			}
+			return fmt.Errorf("no instance serves. Of %s in %s, %s; it printed last:\n  %s", id, m.Region, why, strings.Join(m.LastLines(), "\n  "))
+		}
+		return nil
+	}
 }
 
 // run runs the service's program once, on any of the machines.
