@@ -55,7 +55,7 @@ func TestSnapshots(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !slices.Contains(gate, e.Name()) {
+		if !slices.Contains(gate, e.Name()) && e.Name() != "released" { // test/lives has that
 			t.Errorf("%s is of no configuration: remove it", filepath.Join(all, e.Name()))
 		}
 	}

@@ -1,0 +1,145 @@
+package lives_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/synth"
+)
+
+// releasedDir has the assembly of the last release, with stand-ins for what it
+// publishes.
+const releasedDir = "../../stacks/testdata/released"
+
+var release = flag.Bool("release", false, "write the assembly of this release to stacks/testdata/released")
+
+// TestUpgrade deploys the last release, writes data, follows CHANGELOG.md to what is
+// here, and reads everything back.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	if *release {
+		writeRelease(t)
+	}
+	assembly := t.TempDir() // the CLI writes to it
+	if err := os.CopyFS(assembly, os.DirFS(releasedDir)); err != nil {
+		t.Fatal(err)
+	}
+	l := begin(t, serveApp(t), "shipped")
+	l.run("cdk deploy --all --app " + assembly)
+	l.write("of the release")
+	for _, commands := range upgrade(t) {
+		l.clean(l.run(commands))
+	}
+	l.intact()
+	for region, keys := range l.photos {
+		for _, key := range keys {
+			l.hasPhoto(region, key, true)
+		}
+	}
+	l.write("of this one")
+}
+
+// upgrade are the commands of CHANGELOG.md that take the last release to this one.
+func upgrade(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile("../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, newest, found := strings.Cut(string(page), "\n## ")
+	if !found {
+		t.Fatal("CHANGELOG.md has no release")
+	}
+	newest, _, _ = strings.Cut(newest, "\n## ")
+	_, text, found := strings.Cut(newest, "\n### Upgrade\n")
+	if !found {
+		t.Fatal("CHANGELOG.md does not say how to come to the newest release")
+	}
+	var all []string
+	for _, block := range commandBlock.FindAllStringSubmatch(text, -1) {
+		all = append(all, block[1])
+	}
+	if len(all) == 0 {
+		t.Fatal("CHANGELOG.md has no commands under Upgrade")
+	}
+	return all
+}
+
+// writeRelease synthesizes the shipped configuration into releasedDir, without what
+// no deployment reads, and with a stand-in for CDK's own functions too.
+func writeRelease(t *testing.T) {
+	t.Helper()
+	builds, err := synth.StandIns(t.TempDir(), "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	context, err := matrix.Context("shipped")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.Abs(releasedDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := synth.App(context, matrix.Account, dir, builds, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"tree.json", "validation-report.json", "*.metadata.json"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	functions, err := filepath.Glob(filepath.Join(dir, "asset.*", "*.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range functions {
+		if err := os.WriteFile(path, []byte("exports.handler = async () => {};\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	withoutMetadata(t, filepath.Join(dir, "manifest.json"))
+}
+
+// withoutMetadata takes out of a manifest what names files of metadata.
+func withoutMetadata(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest map[string]any
+	if err := json.Unmarshal(b, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	artifacts := manifest["artifacts"].(map[string]any)
+	delete(artifacts, "Tree")
+	for _, artifact := range artifacts {
+		a := artifact.(map[string]any)
+		delete(a, "metadata")
+		if p, ok := a["properties"].(map[string]any); ok {
+			delete(p, "additionalMetadataFile")
+		}
+		delete(a, "additionalMetadataFile")
+	}
+	if b, err = json.MarshalIndent(manifest, "", " "); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
