@@ -79,7 +79,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	lighthouse.New(stack, "Lighthouse", lighthouse.Props{
 		Name:           names.Lighthouse(),
 		Deployment:     c.Name,
-		Code:           builds.Lighthouse,
+		Code:           builds.Function("lighthouse"),
 		Architecture:   builds.FunctionArchitecture,
 		Network:        net,
 		LoadBalancer:   balancer,
@@ -120,7 +120,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		scaler.New(stack, "Scaler", scaler.Props{
 			Name:                  names.Scaler(),
 			Deployment:            c.Name,
-			Code:                  builds.Scaler,
+			Code:                  builds.Function("scaler"),
 			Architecture:          builds.FunctionArchitecture,
 			Mode:                  c.Fleet.Vertical,
 			Network:               net,

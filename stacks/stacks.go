@@ -14,9 +14,10 @@ import (
 type Builds struct {
 	// Service are the paths of the service's binaries, as fleet.Service has them.
 	Service map[string]string
-	// Lighthouse and Scaler are the paths of the functions' deployment packages.
-	Lighthouse, Scaler string
-	// FunctionArchitecture is what both functions are built for. Required.
+	// Function returns the path of a function's deployment package, by the name of
+	// its folder in cmd. Required.
+	Function func(name string) string
+	// FunctionArchitecture is what the functions are built for. Required.
 	FunctionArchitecture awslambda.Architecture
 }
 

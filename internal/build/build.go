@@ -66,18 +66,11 @@ func Programs(ctx context.Context, o Options) error {
 	if !slices.Contains(Architectures, o.Architecture) {
 		return fmt.Errorf("cannot build for the architecture %q: want one of %q", o.Architecture, Architectures)
 	}
-	content, err := os.ReadFile(filepath.Join(o.Root, "go.mod"))
+	toolchain, err := toolchain(o.Root)
 	if err != nil {
 		return err
 	}
-	module, err := modfile.Parse("go.mod", content, nil)
-	if err != nil {
-		return err
-	}
-	if module.Toolchain == nil {
-		return errors.New("go.mod names no toolchain, without which builds differ: add a line such as `toolchain go1.26.8`")
-	}
-	environment, err := environment(ctx, module.Toolchain.Name)
+	environment, err := environment(ctx, toolchain)
 	if err != nil {
 		return err
 	}
@@ -105,7 +98,7 @@ func Programs(ctx context.Context, o Options) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("go build of %s by %s for %s: %w\n%s", strings.Join(o.Packages, ", "), module.Toolchain.Name, o.Architecture, err, said.Bytes())
+		return fmt.Errorf("go build of %s by %s for %s: %w\n%s", strings.Join(o.Packages, ", "), toolchain, o.Architecture, err, said.Bytes())
 	}
 	// The go command's modes are the umask's.
 	for _, pkg := range o.Packages {
@@ -114,6 +107,22 @@ func Programs(ctx context.Context, o Options) error {
 		}
 	}
 	return nil
+}
+
+// toolchain is the one that the go.mod of a module's folder names.
+func toolchain(root string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	module, err := modfile.Parse("go.mod", content, nil)
+	if err != nil {
+		return "", err
+	}
+	if module.Toolchain == nil {
+		return "", errors.New("go.mod names no toolchain, without which builds differ: add a line such as `toolchain go1.26.8`")
+	}
+	return module.Toolchain.Name, nil
 }
 
 // environment is this process's with Go's variables as builds have them.

@@ -164,6 +164,12 @@ func differences(want, got made) string {
 	return changed
 }
 
+// The programs that Lambda runs.
+const (
+	lighthouse = "lighthouse"
+	scaler     = "scaler"
+)
+
 // smallModule is one with the packages of a deployment.
 func smallModule(t *testing.T) string {
 	t.Helper()
@@ -177,9 +183,19 @@ func smallModule(t *testing.T) string {
 	}
 	toolchain, _, _ := strings.Cut(after, "\n")
 	dir := t.TempDir()
-	files := map[string]string{"go.mod": "module github.com/archipelago-cdk/archipelago\n\ngo 1.26.0\n\ntoolchain " + toolchain + "\n"}
-	for _, name := range []string{path.Base(servicePackage), build.Lighthouse, build.Scaler} {
-		files["cmd/"+name+"/main.go"] = "package main\n\nvar corp string\n\nfunc main() { println(\"" + name + "\", corp) }\n"
+	files := map[string]string{
+		"go.mod": "module github.com/archipelago-cdk/archipelago\n\ngo 1.26.0\n\ntoolchain " + toolchain + "\n\n" +
+			"require github.com/aws/aws-lambda-go v1.0.0\n\nreplace github.com/aws/aws-lambda-go => ./internal/lambda\n",
+		"internal/lambda/go.mod":           "module github.com/aws/aws-lambda-go\n",
+		"internal/lambda/lambda/lambda.go": "package lambda\n",
+	}
+	for name, imports := range map[string]string{
+		path.Base(servicePackage): "",
+		lighthouse:                "import _ \"github.com/aws/aws-lambda-go/lambda\"\n\n",
+		scaler:                    "import _ \"github.com/aws/aws-lambda-go/lambda\"\n\n",
+		"broken":                  "import _ \"example.com/missing\"\n\n",
+	} {
+		files["cmd/"+name+"/main.go"] = "package main\n\n" + imports + "var corp string\n\nfunc main() { println(\"" + name + "\", corp) }\n"
 		files["cmd/"+name+"/corp.go"] = "//go:build corp\n\npackage main\n\nfunc init() { corp = \"corp\" }\n"
 	}
 	for name, content := range files {
@@ -328,9 +344,20 @@ func TestOnlyWhatIsPublishedIsBuilt(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(read(t, dist))); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, path := range []string{d.Service(), d.Function(build.Lighthouse), d.Function(build.Scaler)} {
+	for _, path := range []string{d.Service(), d.Function(lighthouse), d.Function(scaler)} {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestServiceTakesNoOtherProgramsName: it would be in its place.
+func TestServiceTakesNoOtherProgramsName(t *testing.T) {
+	root := smallModule(t)
+	for _, pkg := range []string{"./other/lighthouse", "./other/app"} {
+		d := build.Deployment{Root: root, Dir: t.TempDir(), Package: pkg, Instances: "amd64", Functions: "arm64"}
+		if err := d.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), pkg+" would be called "+path.Base(pkg)) {
+			t.Errorf("%s: got %v, want that its program's name is taken", pkg, err)
 		}
 	}
 }

@@ -1,30 +1,27 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 )
 
-// Names of programs.
-const (
-	// Lighthouse and Scaler are the functions'.
-	Lighthouse = "lighthouse"
-	Scaler     = "scaler"
-	// App is the CDK app.
-	App = "app"
-)
+// App is the name of the CDK app's program.
+const App = "app"
 
 // module is the path of this module, whose commands are built in whichever module
 // requires it.
 const module = "github.com/archipelago-cdk/archipelago"
 
-// functions are the programs that Lambda runs.
-var functions = []string{Lighthouse, Scaler}
+// lambdaRuntime is the package that connects a program to Lambda.
+const lambdaRuntime = "github.com/aws/aws-lambda-go/lambda"
 
 // Deployment is what one deployment publishes, in folders by architecture.
 type Deployment struct {
@@ -60,13 +57,16 @@ func (d Deployment) BuildApp(ctx context.Context, log io.Writer) error {
 // Build builds what is published, and no program that is not. log takes what
 // Options.Log does.
 func (d Deployment) Build(ctx context.Context, log io.Writer) error {
-	if name := path.Base(d.Package); slices.Contains(append([]string{App}, functions...), name) {
+	functions, err := d.functions(ctx)
+	if err != nil {
+		return err
+	}
+	name := path.Base(d.Package)
+	if name == App || slices.Contains(functions, module+"/cmd/"+name) {
 		return fmt.Errorf("the program of %s would be called %s, as another one is: move it to a folder of another name", d.Package, name)
 	}
 	packages := map[string][]string{d.Instances: {d.Package}}
-	for _, name := range functions {
-		packages[d.Functions] = append(packages[d.Functions], module+"/cmd/"+name)
-	}
+	packages[d.Functions] = append(packages[d.Functions], functions...)
 	for architecture, packages := range packages {
 		err := Programs(ctx, Options{
 			Root: d.Root, Dir: d.Program(architecture, ""), Architecture: architecture, Packages: packages, Log: log,
@@ -75,10 +75,40 @@ func (d Deployment) Build(ctx context.Context, log io.Writer) error {
 			return err
 		}
 	}
-	for _, name := range functions {
+	for _, pkg := range functions {
+		name := path.Base(pkg)
 		if err := Package(d.Program(d.Functions, name), d.Function(name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// functions are the packages of the programs that Lambda runs: those in this module's
+// cmd that import its runtime.
+func (d Deployment) functions(ctx context.Context) ([]string, error) {
+	toolchain, err := toolchain(d.Root)
+	if err != nil {
+		return nil, err
+	}
+	environment, err := environment(ctx, toolchain)
+	if err != nil {
+		return nil, err
+	}
+	// -e, because a module that requires this one need not have what its other
+	// programs import.
+	cmd := exec.CommandContext(ctx, "go", "list", "-e",
+		"-f", `{{range .Imports}}{{if eq . "`+lambdaRuntime+`"}}{{println $.ImportPath}}{{end}}{{end}}`, module+"/cmd/...")
+	cmd.Dir, cmd.Env = d.Root, environment
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list of %s/cmd: %w\n%s", module, err, said.Bytes())
+	}
+	functions := strings.Fields(string(out))
+	if len(functions) == 0 {
+		return nil, fmt.Errorf("go list finds no program in %s/cmd that imports %s\n%s", module, lambdaRuntime, said.Bytes())
+	}
+	return functions, nil
 }

@@ -81,16 +81,20 @@ func Facts(name string) (map[string][]byte, error) {
 // instances of an architecture as EC2 spells it.
 func StandIns(dir, architecture string) (stacks.Builds, error) {
 	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
-	builds := stacks.Builds{
-		Service:              map[string]string{machine: filepath.Join(dir, "directory")},
-		Lighthouse:           filepath.Join(dir, "lighthouse.zip"),
-		Scaler:               filepath.Join(dir, "scaler.zip"),
+	standIn := func(name string) (path string, err error) {
+		path = filepath.Join(dir, name)
+		return path, os.WriteFile(path, []byte(name), 0o644)
+	}
+	service, err := standIn("directory")
+	return stacks.Builds{
+		Service: map[string]string{machine: service},
+		Function: func(name string) string {
+			path, err := standIn(name + ".zip")
+			if err != nil {
+				panic(err)
+			}
+			return path
+		},
 		FunctionArchitecture: awslambda.Architecture_ARM_64(),
-	}
-	for _, path := range []string{builds.Service[machine], builds.Lighthouse, builds.Scaler} {
-		if err := os.WriteFile(path, []byte(filepath.Base(path)), 0o644); err != nil {
-			return builds, err
-		}
-	}
-	return builds, nil
+	}, err
 }

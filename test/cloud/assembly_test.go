@@ -44,8 +44,7 @@ var built = sync.OnceValues(func() (stacks.Builds, error) {
 	}
 	return stacks.Builds{
 		Service:              map[string]string{machine: d.Service()},
-		Lighthouse:           d.Function(build.Lighthouse),
-		Scaler:               d.Function(build.Scaler),
+		Function:             d.Function,
 		FunctionArchitecture: architecture,
 	}, d.Build(context.Background(), nil)
 })

@@ -13,7 +13,8 @@ import (
 
 // Props configure a Function.
 type Props struct {
-	// Name is the function's name. Required: operators call it.
+	// Name is the function's name, for one that operators call. Default:
+	// CloudFormation's.
 	Name string
 	// Noun is what it is called in the role's description, and Description is what
 	// it does. Required.
@@ -54,7 +55,6 @@ func New(scope constructs.Construct, props Props) *Function {
 	})
 	logs.GrantWrite(role)
 	options := &awslambda.FunctionProps{
-		FunctionName: &props.Name,
 		Description:  &props.Description,
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: props.Architecture,
@@ -65,6 +65,9 @@ func New(scope constructs.Construct, props Props) *Function {
 		Role:         role,
 		LogGroup:     logs,
 		Environment:  &props.Environment,
+	}
+	if props.Name != "" {
+		options.FunctionName = &props.Name
 	}
 	if props.Concurrency > 0 {
 		options.ReservedConcurrentExecutions = jsii.Number(props.Concurrency)
