@@ -24,7 +24,6 @@ func run(args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("want a folder and the names of configurations, got %q", args)
 	}
-	synth.Rules(true)
 	defer jsii.Close()
 	for _, name := range args[1:] {
 		facts, err := synth.Facts(name)
