@@ -44,6 +44,8 @@ const (
 	EntryDNS = "dns"
 	// EntryNone leaves each region with its own public load balancer.
 	EntryNone = "none"
+	// EntryInternal has internal load balancers alone, for users of private networks.
+	EntryInternal = "internal"
 )
 
 // Values of Config.Egress.
@@ -52,6 +54,16 @@ const (
 	EgressNone = "none"
 	// EgressNAT gives them one, through a NAT gateway in each zone.
 	EgressNAT = "nat"
+)
+
+// Values of Config.Logs.
+const (
+	// LogsBucket puts each instance's log into the region's log bucket.
+	LogsBucket = "bucket"
+	// LogsCloudWatch sends it, with metrics, to CloudWatch.
+	LogsCloudWatch = "cloudwatch"
+	// LogsOff leaves it on the instance.
+	LogsOff = "off"
 )
 
 // Values of Fleet.Vertical.
@@ -84,14 +96,19 @@ type Config struct {
 	// Buckets are the service's S3 buckets, at most 4, each of them one in every
 	// region, objects with the keys below. Default: none.
 	Buckets []Bucket `json:"buckets" jsonschema:"maxItems=4" wantMost:"at most 4 buckets"`
-	// Domain is the name that users know the deployment by, as {zone, zoneId,
-	// host}: it gets a certificate in each region, HTTPS only, and the entry's
+	// Domain is the name that users know the deployment by, an object with the keys
+	// below: it gets a certificate in each region, HTTPS only, and the entry's
 	// records. Default: none; it is reached by AWS's names and without TLS.
 	Domain Domain `json:"domain"`
 	// Entry is "accelerator"; "dns", a record for each region's public load
-	// balancer, which needs a domain; or "none", public load balancers alone.
-	// Default: "accelerator".
-	Entry string `json:"entry" default:"accelerator" jsonschema:"enum=accelerator,enum=dns,enum=none"`
+	// balancer, which needs a domain; "none", public load balancers alone; or
+	// "internal", load balancers without public addresses, with records where there
+	// is a domain. Default: "accelerator".
+	Entry string `json:"entry" default:"accelerator" jsonschema:"enum=accelerator,enum=dns,enum=none,enum=internal"`
+	// InternalFrom are the address ranges that users come from, such as
+	// ["10.0.0.0/8"], which the entry "internal" requires: the load balancers admit no
+	// others. Default: none.
+	InternalFrom []string `json:"internalFrom" jsonschema:"maxItems=30" wantMost:"at most 30 ranges, since a security group has 60 rules and each range takes one for HTTP and one for HTTPS"`
 	// Consistency is that of the tables that are not ephemeral: "eventual", or
 	// "strong", which loses no write with a region. A strong table has three regions
 	// of one set, or two and a witness. It is chosen once, for the table's life.
@@ -103,17 +120,21 @@ type Config struct {
 	// Fleet sizes the Auto Scaling group of every region.
 	Fleet Fleet `json:"fleet"`
 	// Egress is "none" or "nat": whether instances have a way to the internet, a
-	// NAT gateway in each zone. Default: "none".
+	// NAT gateway in each zone. A VPC that exists already has its own. Default:
+	// "none".
 	Egress string `json:"egress" default:"none" jsonschema:"enum=none,enum=nat"`
 	// WAF is the web ACL of every region's load balancer.
 	WAF WAF `json:"waf"`
 	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
 	Alarms []string `json:"alarms"`
-	// Logs sends the service's log, and its instances' use of memory and disk, to
-	// CloudWatch, with alarms. Without a NAT gateway that takes two endpoints, paid
-	// per zone and hour: for the shipped regions $92 a month, and $2 to $198 for
-	// what is sent. Default: false.
-	Logs bool `json:"logs" default:"false"`
+	// Logs is where what an instance's boot and its service print goes. "bucket" is
+	// the region's log bucket, each minute: some 43,200 PUTs, $0.22, a month for each
+	// instance, and for the shipped regions $1 to $26 with what is kept for 90 days.
+	// "cloudwatch" is CloudWatch, with the instances' use of memory and disk, and
+	// alarms: without a NAT gateway it takes two endpoints, paid per zone and hour, for
+	// the shipped regions $92 a month, and $2 to $198 for what is sent. "off" keeps it
+	// on the instance. Default: "bucket".
+	Logs string `json:"logs" default:"bucket" jsonschema:"enum=bucket,enum=cloudwatch,enum=off"`
 	// SSM lets operators open sessions on instances; without a NAT gateway that
 	// takes two endpoints, paid per zone and hour. Default: false.
 	SSM bool `json:"ssm" default:"false"`
@@ -133,6 +154,11 @@ type Region struct {
 	// large enough for fleet.max instances with one zone lost. Default:
 	// 10.N.0.0/16, where N belongs to the region.
 	CIDR string `json:"cidr"`
+	// VPC is a VPC that exists already, in place of one of the region's own, an object
+	// with the keys below. Nothing in it is changed but for security groups that are
+	// added; cidr is then required, and is the range that holds the load balancer's
+	// subnets. Default: none, the region gets one.
+	VPC VPC `json:"vpc"`
 	// AMI is the image that the fleet boots, an Amazon Linux 2023 of the
 	// ladder's architecture. A pinned one replaces no instances by itself; `make
 	// ami` pins and bumps all. Default: AWS's latest at each deployment.
@@ -193,6 +219,9 @@ type Fleet struct {
 
 // Names returns the names of the deployment's stacks and resources.
 func (c Config) Names() Names { return Names{Name: c.Name, Account: c.Account} }
+
+// Public reports whether load balancers have public addresses.
+func (c Config) Public() bool { return c.Entry == EntryDNS || c.Entry == EntryNone }
 
 // Islands returns the regions that are not retired, the primary first.
 func (c Config) Islands() []Region {
@@ -255,6 +284,14 @@ func (z *Zones) read(v value) bool {
 	return true
 }
 
+// written is z as in cdk.json.
+func (z Zones) written() any {
+	if z.Letters != nil {
+		return z.Letters
+	}
+	return z.Count
+}
+
 // ZoneNames returns the zones' full names, or nil if the configuration names none.
 func (r Region) ZoneNames() []string {
 	var names []string
@@ -266,7 +303,7 @@ func (r Region) ZoneNames() []string {
 
 func (r Region) withDefaults() Region {
 	i := slices.IndexFunc(knownRegions, func(k knownRegion) bool { return k.name == r.Name })
-	if i < 0 {
+	if i < 0 || r.VPC.Set() {
 		return r
 	}
 	if r.Zones.Count == 0 && r.Zones.Letters == nil {
@@ -301,8 +338,10 @@ func (c Config) problems() problems {
 		p.add("account", "the 12 digits of an AWS account, here or from the credentials of the CDK CLI", c.Account)
 	}
 	if c.Entry == EntryDNS && !c.Domain.Set() {
-		p.add("entry", fmt.Sprintf("%q or %q, or set archipelago.domain, whose records make the entry", EntryAccelerator, EntryNone), c.Entry)
+		p.add("entry", fmt.Sprintf("%q, %q or %q, or set archipelago.domain, whose records make the entry", EntryAccelerator, EntryNone, EntryInternal), c.Entry)
 	}
+	c.validateInternal(p)
+	c.validateEgress(p)
 	for i, address := range c.Alarms {
 		key := fmt.Sprintf("alarms[%d]", i)
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
@@ -316,7 +355,7 @@ func (c Config) problems() problems {
 	c.validateRegions(p)
 	c.validateWeights(p)
 	c.validateConsistency(p)
-	c.Domain.validate(p.under("domain"))
+	c.validateDomain(p.under("domain"))
 	c.Fleet.validate(p.under("fleet"))
 	p.checkFields(reflect.ValueOf(c))
 	return p
@@ -336,7 +375,8 @@ func (c Config) validateRegions(p problems) {
 		r.validate(at)
 		c.validateSize(at, r)
 		for j, other := range c.Regions[:i] {
-			if overlap(r.CIDR, other.CIDR) {
+			// Where networks that exist already are, is not for this deployment to say.
+			if !r.VPC.Set() && !other.VPC.Set() && overlap(r.CIDR, other.CIDR) {
 				at.add("cidr", fmt.Sprintf("a range apart from regions[%d].cidr, %s", j, other.CIDR), r.CIDR)
 			}
 		}
@@ -344,6 +384,10 @@ func (c Config) validateRegions(p problems) {
 }
 
 func (r Region) validate(p problems) {
+	if r.VPC.Set() {
+		r.validateVPC(p)
+		return
+	}
 	if r.Zones.Count < 2 || r.Zones.Count > 6 {
 		p.add("zones", `2 to 6 zones, as a number or as letters such as ["a", "b", "c"]`, r.Zones.Count)
 	} else if most := mostZones(r.Name); r.Zones.Count > most {
@@ -357,8 +401,14 @@ func (r Region) validate(p problems) {
 			p.add(fmt.Sprintf("zones[%d]", i), "each zone once", letter)
 		}
 	}
-	if cidr, ok := r.prefix(); !ok {
-		p.add("cidr", `an IPv4 range from /16 to /24, such as "10.1.0.0/16"`, r.CIDR)
+	r.validateCIDR(p, `an IPv4 range from /16 to /24, such as "10.1.0.0/16"`, 24)
+}
+
+// validateCIDR refuses ranges that no network has, or that are smaller than most,
+// the bits of its prefix.
+func (r Region) validateCIDR(p problems, want string, most int) {
+	if cidr, ok := r.prefix(most); !ok {
+		p.add("cidr", want, r.CIDR)
 	} else if slices.ContainsFunc(noHosts, cidr.Overlaps) {
 		p.add("cidr", `addresses that a network may have, such as "10.1.0.0/16"`, r.CIDR)
 	}
@@ -371,17 +421,23 @@ var noHosts = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
 }
 
-// prefix is the range of r.CIDR, if it is one that a VPC may have here.
-func (r Region) prefix() (netip.Prefix, bool) {
-	cidr, err := netip.ParsePrefix(r.CIDR)
-	return cidr, err == nil && cidr.Addr().Is4() && cidr == cidr.Masked() && cidr.Bits() >= 16 && cidr.Bits() <= 24
+// prefix is the range of r.CIDR, if it is one from /16 to most.
+func (r Region) prefix(most int) (netip.Prefix, bool) {
+	cidr, ok := ipv4Range(r.CIDR)
+	return cidr, ok && cidr.Bits() >= 16 && cidr.Bits() <= most
+}
+
+// ipv4Range reads a range of IPv4 addresses, and reports whether it is one.
+func ipv4Range(cidr string) (netip.Prefix, bool) {
+	prefix, err := netip.ParsePrefix(cidr)
+	return prefix, err == nil && prefix.Addr().Is4() && prefix == prefix.Masked()
 }
 
 // validateSize refuses a range in which the fleet could not grow to its most
 // instances while a zone is lost.
 func (c Config) validateSize(p problems, r Region) {
-	cidr, ok := r.prefix()
-	if !ok || r.Zones.Count < 2 || r.Zones.Count > 6 {
+	cidr, ok := r.prefix(24)
+	if !ok || r.VPC.Set() || r.Zones.Count < 2 || r.Zones.Count > 6 {
 		return
 	}
 	holds := func(bits int) bool {

@@ -14,6 +14,10 @@ const account = "123456789012"
 // service is one for configurations that are about something else.
 const service = `{"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}`
 
+// existing is a VPC of two zones.
+const existing = `{"id": "vpc-0123456789abcdef0", "fleetSubnets": {"a": "subnet-0123456789abcdef0", "b": "subnet-0123456789abcdef1"},
+	"loadBalancerSubnets": {"a": "subnet-01234567", "b": "subnet-89abcdef"}}`
+
 // parse reads the configuration out of a context written as in cdk.json. It adds a
 // service to one that has none.
 func parse(t *testing.T, context string) (Config, error) {
@@ -75,7 +79,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"buckets": [{"name": "pictures", "prefix": "public/stock/", "everywhere": true, "watch": true}],
 		"domain": {"zone": "example.com", "zoneId": "Z0123", "host": "shop.example.com"},
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
-		"alarms": ["ops@example.com"], "logs": true, "ssm": true,
+		"alarms": ["ops@example.com"], "logs": "cloudwatch", "ssm": true,
 		"waf": {"common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
@@ -105,7 +109,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Buckets:     []Bucket{{Name: "pictures", Prefix: "public/stock/", Everywhere: true, Watch: WatchWrite}},
 		Domain:      Domain{Zone: "example.com", ZoneID: "Z0123", Host: "shop.example.com"},
 		Consistency: ConsistencyStrong, Witness: "eu-west-3", Egress: EgressNAT,
-		Alarms: []string{"ops@example.com"}, Logs: true, SSM: true,
+		Alarms: []string{"ops@example.com"}, Logs: LogsCloudWatch, SSM: true,
 		WAF: WAF{Common: ModeCount, BadInputs: ModeCount, IPReputation: ModeCount, Rate: ModeCount, RateLimit: 99},
 		Regions: []Region{
 			{Name: "eu-west-1", Zones: Zones{Count: 2, Letters: []string{"a", "c"}}, CIDR: "10.7.0.0/20", AMI: "ami-0123456789abcdef0", Weight: 100},
@@ -119,6 +123,45 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestNetworkThatExistsIsRead(t *testing.T) {
+	got, err := parse(t, `{"archipelago": {"entry": "internal", "internalFrom": ["10.0.0.0/8", "192.168.7.0/24"],
+		"domain": {"zone": "corp.example", "zoneId": "Z0123", "host": "shop.corp.example", "private": true,
+			"certificateArns": {"eu-west-1": "arn:aws:acm:eu-west-1:123456789012:certificate/1234-ab"}},
+		"regions": [{"name": "eu-west-1", "cidr": "172.31.0.0/26", "vpc": `+existing+`}]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Region{
+		Name: "eu-west-1", CIDR: "172.31.0.0/26", Weight: 100,
+		VPC: VPC{
+			ID:                  "vpc-0123456789abcdef0",
+			FleetSubnets:        Subnets{"a": "subnet-0123456789abcdef0", "b": "subnet-0123456789abcdef1"},
+			LoadBalancerSubnets: Subnets{"a": "subnet-01234567", "b": "subnet-89abcdef"},
+		},
+	}
+	if diff := cmp.Diff([]Region{want}, got.Regions); diff != "" {
+		t.Errorf("regions (-want +got):\n%s", diff)
+	}
+	wantDomain := Domain{
+		Zone: "corp.example", ZoneID: "Z0123", Host: "shop.corp.example", Private: true,
+		CertificateARNs: map[string]string{"eu-west-1": "arn:aws:acm:eu-west-1:123456789012:certificate/1234-ab"},
+	}
+	if diff := cmp.Diff(wantDomain, got.Domain); diff != "" {
+		t.Errorf("domain (-want +got):\n%s", diff)
+	}
+	if want := []string{"10.0.0.0/8", "192.168.7.0/24"}; !cmp.Equal(want, got.InternalFrom) {
+		t.Errorf("got %q, want %q", got.InternalFrom, want)
+	}
+}
+
+// TestNetworksThatExistMayOverlap: the default VPCs of all regions do.
+func TestNetworksThatExistMayOverlap(t *testing.T) {
+	if _, err := parse(t, `{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "172.31.0.0/16", "vpc": `+existing+`},
+		{"name": "eu-west-2", "cidr": "172.31.0.0/16", "vpc": `+existing+`}]}}`); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -327,11 +370,71 @@ func TestRefusals(t *testing.T) {
 		},
 		"an unknown entry": {
 			`{"archipelago": {"regions": ["eu-west-1"], "entry": "cloudfront"}}`,
-			[]string{`archipelago.entry: want "accelerator", "dns" or "none", got "cloudfront"`},
+			[]string{`archipelago.entry: want "accelerator", "dns", "none" or "internal", got "cloudfront"`},
 		},
 		"records without a domain": {
 			`{"archipelago": {"regions": ["eu-west-1"], "entry": "dns"}}`,
-			[]string{`archipelago.entry: want "accelerator" or "none", or set archipelago.domain, whose records make the entry, got "dns"`},
+			[]string{`archipelago.entry: want "accelerator", "none" or "internal", or set archipelago.domain, whose records make the entry, got "dns"`},
+		},
+		"an internal entry for nobody": {
+			`{"archipelago": {"regions": ["eu-west-1"], "entry": "internal"}}`,
+			[]string{`archipelago.internalFrom: want the ranges that users of the entry "internal" come from, such as ["10.0.0.0/8"], got nothing`},
+		},
+		"an internal entry for everybody, and twice": {
+			`{"archipelago": {"regions": ["eu-west-1"], "entry": "internal", "internalFrom": ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/8", "10.0.0.1/8", "fd00::/8"]}}`,
+			[]string{
+				`archipelago.internalFrom[0]: want an IPv4 range of a network of yours, such as "10.0.0.0/8", got "0.0.0.0/0"`,
+				`archipelago.internalFrom[2]: want each range once, got "10.0.0.0/8"`,
+				`archipelago.internalFrom[3]: want an IPv4 range`,
+				`archipelago.internalFrom[4]: want an IPv4 range`,
+			},
+		},
+		"ranges of a public entry": {
+			`{"archipelago": {"regions": ["eu-west-1"], "internalFrom": ["10.0.0.0/8"]}}`,
+			[]string{`archipelago.internalFrom: want nothing, since only the entry "internal" has it, got ["10.0.0.0/8"]`},
+		},
+		"a private zone of a public entry, without certificates": {
+			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"zone": "corp.example", "zoneId": "Z1", "host": "shop.corp.example", "private": true}}}`,
+			[]string{
+				`archipelago.domain.private: want false: only the entry "internal" has users who see a private zone, got true`,
+				`archipelago.domain.certificateArns: want a certificate for each region: the records that prove one have to be in a public zone, got nothing`,
+			},
+		},
+		"certificates of elsewhere": {
+			`{"archipelago": {"regions": ["eu-west-1", "us-east-1", "us-west-2", {"name": "eu-west-2", "retired": true}], "domain": {"zone": "example.com", "zoneId": "Z1", "host": "shop.example.com",
+				"certificateArns": {"eu-west-1": "arn:aws:acm:us-east-1:123456789012:certificate/12", "us-west-2": "arn:aws:acm:us-west-2:210987654321:certificate/12", "us-est-1": "x"}}}}`,
+			[]string{
+				`archipelago.domain.certificateArns.us-east-1: want the ARN of a certificate in that region, as the others have, got nothing`,
+				`archipelago.domain.certificateArns.us-est-1: want a region of archipelago.regions as the key (did you mean "us-east-1"?), got "us-est-1"`,
+				`archipelago.domain.certificateArns.eu-west-1: want a certificate's ARN of that region and of the account, such as "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012", got "arn:aws:acm:us-east-1:123456789012:certificate/12"`,
+				`archipelago.domain.certificateArns.us-west-2: want a certificate's ARN of that region`,
+			},
+		},
+		"a VPC without anything": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "vpc": {"id": "main"}}]}}`,
+			[]string{
+				`archipelago.regions[0].cidr: want the range of the VPC that holds the load balancer's subnets, from /16 to /28, such as "10.1.0.0/16", got nothing`,
+				`archipelago.regions[0].vpc.id: want a VPC's id, such as "vpc-0123456789abcdef0", got "main"`,
+				`archipelago.regions[0].vpc.fleetSubnets: want subnets of two zones at least, such as {"a": "subnet-0123456789abcdef0", "b": "subnet-0123456789abcdef1"}, got nothing`,
+				`archipelago.regions[0].vpc.loadBalancerSubnets: want subnets of two zones`,
+			},
+		},
+		"a VPC of no use": {
+			`{"archipelago": {"egress": "nat", "regions": [{"name": "eu-west-1", "zones": ["a", "b"], "cidr": "10.0.0.0/29", "vpc": {"id": "vpc-01234567",
+				"fleetSubnets": {"a": "subnet-01234567", "b": "subnet-01234567", "c": "subnet-x", "eu-west-1a": "subnet-01234567"},
+				"loadBalancerSubnets": {"b": "subnet-01234567", "c": "subnet-89abcdef"}}},
+				{"name": "eu-west-2", "cidr": "10.1.0.0/16", "vpc": {"id": "vpc-01234567", "fleetSubnets": {"a": "subnet-01234567"}, "loadBalancerSubnets": {}}}]}}`,
+			[]string{
+				`archipelago.egress: want "none", since no gateway is made in regions[0].vpc: its own routes say where instances may go, got "nat"`,
+				`archipelago.regions[0].zones: want nothing, since the zones are those of vpc's subnets, got ["a","b"]`,
+				`archipelago.regions[0].cidr: want the range of the VPC that holds the load balancer's subnets, from /16 to /28`,
+				`archipelago.regions[0].vpc.fleetSubnets.b: want each subnet once, got "subnet-01234567"`,
+				`archipelago.regions[0].vpc.fleetSubnets.c: want a subnet's id, such as "subnet-0123456789abcdef0", got "subnet-x"`,
+				`archipelago.regions[0].vpc.fleetSubnets.eu-west-1a: want a zone's letter as the key, such as "a" for eu-west-1a, got "eu-west-1a"`,
+				`archipelago.regions[0].vpc.loadBalancerSubnets.a: want a subnet, since a load balancer sends no requests to the fleet's zones that it has none in, got nothing`,
+				`archipelago.regions[1].vpc.fleetSubnets: want subnets of two zones at least`,
+				`archipelago.regions[1].vpc.loadBalancerSubnets: want subnets of two zones at least`,
+			},
 		},
 		"half a domain": {
 			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"host": "staff"}}}`,

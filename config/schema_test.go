@@ -66,6 +66,13 @@ func schema(t *testing.T) *jsonschema.Schema {
 				{Type: "integer", Minimum: "2", Maximum: "6"},
 				{Type: "array", MinItems: new(uint64(2)), Items: &jsonschema.Schema{Type: "string", Pattern: validZone.String()}},
 			}}
+		case reflect.TypeFor[Subnets]():
+			return &jsonschema.Schema{
+				Type:                 "object",
+				MinProperties:        new(uint64(2)),
+				PatternProperties:    map[string]*jsonschema.Schema{validZone.String(): {Type: "string", Pattern: validSubnet.String()}},
+				AdditionalProperties: jsonschema.FalseSchema,
+			}
 		case reflect.TypeFor[Watch]():
 			return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "boolean"}, {Const: string(WatchRead)}}}
 		case reflect.TypeFor[Key]():
@@ -240,6 +247,9 @@ func TestSchemaTakesWhatIsReadAndNothingElse(t *testing.T) {
 		"objects and letters": {`{"regions": [{"name": "eu-west-1", "zones": ["a", "b"], "weight": 0}]}`, true},
 		"a number of zones":   {`{"regions": [{"name": "eu-west-1", "zones": 3}]}`, true},
 		"no regions":          {`{"name": "shop"}`, false},
+		"a VPC":               {`{"regions": [{"name": "eu-west-1", "cidr": "10.0.0.0/16", "vpc": ` + existing + `}]}`, true},
+		"a VPC in one zone": {`{"regions": [{"name": "eu-west-1", "vpc": {"id": "vpc-01234567", "fleetSubnets": {"a": "subnet-01234567"},
+			"loadBalancerSubnets": {"a": "subnet-01234567"}}}]}`, false},
 		"keys in both ways": {`{"regions": ["eu-west-1"], "tables": [{"name": "a", "partitionKey": "pk", "watch": "read"},
 			{"name": "b", "partitionKey": {"name": "n", "type": "N"}, "sortKey": "sk", "watch": true}]}`, true},
 		"a table without a key": {`{"regions": ["eu-west-1"], "tables": [{"name": "a"}]}`, false},

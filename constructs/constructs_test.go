@@ -90,7 +90,10 @@ func makeFleet(dir string, change func(*fleet.Props)) assertions.Template {
 
 // placeFleet places a fleet with small stand-ins for its binaries, in dir.
 func placeFleet(stack awscdk.Stack, dir string, change func(*fleet.Props)) {
-	net := newNetwork(stack, false)
+	placeFleetIn(stack, newNetwork(stack, false), dir, change)
+}
+
+func placeFleetIn(stack awscdk.Stack, net *network.Network, dir string, change func(*fleet.Props)) {
 	binaries := map[string]string{}
 	for _, machine := range []string{"aarch64", "x86_64"} {
 		binaries[machine] = filepath.Join(dir, "directory."+machine)

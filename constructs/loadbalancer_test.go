@@ -81,6 +81,32 @@ func TestLoadBalancerOpensItsListenersOnly(t *testing.T) {
 	})
 }
 
+func TestLoadBalancerAdmitsItsSourcesOnly(t *testing.T) {
+	stack := newStack()
+	loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
+		Network: newNetwork(stack, false), Sources: []string{"10.0.0.0/8", "192.168.0.0/24"}, Port: 8080, HealthPath: "/livez",
+	})
+	from := func(cidr string) any {
+		return assertions.Match_ObjectLike(&properties{"CidrIp": cidr, "FromPort": 80, "ToPort": 80})
+	}
+	has(assertions.Template_FromStack(stack, nil), "AWS::EC2::SecurityGroup", properties{
+		"SecurityGroupIngress": []any{from("10.0.0.0/8"), from("192.168.0.0/24")},
+	})
+}
+
+// TestCertificateThatExists is served as it is: a private zone could prove none.
+func TestCertificateThatExists(t *testing.T) {
+	const arn = "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+	stack, own := newStack(), example
+	own.CertificateARN = arn
+	loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
+		Network: newNetwork(stack, false), Domain: own, Port: 8080, HealthPath: "/livez",
+	})
+	template := assertions.Template_FromStack(stack, nil)
+	count(template, "AWS::CertificateManager::Certificate", 0)
+	has(template, "AWS::ElasticLoadBalancingV2::Listener", properties{"Port": 443, "Certificates": []any{properties{"CertificateArn": arn}}})
+}
+
 func newWebACL(props waf.Props) assertions.Template {
 	stack := newStack()
 	props.LoadBalancer = newLoadBalancer(stack, false, false)

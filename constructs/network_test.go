@@ -1,9 +1,14 @@
 package constructs_test
 
 import (
+	"fmt"
+	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/internal/addresses"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
@@ -130,6 +135,56 @@ func TestFlowLogsGoToTheBucket(t *testing.T) {
 	has(networkOf(network.Props{LogsBucket: "logs"}), "AWS::EC2::FlowLog", properties{
 		"TrafficType": "ALL", "LogDestinationType": "s3", "LogDestination": assertions.Match_AnyValue(),
 	})
+}
+
+// TestInternalNetworkHasNoInternetGateway: nothing leads to it but a NAT gateway.
+func TestInternalNetworkHasNoInternetGateway(t *testing.T) {
+	count(networkOf(network.Props{Internal: true}), "AWS::EC2::InternetGateway", 0)
+	count(networkOf(network.Props{Internal: true, NAT: true}), "AWS::EC2::VPCGatewayAttachment", 1)
+}
+
+// imported is a fleet in a VPC of two zones that exists already.
+var imported = sync.OnceValue(func() assertions.Template {
+	dir, err := os.MkdirTemp("", "imported")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	stack := newStack()
+	net := network.Import(stack, "Network", network.ImportProps{
+		VPC: "vpc-01234567", CIDR: "10.0.0.0/16",
+		Fleet:        map[string]string{"eu-west-1b": "subnet-0000000b", "eu-west-1a": "subnet-0000000a"},
+		LoadBalancer: map[string]string{"eu-west-1a": "subnet-1111111a", "eu-west-1b": "subnet-1111111b"},
+	})
+	placeFleetIn(stack, net, dir, func(*fleet.Props) {})
+	return assertions.Template_FromStack(stack, nil)
+})
+
+// TestImportedNetworkIsNotChanged: of EC2 it gets security groups, and the fleet its
+// launch template.
+func TestImportedNetworkIsNotChanged(t *testing.T) {
+	allowed := []string{"AWS::EC2::LaunchTemplate", "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"}
+	for id, resource := range (*imported().ToJSON())["Resources"].(properties) {
+		kind := resource.(properties)["Type"].(string)
+		if (strings.HasPrefix(kind, "AWS::EC2::") || strings.HasPrefix(kind, "Custom::Vpc")) && !slices.Contains(allowed, kind) {
+			t.Errorf("%s is a %s", id, kind)
+		}
+	}
+	has(imported(), "AWS::EC2::SecurityGroup", properties{"VpcId": "vpc-01234567"})
+}
+
+func TestImportedSubnetsAreUsed(t *testing.T) {
+	has(imported(), "AWS::AutoScaling::AutoScalingGroup", properties{"VPCZoneIdentifier": []any{"subnet-0000000a", "subnet-0000000b"}})
+	has(imported(), "AWS::ElasticLoadBalancingV2::LoadBalancer", properties{"Subnets": []any{"subnet-1111111a", "subnet-1111111b"}})
+}
+
+func TestImportTakesTwoZones(t *testing.T) {
+	defer func() {
+		if got, want := fmt.Sprint(recover()), "network.Import: want subnets of two zones at least"; !strings.HasPrefix(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}()
+	network.Import(newStack(), "Network", network.ImportProps{VPC: "vpc-01234567", CIDR: "10.0.0.0/16", Fleet: map[string]string{"eu-west-1a": "subnet-0000000a"}})
 }
 
 func TestDefaultSecurityGroupIsClosed(t *testing.T) {

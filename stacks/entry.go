@@ -17,7 +17,7 @@ func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
 	stack := newStack(app, c, names.EntryStack(), c.Regions[0].Name, "Archipelago: entry and dashboard of all regions")
 	if !c.Domain.Set() {
 		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("archipelago:cleartext"),
-			jsii.String("cleartext: there is no domain, so what users send, passwords too, crosses the internet in the clear: archipelago.domain gives the entry TLS"))
+			jsii.String("cleartext: there is no domain, so what users send, passwords too, crosses networks in the clear: archipelago.domain gives the entry TLS"))
 	}
 	tables, buckets := stores{c}.observed()
 	watch := observability.GlobalProps{
@@ -25,7 +25,7 @@ func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
 		Dashboard:    names.GlobalDashboard(),
 		Impaired:     names.ImpairedAlarm(),
 		Regions:      c.RegionNames(),
-		LoadBalancer: names.LoadBalancer(c.Entry != config.EntryAccelerator),
+		LoadBalancer: names.LoadBalancer(c.Public()),
 		RegionStack:  names.RegionStack,
 		Tables:       tables,
 		Buckets:      buckets,
@@ -33,8 +33,8 @@ func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
 	if c.Entry == config.EntryAccelerator {
 		accelerator := entry.New(stack, "Entry", entry.Props{
 			Name:              c.Name,
-			Ports:             loadbalancer.Ports(domain.Domain(c.Domain)),
-			Domain:            domain.Domain(c.Domain),
+			Ports:             loadbalancer.Ports(newDomain(c, c.Regions[0].Name)),
+			Domain:            newDomain(c, c.Regions[0].Name),
 			ListenerParameter: names.ListenerParameter(),
 			Regions:           c.RegionNames(),
 		})
@@ -42,8 +42,20 @@ func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
 		watch.Accelerator = accelerator.ID
 	}
 	observability.NewGlobal(stack, "Observability", watch)
-	if c.Entry == config.EntryDNS {
+	if records(c) {
 		awscdk.NewCfnOutput(stack, jsii.String("EntryURL"), &awscdk.CfnOutputProps{Value: jsii.String("https://" + c.Domain.Host)})
 	}
 	return stack
+}
+
+// records reports whether each region has a record of the domain.
+func records(c config.Config) bool {
+	return c.Entry == config.EntryDNS || c.Entry == config.EntryInternal && c.Domain.Set()
+}
+
+// newDomain is the domain as a region serves it.
+func newDomain(c config.Config, region string) domain.Domain {
+	return domain.Domain{
+		Zone: c.Domain.Zone, ZoneID: c.Domain.ZoneID, Host: c.Domain.Host, CertificateARN: c.Domain.CertificateARNs[region],
+	}
 }

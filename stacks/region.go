@@ -2,7 +2,6 @@ package stacks
 
 import (
 	"github.com/archipelago-cdk/archipelago/config"
-	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
@@ -21,25 +20,15 @@ import (
 func newRegion(app awscdk.App, c config.Config, region config.Region, builds Builds) awscdk.Stack {
 	names := c.Names()
 	all := stores{c}
-	tableNames, bucketNames := all.names(region.Name)
 	stack := newStack(app, c, names.RegionStack(region.Name), region.Name,
 		"Archipelago: network, load balancer and fleet of "+region.Name)
-	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
-	net := network.New(stack, "Network", network.Props{
-		CIDR:           region.CIDR,
-		Public:         c.Entry != config.EntryAccelerator,
-		NAT:            c.Egress == config.EgressNAT,
-		LogsBucket:     names.LogsBucket(region.Name),
-		Buckets:        bucketNames,
-		Tables:         tableNames,
-		Logs:           c.Logs,
-		SessionManager: c.SSM,
-	})
+	net := newNetwork(stack, c, region)
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Name:       names.LoadBalancer(c.Entry != config.EntryAccelerator),
+		Name:       names.LoadBalancer(c.Public()),
 		Network:    net,
-		Public:     c.Entry != config.EntryAccelerator,
-		Domain:     domain.Domain(c.Domain),
+		Public:     c.Public(),
+		Sources:    c.InternalFrom,
+		Domain:     newDomain(c, region.Name),
 		LogsBucket: names.LogsBucket(region.Name),
 		Protect:    c.Protect,
 		Port:       c.Service.Port,
@@ -66,6 +55,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		RequestsPerTarget:      c.Fleet.RequestsPerTarget,
 		Schedule:               schedule(c.Fleet),
 		DisableDeploymentAlarm: !c.Fleet.Guard,
+		LogsBucket:             logsBucket(c, region.Name),
 		Agent:                  agent(c),
 		SessionManager:         c.SSM,
 		Service: fleet.Service{
@@ -94,10 +84,10 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			ListenerParameter: names.ListenerParameter(),
 			Weight:            region.Weight,
 		})
-	case c.Entry == config.EntryDNS && region.Weight > 0:
+	case records(c) && region.Weight > 0:
 		entry.NewRecord(stack, "Record", entry.RecordProps{
 			LoadBalancer: balancer,
-			Domain:       domain.Domain(c.Domain),
+			Domain:       newDomain(c, region.Name),
 		})
 	}
 	observedTables, observedBuckets := all.observed()
@@ -113,7 +103,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		CPUTarget:    c.Fleet.CPUTarget,
 		Tables:       observedTables,
 		Buckets:      observedBuckets,
-		Agent:        c.Logs,
+		Agent:        c.Logs == config.LogsCloudWatch,
 		Emails:       c.Alarms,
 	})
 	if c.Fleet.Vertical != config.VerticalOff {
@@ -134,7 +124,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			InstanceTypeParameter: names.InstanceTypeParameter(),
 			ScalingParameter:      names.ScalingParameter(),
 			FrozenParameter:       names.FrozenParameter(),
-			Memory:                c.Logs,
+			Memory:                c.Logs == config.LogsCloudWatch,
 			Notifications:         notifications,
 		})
 	}
@@ -142,9 +132,42 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	return stack
 }
 
+// newNetwork places the region's VPC, or takes the one that exists already.
+func newNetwork(stack awscdk.Stack, c config.Config, region config.Region) *network.Network {
+	if vpc := region.VPC; vpc.Set() {
+		return network.Import(stack, "Network", network.ImportProps{
+			VPC:          vpc.ID,
+			CIDR:         region.CIDR,
+			Fleet:        region.ByZone(vpc.FleetSubnets),
+			LoadBalancer: region.ByZone(vpc.LoadBalancerSubnets),
+		})
+	}
+	tables, buckets := stores{c}.names(region.Name)
+	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
+	return network.New(stack, "Network", network.Props{
+		CIDR:           region.CIDR,
+		Public:         c.Public(),
+		Internal:       c.Entry == config.EntryInternal,
+		NAT:            c.Egress == config.EgressNAT,
+		LogsBucket:     c.Names().LogsBucket(region.Name),
+		Buckets:        buckets,
+		Tables:         tables,
+		Logs:           c.Logs == config.LogsCloudWatch,
+		SessionManager: c.SSM,
+	})
+}
+
+// logsBucket is the bucket that each instance puts its log into.
+func logsBucket(c config.Config, region string) string {
+	if c.Logs != config.LogsBucket {
+		return ""
+	}
+	return c.Names().LogsBucket(region)
+}
+
 // agent is what each instance sends to CloudWatch.
 func agent(c config.Config) *fleet.Agent {
-	if !c.Logs {
+	if c.Logs != config.LogsCloudWatch {
 		return nil
 	}
 	return &fleet.Agent{LogGroup: c.Names().ServiceLog(), Deployment: c.Name}

@@ -8,8 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Domain is a name in a public hosted zone of the same account. The zero Domain
-// is none.
+// Domain is a name in a hosted zone of the same account. The zero Domain is none.
 type Domain struct {
 	// Zone is the zone's name, such as "example.com".
 	Zone string
@@ -17,6 +16,9 @@ type Domain struct {
 	ZoneID string
 	// Host is the name, in the zone: "staff.example.com".
 	Host string
+	// CertificateARN is the certificate for the name, in the region of what serves it.
+	// Default: a new one, which a public zone proves.
+	CertificateARN string
 }
 
 // Set reports whether there is a name.
@@ -30,10 +32,13 @@ func (d Domain) HostedZone(scope constructs.Construct) awsroute53.IHostedZone {
 	})
 }
 
-// NewCertificate creates a certificate for the name in scope's region. It is
-// proved by a record in the zone, the same one for every region; the first
-// deployment waits for it, for minutes.
-func (d Domain) NewCertificate(scope constructs.Construct) awscertificatemanager.ICertificate {
+// Certificate returns the name's certificate, or creates one in scope's region. That
+// is proved by a record in the zone, which has to be public, the same one for every
+// region; the first deployment waits for it, for minutes.
+func (d Domain) Certificate(scope constructs.Construct) awscertificatemanager.ICertificate {
+	if d.CertificateARN != "" {
+		return awscertificatemanager.Certificate_FromCertificateArn(scope, jsii.String("Certificate"), &d.CertificateARN)
+	}
 	return awscertificatemanager.NewCertificate(scope, jsii.String("Certificate"), &awscertificatemanager.CertificateProps{
 		DomainName: &d.Host,
 		Validation: awscertificatemanager.CertificateValidation_FromDns(d.HostedZone(scope)),

@@ -20,7 +20,9 @@ type RecordProps struct {
 // NewRecord registers scope's region as one of the answers to the domain's
 // name: the one for the users nearest to it, while each of its load
 // balancer's target groups has a healthy target. A name without a healthy
-// answer gets all of them.
+// answer gets all of them. In a private zone, users are where the VPC is that asks.
+// Source: Amazon Route 53 Developer Guide, "Latency-based routing in private hosted
+// zones".
 func NewRecord(scope constructs.Construct, id string, props RecordProps) {
 	this := constructs.NewConstruct(scope, &id)
 	region := awscdk.Stack_Of(this).Region()

@@ -18,9 +18,11 @@ type Props struct {
 	Name string
 	// Network is where it stands. Required.
 	Network *network.Network
-	// Public gives it public addresses. Default: false, it is reached through
-	// an accelerator.
+	// Public gives it public addresses. Default: false, it is reached through an
+	// accelerator or in the network.
 	Public bool
+	// Sources are the address ranges that users come from. Default: any.
+	Sources []string
 	// Domain is the name it answers to over TLS. Default: none, it answers over
 	// HTTP alone.
 	Domain domain.Domain
@@ -72,13 +74,13 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	this := constructs.NewConstruct(scope, &id)
 	securityGroup := awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.VPC,
-		Description:      jsii.String("Load balancer, open to the world on its listeners"),
+		Description:      jsii.String("Load balancer, open to users on its listeners"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	for _, port := range Ports(props.Domain) {
-		// An accelerator keeps the client's address, so an internal load balancer
-		// sees the world too.
-		securityGroup.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(port)), jsii.String("users"), nil)
+	for _, peer := range peers(props.Sources) {
+		for _, port := range Ports(props.Domain) {
+			securityGroup.AddIngressRule(peer, awsec2.Port_Tcp(jsii.Number(port)), jsii.String("users"), nil)
+		}
 	}
 	alb := elb.NewApplicationLoadBalancer(this, jsii.String(albID(props.Public)), &elb.ApplicationLoadBalancerProps{
 		Vpc:                     props.Network.VPC,
@@ -122,6 +124,19 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	return balancer
 }
 
+// peers are who may connect. An accelerator keeps the client's address, so an
+// internal load balancer behind one sees the world too.
+func peers(sources []string) []awsec2.IPeer {
+	if len(sources) == 0 {
+		return []awsec2.IPeer{awsec2.Peer_AnyIpv4()}
+	}
+	var all []awsec2.IPeer
+	for _, cidr := range sources {
+		all = append(all, awsec2.Peer_Ipv4(&cidr))
+	}
+	return all
+}
+
 // albID is the id of the load balancer, below which are its target groups. A
 // group belongs to one load balancer, so one that is replaced, because Public
 // changed, needs other groups than the existing one until the update ends
@@ -158,7 +173,7 @@ func (l *LoadBalancer) listen(scope constructs.Construct, props Props) {
 	l.Listener = l.ALB.AddListener(jsii.String("Https"), &elb.BaseApplicationListenerProps{
 		Port:                jsii.Number(httpsPort),
 		Protocol:            elb.ApplicationProtocol_HTTPS,
-		Certificates:        &[]elb.IListenerCertificate{elb.ListenerCertificate_FromCertificateManager(props.Domain.NewCertificate(scope))},
+		Certificates:        &[]elb.IListenerCertificate{elb.ListenerCertificate_FromCertificateManager(props.Domain.Certificate(scope))},
 		SslPolicy:           elb.SslPolicy_TLS13_12_RES_PQ, // TLS 1.3, and 1.2 with forward secrecy
 		Open:                jsii.Bool(false),
 		DefaultTargetGroups: targets,

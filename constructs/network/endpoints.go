@@ -93,8 +93,11 @@ func (n *Network) addInterface(scope constructs.Construct, props Props, id strin
 }
 
 // AllowS3 lets instances reach what arns name, of this account, through the S3
-// endpoint.
+// endpoint. An imported network's endpoints stay as they are.
 func (n *Network) AllowS3(arns ...string) {
+	if n.s3 == nil {
+		return
+	}
 	n.s3.AddToPolicy(reach(awscdk.Stack_Of(n.s3), "s3:*", arns...))
 }
 

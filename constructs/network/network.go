@@ -1,6 +1,7 @@
 // Package network gives an island its VPC: subnets for the fleet, without a
 // route to the internet unless asked for, subnets for the load balancer, and
-// the endpoints through which instances reach AWS.
+// the endpoints through which instances reach AWS. Import takes one that exists
+// already.
 package network
 
 import (
@@ -19,6 +20,9 @@ type Props struct {
 	// the VPC has an internet gateway, as AWS Global Accelerator asks of it,
 	// but no route to it.
 	Public bool
+	// Internal leaves out that gateway, where no accelerator leads to the load
+	// balancer. Default: false.
+	Internal bool
 	// NAT gives the fleet's subnets a route out, through a NAT gateway in each
 	// zone. Default: false.
 	NAT bool
@@ -46,9 +50,11 @@ type Network struct {
 	// LoadBalancer are the subnets of the load balancer.
 	LoadBalancer *awsec2.SubnetSelection
 	// Internet is the attached internet gateway, without which no accelerator
-	// reaches a load balancer; the load balancer depends on it.
+	// reaches a load balancer; the load balancer depends on it. It is nothing where
+	// no gateway is made.
 	Internet constructs.IDependable
-	// Endpoints are the way to AWS; what calls AWS at boot depends on them.
+	// Endpoints are the way to AWS; what calls AWS at boot depends on them. They are
+	// nothing in an imported network.
 	Endpoints constructs.IDependable
 
 	s3 awsec2.GatewayVpcEndpoint
@@ -79,9 +85,12 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		LoadBalancer: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(loadBalancerSubnets)},
 	}
 	network.Endpoints = network.addEndpoints(this, props)
-	if props.Public || props.NAT {
+	switch {
+	case props.Public || props.NAT:
 		network.Internet = vpc.InternetConnectivityEstablished()
-	} else {
+	case props.Internal:
+		network.Internet = constructs.NewDependencyGroup()
+	default:
 		network.Internet = attachInternetGateway(vpc)
 	}
 	if props.LogsBucket != "" {
