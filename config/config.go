@@ -4,6 +4,7 @@
 // A key is declared once, by a field with these tags:
 //   - json is the key.
 //   - default is its value where none is given, as a string that `-c` could pass.
+//   - trial is that value with the profile "trial", where it is another one.
 //   - jsonschema has its bounds: required, enum, minimum, maximum, minItems,
 //     maxItems, maxLength and pattern.
 //   - want is what the error says where a value breaks one of them; wantMost is what
@@ -84,6 +85,10 @@ type Config struct {
 	// Account is the AWS account's id. Default: that of the CDK CLI's
 	// credentials.
 	Account string `json:"account"`
+	// Profile is "full", or "trial", with other defaults for a trial that costs little:
+	// public load balancers alone, small instances, no firewall, no flow logs, and
+	// nothing protected. Keys that are written win. Default: "full".
+	Profile string `json:"profile" default:"full" jsonschema:"enum=full,enum=trial"`
 	// Regions are the islands, at most 15, the primary first: names, or objects
 	// with the keys below. Required.
 	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15" want:"at least one region, such as [\"eu-west-1\", \"us-east-1\"]" wantMost:"at most 15 regions, since the role that publishes to all of them may have a policy of 10,240 characters"`
@@ -104,7 +109,7 @@ type Config struct {
 	// balancer, which needs a domain; "none", public load balancers alone; or
 	// "internal", load balancers without public addresses, with records where there
 	// is a domain. Default: "accelerator".
-	Entry string `json:"entry" default:"accelerator" jsonschema:"enum=accelerator,enum=dns,enum=none,enum=internal"`
+	Entry string `json:"entry" default:"accelerator" trial:"none" jsonschema:"enum=accelerator,enum=dns,enum=none,enum=internal"`
 	// InternalFrom are the address ranges that users come from, such as
 	// ["10.0.0.0/8"], which the entry "internal" requires: the load balancers admit no
 	// others. Default: none.
@@ -123,6 +128,9 @@ type Config struct {
 	// NAT gateway in each zone. A VPC that exists already has its own. Default:
 	// "none".
 	Egress string `json:"egress" default:"none" jsonschema:"enum=none,enum=nat"`
+	// FlowLogs keeps a record of the connections of each VPC that is made. Default:
+	// true.
+	FlowLogs bool `json:"flowLogs" default:"true" trial:"false"`
 	// WAF is the web ACL of every region's load balancer.
 	WAF WAF `json:"waf"`
 	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
@@ -140,7 +148,10 @@ type Config struct {
 	SSM bool `json:"ssm" default:"false"`
 	// Protect retains data and forbids deletion; false is for throw-away
 	// deployments. Default: true.
-	Protect bool `json:"protect" default:"true"`
+	Protect bool `json:"protect" default:"true" trial:"false"`
+	// Tags are what all stacks and resources are tagged with beside project,
+	// deployment and region: {"cost-center": "1234"}. Default: none.
+	Tags map[string]string `json:"tags"`
 }
 
 // Region is one island.
@@ -190,13 +201,13 @@ type Fleet struct {
 	Max int `json:"max" default:"6" jsonschema:"minimum=2"`
 	// Ladder are the instance types, smallest first, of one architecture.
 	// Default: m7g.medium, m7g.large, m7g.xlarge, m7g.2xlarge.
-	Ladder []string `json:"ladder" default:"m7g.medium,m7g.large,m7g.xlarge,m7g.2xlarge"`
+	Ladder []string `json:"ladder" default:"m7g.medium,m7g.large,m7g.xlarge,m7g.2xlarge" trial:"t4g.small,t4g.large"`
 	// StartAt is the type of the first deployment, a rung of the ladder. Later ones
 	// keep the type that the fleet has. Default: the first rung.
 	StartAt string `json:"startAt"`
 	// CPUTarget is the average CPU use, in percent, that the number of
 	// instances is held to. Default: 55.
-	CPUTarget int `json:"cpuTarget" default:"55" jsonschema:"minimum=10,maximum=90" want:"10 to 90 percent"`
+	CPUTarget int `json:"cpuTarget" default:"55" trial:"20" jsonschema:"minimum=10,maximum=90" want:"10 to 90 percent"`
 	// Vertical is "off", the instance type stays; "advise", the scaler says which
 	// rung the load asks for; or "auto", the fleet changes to it by itself. Default:
 	// "off"; the shipped cdk.json says "auto".
@@ -247,7 +258,11 @@ func (c Config) RegionNames() []string {
 func Parse(context map[string]any, defaultAccount string) (Config, error) {
 	p := newProblems()
 	c := Config{}
-	value{p, merge(context, p)}.read(reflect.ValueOf(&c).Elem())
+	tree := merge(context, p)
+	if tree["profile"] == ProfileTrial {
+		layUnder(tree, reflect.TypeFor[Config](), ProfileTrial)
+	}
+	value{p, tree}.read(reflect.ValueOf(&c).Elem())
 	if c.Account == "" {
 		c.Account = defaultAccount
 	}
@@ -342,6 +357,7 @@ func (c Config) problems() problems {
 	}
 	c.validateInternal(p)
 	c.validateEgress(p)
+	c.validateTags(p.under("tags"))
 	for i, address := range c.Alarms {
 		key := fmt.Sprintf("alarms[%d]", i)
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {

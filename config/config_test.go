@@ -59,7 +59,10 @@ func TestDefaults(t *testing.T) {
 		Entry:       EntryAccelerator,
 		Consistency: ConsistencyEventual,
 		Egress:      EgressNone,
-		WAF:         WAF{Common: ModeBlock, BadInputs: ModeBlock, IPReputation: ModeBlock, Rate: ModeBlock, RateLimit: 10000},
+		Profile:     ProfileFull,
+		FlowLogs:    true,
+		Logs:        LogsBucket,
+		WAF:         WAF{Enabled: true, Common: ModeBlock, BadInputs: ModeBlock, IPReputation: ModeBlock, Rate: ModeBlock, RateLimit: 10000},
 		Protect:     true,
 		Service:     Service{Name: "hello", Package: "./service", Port: 8080, Health: "/healthz"},
 	}
@@ -80,7 +83,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"domain": {"zone": "example.com", "zoneId": "Z0123", "host": "shop.example.com"},
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
 		"alarms": ["ops@example.com"], "logs": "cloudwatch", "ssm": true,
-		"waf": {"common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99},
+		"tags": {"cost-center": "1234"}, "flowLogs": false,
+		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
 		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge",
@@ -90,7 +94,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Name: "shop", Account: "210987654321", Entry: EntryDNS,
+		Name: "shop", Account: "210987654321", Entry: EntryDNS, Profile: ProfileFull,
+		Tags: map[string]string{"cost-center": "1234"},
 		Service: Service{
 			Name: "shop", Package: "./cmd/shop", Port: 9000, Health: "/up", Notify: true,
 			Environment: map[string]string{"STOCK": "{table:stock}", "LEVEL": "info"},
@@ -162,6 +167,43 @@ func TestNetworksThatExistMayOverlap(t *testing.T) {
 	if _, err := parse(t, `{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "172.31.0.0/16", "vpc": `+existing+`},
 		{"name": "eu-west-2", "cidr": "172.31.0.0/16", "vpc": `+existing+`}]}}`); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTrialHasOtherDefaults, over which written keys win.
+func TestTrialHasOtherDefaults(t *testing.T) {
+	got, err := parse(t, `{"archipelago": {"regions": ["eu-west-1"], "fleet": {"vertical": "auto", "min": 3}, "waf": {"rateLimit": 99}},
+		"archipelago.profile": "trial", "archipelago.protect": true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Entry != EntryNone || got.WAF.Enabled || got.FlowLogs || got.Fleet.CPUTarget != 20 || !cmp.Equal(got.Fleet.Ladder, []string{"t4g.small", "t4g.large"}) {
+		t.Errorf("got %+v, want the trial's defaults", got)
+	}
+	if !got.Protect || got.Fleet.Min != 3 || got.WAF.RateLimit != 99 || got.Fleet.Vertical != VerticalAuto {
+		t.Errorf("got %+v, want what is written", got)
+	}
+	if got.Fleet.Max != 6 || got.WAF.Common != ModeBlock {
+		t.Errorf("got %+v, want the other defaults as ever", got)
+	}
+}
+
+// TestTrialKeepsProblems: what is of a wrong type stays wrong.
+func TestTrialKeepsProblems(t *testing.T) {
+	_, err := parse(t, `{"archipelago": {"profile": "trial", "regions": ["eu-west-1"], "waf": "off"}}`)
+	if want := `archipelago.waf: want an object, got "off"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestTags(t *testing.T) {
+	got, err := parse(t, `{"archipelago": {"name": "shop", "regions": ["eu-west-1"], "tags": {"team": "a b"}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"project": "archipelago", "deployment": "shop", "region": "eu-west-1", "team": "a b"}
+	if diff := cmp.Diff(want, got.AllTags("eu-west-1")); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 }
 
@@ -435,6 +477,21 @@ func TestRefusals(t *testing.T) {
 				`archipelago.regions[1].vpc.fleetSubnets: want subnets of two zones at least`,
 				`archipelago.regions[1].vpc.loadBalancerSubnets: want subnets of two zones at least`,
 			},
+		},
+		"tags that AWS refuses": {
+			`{"archipelago": {"regions": ["eu-west-1"], "tags": {"Region": "x", "AWS:x": "y", "a;b": "z", "Team": "a", "team": "b", "empty": "", "long": 5}}}`,
+			[]string{
+				`archipelago.tags.Region: want another key: the deployment's own tags are project, deployment and region, got "Region"`,
+				`archipelago.tags.AWS:x: want a key that does not begin with "aws:", which AWS keeps for itself, got "AWS:x"`,
+				`archipelago.tags.a;b: want a key of 1 to 128 letters, digits, spaces and _ . : / = + - @, got "a;b"`,
+				`archipelago.tags.team: want each key once, in one case, got "team"`,
+				`archipelago.tags.empty: want a value of 1 to 256 letters, digits, spaces and _ . : / = + - @, got nothing`,
+				`archipelago.tags.long: want a string, got 5`,
+			},
+		},
+		"an unknown profile": {
+			`{"archipelago": {"regions": ["eu-west-1"], "profile": "cheap"}}`,
+			[]string{`archipelago.profile: want "full" or "trial", got "cheap"`},
 		},
 		"half a domain": {
 			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"host": "staff"}}}`,

@@ -32,7 +32,7 @@ func (n Names) Bucket(name, region string) string {
 	return fmt.Sprintf("%s-%s-%s-%s", n.Name, name, n.Account, region)
 }
 
-// LogsBucket is the bucket of the access logs of region's other buckets.
+// LogsBucket is the bucket of region's logs, of instances and of all that AWS logs.
 func (n Names) LogsBucket(region string) string { return n.Bucket("logs", region) }
 
 // ServiceLog is the log group, one in each region, of what instances log.

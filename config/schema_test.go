@@ -164,6 +164,12 @@ func rows(t *testing.T, prefix string, of reflect.Type, comments map[string]stri
 		if required {
 			otherwise = "required."
 		}
+		if trial, ok := field.Tag.Lookup(ProfileTrial); ok {
+			if strings.HasPrefix(otherwise, `"`) {
+				trial = strconv.Quote(trial)
+			}
+			otherwise = strings.TrimSuffix(otherwise, ".") + "; in a trial " + strings.ReplaceAll(trial, ",", ", ") + "."
+		}
 		if optional || required {
 			all = append(all, "| `"+key+"` | "+cell(otherwise)+" | "+cell(predicate.ReplaceAllString(meaning, ""))+" |")
 		}

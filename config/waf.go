@@ -10,6 +10,8 @@ const (
 
 // WAF is the web ACL in front of each load balancer.
 type WAF struct {
+	// Enabled is whether load balancers have a web ACL. Default: true.
+	Enabled bool `json:"enabled" default:"true" trial:"false"`
 	// Common is "block" or "count": the mode of AWS's rules against common
 	// attacks. Default: "block".
 	Common string `json:"common" default:"block" jsonschema:"enum=block,enum=count"`

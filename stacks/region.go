@@ -34,14 +34,16 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Port:       c.Service.Port,
 		HealthPath: c.Service.Health,
 	})
-	waf.New(stack, "WebACL", waf.Props{
-		LoadBalancer: balancer,
-		Common:       waf.Mode(c.WAF.Common),
-		BadInputs:    waf.Mode(c.WAF.BadInputs),
-		IPReputation: waf.Mode(c.WAF.IPReputation),
-		Rate:         waf.Mode(c.WAF.Rate),
-		RateLimit:    c.WAF.RateLimit,
-	})
+	if c.WAF.Enabled {
+		waf.New(stack, "WebACL", waf.Props{
+			LoadBalancer: balancer,
+			Common:       waf.Mode(c.WAF.Common),
+			BadInputs:    waf.Mode(c.WAF.BadInputs),
+			IPReputation: waf.Mode(c.WAF.IPReputation),
+			Rate:         waf.Mode(c.WAF.Rate),
+			RateLimit:    c.WAF.RateLimit,
+		})
+	}
 	machines := fleet.New(stack, "Fleet", fleet.Props{
 		Network:                net,
 		LoadBalancer:           balancer,
@@ -144,12 +146,16 @@ func newNetwork(stack awscdk.Stack, c config.Config, region config.Region) *netw
 	}
 	tables, buckets := stores{c}.names(region.Name)
 	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
+	flowLogs := ""
+	if c.FlowLogs {
+		flowLogs = c.Names().LogsBucket(region.Name)
+	}
 	return network.New(stack, "Network", network.Props{
 		CIDR:           region.CIDR,
 		Public:         c.Public(),
 		Internal:       c.Entry == config.EntryInternal,
 		NAT:            c.Egress == config.EgressNAT,
-		LogsBucket:     c.Names().LogsBucket(region.Name),
+		LogsBucket:     flowLogs,
 		Buckets:        buckets,
 		Tables:         tables,
 		Logs:           c.Logs == config.LogsCloudWatch,

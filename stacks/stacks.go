@@ -50,7 +50,10 @@ func Add(app awscdk.App, c config.Config, builds Builds) {
 // stack, so that CloudFormation tags what CDK makes without. The parameter of the
 // fleet's instance type is not a stack's resource: it is written once, by a call.
 func newStack(app awscdk.App, c config.Config, id, region, description string) awscdk.Stack {
-	tags := map[string]*string{"project": jsii.String("archipelago"), "deployment": &c.Name, "region": &region}
+	tags := map[string]*string{}
+	for key, value := range c.AllTags(region) {
+		tags[key] = &value
+	}
 	stack := awscdk.NewStack(app, &id, &awscdk.StackProps{
 		Env:                   &awscdk.Environment{Account: &c.Account, Region: &region},
 		Description:           &description,
