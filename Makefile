@@ -113,11 +113,11 @@ browser: ## install Chromium, which the browser tests drive
 dist:
 	@go run ./cmd/dist -dir $(DIST) $(ARCH)
 
-# The parts of `make check`, `make test` and `make shard`, two at a time, the long
-# ones first. Each prints what it did and its time; all run, whatever fails.
-PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
+# The parts of `make check`, `make test` and `make shard`, three at a time since the
+# long ones wait much, and those first. Each prints what it did and its time; all run, whatever fails.
+PARTS = $(MAKE) --keep-going --jobs=3 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
-TEST = part-cloud part-lives part-templates part-constructs part-rest part-emulator part-race part-browser
+TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-constructs
 SHARD_0 = shard-lives shard-fuzz
 SHARD_1 = shard-lives shard-templates
 SHARD_2 = shard-lives shard-changes
@@ -125,7 +125,7 @@ SHARD_3 = shard-lives shard-builds
 SHARD_4 = shard-lives shard-race
 SHARD_5 = shard-lives shard-changes
 SHARD_6 = shard-lives shard-templates
-SHARD_7 = shard-cloud
+SHARD_7 = shard-cloud shard-hello
 
 # TIMED runs the rest of a part's line, and prints the part's time.
 TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
@@ -136,7 +136,7 @@ TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=s
 # test's first line.
 NORULES = CDK_VALIDATION=false
 # OWN are the packages that have a part of their own.
-OWN = . ./constructs ./internal/local/emulator ./service/web/browsertest ./stacks ./test/cloud ./test/lives ./test/templates
+OWN = . ./constructs ./internal/local/emulator ./service/web/browsertest ./stacks ./test/cloud ./test/hello ./test/lives ./test/templates
 # QUICK lists the packages whose tests need no CDK, emulator or browser; what builds
 # whole programs is not among them.
 QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
@@ -170,6 +170,8 @@ part-lives:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 20m ./test/lives
 part-cloud:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 20m ./test/cloud
+part-hello:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./test/hello
 part-emulator:
 	$(TIMED) $(TESTSUM) -count=1 ./internal/local/emulator
 
@@ -185,9 +187,11 @@ shard-race:
 	$(TIMED) $(TESTSUM) -race -timeout 30m $$($(QUICK)) ./cmd/directory ./service/web/browsertest
 shard-cloud:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/cloud -all
+shard-hello:
+	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./test/hello -all
 # Each fuzz target for a moment.
 shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-changes shard-builds shard-race shard-cloud shard-fuzz help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-changes shard-builds shard-race shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist
