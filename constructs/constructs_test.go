@@ -308,6 +308,7 @@ func TestWhatCouldBreakOutOfUserDataIsRefused(t *testing.T) {
 		"Service.Name":                func(p *fleet.Props) { p.Service.Name = "a;id" },
 		"LoadBalancer.HealthPath":     func(p *fleet.Props) { p.LoadBalancer.HealthPath = "/livez'; id; '" },
 		"Service.Binaries":            func(p *fleet.Props) { p.Service.Binaries["*) id"] = p.Service.Binaries["aarch64"] },
+		"want a LogsBucket":           func(p *fleet.Props) { p.LogsBucket = "logs';id" },
 		"Port from 1024":              func(p *fleet.Props) { p.Port = 80 },
 		"of which EC2 takes 16384":    func(p *fleet.Props) { p.Service.Environment["A"] = strings.Repeat("x", 16<<10) },
 	} {

@@ -165,6 +165,24 @@ func TestAgentWritesItsLogAndMetricsOnly(t *testing.T) {
 	})
 }
 
+// TestInstancesPutTheirLogs: into the bucket, below the service's name and nowhere
+// else, and from before the service is fetched.
+func TestInstancesPutTheirLogs(t *testing.T) {
+	template := newFleet(t, func(p *fleet.Props) { p.LogsBucket = "test-logs" })
+	objects := properties{"Fn::Join": []any{"", []any{"arn:", properties{"Ref": "AWS::Partition"}, ":s3:::test-logs/instances/directory/*"}}}
+	has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+		"Statement": assertions.Match_ArrayWith(&[]any{properties{"Action": "s3:PutObject", "Effect": "Allow", "Resource": objects}}),
+	})})
+	has(template, "AWS::EC2::VPCEndpoint", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+		"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{"Action": "s3:*", "Resource": assertions.Match_ArrayWith(&[]any{objects})})}),
+	})})
+	script := userData(template)
+	puts, fetches := strings.Index(script, "s3://test-logs/instances/directory/"), strings.Index(script, `"$binary"`)
+	if puts < 0 || fetches < puts || strings.Contains(script, "@NAME@") {
+		t.Errorf("got %s", script)
+	}
+}
+
 // TestAgentSendsOneMetricOfAllInstances: memory has no dimension but the
 // deployment, the disk's others are dropped, and none is asked of EC2.
 func TestAgentSendsOneMetricOfAllInstances(t *testing.T) {
@@ -222,11 +240,11 @@ func TestAgentSendsOneMetricOfAllInstances(t *testing.T) {
 	}
 }
 
-// TestUserDataWithoutAnAgentHasNothingOfIt: an option that is off replaces no
+// TestUserDataWithoutLogsHasNothingOfThem: an option that is off replaces no
 // instance.
-func TestUserDataWithoutAnAgentHasNothingOfIt(t *testing.T) {
+func TestUserDataWithoutLogsHasNothingOfThem(t *testing.T) {
 	script := userData(newFleet(t, nil))
-	if script == "" || strings.Contains(script, "agent") || !strings.HasSuffix(strings.TrimSpace(script), "systemctl enable --now --no-block directory.service") {
+	if script == "" || strings.Contains(script, "agent") || strings.Contains(strings.ToLower(script), "journal") || !strings.HasSuffix(strings.TrimSpace(script), "systemctl enable --now --no-block directory.service") {
 		t.Errorf("got %s", script)
 	}
 }

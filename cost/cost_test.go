@@ -43,7 +43,7 @@ const (
 		"Accelerator": {"Type": "AWS::GlobalAccelerator::Accelerator"},
 		"Dashboard": {"Type": "AWS::CloudWatch::Dashboard"}`
 	island = `"Group": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": "2", "MaxSize": "6"}},
-		"Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": {"Monitoring": {"Enabled": true}, "UserData": {"Fn::Base64": "dnf install amazon-cloudwatch-agent"}, "BlockDeviceMappings": [{"Ebs": {"VolumeSize": 8}}]}}},
+		"Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": {"Monitoring": {"Enabled": true}, "UserData": {"Fn::Base64": "systemctl enable app-journal.service; dnf install amazon-cloudwatch-agent"}, "BlockDeviceMappings": [{"Ebs": {"VolumeSize": 8}}]}}},
 		"Alb": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internet-facing", "Subnets": [{"Ref": "A"}, {"Ref": "B"}]}},
 		"Fleet": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "instance", "HealthCheckIntervalSeconds": 5}},
 		"Lights": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "lambda", "HealthCheckIntervalSeconds": 20}},
@@ -79,7 +79,7 @@ func TestWhatCostsMoneyIsRead(t *testing.T) {
 	want := Region{
 		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
 		PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
-		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerEvery: 5, Agents: true,
+		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerEvery: 5, Agents: true, LogsPut: true,
 	}
 	if got := *d.Regions["us-east-1"]; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -117,6 +117,7 @@ func TestEstimate(t *testing.T) {
 		"their volumes":                    2 * 8,
 		"their metrics by the minute":      2 * 7,
 		"their log and agents' metrics":    requests*350/1e9 + 2,
+		"logs":                             2*730*60/1e3 + requests*324/1e9*3,
 		"load balancer":                    730 + 730*requests*answerBytes/1e9/730,
 		"public addresses":                 3 * 730,
 		"NAT gateways":                     730,

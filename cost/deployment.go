@@ -46,6 +46,7 @@ type Region struct {
 	FunctionMemoryMiB  int  // of the lighthouse and of the scaler
 	ScalerEvery        int  // minutes between two runs of the scaler; 0 is no scaler
 	Agents             bool // each instance sends its log and metrics to CloudWatch
+	LogsPut            bool // each instance puts its log into a bucket
 }
 
 // Read reads the templates that a synth wrote to dir.
@@ -164,6 +165,7 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 		}
 		r.Monitored = p.LaunchTemplateData.Monitoring.Enabled
 		r.Agents = bytes.Contains(p.LaunchTemplateData.UserData, []byte("amazon-cloudwatch-agent"))
+		r.LogsPut = bytes.Contains(p.LaunchTemplateData.UserData, []byte("-journal.service"))
 		for _, device := range p.LaunchTemplateData.BlockDeviceMappings {
 			r.VolumeGB += device.Ebs.VolumeSize
 		}

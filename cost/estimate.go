@@ -43,8 +43,10 @@ const (
 	uploadObjects      = 2
 	monitoringMetrics  = 7   // of an instance
 	replicationMetrics = 4   // of a rule
-	logBytes           = 350 // of a request's line, with the 26 that CloudWatch counts for itself
+	lineBytes          = 324 // of a request's in the log
+	lineOverhead       = 26  // that CloudWatch counts for each
 	agentMetrics       = 2   // of a fleet
+	logsKept           = 3.0 // months in the log bucket, 90 days
 )
 
 // What requests are for, in shares of all. The rest are answers of next to nothing:
@@ -176,7 +178,10 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 		add(times(instances, "metric", monitoringMetrics), "their metrics by the minute")
 	}
 	if r.Agents {
-		add(requests*logBytes/gb*price("logs")+agentMetrics*price("metric"), "their log and agents' metrics")
+		add(requests*(lineBytes+lineOverhead)/gb*price("logs")+agentMetrics*price("metric"), "their log and agents' metrics")
+	}
+	if r.LogsPut { // each minute, since load balancers ask for health more often
+		add(times(instances, "object write", seconds/60/1e3)+requests*lineBytes/gb*logsKept*price("object storage"), "logs")
 	}
 	add(times(r.LoadBalancers, "load balancer", hours)+times(r.LoadBalancers, "load balancer unit", hours*units(requests)), "load balancer")
 	add(times(r.PublicAddresses, "public address", hours), "public addresses")

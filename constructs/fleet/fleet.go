@@ -51,6 +51,11 @@ type Props struct {
 	// DisableDeploymentAlarm lets a deployment go on while too many requests fail, as it has
 	// to in order to repair a fleet that fails already. Default: false.
 	DisableDeploymentAlarm bool
+	// LogsBucket is the name of the bucket that each instance puts its logs into, what
+	// the boot and the service print, each minute in which there is something new, at
+	// instances/SERVICE/TIME-INSTANCE.log. Default: none, they stay in the instance's
+	// journal.
+	LogsBucket string
 	// Agent sends the instances' logs and metrics to CloudWatch. Default: nil,
 	// nothing is sent.
 	Agent *Agent

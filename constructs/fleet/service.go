@@ -60,6 +60,8 @@ var (
 	healthPath = regexp.MustCompile(`^/[A-Za-z0-9/?._~%!$&()*+,;=:@-]*$`)
 	// machineName is what uname -m prints.
 	machineName = regexp.MustCompile(`^[a-z0-9_]+$`)
+	// bucketName is the name of a bucket.
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	// regionName is the name of a region.
 	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
 )
@@ -67,11 +69,23 @@ var (
 //go:embed userdata.sh
 var userDataScript string
 
+// journalScript puts the journal into the log bucket. It comes first, so that what
+// fails after it is seen there.
+//
+//go:embed journal.sh
+var journalScript string
+
 // userData is the script of an instance's first boot. Each binary is a file
 // asset of its own, so that an instance downloads the one it runs.
 func (s Service) userData(scope constructs.Construct, props Props, role awsiam.IRole) awsec2.UserData {
 	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
 	s.check(props, region)
+	journal := ""
+	if props.LogsBucket != "" {
+		journal = journalScript
+		s.grantLogs(props, role)
+	}
+	script = strings.Replace(script, "@JOURNAL@\n", journal, 1)
 	var cases []string
 	for _, machine := range slices.Sorted(maps.Keys(s.Binaries)) {
 		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
@@ -84,6 +98,7 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 		"@NAME@", s.Name,
 		"@CASES@", strings.Join(cases, "\n"),
 		"@REGION@", region,
+		"@BUCKET@", props.LogsBucket,
 		"@TYPE@", s.unitType(),
 		"@ENVIRONMENT@", s.environment(props.Port, region),
 	}
@@ -111,6 +126,8 @@ func (s Service) check(props Props, region string) {
 		panic(fmt.Sprintf("fleet: want a Port from 1024 to 65535, got %d", props.Port))
 	case !healthPath.MatchString(props.LoadBalancer.HealthPath):
 		panic(fmt.Sprintf("fleet: want a LoadBalancer.HealthPath such as /livez, without spaces and quotes, got %q", props.LoadBalancer.HealthPath))
+	case props.LogsBucket != "" && !bucketName.MatchString(props.LogsBucket):
+		panic(fmt.Sprintf("fleet: want a LogsBucket that is a bucket's name and known at synth, got %q", props.LogsBucket))
 	case !regionName.MatchString(region) && !*awscdk.Token_IsUnresolved(region):
 		panic(fmt.Sprintf("fleet: want a stack in a region such as eu-west-1, got %q", region))
 	}
@@ -161,6 +178,17 @@ func (s Service) environment(port int, region string) string {
 		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// grantLogs lets role put the service's logs into the log bucket, and nothing else
+// there.
+func (s Service) grantLogs(props Props, role awsiam.IRole) {
+	objects := fmt.Sprintf("arn:%s:s3:::%s/instances/%s/*", *awscdk.Aws_PARTITION(), props.LogsBucket, s.Name)
+	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("s3:PutObject"),
+		Resources: jsii.Strings(objects),
+	}))
+	props.Network.AllowS3(objects)
 }
 
 // grantAssets lets role read the assets that a deployment published, this one

@@ -1,6 +1,7 @@
 #!/bin/bash
 # First boot: fetch the service's binary and run it as a unit.
 set -euo pipefail
+@JOURNAL@
 case "$(uname -m)" in
 @CASES@
 *) echo "no binary of @NAME@ for $(uname -m)" >&2; exit 1 ;;

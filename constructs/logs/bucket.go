@@ -1,6 +1,6 @@
 // Package logs gives a region the bucket in which AWS writes its logs, of
 // requests to the load balancer and to buckets and of the network's flows, and
-// the group in which the service's are kept.
+// instances the service's; and the group of CloudWatch that may take these.
 package logs
 
 import (

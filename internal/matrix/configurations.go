@@ -43,19 +43,19 @@ var Configurations = map[string]Configuration{
 	"witness": {Options: with(domain, options{
 		"name": longestName, "regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}}, "us-east-2"},
 		"consistency": "strong", "witness": "us-west-2", "waf.common": "count", "alarms": "ops@example.com",
-		"logs": "true", "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
+		"logs": "cloudwatch", "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
 		"fleet.cpuTarget": "40", "fleet.vertical": "off", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
 	}), Gate: true},
 	"nat": {Options: options{
 		"regions": []any{"eu-west-1"}, "entry": "none", "egress": "nat", "waf.common": "count", "waf.badInputs": "count",
-		"waf.rate": "count", "alarms": "ops@example.com", "logs": "true", "ssm": "true", "service.environment.READS": "signed-in",
+		"waf.rate": "count", "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true", "service.environment.READS": "signed-in",
 		"service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40", "fleet.vertical": "advise",
 		"fleet.window": "01:00-05:00 Europe/Madrid",
 	}, Gate: true},
 	"watched": {Options: with(domain, options{
 		"regions": []any{options{"name": "eu-west-1", "zones": []any{"a", "b"}, "ami": ami}}, "entry": "dns",
-		"waf.common": "count", "waf.rateLimit": "2000", "alarms": "ops@example.com", "logs": "true", "ssm": "true",
+		"waf.common": "count", "waf.rateLimit": "2000", "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true",
 		"fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
 		"fleet.guard": "false",
 	}), Gate: true},
@@ -67,7 +67,7 @@ var Configurations = map[string]Configuration{
 	}), Gate: true},
 	"cleartext": {Options: options{
 		"regions": []any{options{"name": "us-west-1", "zones": []any{"a", "c"}, "cidr": "10.9.0.0/22", "ami": ami}},
-		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "true",
+		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "cloudwatch",
 		"protect": "false", "service.environment.ALLOW_CLEARTEXT": "true", "service.environment.READS": "signed-in", "fleet.min": "3", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.schedule": workdays, "fleet.guard": "false",
 	}, Gate: true},
@@ -81,7 +81,7 @@ var Configurations = map[string]Configuration{
 	"signed-in": {Options: with(domain, options{
 		"name":    longestName,
 		"regions": []any{options{"name": "ap-southeast-1", "zones": []any{"a", "b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}},
-		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "logs": "true", "service.environment.ALLOW_CLEARTEXT": "true",
+		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "logs": "cloudwatch", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.READS": "signed-in", "fleet.min": "3", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
 		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.schedule": workdays,
 	}), Gate: true},
@@ -110,19 +110,19 @@ var Configurations = map[string]Configuration{
 	})},
 	"last-region": {Options: with(domain, options{
 		"regions": []any{options{"name": "eu-west-1", "weight": "50", "zones": []any{"b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}, options{"name": "us-east-1", "retired": "true"}},
-		"egress":  "nat", "waf.ipReputation": "count", "waf.rate": "count", "alarms": "ops@example.com", "logs": "true",
+		"egress":  "nat", "waf.ipReputation": "count", "waf.rate": "count", "alarms": "ops@example.com", "logs": "cloudwatch",
 		"ssm": "true", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.cpuTarget": "40", "fleet.vertical": "off",
 		"fleet.guard": "false",
 	})},
 	"leaving-no-entry": {Options: with(domain, options{
 		"regions": []any{"ap-southeast-1", options{"name": "ap-northeast-1", "weight": "0", "ami": ami}, options{"name": "ap-southeast-2", "retired": "true"}},
 		"entry":   "none", "egress": "nat", "waf.ipReputation": "count", "waf.rate": "count", "waf.rateLimit": "2000",
-		"alarms": "ops@example.com", "logs": "true", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.min": "3",
+		"alarms": "ops@example.com", "logs": "cloudwatch", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.min": "3",
 		"fleet.startAt": "m7g.large", "fleet.vertical": "advise", "fleet.schedule": workdays,
 	})},
 	"one-region": {Options: with(domain, options{
 		"regions":    []any{options{"name": "eu-west-1", "weight": "50", "cidr": "10.9.0.0/20", "ami": ami}},
-		"waf.common": "count", "waf.badInputs": "count", "logs": "true", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.max": "12",
+		"waf.common": "count", "waf.badInputs": "count", "logs": "cloudwatch", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.max": "12",
 		"fleet.startAt": "m7g.large", "fleet.vertical": "advise", "fleet.requestsPerTarget": "6000",
 		"fleet.schedule": workdays, "fleet.guard": "false",
 	})},
@@ -140,7 +140,7 @@ var Configurations = map[string]Configuration{
 	}},
 	// At the limits, of what grows with the regions.
 	"ten-regions": {Options: with(domain, options{
-		"regions": tenRegions, "logs": "true", "ssm": "true", "alarms": "ops@example.com", "fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
+		"regions": tenRegions, "logs": "cloudwatch", "ssm": "true", "alarms": "ops@example.com", "fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
 	})},
 }
 

@@ -109,7 +109,7 @@ var matrixOptions = []option{
 	enum("waf.rate", func(c config.Config) string { return c.WAF.Rate }, config.ModeBlock, config.ModeCount),
 	changed("waf.rateLimit", func(c config.Config) any { return c.WAF.RateLimit }),
 	boolean("alarms", func(c config.Config) bool { return len(c.Alarms) > 0 }),
-	boolean("logs", func(c config.Config) bool { return c.Logs }),
+	enum("logs", func(c config.Config) string { return c.Logs }, config.LogsBucket, config.LogsCloudWatch, config.LogsOff),
 	boolean("ssm", func(c config.Config) bool { return c.SSM }),
 	boolean("protect", func(c config.Config) bool { return c.Protect }),
 	setting("ALLOW_CLEARTEXT", "false", "true"),

@@ -46,7 +46,7 @@ func fleetOf(c config.Config) (simulator.Fleet, simulator.Model, error) {
 	}
 	fleet := simulator.Fleet{
 		Ladder: ladder, Start: ladder.Find(c.Fleet.StartAt), Min: c.Fleet.Min, Max: c.Fleet.Max,
-		RequestsPerTarget: c.Fleet.RequestsPerTarget, Agent: c.Logs, // which knows how much memory is used
+		RequestsPerTarget: c.Fleet.RequestsPerTarget, Agent: c.Logs == config.LogsCloudWatch, // which knows how much memory is used
 		Policy: scaling.Policy{Mode: scaling.Auto, CPUTarget: float64(c.Fleet.CPUTarget)},
 	}
 	var errs []error

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,10 +35,13 @@ type Machine struct {
 	log      *log.Logger
 	output   io.Writer
 	lines    lines // of output
+	journal  journal
 	cancel   context.CancelFunc
-	done     sync.WaitGroup
+	runs     sync.WaitGroup // the boot and the units
+	done     sync.WaitGroup // the metadata service
 
 	mu      sync.Mutex
+	ended   map[string]<-chan struct{} // of units that were started
 	service *service
 	pid     int // of the service's process, the last one
 	starts  int // of the service
@@ -78,15 +82,22 @@ func Start(ctx context.Context, instance emulator.Instance, o Options) (*Machine
 	}
 	m.output = io.MultiWriter(&m.lines, o.Output)
 	m.log = log.New(m.output, instance.ID+" ", log.Lmsgprefix)
-	metadata, err := m.serveMetadata(ctx)
+	serving, off := context.WithCancel(context.WithoutCancel(ctx))
+	metadata, err := m.serveMetadata(serving)
 	if err != nil {
 		cancel()
+		off()
 		return nil, err
 	}
-	m.done.Go(func() {
+	m.runs.Go(func() {
 		if err := m.boot(ctx, metadata); err != nil && ctx.Err() == nil {
 			m.log.Printf("first boot failed: %v", err)
+			m.journal.add(bootUnit, fmt.Sprintf("first boot failed: %v", err))
 		}
+	})
+	context.AfterFunc(ctx, func() {
+		m.runs.Wait() // units ask it while they end
+		off()
 	})
 	return m, nil
 }
@@ -95,6 +106,7 @@ func Start(ctx context.Context, instance emulator.Instance, o Options) (*Machine
 // the time that they state. It returns when nothing of the machine is left.
 func (m *Machine) Stop() {
 	m.cancel()
+	m.runs.Wait()
 	m.done.Wait()
 	if err := os.RemoveAll(m.root); err != nil {
 		m.log.Print(err)
@@ -107,8 +119,20 @@ func (m *Machine) LastLines() []string { return m.lines.get() }
 
 // boot runs the user data; the units that it starts go on.
 func (m *Machine) boot(ctx context.Context, metadata string) error {
-	start := func(unit string) (<-chan error, error) { return m.start(ctx, unit, metadata) }
-	return runUserData(ctx, m.UserData, shell{root: m.root, url: m.url, addr: m.Addr, credentials: m.assumeRole(), output: m.output, start: start})
+	sh := m.shell(bootUnit, metadata)
+	sh.journal = &m.journal
+	sh.start = func(unit string) (<-chan error, error) { return m.start(ctx, unit, metadata) }
+	return runUserData(ctx, m.UserData, sh)
+}
+
+// shell is what scripts of a unit run in.
+func (m *Machine) shell(unit, metadata string) shell {
+	return shell{root: m.root, url: m.url, addr: m.Addr, metadata: metadata, credentials: m.assumeRole(), output: m.outputOf(unit)}
+}
+
+// outputOf takes what a unit prints.
+func (m *Machine) outputOf(unit string) io.Writer {
+	return io.MultiWriter(m.output, m.journal.of(unit))
 }
 
 // start starts a unit, and sends the result when it has started or failed to.
@@ -124,12 +148,45 @@ func (m *Machine) start(ctx context.Context, unit, metadata string) (<-chan erro
 	if err != nil {
 		return nil, err
 	}
+	output := m.outputOf(u.name)
+	s := newSupervisor(u, m.root, environment, m.memory(), output, log.New(output, m.ID+" ", log.Lmsgprefix), m.started)
+	sh := m.shell(u.name, metadata)
+	if !u.dynamicUser || slices.Contains(u.groups, "systemd-journal") {
+		sh.journal = &m.journal
+	}
+	s.script = sh.runFile
+	ended := make(chan struct{})
 	m.mu.Lock()
-	m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
+	if !u.isScript() {
+		m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
+	}
+	if m.ended == nil {
+		m.ended = map[string]<-chan struct{}{}
+	}
+	m.ended[u.name] = ended
 	m.mu.Unlock()
-	s := newSupervisor(u, m.root, environment, m.memory(), m.output, m.log, m.started)
-	m.done.Go(func() { s.run(ctx) })
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		m.await(u.before)
+		stop()
+	})
+	m.runs.Go(func() {
+		defer close(ended)
+		s.run(running)
+	})
 	return s.job, nil
+}
+
+// await returns when units have ended. One that was not started has.
+func (m *Machine) await(units []string) {
+	for _, unit := range units {
+		m.mu.Lock()
+		ended := m.ended[unit]
+		m.mu.Unlock()
+		if ended != nil {
+			<-ended
+		}
+	}
 }
 
 func (m *Machine) started(pid int) {

@@ -22,21 +22,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 )
 
-// fleetsUserData is the script of the fleet's instances, with an agent.
+// fleetsUserData is the script of the fleet's instances, with an agent and with the
+// journal in the bucket.
 func fleetsUserData(t *testing.T) string {
 	t.Helper()
-	var script strings.Builder
-	for _, name := range []string{"userdata.sh", "agent.sh"} {
+	scripts := map[string]string{}
+	for _, name := range []string{"userdata.sh", "journal.sh", "agent.sh"} {
 		b, err := os.ReadFile(filepath.Join("../../../constructs/fleet", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		script.Write(b)
+		scripts[name] = string(b)
 	}
+	script := strings.Replace(scripts["userdata.sh"], "@JOURNAL@\n", scripts["journal.sh"], 1) + scripts["agent.sh"]
 	return strings.NewReplacer(
+		"@BUCKET@", "logs",
 		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@TYPE@", "Type=exec", "@ENVIRONMENT@", `A="1"`,
 		"@PORT@", "8080", "@HEALTH@", "/livez", "@AGENT@", "{}",
-	).Replace(script.String())
+	).Replace(script)
 }
 
 // TestAgentComesAfterTheFirstGoodAnswer: and where there is none to install, as
@@ -67,7 +70,7 @@ func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
 	if answers != 3 || !strings.Contains(log.String(), "app runs without a CloudWatch agent") {
 		t.Errorf("asked %d times, want 3, and then the agent's failure told:\n%s", answers, &log)
 	}
-	if !slices.Equal(units, []string{"app.service"}) {
+	if !slices.Equal(units, []string{"app-journal.service", "app.service"}) {
 		t.Errorf("the units %q were started", units)
 	}
 }
@@ -216,6 +219,7 @@ func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
 		"[Service]\nExecStart=/a\nMemoryMax=lots\n":                 "MemoryMax: want a number",
 		"[Service]\nExecStart=/a\nMemoryMax=99999999999G\n":         "MemoryMax: want a number",
 		"[Service]\nExecStart=/a\nLimitNOFILE=1:2\n":                "LimitNOFILE: want a number",
+		"[Service]\nExecStart=/a\nExecStopPost=/b\n":                "takes /usr/bin/bash and the file of a script",
 		"[Service]\nExecStart=/a\nUser=app\nNice=5\nPrivateTmp=x\n": "Nice=",
 	} {
 		path := filepath.Join(t.TempDir(), "app.service")
@@ -228,15 +232,17 @@ func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
 	}
 }
 
-// TestUnitOfTheFleetIsPlayed: every directive of the service's unit is played, or
-// ignored for a reason.
-func TestUnitOfTheFleetIsPlayed(t *testing.T) {
-	_, rest, _ := strings.Cut(fleetsUserData(t), "/etc/systemd/system/app.service <<'END'\n")
-	text, _, found := strings.Cut(rest, "\nEND\n")
-	if !found {
-		t.Fatal("there is no unit")
+// TestUnitsOfTheFleetArePlayed: every directive of the service's unit, and of the one
+// that puts its journal into the bucket, is played, or ignored for a reason.
+func TestUnitsOfTheFleetArePlayed(t *testing.T) {
+	for _, name := range []string{"app", "app-journal"} {
+		_, rest, _ := strings.Cut(fleetsUserData(t), "/etc/systemd/system/"+name+".service <<'END'\n")
+		text, _, found := strings.Cut(rest, "\nEND\n")
+		if !found {
+			t.Fatalf("there is no unit %s", name)
+		}
+		writeUnit(t, text)
 	}
-	writeUnit(t, text)
 }
 
 // TestSupervision runs a unit that ends at once: it is run again, and ends for

@@ -30,6 +30,8 @@ type supervisor struct {
 	output      io.Writer
 	log         *log.Logger
 	started     func(pid int)
+	// script runs a script of the machine with arguments.
+	script func(ctx context.Context, command []string) error
 
 	job chan error // the result of the first start, once
 }
@@ -130,6 +132,12 @@ func (s *supervisor) runOnce(ctx context.Context) (result string) {
 	if err := u.makeFolders(s.root); err != nil {
 		s.say("%v", err)
 		return resources
+	}
+	if u.execStopPost != nil {
+		defer s.stopPost(ctx)
+	}
+	if u.isScript() {
+		return s.runScript(ctx)
 	}
 	if err := checkProgram(filepath.Join(s.root, u.execStart[0])); err != nil {
 		s.say("Failed at step EXEC spawning %s: %v", u.execStart[0], err)

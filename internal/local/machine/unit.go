@@ -24,6 +24,9 @@ type unit struct {
 	name             string // app.service
 	kind             string // simple, exec or notify
 	execStart        []string
+	execStopPost     []string
+	before           []string // units that end before this one
+	groups           []string
 	dynamicUser      bool
 	variables        []string // NAME=VALUE
 	environmentFiles []string
@@ -68,25 +71,28 @@ func newUnit(name string) *unit {
 
 // played are the directives that are played, by section and name.
 var played = map[string]func(u *unit, value string) error{
-	"Unit.StartLimitIntervalSec": func(u *unit, value string) error { return set(&u.startLimit.interval, seconds, value) },
-	"Unit.StartLimitBurst":       func(u *unit, value string) error { return set(&u.startLimit.burst, strconv.Atoi, value) },
-	"Service.Type":               func(u *unit, value string) error { return set(&u.kind, oneOf("simple", "exec", "notify"), value) },
-	"Service.ExecStart":          (*unit).setExecStart,
-	"Service.DynamicUser":        func(u *unit, value string) error { return set(&u.dynamicUser, strconv.ParseBool, value) },
-	"Service.Environment":        (*unit).addVariables,
-	"Service.EnvironmentFile":    (*unit).addEnvironmentFile,
-	"Service.StateDirectory":     func(u *unit, value string) error { return set(&u.stateDirectory, single, value) },
-	"Service.WorkingDirectory":   func(u *unit, value string) error { return set(&u.workingDirectory, absolute, value) },
-	"Service.PrivateTmp":         func(u *unit, value string) error { return set(&u.privateTmp, strconv.ParseBool, value) },
-	"Service.Restart":            func(u *unit, value string) error { return set(&u.restart, restarts, value) },
-	"Service.RestartSec":         func(u *unit, value string) error { return set(&u.restartDelay, seconds, value) },
-	"Service.TimeoutStartSec":    func(u *unit, value string) error { return set(&u.startTimeout, seconds, value) },
-	"Service.TimeoutStopSec":     func(u *unit, value string) error { return set(&u.stopTimeout, seconds, value) },
-	"Service.WatchdogSec":        func(u *unit, value string) error { return set(&u.watchdog, seconds, value) },
-	"Service.MemoryMax":          func(u *unit, value string) error { return set(&u.memoryMax, memorySize, value) },
-	"Service.LimitNOFILE":        func(u *unit, value string) error { return u.setLimit("LimitNOFILE", value) },
-	"Service.LimitFSIZE":         func(u *unit, value string) error { return u.setLimit("LimitFSIZE", value) },
-	"Service.LimitCORE":          func(u *unit, value string) error { return u.setLimit("LimitCORE", value) },
+	"Unit.Before":                 (*unit).setBefore,
+	"Unit.StartLimitIntervalSec":  func(u *unit, value string) error { return set(&u.startLimit.interval, seconds, value) },
+	"Unit.StartLimitBurst":        func(u *unit, value string) error { return set(&u.startLimit.burst, strconv.Atoi, value) },
+	"Service.Type":                func(u *unit, value string) error { return set(&u.kind, oneOf("simple", "exec", "notify"), value) },
+	"Service.ExecStart":           (*unit).setExecStart,
+	"Service.ExecStopPost":        (*unit).setExecStopPost,
+	"Service.SupplementaryGroups": func(u *unit, value string) error { return set(&u.groups, names, value) },
+	"Service.DynamicUser":         func(u *unit, value string) error { return set(&u.dynamicUser, strconv.ParseBool, value) },
+	"Service.Environment":         (*unit).addVariables,
+	"Service.EnvironmentFile":     (*unit).addEnvironmentFile,
+	"Service.StateDirectory":      func(u *unit, value string) error { return set(&u.stateDirectory, single, value) },
+	"Service.WorkingDirectory":    func(u *unit, value string) error { return set(&u.workingDirectory, absolute, value) },
+	"Service.PrivateTmp":          func(u *unit, value string) error { return set(&u.privateTmp, strconv.ParseBool, value) },
+	"Service.Restart":             func(u *unit, value string) error { return set(&u.restart, restarts, value) },
+	"Service.RestartSec":          func(u *unit, value string) error { return set(&u.restartDelay, seconds, value) },
+	"Service.TimeoutStartSec":     func(u *unit, value string) error { return set(&u.startTimeout, seconds, value) },
+	"Service.TimeoutStopSec":      func(u *unit, value string) error { return set(&u.stopTimeout, seconds, value) },
+	"Service.WatchdogSec":         func(u *unit, value string) error { return set(&u.watchdog, seconds, value) },
+	"Service.MemoryMax":           func(u *unit, value string) error { return set(&u.memoryMax, memorySize, value) },
+	"Service.LimitNOFILE":         func(u *unit, value string) error { return u.setLimit("LimitNOFILE", value) },
+	"Service.LimitFSIZE":          func(u *unit, value string) error { return u.setLimit("LimitFSIZE", value) },
+	"Service.LimitCORE":           func(u *unit, value string) error { return u.setLimit("LimitCORE", value) },
 }
 
 // Reasons to ignore a directive.
@@ -248,18 +254,45 @@ func (u *unit) setLimit(directive, value string) error {
 	return err
 }
 
-// setExecStart takes a program and its arguments, none with a meaning of its own.
 func (u *unit) setExecStart(value string) error {
 	if u.execStart != nil {
 		return errors.New("want one program, got another one")
 	}
-	value, err := plain(value)
-	if err != nil {
+	return set(&u.execStart, command, value)
+}
+
+func (u *unit) setExecStopPost(value string) error {
+	if u.execStopPost != nil {
+		return errors.New("want one script, got another one")
+	}
+	if err := set(&u.execStopPost, command, value); err != nil {
 		return err
 	}
-	u.execStart = strings.Fields(value)
-	_, err = absolute(u.execStart[0])
+	if u.execStopPost[0] != bash {
+		return fmt.Errorf("the local cloud takes %s and the file of a script, got %q", bash, value)
+	}
+	return nil
+}
+
+func (u *unit) setBefore(value string) error {
+	units, err := names(value)
+	u.before = append(u.before, units...)
 	return err
+}
+
+// names takes names between spaces.
+func names(value string) ([]string, error) {
+	value, err := plain(value)
+	return strings.Fields(value), err
+}
+
+// command takes a program and its arguments, none with a meaning of its own.
+func command(value string) ([]string, error) {
+	words, err := names(value)
+	if err == nil {
+		_, err = absolute(words[0])
+	}
+	return words, err
 }
 
 func (u *unit) addEnvironmentFile(value string) error {
@@ -367,8 +400,8 @@ func (u *unit) tmp(root string) string { return filepath.Join(root, "var/tmp") }
 // check returns an error if systemd could not run the unit's program: a dynamic
 // user owns no program.
 func (u *unit) check(root string) error {
-	if !u.dynamicUser {
-		return nil
+	if err := u.checkScripts(root); err != nil || u.isScript() || !u.dynamicUser {
+		return err
 	}
 	info, err := os.Stat(filepath.Join(root, u.execStart[0]))
 	if err != nil {
