@@ -121,7 +121,7 @@ TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-
 SHARD_0 = shard-lives shard-fuzz
 SHARD_1 = shard-lives shard-templates
 SHARD_2 = shard-lives shard-changes
-SHARD_3 = shard-lives shard-builds
+SHARD_3 = shard-lives shard-builds shard-pages
 SHARD_4 = shard-lives shard-race
 SHARD_5 = shard-lives shard-changes
 SHARD_6 = shard-lives shard-templates
@@ -183,7 +183,10 @@ shard-changes:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 40m ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
 shard-builds:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./internal/build -all
-shard-race:
+shard-pages: browser
+	@mkdir -p $(DIST)/artifacts
+	$(TIMED) $(TESTSUM) -count=1 -timeout 30m -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest -run TestEveryPage -all
+shard-race: browser
 	$(TIMED) $(TESTSUM) -race -timeout 30m $$($(QUICK)) ./cmd/directory ./service/web/browsertest
 shard-cloud:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/cloud -all
@@ -194,4 +197,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-changes shard-builds shard-race shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -15,6 +16,18 @@ var looks = []look{
 	{width: 320},
 	{width: 390}, {width: 390, dark: true}, {width: 390, scriptless: true},
 	{width: 1280}, {width: 1280, dark: true}, {width: 1280, scriptless: true},
+}
+
+// all looks at every page in every way, for which a machine takes minutes.
+var all = flag.Bool("all", false, "look at every page in every way")
+
+// ways are those in which a page is looked at, by its place in the list: two, other
+// ones than the page before.
+func ways(page int) []look {
+	if *all {
+		return looks
+	}
+	return []look{looks[page%len(looks)], looks[(page+3)%len(looks)]}
 }
 
 func TestEveryPageFitsAndIsAccessible(t *testing.T) {
@@ -46,7 +59,7 @@ func TestEveryPageFitsAndIsAccessible(t *testing.T) {
 		}
 	}
 	page := "/employees/" + ada.ID
-	for _, test := range []struct {
+	for i, test := range []struct {
 		name, path string
 		site       *site
 		guest      bool
@@ -68,7 +81,7 @@ func TestEveryPageFitsAndIsAccessible(t *testing.T) {
 		{"islands", "/islands", full, false},
 		{"not-found", "/employees/nobody", full, false},
 	} {
-		for _, l := range looks {
+		for _, l := range ways(i) {
 			l.guest = test.guest
 			t.Run(test.name+"/"+l.String(), func(t *testing.T) {
 				t.Parallel()

@@ -62,7 +62,7 @@ func TestSessionThatEndsWhileOneTypes(t *testing.T) {
 	call(b, network.ClearBrowserCookies, cdp.Empty{})
 	b.press(kb.Enter)
 	b.await("!!document.querySelector('.problem')")
-	b.wantText("Nothing was saved", "What you typed is not lost.")
+	b.wantText("Nothing was saved", "What you typed is not lost: sign in,")
 	b.shoot("unsent")
 	b.wantAccessible()
 	b.tabTo("[name=name]")
