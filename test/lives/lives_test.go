@@ -194,6 +194,9 @@ func begin(t *testing.T, app, name string) *life {
 		}
 	}
 	l.save(app)
+	if err := control.Make(t.Context(), emulator.Networks(l.config)...); err != nil {
+		t.Fatal(err)
+	}
 	l.run("cdk bootstrap")
 	l.before = l.held()
 	l.kept = l.regions()

@@ -256,6 +256,9 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 		// The CLI would retry for minutes.
 		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
+	if err := (emulator.Control{URL: server.URL}).Make(ctx, emulator.Networks(configuration)...); err != nil {
+		return err
+	}
 	if err := cdk.deploy(ctx, assembly); err != nil {
 		return err
 	}
@@ -344,6 +347,9 @@ func redeploy(ctx context.Context, o Options, configuration config.Config, runni
 	cdk := newCLI(o, configuration.Service.Package, running.Emulator, steps)
 	assembly, err := cdk.synthesize(ctx)
 	if err != nil {
+		return err
+	}
+	if err := control.Make(ctx, emulator.Networks(configuration)...); err != nil {
 		return err
 	}
 	if err := cdk.deploy(ctx, assembly); err != nil {

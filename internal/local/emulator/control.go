@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"github.com/archipelago-cdk/archipelago/config"
 )
 
 // Control asks the plugin what AWS has no call for.
@@ -212,6 +214,41 @@ func (c Control) Break(ctx context.Context, types ...string) error {
 		types = []string{}
 	}
 	return c.call(ctx, http.MethodPut, "broken", types, nil)
+}
+
+// Network is a VPC that exists before a deployment.
+type Network struct {
+	Region string `json:"region"`
+	ID     string `json:"id"`
+	CIDR   string `json:"cidr"`
+	// Subnets are the names of their zones, by their ids.
+	Subnets map[string]string `json:"subnets"`
+}
+
+// Networks are those that a configuration takes as they are.
+func Networks(c config.Config) []Network {
+	var all []Network
+	for _, r := range c.Islands() {
+		if !r.VPC.Set() {
+			continue
+		}
+		n := Network{Region: r.Name, ID: r.VPC.ID, CIDR: r.CIDR, Subnets: map[string]string{}}
+		for _, subnets := range []config.Subnets{r.VPC.FleetSubnets, r.VPC.LoadBalancerSubnets} {
+			for zone, id := range r.ByZone(subnets) {
+				n.Subnets[id] = zone
+			}
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// Make makes the networks that are not there yet, and their subnets.
+func (c Control) Make(ctx context.Context, networks ...Network) error {
+	if len(networks) == 0 {
+		return nil
+	}
+	return c.call(ctx, http.MethodPut, "networks", networks, nil)
 }
 
 // Failing are the AWS services that answer 503, such as "dynamodb", by the region

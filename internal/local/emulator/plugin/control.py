@@ -17,6 +17,7 @@ PUT  /archipelago/advance    seconds by which the clock jumps: clock.py has its 
 PUT  /archipelago/pace       how many seconds pass on it in one of the machine's
 PUT  /archipelago/load       a load client's name, while which is registered the clock does not jump
 PUT  /archipelago/unload     the same, to end that
+PUT  /archipelago/networks   [{"region", "id", "cidr", "subnets": {id: zone}}], which exist from now on
 PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource with a role
                              is called again; answers what failed
 """
@@ -25,7 +26,9 @@ import http
 import json
 import re
 
-from . import customs, fleet, groups, inventory, models, usage, zones
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from . import customs, fleet, groups, inventory, models, networks, usage, zones
 from .clock import Refused, clock
 
 
@@ -139,6 +142,10 @@ def ask_customs(body):
     return failures
 
 
+def network(body):
+    return networks.make(DEFAULT_ACCOUNT_ID, json.loads(body))
+
+
 ANSWERS = {
     "accepted": accepted,
     "clock": lambda _: clock.describe(),
@@ -149,6 +156,7 @@ ANSWERS = {
     "customs": ask_customs,
     "fleet": fleet.fleet,
     "held": inventory.held,
+    "networks": network,
     "playing": playing,
     "usage": used,
     "deployed": deployed,
