@@ -35,7 +35,7 @@ var Configurations = map[string]Configuration{
 		"name":    longestName,
 		"regions": []any{options{"name": "eu-west-1", "weight": "50", "zones": []any{"a", "b", "c"}}, options{"name": "us-east-1", "weight": "0", "ami": ami, "cidr": "10.9.0.0/20"}, options{"name": "eu-west-2", "retired": "true"}},
 		"egress":  "nat", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count",
-		"waf.rate": "count", "waf.rateLimit": "2000", "ssm": "true", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
+		"waf.rate": "count", "waf.rateLimit": "2000", "logs": "cloudwatch", "ssm": "true", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.READS": "signed-in", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.max": "12",
 		"fleet.ladder": "m7i.large,m7i.xlarge", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays, "fleet.guard": "false",
@@ -43,7 +43,7 @@ var Configurations = map[string]Configuration{
 	"witness": {Options: with(domain, options{
 		"name": longestName, "regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}}, "us-east-2"},
 		"consistency": "strong", "witness": "us-west-2", "waf.common": "count", "alarms": "ops@example.com",
-		"logs": "cloudwatch", "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
+		"logs": "off", "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
 		"fleet.cpuTarget": "40", "fleet.vertical": "off", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
 	}), Gate: true},
@@ -67,7 +67,7 @@ var Configurations = map[string]Configuration{
 	}), Gate: true},
 	"cleartext": {Options: options{
 		"regions": []any{options{"name": "us-west-1", "zones": []any{"a", "c"}, "cidr": "10.9.0.0/22", "ami": ami}},
-		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "cloudwatch",
+		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "off",
 		"protect": "false", "service.environment.ALLOW_CLEARTEXT": "true", "service.environment.READS": "signed-in", "fleet.min": "3", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.schedule": workdays, "fleet.guard": "false",
 	}, Gate: true},
@@ -75,13 +75,13 @@ var Configurations = map[string]Configuration{
 		"name":    longestName,
 		"regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}, "cidr": "10.9.0.0/20", "ami": ami}},
 		"entry":   "none", "egress": "nat", "waf.ipReputation": "count", "waf.rate": "count", "waf.rateLimit": "2000",
-		"alarms": "ops@example.com", "ssm": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
+		"alarms": "ops@example.com", "logs": "off", "ssm": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
 		"fleet.startAt": "m7i.xlarge", "fleet.vertical": "off", "fleet.requestsPerTarget": "6000",
 	}), Gate: true},
 	"signed-in": {Options: with(domain, options{
 		"name":    longestName,
 		"regions": []any{options{"name": "ap-southeast-1", "zones": []any{"a", "b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}},
-		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "logs": "cloudwatch", "service.environment.ALLOW_CLEARTEXT": "true",
+		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.READS": "signed-in", "fleet.min": "3", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
 		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.schedule": workdays,
 	}), Gate: true},
@@ -104,13 +104,13 @@ var Configurations = map[string]Configuration{
 		"name":        longestName,
 		"regions":     []any{options{"name": "us-east-1", "weight": "50"}, options{"name": "us-east-2", "zones": []any{"a", "b"}}},
 		"consistency": "strong", "witness": "us-west-2", "waf.common": "count", "waf.badInputs": "count",
-		"waf.ipReputation": "count", "waf.rateLimit": "2000", "service.environment.READS": "signed-in", "service.environment.LOAD_GENERATOR": "true",
+		"waf.ipReputation": "count", "waf.rateLimit": "2000", "logs": "cloudwatch", "service.environment.READS": "signed-in", "service.environment.LOAD_GENERATOR": "true",
 		"fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.requestsPerTarget": "6000",
 	})},
 	"last-region": {Options: with(domain, options{
 		"regions": []any{options{"name": "eu-west-1", "weight": "50", "zones": []any{"b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}, options{"name": "us-east-1", "retired": "true"}},
-		"egress":  "nat", "waf.ipReputation": "count", "waf.rate": "count", "alarms": "ops@example.com", "logs": "cloudwatch",
+		"egress":  "nat", "waf.ipReputation": "count", "waf.rate": "count", "alarms": "ops@example.com", "logs": "off",
 		"ssm": "true", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.cpuTarget": "40", "fleet.vertical": "off",
 		"fleet.guard": "false",
 	})},
@@ -122,14 +122,14 @@ var Configurations = map[string]Configuration{
 	})},
 	"one-region": {Options: with(domain, options{
 		"regions":    []any{options{"name": "eu-west-1", "weight": "50", "cidr": "10.9.0.0/20", "ami": ami}},
-		"waf.common": "count", "waf.badInputs": "count", "logs": "cloudwatch", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.max": "12",
+		"waf.common": "count", "waf.badInputs": "count", "service.environment.ALLOW_CLEARTEXT": "true", "fleet.max": "12",
 		"fleet.startAt": "m7g.large", "fleet.vertical": "advise", "fleet.requestsPerTarget": "6000",
 		"fleet.schedule": workdays, "fleet.guard": "false",
 	})},
 	"witness-dns": {Options: with(domain, options{
 		"regions": []any{options{"name": "us-east-1", "cidr": "10.9.0.0/20"}, options{"name": "us-east-2", "weight": "0", "ami": ami}},
 		"entry":   "dns", "consistency": "strong", "witness": "us-west-2", "egress": "nat", "waf.badInputs": "count",
-		"waf.ipReputation": "count", "alarms": "ops@example.com", "ssm": "true", "service.environment.ALLOW_CLEARTEXT": "true",
+		"waf.ipReputation": "count", "alarms": "ops@example.com", "logs": "off", "ssm": "true", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.READS": "signed-in", "fleet.min": "3", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
 		"fleet.cpuTarget": "40", "fleet.vertical": "advise",
 	})},
@@ -140,7 +140,7 @@ var Configurations = map[string]Configuration{
 	}},
 	// At the limits, of what grows with the regions.
 	"ten-regions": {Options: with(domain, options{
-		"regions": tenRegions, "logs": "cloudwatch", "ssm": "true", "alarms": "ops@example.com", "fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
+		"regions": tenRegions, "logs": "off", "ssm": "true", "alarms": "ops@example.com", "fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
 	})},
 }
 
