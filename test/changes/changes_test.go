@@ -188,6 +188,9 @@ func copied(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !info.Mode().IsRegular() {
+			continue // a link, such as node_modules may be
+		}
 		content, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatal(err)
