@@ -86,7 +86,7 @@ drain: ## move users away from REGION=…; back with OFF=1: on AWS with AWS_PROF
 freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago freeze -region "$(REGION)" -name "$(NAME)" $(if $(OFF),-off)
 
-logs: ## show what the instances of REGION=… print in what `make up` runs; go on with FOLLOW=1
+logs: ## show what the instances of REGION=… print, on AWS with AWS_PROFILE set; go on with FOLLOW=1
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago logs -region "$(REGION)" -name "$(NAME)" $(if $(FOLLOW),-follow)
 
 bench: setup ## measure what docs/figures.md says

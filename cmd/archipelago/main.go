@@ -50,7 +50,7 @@ func commands() []command {
 		{"simulate", "play a load against the fleet of cdk.json and report on it", simulate.Run},
 		{"drain", "move users away from a region, or with -off back", local("drain", turn(cloud.Drained, "drained: users move within a minute or two", "no longer drained: users come back within a minute or two"))},
 		{"freeze", "keep the instance type of a region's fleet, or with -off let it change", local("freeze", turn(cloud.Frozen, "frozen: its instance type stays; a change that has begun goes on to its end", "no longer frozen: its instance type may change"))},
-		{"logs", "show what the instances of a region print", local("logs", logs)},
+		{"logs", "show what the instances of a region print, on AWS of the last hour", local("logs", logs)},
 	}
 }
 
@@ -162,9 +162,6 @@ func logs(flags *flag.FlagSet, _ *cloud.Options) do {
 		if *region == "" {
 			return errors.New("name the region: make logs REGION=eu-west-1, or archipelago logs -region eu-west-1; with FOLLOW=1 or -follow it goes on")
 		}
-		if cloud.OnAWS() {
-			return fmt.Errorf("on AWS the log is in CloudWatch where the configuration has `\"logs\": true`, and only in the instances' journals without it: aws logs filter-log-events --region %s --log-group-name /%s/service", *region, *name)
-		}
-		return cloud.Logs(ctx, o, *region, *follow)
+		return cloud.Logs(ctx, o, *name, *region, *follow)
 	}
 }

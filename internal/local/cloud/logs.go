@@ -28,10 +28,15 @@ func createLog(dir string, instance emulator.Instance) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 }
 
-// Logs writes to o.Out the last lines that the instances of a region printed in
-// the running local cloud, each after its instance's id: the user data and the
-// service, of those that have ended too. With follow it goes on until ctx ends.
-func Logs(ctx context.Context, o Options, region string, follow bool) error {
+// Logs writes to o.Out the last lines that the instances of a region printed, each
+// after its instance's id: the user data and the service, of those that have ended
+// too. On AWS they are those of the last hour in the log bucket of the deployment named
+// name, which get there each minute; of the running local cloud they are the machines'
+// own. With follow it goes on until ctx ends.
+func Logs(ctx context.Context, o Options, name, region string, follow bool) error {
+	if OnAWS() {
+		return logsOnAWS(ctx, o.Out, name, region, follow)
+	}
 	if _, err := o.running(ctx, region); err != nil {
 		return err
 	}

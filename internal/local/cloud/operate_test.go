@@ -9,10 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -68,7 +72,7 @@ func TestOperators(t *testing.T) {
 		const want = "REGION=mars-1 is none of those that run here: eu-west-1, us-east-1"
 		for name, err := range map[string]error{
 			"drain": Turn(t.Context(), o, "archipelago", "mars-1", Drained, true),
-			"logs":  Logs(t.Context(), o, "mars-1", false),
+			"logs":  Logs(t.Context(), o, "archipelago", "mars-1", false),
 		} {
 			if err == nil || err.Error() != want {
 				t.Errorf("%s: got %v, want %q", name, err, want)
@@ -76,7 +80,62 @@ func TestOperators(t *testing.T) {
 		}
 	})
 
+	t.Run("logs on AWS come from the bucket", func(t *testing.T) { logsFromTheBucket(t, server.URL) })
+
 	t.Run("the CDK CLI is not disturbed", func(t *testing.T) { undisturbed(t, server.URL) })
+}
+
+// logsFromTheBucket has credentials of AWS, of which the emulator takes the place.
+func logsFromTheBucket(t *testing.T, url string) {
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": strings.Replace(url, "localhost", "127.0.0.1", 1)} {
+		t.Setenv(name, value)
+	}
+	const region, bucket = "eu-west-1", "shop-logs-" + account + "-eu-west-1"
+	client := s3.New(s3.Options{
+		Region: region, BaseEndpoint: &url, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+	})
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: aws.String(bucket), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(service string, ago time.Duration, id, text string) {
+		t.Helper()
+		key := "instances/" + service + "/" + time.Now().Add(-ago).UTC().Format("2006-01-02T15-04-05.000000000Z") + "-" + id + ".log"
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	logs := func() error {
+		out.Reset()
+		return Logs(t.Context(), Options{Out: &out}, "shop", region, false)
+	}
+	put("app", 2*time.Hour, "i-1", "too old\n")
+	if err := logs(); err == nil || !strings.Contains(err.Error(), "nothing into s3://"+bucket+"/instances/") || !strings.Contains(err.Error(), "--log-group-name /shop/service") {
+		t.Errorf("got %v, want where else the log may be", err)
+	}
+	put("app", 20*time.Minute, "i-2", "second\nthird\n")
+	put("app", 30*time.Minute, "i-1", "first\n")
+	put("worker", 10*time.Minute, "i-3", "fourth, without an end")
+	if err := logs(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "i-1 first\ni-2 second\ni-2 third\ni-3 fourth, without an end\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+
+	// What comes late is shown, and nothing twice.
+	r := &bucketReader{client: client, bucket: bucket, out: &out, shown: map[string]bool{}}
+	for _, want := range []string{"i-3 fourth, without an end\n", "i-4 late\n", ""} {
+		out.Reset()
+		if _, err := r.show(t.Context(), time.Now().Add(-15*time.Minute)); err != nil || out.String() != want {
+			t.Errorf("got %q, %v, want %q", out.String(), err, want)
+		}
+		if want == "i-3 fourth, without an end\n" {
+			put("app", 12*time.Minute, "i-4", "late\n")
+		}
+	}
 }
 
 // undisturbed bootstraps a region by the real CLI in an environment that has
