@@ -382,6 +382,9 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	if err := u.use(w.running, w.photo[region]); err != nil {
 		return err
 	}
+	if err := w.hasLog(t, region, instance.ID, &output); err != nil {
+		return err
+	}
 	// Somebody's photo that no employee has, as of an upload that was killed.
 	stray := directory.PhotoKey("stray", []byte(fmt.Sprint(n)), "jpg")
 	bucket := bucketOf(region)
@@ -402,6 +405,28 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 		err = errors.New("the sweep found no photo that no employee has")
 	}
 	return err
+}
+
+// hasLog waits until the instance has put its log into the region's log bucket, or
+// was not allowed to.
+func (w *walk) hasLog(t *testing.T, region, id string, output *lockedBuffer) error {
+	t.Helper()
+	bucket := "archipelago-logs-123456789012-" + region
+	client := objects.NewFromConfig(w.administrator(region), pathStyle)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		found, err := client.ListObjectsV2(t.Context(), &objects.ListObjectsV2Input{Bucket: &bucket, Prefix: sdk.String("instances/directory/")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range found.Contents {
+			if strings.HasSuffix(*object.Key, "Z-"+id+".log") {
+				return nil
+			}
+		}
+		if strings.Contains(output.String(), "AccessDenied") || time.Now().After(deadline) {
+			return fmt.Errorf("its log is not in the bucket: %s", output.String())
+		}
+	}
 }
 
 // user is somebody who uses a machine's service.

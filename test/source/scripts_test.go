@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,9 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	scripts := map[string]string{}
 	for _, script := range userData(t) {
 		scripts[script] = "the user data of an instance"
+		for _, inner := range hereScripts(script) {
+			scripts[inner] = "a script that user data writes"
+		}
 	}
 	for _, path := range []string{".ci/run"} {
 		b, err := os.ReadFile(filepath.Join("../..", path))
@@ -27,6 +31,27 @@ func TestScriptsPassShellcheck(t *testing.T) {
 		if out, err := shellcheck(script); err != nil {
 			t.Errorf("%s: %v (is it missing? `make shellcheck` fetches it)\n%s", name, err, out)
 		}
+	}
+}
+
+// hereScripts are the here documents of a script that are scripts.
+func hereScripts(script string) []string {
+	var found []string
+	for {
+		_, rest, ok := strings.Cut(script, " <<'END'\n#!/bin/bash\n")
+		if !ok {
+			return found
+		}
+		var inner string
+		inner, script, _ = strings.Cut(rest, "\nEND\n")
+		found = append(found, "#!/bin/bash\n"+inner+"\n")
+	}
+}
+
+func TestScriptsInScriptsAreFound(t *testing.T) {
+	script := "cat >a <<'END'\n#!/bin/bash\nid\nEND\ncat >b <<'END'\nno script\nEND\ncat >c <<'END'\n#!/bin/bash\nls\nEND\n"
+	if got, want := hereScripts(script), []string{"#!/bin/bash\nid\n", "#!/bin/bash\nls\n"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

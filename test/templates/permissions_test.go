@@ -33,7 +33,7 @@ var wildcards = map[string]string{
 	"Role: ssmmessages:CreateDataChannel on *":         "the same",
 	"Role: ssmmessages:OpenControlChannel on *":        "the same",
 	"Role: ssmmessages:OpenDataChannel on *":           "the same",
-	"Role: cloudwatch:PutMetricData on *":              "only with `logs`: the action knows no resources; the condition binds it to our namespace",
+	"Role: cloudwatch:PutMetricData on *":              "only with `logs: cloudwatch`: the action knows no resources; the condition binds it to our namespace",
 	"BucketPolicy: s3:DeleteObject*":                   "CDK's own helper that empties the buckets of a deployment without `protect`, on that bucket",
 	"BucketPolicy: s3:GetBucket*":                      "the same helper",
 	"BucketPolicy: s3:List*":                           "the same helper",
@@ -53,8 +53,8 @@ var permissionsConfigurations = []struct {
 	title, configuration string
 }{
 	{"As shipped", "shipped"},
-	{"With `egress: nat`, `logs`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
-	{"With `logs`, `ssm` and `alarms`", "watched"},
+	{"With `egress: nat`, `logs: cloudwatch`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
+	{"With `logs: cloudwatch`, `ssm` and `alarms`", "watched"},
 	{"With `protect: false`", "unprotected"},
 }
 
