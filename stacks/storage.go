@@ -21,7 +21,7 @@ func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.St
 		Name:    names.LogsBucket(region.Name),
 		Protect: c.Protect,
 	})
-	// It is there without `logs` too: to switch them off must not delete any.
+	// It is there whatever `logs` says: to switch them off must not delete any.
 	logs.NewGroup(stack, "ServiceLog", logs.GroupProps{
 		Name:    names.ServiceLog(),
 		Protect: c.Protect,
