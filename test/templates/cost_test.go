@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/cost"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
@@ -48,6 +49,44 @@ func TestReadmeStatesTheCost(t *testing.T) {
 	if *update {
 		if err := os.WriteFile(page, []byte(current), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestFiguresStateWhatLogsCost: of the shipped configuration with each value of logs.
+func TestFiguresStateWhatLogsCost(t *testing.T) {
+	page, err := os.ReadFile("../../docs/figures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prices, err := cost.ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, logs := range []string{config.LogsBucket, config.LogsCloudWatch, config.LogsOff} {
+		deployment, err := cost.Read(matrix.Committed(t, "shipped").Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, region := range deployment.Regions {
+			if region.Agents || !region.LogsPut {
+				t.Fatal("the shipped configuration's logs are not in the bucket")
+			}
+			region.LogsPut, region.Agents = logs == config.LogsBucket, logs == config.LogsCloudWatch
+			if region.Agents {
+				region.InterfaceEndpoints += 2 * region.Zones
+			}
+		}
+		row := "| `" + logs + "` |"
+		for _, load := range cost.Loads {
+			estimate, err := prices.Estimate(deployment, load)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row += " " + thousands(estimate.Total()) + " |"
+		}
+		if !strings.Contains(string(page), "\n"+row+"\n") {
+			t.Errorf("docs/figures.md lacks %q", row)
 		}
 	}
 }
