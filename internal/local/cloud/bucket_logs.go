@@ -119,7 +119,7 @@ func (r *bucketReader) show(ctx context.Context, from time.Time) (int, error) {
 func (r *bucketReader) showObject(ctx context.Context, key string) error {
 	_, id, found := strings.Cut(path.Base(key), "Z-")
 	if !found {
-		return nil // it is nobody's log
+		return nil // it has another name than logs have
 	}
 	id = strings.TrimSuffix(id, ".log")
 	object, err := r.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: &key})
