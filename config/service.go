@@ -31,6 +31,12 @@ type Service struct {
 	// left for the service to replace; {region}, {cidr} and {name} for the region, its
 	// address range and the deployment's name; and {{ for a brace. Default: none.
 	Environment map[string]string `json:"environment"`
+	// Secrets are what it reads from files, by name: each a parameter of Systems Manager,
+	// "/hello/api-key", or a secret of Secrets Manager, "secret:hello/api-key", of the
+	// account, in each region. An instance fetches them at its boot, and $NAME_FILE has
+	// the file's path. Without a NAT gateway each of the two takes an endpoint, paid per
+	// zone and hour. Default: none.
+	Secrets map[string]string `json:"secrets"`
 	// Local is what differs where it runs on this machine.
 	Local LocalService `json:"local"`
 }
@@ -40,6 +46,10 @@ type LocalService struct {
 	// Environment are settings that are added on this machine or replace those on
 	// AWS. Default: none.
 	Environment map[string]string `json:"environment"`
+	// Secrets are values of secrets, by the names of the service's, that the local cloud
+	// makes. They are in cdk.json, so write none that is secret. Default: none, a secret
+	// is missing there, too, until it is made in the emulator.
+	Secrets map[string]string `json:"secrets"`
 	// Setup are the arguments with which the service's program runs once, on one
 	// instance, before users come. Default: none, it is not run.
 	Setup []string `json:"setup"`
@@ -60,7 +70,84 @@ var given = []string{"LISTEN", "PORT", "AWS_REGION", "NOTIFY_SOCKET"}
 // validVariable is a variable's name that systemd and every shell take.
 var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// SecretsManager begins the source of a secret of Secrets Manager.
+const SecretsManager = "secret:"
+
+// Bounds of secrets.
+const (
+	// maxSecrets keeps the commands that fetch them within an instance's user data,
+	// some 250 bytes each, and their names.
+	maxSecrets = 16
+	// maxSecretName is well below the 255 that systemd takes as a credential's name.
+	maxSecretName = 64
+	// maxSecretSource is well below the 1,011 characters of a parameter's name and the
+	// 512 of a secret's, for the user data's sake, too.
+	maxSecretSource = 256
+	// maxSecretValue is the most bytes of a standard parameter. Source: AWS Systems
+	// Manager API Reference, PutParameter.
+	maxSecretValue = 4 << 10
+)
+
+var (
+	// validParameter is a parameter's path, of at most 15 levels. Source: AWS Systems
+	// Manager API Reference, PutParameter.
+	validParameter = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+){1,15}$`)
+	// reservedParameter begins those of AWS.
+	reservedParameter = regexp.MustCompile(`^/(?i:aws|ssm)`)
+	// validSecret is a secret's name. Source: AWS Secrets Manager API Reference,
+	// CreateSecret.
+	validSecret = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]+$`)
+)
+
+// validSecretSource reports whether a secret can be there: a parameter's path, or
+// "secret:" and the name of a secret of Secrets Manager.
+func validSecretSource(source string) bool {
+	if len(source) > maxSecretSource {
+		return false
+	}
+	if name, ok := strings.CutPrefix(source, SecretsManager); ok {
+		return validSecret.MatchString(name)
+	}
+	return validParameter.MatchString(source) && !reservedParameter.MatchString(source)
+}
+
+// SecretFile is the variable that has the path of a secret's file.
+func SecretFile(name string) string { return name + "_FILE" }
+
+func (c Config) validateSecrets(p problems) {
+	secrets := c.Service.Secrets
+	if len(secrets) > maxSecrets {
+		p.add("secrets", fmt.Sprintf("at most %d secrets", maxSecrets), len(secrets))
+	}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		at, file := p.under("secrets").under(name), SecretFile(name)
+		_, set := c.Service.Environment[file]
+		_, setHere := c.Service.Local.Environment[file]
+		switch {
+		case !validVariable.MatchString(name) || len(name) > maxSecretName:
+			at.add("", fmt.Sprintf("a name of at most %d letters, digits and underscores, no digit first, such as \"API_KEY\"", maxSecretName), name)
+		case set || setHere:
+			at.add("", "another name: environment sets "+file+", which has the path of the secret's file", name)
+		}
+		if source := secrets[name]; !validSecretSource(source) {
+			at.add("", fmt.Sprintf("the path of a parameter that is not AWS's, such as \"/hello/api-key\", or \"%s\" and the name of a secret, of at most %d characters", SecretsManager, maxSecretSource), source)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Service.Local.Secrets)) {
+		at, value := p.under("local.secrets").under(name), c.Service.Local.Secrets[name]
+		known := slices.Sorted(maps.Keys(secrets))
+		// Its value is not repeated: it may be a secret in spite of what is said of it.
+		switch {
+		case !slices.Contains(known, name):
+			at.add("", "the name of one of service.secrets"+didYouMean(name, known), name)
+		case value == "" || len(value) > maxSecretValue:
+			at.say(fmt.Sprintf("want 1 to %d bytes, got %d", maxSecretValue, len(value)))
+		}
+	}
+}
+
 func (c Config) validateService(p problems) {
+	c.validateSecrets(p)
 	c.validateEnvironment(p.under("environment"), c.Service.Environment)
 	c.validateEnvironment(p.under("local.environment"), c.Service.Local.Environment)
 	for _, region := range c.Regions {

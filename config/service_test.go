@@ -2,6 +2,8 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -116,6 +118,28 @@ func TestOnlyLastingTablesAreStrong(t *testing.T) {
 	}
 }
 
+// manySecrets are n secrets as JSON.
+func manySecrets(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"S%d": "/s/%d",`, i, i)
+	}
+	return b.String()
+}
+
+func TestSecretsAreRead(t *testing.T) {
+	c, err := Parse(map[string]any{"archipelago": map[string]any{
+		"regions": []any{"eu-west-1"},
+		"service": map[string]any{"name": "a", "package": "./a", "port": 8080.0, "health": "/", "secrets": map[string]any{"A": "/hello/api-key_1.b"}},
+	}, "archipelago.service.secrets.B": "secret:hello/b+c=d@e"}, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]string{"A": "/hello/api-key_1.b", "B": "secret:hello/b+c=d@e"}; !maps.Equal(c.Service.Secrets, want) {
+		t.Errorf("got %q, want %q", c.Service.Secrets, want)
+	}
+}
+
 func TestServicesAndStoresThatAreRefused(t *testing.T) {
 	table := func(keys string) string { return `"tables": [{"name": "items", "partitionKey": "pk", ` + keys + `}]` }
 	environment := func(value string) string {
@@ -159,6 +183,22 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 			`service.environment: want a variable's name of letters, digits and underscores, no digit first, got nothing`,
 			`service.local.environment.LISTEN: want another name`, `service.local.environment.1: want a variable's name`,
 		}},
+		"secrets": {`"service": {"name": "a", "package": "./a", "port": 8080, "health": "/",
+			"environment": {"KEY_FILE": "/a"}, "secrets": {"KEY": "/a/key", "A-B": "/a", "C": "a/c", "D": "/aws/d", "E": "/SSM-e", "F": "/a'b", "G": "secret:", "H": "secret:a b", "I": "/a/", "J": "` + strings.Repeat("/a", 16) + `", "K": "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "LOCAL": "/l"},
+			"local": {"environment": {"LOCAL_FILE": "/b"}, "secrets": {"KEYS": "hush", "KEY": ""}}}`, []string{
+			`service.secrets.KEY: want another name: environment sets KEY_FILE, which has the path of the secret's file, got "KEY"`,
+			`service.secrets.A-B: want a name of at most 64 letters, digits and underscores, no digit first, such as "API_KEY", got "A-B"`,
+			`service.secrets.C: want the path of a parameter that is not AWS's, such as "/hello/api-key", or "secret:" and the name of a secret, of at most 256 characters, got "a/c"`,
+			`service.secrets.D: want the path`, `service.secrets.E: want the path`, `service.secrets.F: want the path`, `service.secrets.G: want the path`,
+			`service.secrets.H: want the path`, `service.secrets.I: want the path`, `service.secrets.J: want the path`, `service.secrets.K: want the path`,
+			`service.secrets.LOCAL: want another name`,
+			`service.local.secrets.KEYS: want the name of one of service.secrets (did you mean "KEY"?), got "KEYS"`,
+			`service.local.secrets.KEY: want 1 to 4096 bytes, got 0`,
+		}},
+		"a long path":                 {`"service": {"name": "a", "package": "./a", "port": 8080, "health": "/", "secrets": {"A": "/` + strings.Repeat("a", 256) + `"}}`, []string{`service.secrets.A: want the path`}},
+		"a long name":                 {`"service": {"name": "a", "package": "./a", "port": 8080, "health": "/", "secrets": {"` + strings.Repeat("A", 65) + `": "/a"}}`, []string{`want a name of at most 64`}},
+		"secrets of the wrong type":   {`"service": {"name": "a", "package": "./a", "port": 8080, "health": "/", "secrets": ["/a"]}`, []string{`service.secrets: want an object such as {"KEY": "value"}, got ["/a"]`}},
+		"too many secrets":            {`"service": {"name": "a", "package": "./a", "port": 8080, "health": "/", "secrets": {` + strings.TrimSuffix(manySecrets(17), ",") + `}}`, []string{`service.secrets: want at most 16 secrets, got 17`}},
 		"a setting of two lines":      {environment("a\nEVIL=1"), []string{`service.environment.X: want one line without control characters, got "a\nEVIL=1"`}},
 		"a carriage return":           {environment("a\rb"), []string{`service.environment.X: want one line`}},
 		"a NUL":                       {environment("a\x00b"), []string{`service.environment.X: want one line`}},
