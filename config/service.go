@@ -111,6 +111,21 @@ func validSecretSource(source string) bool {
 	return validParameter.MatchString(source) && !reservedParameter.MatchString(source)
 }
 
+// HasParameters reports whether a secret is a parameter of Systems Manager.
+func (s Service) HasParameters() bool { return s.hasSecret(false) }
+
+// HasSecrets reports whether a secret is one of Secrets Manager.
+func (s Service) HasSecrets() bool { return s.hasSecret(true) }
+
+func (s Service) hasSecret(managed bool) bool {
+	for _, source := range s.Secrets {
+		if strings.HasPrefix(source, SecretsManager) == managed {
+			return true
+		}
+	}
+	return false
+}
+
 // SecretFile is the variable that has the path of a secret's file.
 func SecretFile(name string) string { return name + "_FILE" }
 

@@ -2,6 +2,7 @@ package constructs_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -183,6 +184,64 @@ func TestInstancesPutTheirLogs(t *testing.T) {
 	}
 }
 
+// TestInstancesFetchTheirSecrets: before the unit is started, which hands copies on,
+// and only those that are named.
+func TestInstancesFetchTheirSecrets(t *testing.T) {
+	template := newFleet(t, func(p *fleet.Props) {
+		p.Service.Secrets = map[string]string{"PASSWORD": "secret:hello/db+1", "API_KEY": "/hello/api-key", "OTHER": "/hello/other"}
+	})
+	for _, s := range []properties{{
+		"Action": "ssm:GetParameter", "Effect": "Allow",
+		"Resource": []any{"arn:aws:ssm:eu-west-1:123456789012:parameter/hello/api-key", "arn:aws:ssm:eu-west-1:123456789012:parameter/hello/other"},
+	}, {
+		"Action": "secretsmanager:GetSecretValue", "Effect": "Allow",
+		"Resource": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hello/db+1-??????",
+	}} {
+		has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+			"Statement": assertions.Match_ArrayWith(&[]any{s}),
+		})})
+	}
+	script := userData(template)
+	from := 0
+	for _, want := range []string{
+		"chmod 0700 /etc/archipelago/secrets\n",
+		`until value="$(aws "${@:2}" --region eu-west-1 --output text)"; do sleep 2; done` + "\n",
+		"secret API_KEY ssm get-parameter --with-decryption --query Parameter.Value --name '/hello/api-key'\n",
+		"secret OTHER ssm get-parameter --with-decryption --query Parameter.Value --name '/hello/other'\n",
+		"secret PASSWORD secretsmanager get-secret-value --query SecretString --secret-id 'hello/db+1'\n",
+		"\nLoadCredential=API_KEY:/etc/archipelago/secrets/API_KEY\nEnvironment=API_KEY_FILE=%d/API_KEY\n",
+		"systemctl enable --now",
+	} {
+		at := strings.Index(script[from:], want)
+		if at < 0 {
+			t.Fatalf("want %q after the first %d bytes of\n%s", want, from, script)
+		}
+		from += at
+	}
+}
+
+func TestSecretsThatNoScriptCanHoldAreRefused(t *testing.T) {
+	for name, test := range map[string]struct{ name, source, want string }{
+		"a name":      {"A-B", "/a", "want keys of Service.Secrets"},
+		"a quote":     {"A", "/a'; id; '", "want a parameter's path"},
+		"no path":     {"A", "a", "want a parameter's path"},
+		"no name":     {"A", "secret:", "want a parameter's path"},
+		"a setting's": {"B", "/b", "has B_FILE; leave it out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, test.want) {
+					t.Errorf("got %s, want %q", got, test.want)
+				}
+			}()
+			placeFleet(newStack(), t.TempDir(), func(p *fleet.Props) {
+				p.Service.Environment = map[string]string{"B_FILE": "/b"}
+				p.Service.Secrets = map[string]string{test.name: test.source}
+			})
+		})
+	}
+}
+
 // TestAgentSendsOneMetricOfAllInstances: memory has no dimension but the
 // deployment, the disk's others are dropped, and none is asked of EC2.
 func TestAgentSendsOneMetricOfAllInstances(t *testing.T) {
@@ -244,7 +303,7 @@ func TestAgentSendsOneMetricOfAllInstances(t *testing.T) {
 // instance.
 func TestUserDataWithoutLogsHasNothingOfThem(t *testing.T) {
 	script := userData(newFleet(t, nil))
-	if script == "" || strings.Contains(script, "agent") || strings.Contains(strings.ToLower(script), "journal") || !strings.HasSuffix(strings.TrimSpace(script), "systemctl enable --now --no-block directory.service") {
+	if script == "" || strings.Contains(script, "agent") || strings.Contains(script, "secrets") || strings.Contains(script, "@") || strings.Contains(strings.ToLower(script), "journal") || !strings.HasSuffix(strings.TrimSpace(script), "systemctl enable --now --no-block directory.service") {
 		t.Errorf("got %s", script)
 	}
 }

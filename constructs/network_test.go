@@ -119,7 +119,10 @@ func TestInterfaceEndpointsAreOfWhatIsSwitchedOn(t *testing.T) {
 		"nothing":                  {network.Props{}, 0},
 		"logs":                     {network.Props{Logs: true}, 2},
 		"logs and Session Manager": {network.Props{Logs: true, SessionManager: true}, 4},
-		"by NAT":                   {network.Props{Logs: true, SessionManager: true, NAT: true}, 0},
+		"parameters":               {network.Props{Parameters: true}, 1},
+		"with Session Manager":     {network.Props{Parameters: true, SessionManager: true}, 2},
+		"parameters and secrets":   {network.Props{Parameters: true, Secrets: true}, 2},
+		"by NAT":                   {network.Props{Logs: true, SessionManager: true, Parameters: true, Secrets: true, NAT: true}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			interfaces := networkOf(test.props).FindResources(str("AWS::EC2::VPCEndpoint"),
@@ -128,6 +131,13 @@ func TestInterfaceEndpointsAreOfWhatIsSwitchedOn(t *testing.T) {
 				t.Errorf("got %d, want %d", len(*interfaces), test.want)
 			}
 		})
+	}
+}
+
+func TestSecretsAreReachedByTheirServices(t *testing.T) {
+	template := networkOf(network.Props{Parameters: true, Secrets: true})
+	for _, service := range []string{"ssm", "secretsmanager"} {
+		has(template, "AWS::EC2::VPCEndpoint", properties{"VpcEndpointType": "Interface", "ServiceName": "com.amazonaws.eu-west-1." + service})
 	}
 }
 

@@ -65,6 +65,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			Binaries:    builds.Service,
 			Notify:      c.Service.Notify,
 			Environment: c.Environment(region),
+			Secrets:     c.Service.Secrets,
 		},
 	})
 	all.grant(stack, region.Name, machines.Role)
@@ -160,6 +161,8 @@ func newNetwork(stack awscdk.Stack, c config.Config, region config.Region) *netw
 		Tables:         tables,
 		Logs:           c.Logs == config.LogsCloudWatch,
 		SessionManager: c.SSM,
+		Parameters:     c.Service.HasParameters(),
+		Secrets:        c.Service.HasSecrets(),
 	})
 }
 

@@ -37,6 +37,12 @@ type Service struct {
 	// instance has: names of A-Z, a-z, 0-9 and _, and values of one line that are
 	// known at synth. Default: none.
 	Environment map[string]string
+	// Secrets are what it reads from files, whose paths are in the variables NAME_FILE:
+	// by name, as variables have them, the path of a parameter of Systems Manager or,
+	// as "secret:NAME", a secret of Secrets Manager, of the stack's account and region.
+	// An instance fetches them at its first boot, and waits for one that is missing;
+	// one that changes is read by the instances after that. Default: none.
+	Secrets map[string]string
 }
 
 const (
@@ -86,6 +92,7 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 		s.grantLogs(props, role)
 	}
 	script = strings.Replace(script, "@JOURNAL@\n", journal, 1)
+	script = s.placeSecrets(scope, script, role)
 	var cases []string
 	for _, machine := range slices.Sorted(maps.Keys(s.Binaries)) {
 		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
@@ -111,7 +118,7 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 	}
 	script = strings.NewReplacer(values...).Replace(script)
 	if len(script) > maxUserData {
-		panic(fmt.Sprintf("fleet: the instances' user data has %d bytes with the service's environment, of which EC2 takes %d; shorten Service.Environment", len(script), maxUserData))
+		panic(fmt.Sprintf("fleet: the instances' user data has %d bytes with the service's environment, of which EC2 takes %d; shorten Service.Environment or Service.Secrets", len(script), maxUserData))
 	}
 	return awsec2.UserData_Custom(&script)
 }

@@ -10,6 +10,7 @@ esac
 until aws s3 cp --region @REGION@ "$binary" /usr/local/bin/@NAME@; do sleep 2; done
 chmod 0755 /usr/local/bin/@NAME@
 mkdir -p /etc/archipelago
+@SECRETS@
 cat >/etc/archipelago/@NAME@.env <<'END'
 @ENVIRONMENT@
 END
@@ -28,6 +29,7 @@ StartLimitIntervalSec=0
 EnvironmentFile=/etc/archipelago/@NAME@.env
 # On the disk, the unit's own by PrivateTmp: /tmp is memory.
 Environment=TMPDIR=/var/tmp
+@CREDENTIALS@
 ExecStart=/usr/local/bin/@NAME@
 Restart=always
 RestartSec=1

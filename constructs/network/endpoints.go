@@ -67,10 +67,14 @@ func interfaces(props Props) []endpoint {
 			endpoint{"Logs", awsec2.InterfaceVpcEndpointAwsService_CLOUDWATCH_LOGS()},
 			endpoint{"Metrics", awsec2.InterfaceVpcEndpointAwsService_CLOUDWATCH_MONITORING()})
 	}
+	if props.SessionManager || props.Parameters {
+		list = append(list, endpoint{"Ssm", awsec2.InterfaceVpcEndpointAwsService_SSM()})
+	}
 	if props.SessionManager {
-		list = append(list,
-			endpoint{"Ssm", awsec2.InterfaceVpcEndpointAwsService_SSM()},
-			endpoint{"SsmMessages", awsec2.InterfaceVpcEndpointAwsService_SSM_MESSAGES()})
+		list = append(list, endpoint{"SsmMessages", awsec2.InterfaceVpcEndpointAwsService_SSM_MESSAGES()})
+	}
+	if props.Secrets {
+		list = append(list, endpoint{"SecretsManager", awsec2.InterfaceVpcEndpointAwsService_SECRETS_MANAGER()})
 	}
 	return list
 }

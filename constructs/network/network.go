@@ -39,6 +39,9 @@ type Props struct {
 	// open sessions on them. With NAT they do without endpoints of their own.
 	// Default: false.
 	Logs, SessionManager bool
+	// Parameters lets instances read parameters of Systems Manager, Secrets secrets of
+	// Secrets Manager. With NAT they do without endpoints of their own. Default: false.
+	Parameters, Secrets bool
 }
 
 // Network is one island's VPC.

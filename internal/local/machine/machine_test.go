@@ -35,6 +35,7 @@ func fleetsUserData(t *testing.T) string {
 		scripts[name] = string(b)
 	}
 	script := strings.Replace(scripts["userdata.sh"], "@JOURNAL@\n", scripts["journal.sh"], 1) + scripts["agent.sh"]
+	script = strings.Replace(strings.Replace(script, "@SECRETS@\n", "", 1), "@CREDENTIALS@\n", "", 1)
 	return strings.NewReplacer(
 		"@BUCKET@", "logs",
 		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@TYPE@", "Type=exec", "@ENVIRONMENT@", `A="1"`,
@@ -214,7 +215,8 @@ func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
 		"[Service]\nExecStart=/a\nExecStart=/b\n":                   "want one program",
 		"[Service]\nExecStart=/a\nStateDirectory=a b\n":             "one name",
 		"[Service]\nExecStart=/a\nEnvironmentFile=-/a.env\n":        "one absolute path",
-		"[Service]\nExecStart=/a\nEnvironment=A=%i\n":               "without escapes and specifiers",
+		"[Service]\nExecStart=/a\nEnvironment=A=%i\n":               "without escapes and specifiers but %d",
+		"[Service]\nExecStart=/a\nLoadCredential=a\n":               "one absolute path",
 		"[Service]\nExecStart=/a\nEnvironment=\"A=1\n":              "has no end",
 		"[Service]\nExecStart=/a\nMemoryMax=lots\n":                 "MemoryMax: want a number",
 		"[Service]\nExecStart=/a\nMemoryMax=99999999999G\n":         "MemoryMax: want a number",

@@ -43,7 +43,7 @@ func (u *unit) checkScripts(root string) error {
 	}
 	refused := map[string]bool{
 		"Type=notify": u.kind == "notify", "WatchdogSec": u.watchdog > 0, "Limit…": len(u.limits) > 0, "PrivateTmp": u.privateTmp,
-		"Environment": len(u.variables) > 0, "EnvironmentFile": len(u.environmentFiles) > 0, "WorkingDirectory": u.workingDirectory != "",
+		"LoadCredential": len(u.credentials) > 0, "Environment": len(u.variables) > 0, "EnvironmentFile": len(u.environmentFiles) > 0, "WorkingDirectory": u.workingDirectory != "",
 	}
 	for _, directive := range slices.Sorted(maps.Keys(refused)) {
 		if refused[directive] {

@@ -133,6 +133,10 @@ func (s *supervisor) runOnce(ctx context.Context) (result string) {
 		s.say("%v", err)
 		return resources
 	}
+	if err := u.loadCredentials(s.root); err != nil {
+		s.say("Failed to set up credentials: %v", err)
+		return exitCode
+	}
 	if u.execStopPost != nil {
 		defer s.stopPost(ctx)
 	}

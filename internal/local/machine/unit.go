@@ -28,7 +28,8 @@ type unit struct {
 	before           []string // units that end before this one
 	groups           []string
 	dynamicUser      bool
-	variables        []string // NAME=VALUE
+	variables        []string // NAME=VALUE, with %d for the folder of credentials
+	credentials      []credential
 	environmentFiles []string
 	stateDirectory   string
 	workingDirectory string
@@ -81,6 +82,7 @@ var played = map[string]func(u *unit, value string) error{
 	"Service.DynamicUser":         func(u *unit, value string) error { return set(&u.dynamicUser, strconv.ParseBool, value) },
 	"Service.Environment":         (*unit).addVariables,
 	"Service.EnvironmentFile":     (*unit).addEnvironmentFile,
+	"Service.LoadCredential":      (*unit).addCredential,
 	"Service.StateDirectory":      func(u *unit, value string) error { return set(&u.stateDirectory, single, value) },
 	"Service.WorkingDirectory":    func(u *unit, value string) error { return set(&u.workingDirectory, absolute, value) },
 	"Service.PrivateTmp":          func(u *unit, value string) error { return set(&u.privateTmp, strconv.ParseBool, value) },
@@ -303,8 +305,8 @@ func (u *unit) addEnvironmentFile(value string) error {
 
 // addVariables takes assignments between spaces, which may be quoted.
 func (u *unit) addVariables(value string) error {
-	if strings.ContainsAny(value, `%\`) {
-		return fmt.Errorf("the local cloud takes assignments without escapes and specifiers, got %q", value)
+	if strings.ContainsAny(strings.ReplaceAll(value, "%d", ""), `%\`) {
+		return fmt.Errorf("the local cloud takes assignments without escapes and specifiers but %%d, got %q", value)
 	}
 	assignments, err := words(value)
 	if err != nil {
@@ -371,7 +373,12 @@ func (u *unit) environment(root string) ([]string, error) {
 	if u.stateDirectory != "" {
 		environment = append(environment, "STATE_DIRECTORY="+u.state(root))
 	}
-	environment = append(environment, u.variables...)
+	if u.credentials != nil {
+		environment = append(environment, "CREDENTIALS_DIRECTORY="+u.credentialsDirectory(root))
+	}
+	for _, variable := range u.variables {
+		environment = append(environment, strings.ReplaceAll(variable, "%d", u.credentialsDirectory(root)))
+	}
 	for _, file := range u.environmentFiles {
 		b, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {

@@ -125,6 +125,10 @@ func (sh shell) exec(ctx context.Context, args []string) error {
 		err = sh.curl(ctx, hc.Stdout, args[1:])
 	case strings.HasPrefix(line, "aws s3 cp --region "):
 		err = sh.copyObject(ctx, args[4], args[5:])
+	case strings.HasPrefix(line, "aws ssm get-parameter "):
+		err = sh.getParameter(ctx, hc.Stdout, args[3:])
+	case strings.HasPrefix(line, "aws secretsmanager get-secret-value "):
+		err = sh.getSecret(ctx, hc.Stdout, args[3:])
 	case strings.HasPrefix(line, "journalctl --quiet --output=cat "):
 		err = sh.journalctl(hc.Stdout, args[3:])
 	case line == "systemctl daemon-reload":
