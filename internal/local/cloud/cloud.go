@@ -259,6 +259,9 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 	if err := (emulator.Control{URL: server.URL}).Make(ctx, emulator.Networks(configuration)...); err != nil {
 		return err
 	}
+	if err := makeSecrets(ctx, server.URL, configuration); err != nil {
+		return err
+	}
 	if err := cdk.deploy(ctx, assembly); err != nil {
 		return err
 	}
@@ -350,6 +353,9 @@ func redeploy(ctx context.Context, o Options, configuration config.Config, runni
 		return err
 	}
 	if err := control.Make(ctx, emulator.Networks(configuration)...); err != nil {
+		return err
+	}
+	if err := makeSecrets(ctx, running.Emulator, configuration); err != nil {
 		return err
 	}
 	if err := cdk.deploy(ctx, assembly); err != nil {

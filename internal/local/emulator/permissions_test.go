@@ -16,6 +16,7 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -268,6 +269,17 @@ func TestPermissions(t *testing.T) {
 			return err
 		}
 	}
+	if _, err := secretsmanager.NewFromConfig(a.Config).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
+		Name: aws.String("hello/db"), SecretString: aws.String("hush"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	secret := func(name string) call {
+		return func(c aws.Config) error {
+			_, err := secretsmanager.NewFromConfig(c).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &name})
+			return err
+		}
+	}
 	const dynamo, objectStore, refusedHead = "AccessDeniedException", "AccessDenied", "Forbidden"
 	for name, test := range map[string]struct {
 		statements []string
@@ -284,6 +296,11 @@ func TestPermissions(t *testing.T) {
 		"a table's no index": {[]string{allow("dynamodb:Query", tables+"people")}, []call{query("people", "")}, []call{query("people", "first")}, dynamo},
 		"a batch":            {[]string{allow("dynamodb:BatchWriteItem", tables+"people")}, []call{write("people")}, []call{write("people", "places"), put("people")}, dynamo},
 		"a transaction":      {[]string{allow("dynamodb:PutItem", tables+"people")}, []call{transact("people")}, []call{transact("places")}, dynamo},
+		"by secret": {
+			[]string{allow("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:*:*:secret:hello/db-??????")},
+			[]call{secret("hello/db")}, []call{secret("hello/others"), secret("hello/db-2")}, dynamo,
+		},
+		"another secret": {[]string{allow("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:*:*:secret:hello/d-??????")}, nil, []call{secret("hello/db")}, dynamo},
 		"an explicit deny": {
 			[]string{allow("dynamodb:*", "*"), statement("Deny", "dynamodb:PutItem", tables+"people")},
 			[]call{put("places"), get("people")}, []call{put("people")}, dynamo,

@@ -29,6 +29,7 @@ from moto.logs.models import LogGroup
 from moto.s3.exceptions import BucketAccessDeniedError, S3AccessDeniedError
 from moto.s3.models import FakeKey
 from moto.s3.responses import ACTION_MAP
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 
@@ -261,6 +262,13 @@ def ssm(call, action):
         yield action, None
 
 
+def secretsmanager(call, action):
+    """A secret that there is not has no more of an ARN than its name."""
+    name = call._get_param("SecretId")
+    secrets = secretsmanager_backends[call.current_account][call.region].secrets
+    yield action, secrets[name].arn if name and name in secrets else name
+
+
 def logs(call, action):
     group, stream = call._get_param("logGroupName"), call._get_param("logStreamName")
     yield action, group and arn(call, "logs", f"log-group:{group}:log-stream:{stream or ''}")
@@ -319,7 +327,7 @@ def passing(role, service):
     return "iam:PassRole", role, {"iam:PassedToService": [service]}
 
 
-RESOURCES = {f.__name__: f for f in (dynamodb, ssm, logs, autoscaling, ec2, states, sts, cloudformation)}
+RESOURCES = {f.__name__: f for f in (dynamodb, ssm, secretsmanager, logs, autoscaling, ec2, states, sts, cloudformation)}
 
 
 def s3_needs(call, bucket, key):
