@@ -263,7 +263,7 @@ def ssm(call, action):
 
 
 def secretsmanager(call, action):
-    """A secret that there is not has no more of an ARN than its name."""
+    """Of a secret that there is not only the name is known."""
     name = call._get_param("SecretId")
     secrets = secretsmanager_backends[call.current_account][call.region].secrets
     yield action, secrets[name].arn if name and name in secrets else name
