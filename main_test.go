@@ -260,6 +260,55 @@ func builtAssets(t *testing.T, dir string) []string {
 	return contents
 }
 
+// TestPermissionsBoundaryIsOnEveryRole: CDK's own setting in cdk.json, as
+// docs/network.md says, reaches the roles of CDK's helpers too.
+func TestPermissionsBoundaryIsOnEveryRole(t *testing.T) {
+	context, err := matrix.Context("unprotected") // its buckets are emptied by one of CDK's helpers
+	if err != nil {
+		t.Fatal(err)
+	}
+	context["@aws-cdk/core:permissionsBoundary"] = map[string]any{"name": "Boundary"}
+	builds, err := synth.StandIns(t.TempDir(), "x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := synth.App(context, matrix.Account, dir, builds, nil); err != nil {
+		t.Fatal(err)
+	}
+	roles, helpers := 0, 0
+	for _, path := range templates(t, dir) {
+		var template struct {
+			Resources map[string]struct {
+				Type       string
+				Properties struct{ PermissionsBoundary any }
+			}
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &template); err != nil {
+			t.Fatal(err)
+		}
+		for id, resource := range template.Resources {
+			if resource.Type != "AWS::IAM::Role" {
+				continue
+			}
+			roles++
+			if strings.Contains(id, "CustomResourceProvider") || strings.HasPrefix(id, "AWS679f53fac002430cb0da5b7982bd2287") {
+				helpers++
+			}
+			if got := fmt.Sprint(resource.Properties.PermissionsBoundary); !strings.Contains(got, ":policy/Boundary") {
+				t.Errorf("%s: %s has the boundary %s", filepath.Base(path), id, got)
+			}
+		}
+	}
+	if roles == helpers || helpers < 3 {
+		t.Errorf("got %d roles, %d of them of CDK's helpers: want both, and those that make calls, empty buckets and close security groups", roles, helpers)
+	}
+}
+
 // TestDeployAppliesCDKsRules runs the CDK CLI as a user does, who sets no
 // variable, on an app with a property that CloudFormation does not know: it is
 // refused before anything is asked of AWS. For the local cloud it is not.
