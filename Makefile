@@ -180,7 +180,7 @@ shard-lives:
 shard-templates:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./test/templates -shard $(if $(filter 1,$(SHARD)),0,1)/2
 shard-changes:
-	$(TIMED) $(TESTSUM) -count=1 -timeout 40m ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
 shard-builds:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./internal/build -all
 shard-pages: browser
