@@ -242,6 +242,20 @@ func TestRetiredRegionsAreNoIslands(t *testing.T) {
 	}
 }
 
+// TestParseLeavesTheContext: one dotted key may reach into the value of another.
+func TestParseLeavesTheContext(t *testing.T) {
+	context := map[string]any{
+		ContextKey: map[string]any{"regions": []any{"eu-west-1"}}, ContextKey + ".tags": map[string]any{"team": "a"}, ContextKey + ".tags.owner": "b",
+	}
+	_, _ = Parse(context, account)
+	want := map[string]any{
+		ContextKey: map[string]any{"regions": []any{"eu-west-1"}}, ContextKey + ".tags": map[string]any{"team": "a"}, ContextKey + ".tags.owner": "b",
+	}
+	if diff := cmp.Diff(want, context); diff != "" {
+		t.Errorf("context (-before +after):\n%s", diff)
+	}
+}
+
 func TestDottedKeysReachIntoAListThatIsOneToo(t *testing.T) {
 	got, err := parse(t, `{
 		"archipelago": {},

@@ -20,7 +20,7 @@ func merge(context map[string]any, p problems) map[string]any {
 	}
 	for _, key := range slices.Sorted(maps.Keys(context)) {
 		if rest, ok := strings.CutPrefix(key, ContextKey+"."); ok {
-			if _, err := set(tree, steps(rest), context[key]); err != nil {
+			if _, err := set(tree, steps(rest), clone(context[key])); err != nil {
 				p.under(rest).say(err.Error())
 			}
 		}

@@ -74,11 +74,35 @@ func twoRegions(t *testing.T) Deployment {
 	return d
 }
 
+// TestPrivateNetworksHaveTheirOwnPrices: what crosses them to users is not known here.
+func TestPrivateNetworksHaveTheirOwnPrices(t *testing.T) {
+	prices, err := ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for scheme, want := range map[string]bool{"internet-facing": true, "internal": false} {
+		d, err := Read(assembly(t, map[[2]string]string{
+			{"a-storage-eu-west-1", "eu-west-1"}: storage,
+			{"a-region-eu-west-1", "eu-west-1"}:  strings.Replace(island, "internet-facing", scheme, 1),
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		estimate, err := prices.Estimate(d, Loads[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := estimate.Of("eu-west-1", "transfer to users") > 0; got != want {
+			t.Errorf("%s: there is a transfer to users: %t, want %t", scheme, got, want)
+		}
+	}
+}
+
 func TestWhatCostsMoneyIsRead(t *testing.T) {
 	d := twoRegions(t)
 	want := Region{
 		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
-		PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
+		Public: true, PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
 		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerEvery: 5, Agents: true, LogsPut: true,
 	}
 	if got := *d.Regions["us-east-1"]; got != want {

@@ -32,7 +32,8 @@ type Region struct {
 	VolumeGB           int // of each instance
 	Monitored          bool
 	LoadBalancers      int
-	Zones              int // of a load balancer
+	Zones              int  // of a load balancer
+	Public             bool // the load balancer is on the internet
 	PublicAddresses    int
 	NATGateways        int
 	InterfaceEndpoints int // one for each zone
@@ -175,7 +176,7 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 		}
 		r.LoadBalancers++
 		r.Zones = len(p.Subnets)
-		if p.Scheme == "internet-facing" {
+		if r.Public = p.Scheme == "internet-facing"; r.Public {
 			r.PublicAddresses += len(p.Subnets)
 		}
 	case "AWS::ElasticLoadBalancingV2::TargetGroup":

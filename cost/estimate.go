@@ -128,7 +128,7 @@ func (e Estimate) Total() float64 {
 }
 
 // LeftOut is what no estimate has, as it is little or cannot be told before.
-const LeftOut = "steps to another instance type, the metrics that the scaler reads, data between zones, VPC flow logs and access logs, NAT and endpoint data, S3's old versions, KMS and SSM calls, Route 53, the free allowances, tax"
+const LeftOut = "steps to another instance type, the metrics that the scaler reads, data between zones, VPC flow logs and access logs, NAT and endpoint data, a VPC that exists already and the way from it to users, S3's old versions, KMS and SSM calls, Route 53, the free allowances, tax"
 
 // Estimate returns what d costs in a month at load l. It fails where a price is
 // missing.
@@ -220,7 +220,9 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	add(times(r.Dashboards, "dashboard", 1), "dashboards")
 	add(times(r.Keys, "key", 1), "keys")
 	out := requests * answerBytes / gb
-	add(out*price("transfer out"), "transfer to users")
+	if r.Public || d.Accelerators > 0 { // a private network's way to its users has its own price
+		add(out*price("transfer out"), "transfer to users")
+	}
 	if d.Accelerators > 0 {
 		add(out*price("accelerator transfer"), "transfer through the accelerator")
 		if name == d.Home {

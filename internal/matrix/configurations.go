@@ -22,9 +22,30 @@ const ami = "ami-0123456789abcdef0"
 
 var (
 	domain     = options{"domain.zone": "example.com", "domain.zoneId": "Z0123456789ABCDEFGHIJ", "domain.host": "staff.example.com"}
+	tags       = options{"cost-center": "1234", "team": "Staff + Co"}
 	workdays   = []any{options{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": "4"}, options{"name": "Evening", "cron": "0 19 * * *", "min": "2"}}
+	internal   = options{"entry": "internal", "internalFrom": "10.0.0.0/8,192.168.0.0/16"}
 	tenRegions = "eu-west-1,us-east-1,us-west-2,ap-southeast-2,ap-northeast-1,sa-east-1,ca-central-1,eu-central-1,ap-south-1,af-south-1"
 )
+
+// existing is a region in a VPC that exists already, with subnets in zones.
+func existing(region, cidr string, zones ...string) options {
+	fleet, loadBalancer := options{}, options{}
+	for _, zone := range zones {
+		fleet[zone] = "subnet-0123456789abcde0" + zone
+		loadBalancer[zone] = "subnet-0123456789abcde1" + zone
+	}
+	return options{"name": region, "cidr": cidr, "vpc": options{"id": "vpc-0123456789abcdef0", "fleetSubnets": fleet, "loadBalancerSubnets": loadBalancer}}
+}
+
+// certified is the domain with certificates that exist already.
+func certified(regions ...string) options {
+	arns := options{}
+	for _, region := range regions {
+		arns[region] = "arn:aws:acm:" + region + ":" + Account + ":certificate/12345678-1234-1234-1234-123456789012"
+	}
+	return with(domain, options{"domain.certificateArns": arns})
+}
 
 // Configurations are the matrix, by name: the shipped one, and as few as have
 // every pair of options' values between them, as TestConfigurationsCoverPairs
@@ -35,7 +56,7 @@ var Configurations = map[string]Configuration{
 		"name":    longestName,
 		"regions": []any{options{"name": "eu-west-1", "weight": "50", "zones": []any{"a", "b", "c"}}, options{"name": "us-east-1", "weight": "0", "ami": ami, "cidr": "10.9.0.0/20"}, options{"name": "eu-west-2", "retired": "true"}},
 		"egress":  "nat", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count",
-		"waf.rate": "count", "waf.rateLimit": "2000", "logs": "cloudwatch", "ssm": "true", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
+		"waf.rate": "count", "waf.rateLimit": "2000", "ssm": "true", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.READS": "signed-in", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.max": "12",
 		"fleet.ladder": "m7i.large,m7i.xlarge", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays, "fleet.guard": "false",
@@ -43,48 +64,90 @@ var Configurations = map[string]Configuration{
 	"witness": {Options: with(domain, options{
 		"name": longestName, "regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}}, "us-east-2"},
 		"consistency": "strong", "witness": "us-west-2", "waf.common": "count", "alarms": "ops@example.com",
-		"logs": "off", "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
+		"logs": "off", "tags": tags, "protect": "false", "service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large",
 		"fleet.cpuTarget": "40", "fleet.vertical": "off", "fleet.window": "01:00-05:00 Europe/Madrid",
 		"fleet.requestsPerTarget": "6000", "fleet.schedule": workdays,
 	}), Gate: true},
 	"nat": {Options: options{
-		"regions": []any{"eu-west-1"}, "entry": "none", "egress": "nat", "waf.common": "count", "waf.badInputs": "count",
+		"regions": []any{"eu-west-1"}, "entry": "none", "egress": "nat", "flowLogs": "false", "tags": tags, "waf.common": "count", "waf.badInputs": "count",
 		"waf.rate": "count", "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true", "service.environment.READS": "signed-in",
 		"service.environment.LOAD_GENERATOR": "true", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40", "fleet.vertical": "advise",
 		"fleet.window": "01:00-05:00 Europe/Madrid",
 	}, Gate: true},
 	"watched": {Options: with(domain, options{
 		"regions": []any{options{"name": "eu-west-1", "zones": []any{"a", "b"}, "ami": ami}}, "entry": "dns",
-		"waf.common": "count", "waf.rateLimit": "2000", "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true",
-		"service.secrets.API_KEY": "/hello/api-key", "service.secrets.PASSWORD": "secret:hello/database", "fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
+		"waf.common": "count", "waf.rateLimit": "2000", "tags": tags, "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true",
+		"fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
 		"fleet.guard": "false",
 	}), Gate: true},
 	"unprotected": {Options: with(domain, options{
-		"regions": []any{"eu-west-1"}, "entry": "dns", "egress": "nat", "waf.badInputs": "count",
+		"regions": []any{"eu-west-1"}, "entry": "dns", "egress": "nat", "flowLogs": "false", "logs": "off", "waf.badInputs": "count",
 		"waf.ipReputation": "count", "alarms": "ops@example.com", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.LOAD_GENERATOR": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40",
 		"fleet.vertical": "advise", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
 	}), Gate: true},
 	"cleartext": {Options: options{
-		"regions": []any{options{"name": "us-west-1", "zones": []any{"a", "c"}, "cidr": "10.9.0.0/22", "ami": ami}},
+		"regions": []any{with(existing("us-west-1", "10.9.0.0/22", "a", "c"), options{"ami": ami})},
 		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "off",
 		"protect": "false", "service.environment.ALLOW_CLEARTEXT": "true", "service.environment.READS": "signed-in", "fleet.min": "3", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.schedule": workdays, "fleet.guard": "false",
 	}, Gate: true},
-	"no-entry": {Options: with(domain, options{
-		"name":    longestName,
+	"no-entry": {Options: with(certified("us-east-1"), options{
+		"name": longestName, "tags": tags,
 		"regions": []any{options{"name": "us-east-1", "zones": []any{"a", "b", "d"}, "cidr": "10.9.0.0/20", "ami": ami}},
 		"entry":   "none", "egress": "nat", "waf.ipReputation": "count", "waf.rate": "count", "waf.rateLimit": "2000",
-		"alarms": "ops@example.com", "logs": "off", "ssm": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
+		"alarms": "ops@example.com", "ssm": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge",
 		"fleet.startAt": "m7i.xlarge", "fleet.vertical": "off", "fleet.requestsPerTarget": "6000",
 	}), Gate: true},
 	"signed-in": {Options: with(domain, options{
 		"name":    longestName,
-		"regions": []any{options{"name": "ap-southeast-1", "zones": []any{"a", "b", "c"}, "cidr": "10.9.0.0/20", "ami": ami}},
-		"entry":   "dns", "waf.rate": "count", "waf.rateLimit": "2000", "service.environment.ALLOW_CLEARTEXT": "true",
+		"regions": []any{with(existing("ap-southeast-1", "10.9.0.0/20", "a", "b", "c"), options{"ami": ami})},
+		"entry":   "dns", "flowLogs": "false", "tags": tags, "waf.rate": "count", "waf.rateLimit": "2000", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.READS": "signed-in", "fleet.min": "3", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
 		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid", "fleet.schedule": workdays,
 	}), Gate: true},
+	"trial": {Options: options{"profile": "trial", "regions": "eu-west-1"}, Gate: true},
+	"existing": {Options: with(certified("eu-west-1"), options{
+		"name":     longestName,
+		"regions":  []any{existing("eu-west-1", "10.9.0.0/20", "a", "b", "c")},
+		"flowLogs": "false", "waf.enabled": "false", "logs": "cloudwatch", "protect": "false",
+		"service.environment.ALLOW_CLEARTEXT": "true", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.max": "12",
+		"fleet.vertical": "advise", "fleet.requestsPerTarget": "6000", "fleet.schedule": workdays, "fleet.guard": "false",
+	}), Gate: true},
+	"internal": {Options: with(internal, options{
+		"regions":  []any{existing("eu-west-1", "172.31.0.0/16", "a", "b")},
+		"flowLogs": "false", "waf.ipReputation": "count", "logs": "cloudwatch", "ssm": "true", "fleet.ladder": "m7i.large,m7i.xlarge",
+		"fleet.vertical": "off", "fleet.requestsPerTarget": "6000",
+	}), Gate: true},
+	"internal-nat": {Options: with(with(internal, domain), options{
+		"name":    longestName,
+		"regions": []any{options{"name": "eu-west-1", "cidr": "10.9.0.0/20", "ami": ami}},
+		"egress":  "nat", "waf.enabled": "false", "tags": tags, "service.environment.ALLOW_CLEARTEXT": "true", "fleet.max": "12",
+		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid",
+	}), Gate: true},
+	"private": {Options: with(with(internal, certified("eu-west-1")), options{
+		"regions":        []any{existing("eu-west-1", "172.31.0.0/16", "a", "b", "c")},
+		"domain.private": "true", "waf.common": "count", "waf.badInputs": "count", "waf.rate": "count", "waf.rateLimit": "2000",
+		"alarms": "ops@example.com", "logs": "off", "protect": "false", "service.environment.READS": "signed-in",
+		"service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
+		"fleet.window": "01:00-05:00 Europe/Madrid", "fleet.schedule": workdays, "fleet.guard": "false",
+	}), Gate: true},
+	"certified": {Options: with(certified("eu-west-1"), options{
+		"regions": []any{"eu-west-1"}, "entry": "dns", "waf.enabled": "false", "alarms": "ops@example.com", "logs": "off",
+		"ssm": "true", "service.environment.READS": "signed-in", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.startAt": "m7i.xlarge",
+		"fleet.vertical": "off",
+	}), Gate: true},
+	"internal-witness": {Options: with(with(internal, certified("us-east-1", "us-east-2")), options{
+		"regions":     []any{existing("us-east-1", "10.9.0.0/20", "a", "b"), with(existing("us-east-2", "10.9.0.0/20", "a", "b"), options{"weight": "0"})},
+		"consistency": "strong", "witness": "us-west-2", "flowLogs": "false", "waf.enabled": "false", "tags": tags, "logs": "off",
+	})},
+	"internal-leaving": {Options: with(internal, options{
+		"regions": []any{"eu-west-1", "us-east-1", options{"name": "eu-west-2", "retired": "true"}},
+	})},
+	"existing-leaving": {Options: with(certified("eu-west-1", "us-east-1"), options{
+		"regions":  []any{with(existing("eu-west-1", "10.9.0.0/20", "a", "b"), options{"weight": "50"}), existing("us-east-1", "10.9.0.0/20", "a", "b"), with(existing("eu-west-2", "10.9.0.0/20", "a", "b"), options{"retired": "true"})},
+		"flowLogs": "false", "waf.enabled": "false", "tags": tags, "logs": "off",
+	})},
 	"drained": {Options: with(domain, options{
 		"regions": []any{"eu-west-1", options{"name": "us-east-1", "weight": "0", "zones": []any{"a", "b"}, "cidr": "10.9.0.0/20"}, options{"name": "eu-west-2", "retired": "true"}},
 		"entry":   "dns", "waf.common": "count", "waf.badInputs": "count", "waf.rateLimit": "2000",

@@ -81,15 +81,20 @@ var shipped = func() config.Config {
 var matrixOptions = []option{
 	changed("name", func(c config.Config) any { return c.Name }),
 	several(enum("regions", func(c config.Config) string { return []string{"1", "2", "more"}[min(len(c.Regions), 3)-1] }, "1", "2", "more")),
-	ofRegions("regions.zones", func(r config.Region) string { return either(r.Zones.Letters == nil, "number", "letters") }, "number", "letters"),
+	ofRegions("regions.zones", func(r config.Region) string {
+		return either(r.Zones.Count > 0 && r.Zones.Letters == nil, "number", "letters")
+	}, "number", "letters"),
 	ofRegions("regions.cidr", func(r config.Region) string { return either(strings.HasSuffix(r.CIDR, ".0.0/16"), "default", "other") }, "default", "other"),
+	ofRegions("regions.vpc", func(r config.Region) string { return either(r.VPC.Set(), "existing", "own") }, "own", "existing"),
 	ofRegions("regions.ami", func(r config.Region) string { return either(r.AMI == "", "latest", "pinned") }, "latest", "pinned"),
 	several(ofRegions("regions.weight", func(r config.Region) string {
 		return either(r.Weight > 0 && r.Weight < 100, "part", fmt.Sprint(r.Weight))
 	}, "0", "part", "100")),
 	several(ofRegions("regions.retired", func(r config.Region) string { return fmt.Sprint(r.Retired) }, "false", "true")),
-	boolean("domain", func(c config.Config) bool { return c.Domain.Set() }),
-	enum("entry", func(c config.Config) string { return c.Entry }, config.EntryAccelerator, config.EntryDNS, config.EntryNone),
+	enum("domain", func(c config.Config) string {
+		return either(c.Domain.CertificateARNs != nil, "certified", fmt.Sprint(c.Domain.Set()))
+	}, "false", "true", "certified"),
+	enum("entry", func(c config.Config) string { return c.Entry }, config.EntryAccelerator, config.EntryDNS, config.EntryNone, config.EntryInternal),
 	several(enum("consistency", func(c config.Config) string { return c.Consistency }, config.ConsistencyEventual, config.ConsistencyStrong)),
 	several(boolean("witness", func(c config.Config) bool { return c.Witness != "" })),
 	changed("fleet.min", func(c config.Config) any { return c.Fleet.Min }),
@@ -103,6 +108,8 @@ var matrixOptions = []option{
 	boolean("fleet.schedule", func(c config.Config) bool { return len(c.Fleet.Schedule) > 0 }),
 	boolean("fleet.guard", func(c config.Config) bool { return c.Fleet.Guard }),
 	enum("egress", func(c config.Config) string { return c.Egress }, config.EgressNone, config.EgressNAT),
+	boolean("flowLogs", func(c config.Config) bool { return c.FlowLogs }),
+	boolean("waf.enabled", func(c config.Config) bool { return c.WAF.Enabled }),
 	enum("waf.common", func(c config.Config) string { return c.WAF.Common }, config.ModeBlock, config.ModeCount),
 	enum("waf.badInputs", func(c config.Config) string { return c.WAF.BadInputs }, config.ModeBlock, config.ModeCount),
 	enum("waf.ipReputation", func(c config.Config) string { return c.WAF.IPReputation }, config.ModeBlock, config.ModeCount),
@@ -112,6 +119,7 @@ var matrixOptions = []option{
 	enum("logs", func(c config.Config) string { return c.Logs }, config.LogsBucket, config.LogsCloudWatch, config.LogsOff),
 	boolean("ssm", func(c config.Config) bool { return c.SSM }),
 	boolean("protect", func(c config.Config) bool { return c.Protect }),
+	boolean("tags", func(c config.Config) bool { return len(c.Tags) > 0 }),
 	setting("ALLOW_CLEARTEXT", "false", "true"),
 	setting("READS", "open", "signed-in"),
 	setting("LOAD_GENERATOR", "false", "true"),
@@ -119,26 +127,30 @@ var matrixOptions = []option{
 
 // impossible are the pairs that config.Parse refuses, or that say nothing.
 var impossible = pairs{
-	{"entry=dns", "domain=false"}:                  true, // there is no name to have records for
-	{"regions.weight=part", "entry=dns"}:           true, // only an accelerator takes a part of the users elsewhere
-	{"regions.weight=part", "entry=none"}:          true,
-	{"regions=1", "regions.weight=0"}:              true, // nobody would get users
-	{"regions=1", "regions.retired=true"}:          true, // the primary stays
-	{"regions=1", "consistency=strong"}:            true, // that takes three regions, or two and a witness
-	{"regions=1", "witness=true"}:                  true,
-	{"regions=more", "witness=true"}:               true,
-	{"consistency=eventual", "witness=true"}:       true,
-	{"consistency=strong", "regions.retired=true"}: true, // a strong table keeps its regions
-	{"witness=true", "regions.retired=true"}:       true,
+	{"entry=dns", "domain=false"}:                    true, // there is no name to have records for
+	{"regions.weight=part", "entry=dns"}:             true, // only an accelerator takes a part of the users elsewhere
+	{"regions.weight=part", "entry=none"}:            true,
+	{"regions.weight=part", "entry=internal"}:        true,
+	{"regions.zones=number", "regions.vpc=existing"}: true, // its subnets are of zones
+	{"egress=nat", "regions.vpc=existing"}:           true, // its routes stay as they are
+	{"waf.enabled=false", "waf.common=count"}:        true, // nothing counts
+	{"waf.enabled=false", "waf.badInputs=count"}:     true,
+	{"waf.enabled=false", "waf.ipReputation=count"}:  true,
+	{"waf.enabled=false", "waf.rate=count"}:          true,
+	{"waf.enabled=false", "waf.rateLimit=other"}:     true,
+	{"regions=1", "regions.weight=0"}:                true, // nobody would get users
+	{"regions=1", "regions.retired=true"}:            true, // the primary stays
+	{"regions=1", "consistency=strong"}:              true, // that takes three regions, or two and a witness
+	{"regions=1", "witness=true"}:                    true,
+	{"regions=more", "witness=true"}:                 true,
+	{"consistency=eventual", "witness=true"}:         true,
+	{"consistency=strong", "regions.retired=true"}:   true, // a strong table keeps its regions
+	{"witness=true", "regions.retired=true"}:         true,
 }
 
-// onlyByAll are possible pairs that no configuration of the gate has. Entry and
-// vertical have nine pairs of which the shipped configuration, whose entry takes no
-// domain, has one; the others are in the gate's nine with one of each.
+// onlyByAll are possible pairs that no configuration of the gate has.
 var onlyByAll = pairs{
-	{"entry=accelerator", "fleet.vertical=advise"}: true,
-	{"entry=dns", "fleet.vertical=off"}:            true,
-	{"entry=none", "fleet.vertical=auto"}:          true,
+	{"domain=true", "entry=none"}: true,
 }
 
 // pairs are pairs of values, each as key=value, in the order of their options.
@@ -224,6 +236,10 @@ func TestConfigurationsCoverPairs(t *testing.T) {
 	t.Logf("%d configurations have %d pairs of the options of a region, %d aside; %d have all", len(gate), n, len(onlyByAll), len(Configurations))
 }
 
+// withOthers are keys that say nothing by themselves: who may use the entry
+// "internal", and other defaults of other keys.
+var withOthers = []string{"internalFrom", "profile"}
+
 // theShippedOnes are keys whose values are the same in all configurations: those of
 // the service and its stores, but for the service's settings.
 var theShippedOnes = []string{"service.", "tables.", "buckets."}
@@ -235,7 +251,7 @@ func TestMatrixHasEveryOption(t *testing.T) {
 		keys = append(keys, o.key)
 	}
 	for _, key := range leaves(reflect.TypeFor[config.Config](), "") {
-		if key == "account" || key == "regions.name" || slices.ContainsFunc(theShippedOnes, func(k string) bool { return strings.HasPrefix(key, k) }) {
+		if key == "account" || key == "regions.name" || slices.Contains(withOthers, key) || slices.ContainsFunc(theShippedOnes, func(k string) bool { return strings.HasPrefix(key, k) }) {
 			continue
 		}
 		if !slices.ContainsFunc(keys, func(k string) bool { return key == k || strings.HasPrefix(key, k+".") && k != "regions" }) {

@@ -55,11 +55,12 @@ var steps = []step{
 	{"destroy", always, (*life).destroy},
 }
 
-// gate are the lives of each run of the tests, and their steps: each step once,
-// with data that is protected and without.
+// gate are the lives of each run of the tests, and their steps: each step at least
+// once, with data that is protected and without.
 var gate = map[string][]string{
 	"nat":     {"deploy", "add", "remove", "restore", "destroy"},
 	"leaving": {"deploy", "change", "leave", "destroy"},
+	"private": {"deploy", "destroy"}, // in a network that exists
 }
 
 // TestLives takes configurations through all that an operator does with them, by
@@ -194,13 +195,19 @@ func begin(t *testing.T, app, name string) *life {
 		}
 	}
 	l.save(app)
-	if err := control.Make(t.Context(), emulator.Networks(l.config)...); err != nil {
-		t.Fatal(err)
-	}
+	l.makeExisting()
 	l.run("cdk bootstrap")
 	l.before = l.held()
 	l.kept = l.regions()
 	return l
+}
+
+// makeExisting makes what the configuration takes as it is.
+func (l *life) makeExisting() {
+	l.t.Helper()
+	if err := l.control.Make(l.t.Context(), emulator.ExistingOf(l.config)); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // keepHealthy says of every instance that it is well, so that those that replace
@@ -472,16 +479,25 @@ func (l *life) setRegions(change func([]any) []any) {
 	l.set("regions", change(list))
 }
 
+// certificateOf is the key of a region's certificate, where those exist already.
+func certificateOf(region string) string {
+	return config.ContextKey + ".domain.certificateArns." + region
+}
+
 // add adds a region as the operations page says.
 func (l *life) add(region string) {
 	l.t.Helper()
 	l.joined = region
+	if l.config.Domain.CertificateARNs != nil {
+		l.context[certificateOf(region)] = "arn:aws:acm:" + region + ":" + matrix.Account + ":certificate/12345678"
+	}
 	l.setRegions(func(regions []any) []any { return append(regions, region) })
 	l.kept = append(l.kept, region)
 	steps := procedure(l.t, "Add a region", l.names(region))
 	const deploy, role, job, noRole = 0, 1, 2, 3
 	bootstrap, rest, _ := strings.Cut(steps[deploy], "\n")
 	held := l.held()
+	l.makeExisting()
 	l.run(bootstrap)
 	for _, resource := range l.held() {
 		if !slices.Contains(held, resource) {
@@ -518,6 +534,7 @@ func (l *life) remove(region string) {
 	l.clean(l.run(steps[drop]))
 	l.intact()
 	l.run(steps[destroy])
+	delete(l.context, certificateOf(region))
 	l.setRegions(func(regions []any) []any { return regions[:len(regions)-1] })
 	l.deploy()
 	l.intact()

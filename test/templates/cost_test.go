@@ -13,30 +13,39 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
 
-// TestReadmeStatesTheCost: of the shipped configuration, to the dollar that `make
-// cost` prints. With -update it writes what is right.
+// TestReadmeStatesTheCost: of the shipped configuration at each load, and of a trial
+// at the lowest, to the dollar that `make cost` prints. With -update it writes what
+// is right.
 func TestReadmeStatesTheCost(t *testing.T) {
 	const page = "../../README.md"
-	deployment, err := cost.Read(matrix.Committed(t, "shipped").Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	prices, err := cost.ReadPrices()
 	if err != nil {
 		t.Fatal(err)
+	}
+	total := func(configuration string, load cost.Load) string {
+		t.Helper()
+		deployment, err := cost.Read(matrix.Committed(t, configuration).Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		estimate, err := prices.Estimate(deployment, load)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return thousands(estimate.Total())
 	}
 	readme, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	current := string(readme)
+	sentences := map[string]*regexp.Regexp{
+		"a trial costs $" + total("trial", cost.Loads[0]): regexp.MustCompile(`a trial costs \$[0-9,]+`),
+	}
 	for _, load := range cost.Loads {
-		estimate, err := prices.Estimate(deployment, load)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := fmt.Sprintf("$%s at %g", thousands(estimate.Total()), load.Requests)
-		stated := regexp.MustCompile(`\$[0-9,]+ at ` + fmt.Sprint(load.Requests) + `\b`)
+		sentences[fmt.Sprintf("$%s at %g", total("shipped", load), load.Requests)] = regexp.MustCompile(`\$[0-9,]+ at ` + fmt.Sprint(load.Requests) + `\b`)
+	}
+	for want, stated := range sentences {
 		got := stated.FindString(current)
 		switch {
 		case got == "":

@@ -25,6 +25,8 @@ var suppressions = []suppression{
 		"The rule cannot follow a mixed instances policy to its launch template. TestDisksAreEncrypted does."},
 	{`AwsSolutions-EC23`, `LoadBalancer/SecurityGroup/Resource`,
 		"The load balancer serves the world, on its listeners' ports alone; an accelerator keeps clients' addresses, so an internal one sees them too."},
+	{`AwsSolutions-VPC7`, `Network/Vpc/Resource`,
+		"Only without flowLogs."},
 	{`AwsSolutions-IAM4\[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole\]`, `AWS679f53fac002430cb0da5b7982bd2287/ServiceRole/Resource`,
 		"CDK's own function, which makes a deployment's calls: the policy lets it write its log. What it calls is in statements written out."},
 	{`AwsSolutions-IAM5\[Resource::arn:aws:s3:::cdk-[a-z0-9]+-assets-\d+-[a-z0-9-]+/\*\]`, `Fleet/Role/DefaultPolicy/Resource`,

@@ -53,9 +53,9 @@ var permissionsConfigurations = []struct {
 	title, configuration string
 }{
 	{"As shipped", "shipped"},
-	{"With `egress: nat`, `logs`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
-	{"With `logs`, `ssm`, `alarms` and `service.secrets`", "watched"},
-	{"With `protect: false`", "unprotected"},
+	{"With `egress: nat`, `logs: cloudwatch`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
+	{"With `logs: cloudwatch`, `ssm` and `alarms`", "watched"},
+	{"With `logs: off` and `protect: false`", "unprotected"},
 }
 
 // statement is one of a policy.

@@ -45,7 +45,10 @@ var untagged = []string{
 func TestEverythingIsTagged(t *testing.T) {
 	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
 		for name, stack := range a.Stacks {
-			want := []tag{{"deployment", a.Config.Name}, {"project", "archipelago"}, {"region", stack.Region}}
+			var want []tag
+			for key, value := range a.Config.AllTags(stack.Region) {
+				want = append(want, tag{key, value})
+			}
 			for _, w := range want {
 				if got := stack.Tags[w.Key]; got != w.Value {
 					t.Errorf("%s: its tag %s is %q, want %q", name, w.Key, got, w.Value)
@@ -81,7 +84,13 @@ func TestInstancesAreTagged(t *testing.T) {
 				data := resource.Properties["LaunchTemplateData"].(map[string]any)
 				for _, specification := range data["TagSpecifications"].([]any) {
 					of := specification.(map[string]any)
-					tagged[of["ResourceType"]] = slices.Contains(tagsOf(of["Tags"]), tag{"deployment", a.Config.Name})
+					tags := tagsOf(of["Tags"])
+					tagged[of["ResourceType"]] = true
+					for key, value := range a.Config.AllTags(region) {
+						if !slices.Contains(tags, tag{key, value}) {
+							tagged[of["ResourceType"]] = false
+						}
+					}
 				}
 			}
 			for _, kind := range []string{"instance", "volume"} {

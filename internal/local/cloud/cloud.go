@@ -256,7 +256,7 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 		// The CLI would retry for minutes.
 		cancel(fmt.Errorf("the AWS emulator ended by itself (%w): run `make up` again; what it printed is in %s", <-server.Done(), steps.path))
 	}()
-	if err := (emulator.Control{URL: server.URL}).Make(ctx, emulator.Networks(configuration)...); err != nil {
+	if err := (emulator.Control{URL: server.URL}).Make(ctx, emulator.ExistingOf(configuration)); err != nil {
 		return err
 	}
 	if err := makeSecrets(ctx, server.URL, configuration); err != nil {
@@ -352,7 +352,7 @@ func redeploy(ctx context.Context, o Options, configuration config.Config, runni
 	if err != nil {
 		return err
 	}
-	if err := control.Make(ctx, emulator.Networks(configuration)...); err != nil {
+	if err := control.Make(ctx, emulator.ExistingOf(configuration)); err != nil {
 		return err
 	}
 	if err := makeSecrets(ctx, running.Emulator, configuration); err != nil {

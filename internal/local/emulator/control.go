@@ -216,7 +216,15 @@ func (c Control) Break(ctx context.Context, types ...string) error {
 	return c.call(ctx, http.MethodPut, "broken", types, nil)
 }
 
-// Network is a VPC that exists before a deployment.
+// Existing is what a configuration takes as it is, and what therefore exists before
+// it is deployed.
+type Existing struct {
+	Networks []Network `json:"networks"`
+	// Certificates are the names that they are for, by their ARNs.
+	Certificates map[string]string `json:"certificates"`
+}
+
+// Network is a VPC.
 type Network struct {
 	Region string `json:"region"`
 	ID     string `json:"id"`
@@ -225,9 +233,12 @@ type Network struct {
 	Subnets map[string]string `json:"subnets"`
 }
 
-// Networks are those that a configuration takes as they are.
-func Networks(c config.Config) []Network {
-	var all []Network
+// ExistingOf returns what a configuration takes as it is.
+func ExistingOf(c config.Config) Existing {
+	e := Existing{Certificates: map[string]string{}}
+	for _, arn := range c.Domain.CertificateARNs {
+		e.Certificates[arn] = c.Domain.Host
+	}
 	for _, r := range c.Islands() {
 		if !r.VPC.Set() {
 			continue
@@ -238,17 +249,14 @@ func Networks(c config.Config) []Network {
 				n.Subnets[id] = zone
 			}
 		}
-		all = append(all, n)
+		e.Networks = append(e.Networks, n)
 	}
-	return all
+	return e
 }
 
-// Make makes the networks that are not there yet, and their subnets.
-func (c Control) Make(ctx context.Context, networks ...Network) error {
-	if len(networks) == 0 {
-		return nil
-	}
-	return c.call(ctx, http.MethodPut, "networks", networks, nil)
+// Make makes what of e is not there yet.
+func (c Control) Make(ctx context.Context, e Existing) error {
+	return c.call(ctx, http.MethodPut, "existing", e, nil)
 }
 
 // Failing are the AWS services that answer 503, such as "dynamodb", by the region

@@ -48,7 +48,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, groups, keys, networks
+    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, existing, groups, keys
     from . import models, permissions, policies, refreshes, schedules, stacks, tables, updates
     from .clock import clock
 
@@ -69,7 +69,7 @@ def main() -> None:
     permissions.install()
     deletes.install()
     keys.install()
-    networks.install()
+    existing.install()
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, code="-", size="-") -> None:

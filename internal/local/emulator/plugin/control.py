@@ -17,7 +17,8 @@ PUT  /archipelago/advance    seconds by which the clock jumps: clock.py has its 
 PUT  /archipelago/pace       how many seconds pass on it in one of the machine's
 PUT  /archipelago/load       a load client's name, while which is registered the clock does not jump
 PUT  /archipelago/unload     the same, to end that
-PUT  /archipelago/networks   [{"region", "id", "cidr", "subnets": {id: zone}}], which exist from now on
+PUT  /archipelago/existing   {"networks": [{"region", "id", "cidr", "subnets": {id: zone}}],
+                              "certificates": {ARN: name}}, which exist from now on
 PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource with a role
                              is called again; answers what failed
 """
@@ -28,7 +29,7 @@ import re
 
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from . import customs, fleet, groups, inventory, models, networks, usage, zones
+from . import customs, existing, fleet, groups, inventory, models, usage, zones
 from .clock import Refused, clock
 
 
@@ -142,8 +143,8 @@ def ask_customs(body):
     return failures
 
 
-def network(body):
-    return networks.make(DEFAULT_ACCOUNT_ID, json.loads(body))
+def make(body):
+    return existing.make(DEFAULT_ACCOUNT_ID, json.loads(body))
 
 
 ANSWERS = {
@@ -156,7 +157,7 @@ ANSWERS = {
     "customs": ask_customs,
     "fleet": fleet.fleet,
     "held": inventory.held,
-    "networks": network,
+    "existing": make,
     "playing": playing,
     "usage": used,
     "deployed": deployed,
