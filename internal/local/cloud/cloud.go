@@ -265,7 +265,7 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 	if err := cdk.deploy(ctx, assembly); err != nil {
 		return err
 	}
-	fleet, err := newFleet(ctx, server.URL, listener, o.Dir, settings(configuration), steps.log, o.printer)
+	fleet, err := newFleet(ctx, server.URL, listener, o, settings(configuration), steps.log)
 	if err != nil {
 		return err
 	}

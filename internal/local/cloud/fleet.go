@@ -23,7 +23,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
 	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
-	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 )
 
 // fleet plays what the emulator says is deployed: a machine for each instance,
@@ -39,6 +38,8 @@ type fleet struct {
 	log     *log.Logger
 	// settings returns what differs here from the service's environment in a region.
 	settings func(region string) []string
+	// cpuScale is Options.CPUScale.
+	cpuScale func() float64
 
 	mu        sync.Mutex
 	machines  map[string]*machine.Machine
@@ -78,13 +79,13 @@ func runningDir(dir string) (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// newFleet starts to play. What happens it tells on told.
-func newFleet(ctx context.Context, url string, listener net.Listener, dir string, settings func(region string) []string, output io.Writer, told *progress.Printer) (*fleet, error) {
-	runs, err := runningDir(dir)
+// newFleet starts to play what url deploys, and prints what happens there as o says.
+func newFleet(ctx context.Context, url string, listener net.Listener, o Options, settings func(region string) []string, output io.Writer) (*fleet, error) {
+	runs, err := runningDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range []string{filepath.Join(runs, machinesDir), filepath.Join(runs, functionsDir), filepath.Join(dir, logsDir)} {
+	for _, path := range []string{filepath.Join(runs, machinesDir), filepath.Join(runs, functionsDir), filepath.Join(o.Dir, logsDir)} {
 		if err := os.RemoveAll(path); err != nil { // of one that was killed
 			return nil, err
 		}
@@ -94,11 +95,12 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 		control:   emulator.Control{URL: url},
 		port:      listener.Addr().(*net.TCPAddr).Port,
 		dir:       runs,
-		own:       runs != dir,
-		logDir:    filepath.Join(dir, logsDir),
+		own:       runs != o.Dir,
+		logDir:    filepath.Join(o.Dir, logsDir),
 		output:    output,
 		log:       log.New(output, "fleet: ", log.Lmsgprefix),
 		settings:  settings,
+		cpuScale:  o.CPUScale,
 		machines:  map[string]*machine.Machine{},
 		logs:      map[string]io.Closer{},
 		functions: map[string]*lambda.Function{},
@@ -109,7 +111,7 @@ func newFleet(ctx context.Context, url string, listener net.Listener, dir string
 	f.entry = balancer.NewEntry(ctx, listener, f.log)
 	f.done.Go(func() { f.play(ctx) })
 	f.done.Go(func() { f.measure(ctx) })
-	f.done.Go(func() { f.tell(ctx, told) })
+	f.done.Go(func() { f.tell(ctx, o.printer) })
 	return f, nil
 }
 
