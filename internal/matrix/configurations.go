@@ -77,6 +77,7 @@ var Configurations = map[string]Configuration{
 	"watched": {Options: with(domain, options{
 		"regions": []any{options{"name": "eu-west-1", "zones": []any{"a", "b"}, "ami": ami}}, "entry": "dns",
 		"waf.common": "count", "waf.rateLimit": "2000", "tags": tags, "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true",
+		"service.secrets.API_KEY": "/hello/api-key", "service.secrets.PASSWORD": "secret:hello/database",
 		"fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
 		"fleet.guard": "false",
 	}), Gate: true},

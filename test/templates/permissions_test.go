@@ -54,7 +54,7 @@ var permissionsConfigurations = []struct {
 }{
 	{"As shipped", "shipped"},
 	{"With `egress: nat`, `logs: cloudwatch`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
-	{"With `logs: cloudwatch`, `ssm` and `alarms`", "watched"},
+	{"With `logs: cloudwatch`, `ssm`, `alarms` and `service.secrets`", "watched"},
 	{"With `logs: off` and `protect: false`", "unprotected"},
 }
 
