@@ -113,9 +113,9 @@ browser: ## install Chromium, which the browser tests drive
 dist:
 	@go run ./cmd/dist -dir $(DIST) $(ARCH)
 
-# The parts of `make check`, `make test` and `make shard`, three at a time since the
-# long ones wait much, and those first. Each prints what it did and its time; all run, whatever fails.
-PARTS = $(MAKE) --keep-going --jobs=3 --output-sync=target --no-print-directory SHELL=/bin/bash
+# The parts of `make check`, `make test` and `make shard`, two at a time, the long
+# ones first. Each prints what it did and its time; all run, whatever fails.
+PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
 TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-constructs
 SHARD_0 = shard-lives shard-fuzz
@@ -129,6 +129,9 @@ SHARD_7 = shard-cloud shard-hello
 
 # TIMED runs the rest of a part's line, and prints the part's time.
 TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
+# YIELDING is how all parts run but the local cloud's day, in which people are served
+# meanwhile: it waits for nobody.
+YIELDING = nice -n 10
 # TESTSUM runs tests: a line for each package, and all of what failed.
 TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=skipped --
 # NORULES switches CDK's rules off, which are most of a synth's time: TestSnapshots
@@ -155,25 +158,25 @@ part-lint:
 		go tool -modfile=tools.mod staticcheck ./... && \
 		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
 part-quick:
-	$(TIMED) $(TESTSUM) $$($(QUICK))
+	$(TIMED) $(YIELDING) $(TESTSUM) $$($(QUICK))
 part-rest:
-	$(TIMED) $(TESTSUM) -count=1 $$($(REST))
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 $$($(REST))
 part-race:
-	$(TIMED) $(TESTSUM) -race $(RACE)
+	$(TIMED) $(YIELDING) $(TESTSUM) -race $(RACE)
 part-browser:
-	$(TIMED) $(TESTSUM) -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -timeout 20m -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
 part-constructs:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./constructs ./stacks
+	$(TIMED) $(NORULES) $(YIELDING) $(TESTSUM) -count=1 ./constructs ./stacks
 part-templates:
-	$(TIMED) $(TESTSUM) -count=1 . ./test/templates
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 . ./test/templates
 part-lives:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 20m ./test/lives
+	$(TIMED) $(NORULES) $(YIELDING) $(TESTSUM) -count=1 -timeout 20m ./test/lives
 part-cloud:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 20m ./test/cloud
 part-hello:
-	$(TIMED) $(TESTSUM) -count=1 -timeout 20m ./test/hello
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -timeout 20m ./test/hello
 part-emulator:
-	$(TIMED) $(TESTSUM) -count=1 ./internal/local/emulator
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 ./internal/local/emulator
 
 shard-lives:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/lives -shard $(SHARD)/7

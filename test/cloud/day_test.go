@@ -22,8 +22,10 @@ const (
 	// busy makes an hour of a minute, and less: what the scaler looks at passes in
 	// seconds, and two boots fit between two of its runs.
 	busy = 60
-	// waiting is for what is sure to fail and only has to be waited for.
-	waiting = 600
+	// waiting is for what is sure to fail and only has to be waited for. Functions run
+	// on their schedule meanwhile: at a higher pace they keep the emulator from
+	// answering the load.
+	waiting = 150
 )
 
 // day is one of a local cloud, in which one step comes after the other.
