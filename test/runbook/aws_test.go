@@ -148,8 +148,12 @@ func ask(t *testing.T, commands [][]string) []string {
 	}
 	cmd := exec.Command(python, "-c", asks)
 	cmd.Dir = t.TempDir()
-	if err := os.WriteFile(filepath.Join(cmd.Dir, "items.json"), []byte(`{"table": [{"DeleteRequest": {"Key": {}}}]}`), 0o600); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{
+		"items.json": `{"table": [{"DeleteRequest": {"Key": {}}}]}`, "api-key": "secret", "password": "secret",
+	} {
+		if err := os.WriteFile(filepath.Join(cmd.Dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd.Stdin = bytes.NewReader(in)
 	cmd.Env = []string{

@@ -272,8 +272,11 @@ func TestStartLimitBeginsAgain(t *testing.T) {
 	if !l.allows(now.Add(11 * time.Second)) {
 		t.Error("the limit does not end with its interval")
 	}
-	if l := (startLimit{burst: 1}); !l.allows(now) || !l.allows(now) {
-		t.Error("there is a limit without an interval")
+	l = startLimit{burst: 1}
+	for range 2 {
+		if !l.allows(now) {
+			t.Error("there is a limit without an interval")
+		}
 	}
 }
 
@@ -415,11 +418,11 @@ func app(lines, systemctl string) string {
 // TestBootWaitsForTheUnit unless it is told not to.
 func TestBootWaitsForTheUnit(t *testing.T) {
 	const never = "Type=notify\nTimeoutStartSec=0.1\n"
-	m, output, err := newMachine(t, app(never, "systemctl enable --now app.service"))
+	_, output, err := newMachine(t, app(never, "systemctl enable --now app.service"))
 	if err == nil || !strings.Contains(output.String(), "systemctl enable --now app.service: the start of app.service failed with result 'timeout'") {
 		t.Errorf("got %v\n%s", err, output.String())
 	}
-	m, output, err = newMachine(t, app(never, "systemctl enable --now --no-block app.service"))
+	m, output, err := newMachine(t, app(never, "systemctl enable --now --no-block app.service"))
 	if _, missing := os.Stat(filepath.Join(m.root, "after")); err != nil || missing != nil {
 		t.Errorf("the boot waits for the unit: %v, %v\n%s", err, missing, output.String())
 	}

@@ -27,7 +27,7 @@ import http
 import json
 import re
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from . import customs, existing, fleet, groups, inventory, models, usage, zones
 from .clock import Refused, clock

@@ -5,6 +5,7 @@ import ipaddress
 import threading
 
 from moto.acm.models import CertBundle, acm_backends
+from moto.ec2 import utils
 from moto.ec2.models import ec2_backends, subnets, vpcs
 
 from . import patches
@@ -16,8 +17,8 @@ PARTS = 16
 
 
 def install():
-    patches.replace(vpcs, random_vpc_id=or_asked(vpcs.random_vpc_id))
-    patches.replace(subnets, random_subnet_id=or_asked(subnets.random_subnet_id))
+    patches.replace(vpcs, random_vpc_id=or_asked(utils.random_vpc_id))
+    patches.replace(subnets, random_subnet_id=or_asked(utils.random_subnet_id))
 
 
 def or_asked(by_chance):
