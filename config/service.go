@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/archipelago-cdk/archipelago/internal/envfile"
 )
 
 // Service is the program that the instances run.
@@ -66,9 +68,6 @@ const maxEnvironment = 8 << 10
 
 // given are the settings that the service always has.
 var given = []string{"LISTEN", "PORT", "AWS_REGION", "NOTIFY_SOCKET"}
-
-// validVariable is a variable's name that systemd and every shell take.
-var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // SecretsManager begins the source of a secret of Secrets Manager.
 const SecretsManager = "secret:"
@@ -139,7 +138,7 @@ func (c Config) validateSecrets(p problems) {
 		_, set := c.Service.Environment[file]
 		_, setHere := c.Service.Local.Environment[file]
 		switch {
-		case !validVariable.MatchString(name) || len(name) > maxSecretName:
+		case !envfile.ValidName(name) || len(name) > maxSecretName:
 			at.add("", fmt.Sprintf("a name of at most %d letters, digits and underscores, no digit first, such as \"API_KEY\"", maxSecretName), name)
 		case set || setHere:
 			at.add("", "another name: environment sets "+file+", which has the path of the secret's file", name)
@@ -182,7 +181,7 @@ func (c Config) validateEnvironment(p problems, environment map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(environment)) {
 		value, at := environment[name], p.under(name)
 		switch {
-		case !validVariable.MatchString(name):
+		case !envfile.ValidName(name):
 			at.add("", "a variable's name of letters, digits and underscores, no digit first", name)
 		case slices.Contains(given, name):
 			at.add("", "another name: the service is always given "+strings.Join(given, ", "), name)

@@ -124,6 +124,15 @@ func (w Watch) written() any {
 	return w == WatchWrite
 }
 
+// IndexNames returns the names of a table's indexes.
+func (t Table) IndexNames() []string {
+	var names []string
+	for _, index := range t.Indexes {
+		names = append(names, index.Name)
+	}
+	return names
+}
+
 // Strong reports whether a table loses no write with a region.
 func (c Config) Strong(t Table) bool { return c.Consistency == ConsistencyStrong && !t.Ephemeral }
 

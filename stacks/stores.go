@@ -76,11 +76,7 @@ func attribute(k config.Key) *awsdynamodb.Attribute {
 // where the configuration says so.
 func (s stores) grant(scope constructs.Construct, region string, role awsiam.IGrantable) {
 	for _, t := range s.Tables {
-		var indexes []string
-		for _, index := range t.Indexes {
-			indexes = append(indexes, index.Name)
-		}
-		tables.Grant(scope, role, s.Names().Table(t.Name), indexes, t.Actions)
+		tables.Grant(scope, role, s.Names().Table(t.Name), t.IndexNames(), t.Actions)
 	}
 	for _, b := range s.Buckets {
 		for _, other := range s.RegionNames() {
@@ -108,46 +104,33 @@ func (s stores) names(region string) (tableNames, bucketNames []string) {
 // watched are the stores that a region's lighthouse tries.
 func (s stores) watched(region string) []lighthouse.Store {
 	var list []lighthouse.Store
-	for _, t := range s.Tables {
-		if t.Watch != config.WatchNone {
-			list = append(list, lighthouse.Store{
-				Part: "table " + t.Name, Table: s.Names().Table(t.Name),
-				PartitionKey: t.PartitionKey.Name, SortKey: t.SortKey.Name, ReadOnly: t.Watch == config.WatchRead,
-			})
-		}
+	for _, t := range s.WatchedTables() {
+		list = append(list, lighthouse.Store{
+			Part: "table " + t.Name, Table: s.Names().Table(t.Name),
+			PartitionKey: t.PartitionKey.Name, SortKey: t.SortKey.Name, ReadOnly: t.Watch == config.WatchRead,
+		})
 	}
-	for _, b := range s.Buckets {
-		if b.Watch != config.WatchNone {
-			list = append(list, lighthouse.Store{
-				Part: "bucket " + b.Name, Bucket: s.Names().Bucket(b.Name, region), ReadOnly: b.Watch == config.WatchRead,
-			})
-		}
+	for _, b := range s.WatchedBuckets() {
+		list = append(list, lighthouse.Store{
+			Part: "bucket " + b.Name, Bucket: s.Names().Bucket(b.Name, region), ReadOnly: b.Watch == config.WatchRead,
+		})
 	}
 	return list
 }
 
 // observed are the watched stores as alarms and dashboards show them.
 func (s stores) observed() (observedTables []observability.Table, observedBuckets []observability.Bucket) {
-	for _, t := range s.Tables {
-		if t.Watch == config.WatchNone {
-			continue
-		}
-		table := observability.Table{
-			ID: config.ConstructID(t.Name), Name: s.Names().Table(t.Name),
+	for _, t := range s.WatchedTables() {
+		observedTables = append(observedTables, observability.Table{
+			ID: config.ConstructID(t.Name), Name: s.Names().Table(t.Name), Indexes: t.IndexNames(),
 			MultiRegionStrongConsistency: s.Strong(t), WrittenAlways: t.Watch == config.WatchWrite,
-		}
-		for _, index := range t.Indexes {
-			table.Indexes = append(table.Indexes, index.Name)
-		}
-		observedTables = append(observedTables, table)
+		})
 	}
-	for _, b := range s.Buckets {
-		if b.Watch != config.WatchNone {
-			observedBuckets = append(observedBuckets, observability.Bucket{
-				ID:   config.ConstructID(b.Name),
-				Name: func(region string) string { return s.Names().Bucket(b.Name, region) },
-			})
-		}
+	for _, b := range s.WatchedBuckets() {
+		observedBuckets = append(observedBuckets, observability.Bucket{
+			ID:   config.ConstructID(b.Name),
+			Name: func(region string) string { return s.Names().Bucket(b.Name, region) },
+		})
 	}
 	return observedTables, observedBuckets
 }

@@ -25,9 +25,6 @@ func main() {
 	}
 }
 
-// noAccount is none's: nothing that is built depends on it.
-const noAccount = "000000000000"
-
 func run(ctx context.Context, args []string) error {
 	d := build.Deployment{Root: "."}
 	flags := flag.NewFlagSet("dist", flag.ContinueOnError)
@@ -38,7 +35,7 @@ func run(ctx context.Context, args []string) error {
 	if flags.NArg() == 0 {
 		return fmt.Errorf("name the architectures to build for, of %q", build.Architectures)
 	}
-	c, err := config.Read(".", nil, noAccount)
+	c, err := config.Read(".", nil, config.NoAccount)
 	if err != nil {
 		return err
 	}

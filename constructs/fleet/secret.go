@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/internal/envfile"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -17,13 +18,9 @@ import (
 // secretsManager begins the source of a secret of Secrets Manager.
 const secretsManager = "secret:"
 
-var (
-	// secretName is the name of a variable, a file and a credential.
-	secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	// secretSource is a parameter's path or, after "secret:", a secret's name, none of
-	// whose characters ends the quotes that the script puts around it.
-	secretSource = regexp.MustCompile(`^(/[A-Za-z0-9/_.-]+|secret:[A-Za-z0-9/_+=.@-]+)$`)
-)
+// secretSource is a parameter's path or, after "secret:", a secret's name, none of
+// whose characters ends the quotes that the script puts around it.
+var secretSource = regexp.MustCompile(`^(/[A-Za-z0-9/_.-]+|secret:[A-Za-z0-9/_+=.@-]+)$`)
 
 // secretsScript fetches the secrets into files before the unit is made.
 //
@@ -43,7 +40,7 @@ func (s Service) placeSecrets(scope constructs.Construct, script string, role aw
 		source := s.Secrets[name]
 		_, set := s.Environment[name+"_FILE"]
 		switch {
-		case !secretName.MatchString(name):
+		case !envfile.ValidName(name):
 			panic(fmt.Sprintf("fleet: want keys of Service.Secrets of A-Z, a-z, 0-9 and _ that do not begin with a digit, got %q", name))
 		case !secretSource.MatchString(source):
 			panic(fmt.Sprintf("fleet: Service.Secrets[%q]: want a parameter's path, such as /hello/api-key, or secret: and a secret's name, got %q", name, source))

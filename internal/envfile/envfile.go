@@ -13,6 +13,9 @@ import (
 // name is what systemd takes for the name of a variable.
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// ValidName reports whether systemd takes a name of a variable.
+func ValidName(variable string) bool { return name.MatchString(variable) }
+
 // quoted are the characters that a backslash escapes within double quotes, as in
 // a shell. Source: systemd.exec(5), EnvironmentFile=.
 const quoted = "\"\\`$"
@@ -40,7 +43,7 @@ func Line(name, value string) (string, error) {
 // digits and _ that does not begin with a digit, and a value of one line in
 // UTF-8 without control characters.
 func Check(variable, value string) error {
-	if !name.MatchString(variable) {
+	if !ValidName(variable) {
 		return fmt.Errorf("%q: want a name of A-Z, a-z, 0-9 and _ that does not begin with a digit", variable)
 	}
 	if !utf8.ValidString(value) {
@@ -73,7 +76,7 @@ func Parse(text string) ([]string, error) {
 		if variable == "" {
 			return variables, nil
 		}
-		if !name.MatchString(variable) {
+		if !ValidName(variable) {
 			return nil, fmt.Errorf("%q is no name of a variable", variable)
 		}
 		if at, ok := places[variable]; ok {

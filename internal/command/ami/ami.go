@@ -5,7 +5,6 @@ package ami
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -57,12 +56,11 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 
 // parse reads the configuration out of a cdk.json.
 func parse(file []byte) (config.Config, error) {
-	var cdk struct{ Context map[string]any }
-	if err := json.Unmarshal(file, &cdk); err != nil {
+	settings, err := config.Context(file)
+	if err != nil {
 		return config.Config{}, err
 	}
-	// The account has no part in an image's choice.
-	return config.Parse(cdk.Context, "000000000000")
+	return config.Parse(settings, config.NoAccount)
 }
 
 // latest looks up the image of each region that has a fleet.

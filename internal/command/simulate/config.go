@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,12 +22,11 @@ func readConfig(path string) (simulator.Fleet, simulator.Model, error) {
 	if err != nil {
 		return simulator.Fleet{}, simulator.Model{}, err
 	}
-	var file struct{ Context map[string]any }
-	if err := json.Unmarshal(b, &file); err != nil {
+	context, err := config.Context(b)
+	if err != nil {
 		return simulator.Fleet{}, simulator.Model{}, fmt.Errorf("%s: %w", path, err)
 	}
-	// The account has no part in a simulation.
-	c, err := config.Parse(file.Context, "000000000000")
+	c, err := config.Parse(context, config.NoAccount)
 	if err != nil {
 		return simulator.Fleet{}, simulator.Model{}, fmt.Errorf("%s:\n%w", path, err)
 	}
