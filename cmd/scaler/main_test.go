@@ -232,7 +232,7 @@ func (i *island) settled(t *testing.T) types.InstanceRefreshStatus {
 				health[*instance.InstanceId] = "healthy"
 			}
 		}
-		must(t, i.control.Report(t.Context(), emulator.Playing{Health: health}))
+		must(t, i.control.Report(t.Context(), emulator.Status{Health: health}))
 		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -362,9 +362,9 @@ func groupOf(t *testing.T, running cloud.Running, region string) string {
 	return ""
 }
 
-func playing(t *testing.T, running cloud.Running) emulator.Playing {
+func playing(t *testing.T, running cloud.Running) emulator.Status {
 	t.Helper()
-	p, err := emulator.Control{URL: running.Emulator}.Playing(t.Context())
+	p, err := emulator.Control{URL: running.Emulator}.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

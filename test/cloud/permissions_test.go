@@ -667,7 +667,7 @@ func (w *walk) log(t *testing.T, region string, r role, action string, in any) e
 func (w *walk) deploy(t *testing.T) error {
 	t.Helper()
 	for _, request := range []string{"Delete", "Create", "Update"} {
-		failures, err := emulator.Control{URL: w.running.Emulator}.AskCustoms(t.Context(), request)
+		failures, err := emulator.Control{URL: w.running.Emulator}.InvokeCustomResources(t.Context(), request)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -195,7 +195,7 @@ func (r *repository) up() running {
 // running is what answers.
 type running struct {
 	control emulator.Control
-	playing emulator.Playing
+	playing emulator.Status
 }
 
 func (r *repository) running() running {
@@ -209,7 +209,7 @@ func (r *repository) running() running {
 		r.Fatal(err)
 	}
 	now := running{control: emulator.Control{URL: file.Emulator}}
-	if now.playing, err = now.control.Playing(r.Context()); err != nil {
+	if now.playing, err = now.control.Status(r.Context()); err != nil {
 		r.Fatal(err)
 	}
 	return now

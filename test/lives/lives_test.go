@@ -222,7 +222,7 @@ func keepHealthy(ctx context.Context, control emulator.Control) {
 		for _, instance := range deployed.Instances {
 			health[instance.ID] = "healthy"
 		}
-		_ = control.Report(ctx, emulator.Playing{Health: health})
+		_ = control.Report(ctx, emulator.Status{Health: health})
 	}
 }
 
@@ -342,7 +342,7 @@ func (l *life) names(region string) *strings.Replacer {
 // held is what the account holds.
 func (l *life) held() []string {
 	l.t.Helper()
-	list, err := l.control.Held(l.t.Context())
+	list, err := l.control.Resources(l.t.Context())
 	if err != nil {
 		l.t.Fatal(err)
 	}

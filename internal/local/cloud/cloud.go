@@ -271,7 +271,7 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 	}
 	defer fleet.stop()
 	control := emulator.Control{URL: server.URL}
-	var playing emulator.Playing
+	var playing emulator.Status
 	waiting := &waiting{}
 	err = steps.run(ctx, "start the fleets", fleetWithin, waiting.now, func(ctx context.Context) error {
 		var err error
@@ -334,7 +334,7 @@ func settings(c config.Config) func(region string) []string {
 // redeploy deploys into a local cloud that another process plays.
 func redeploy(ctx context.Context, o Options, configuration config.Config, running running) error {
 	control := emulator.Control{URL: running.Emulator}
-	playing, err := control.Playing(ctx)
+	playing, err := control.Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -402,19 +402,19 @@ func (w *waiting) now() string {
 // it calls for is played: every instance is healthy, each region has some, and
 // its lighthouse was asked, which may be dark on purpose. It gives up with unwell's
 // error while no instance has been healthy.
-func awaitFleets(ctx context.Context, control emulator.Control, regions []string, waiting *waiting, unwell func() error) (emulator.Playing, error) {
+func awaitFleets(ctx context.Context, control emulator.Control, regions []string, waiting *waiting, unwell func() error) (emulator.Status, error) {
 	deployment, err := control.Deployed(ctx, regions)
 	if err != nil {
-		return emulator.Playing{}, err
+		return emulator.Status{}, err
 	}
-	var playing emulator.Playing
+	var playing emulator.Status
 	ever := false
 	err = poll(ctx, func() (bool, error) {
 		deployed, err := control.Fleet(ctx)
 		if err != nil {
 			return false, err
 		}
-		if playing, err = control.Playing(ctx); err != nil || playing.Deployment < deployment {
+		if playing, err = control.Status(ctx); err != nil || playing.Deployment < deployment {
 			return false, err
 		}
 		healthy := 0

@@ -370,7 +370,7 @@ func (f *fleet) run(ctx context.Context, arguments ...string) (string, error) {
 
 // report tells the emulator what is played.
 func (f *fleet) report(ctx context.Context) error {
-	p := emulator.Playing{Health: map[string]string{}, Regions: map[string]string{}, Refused: map[string]string{}}
+	p := emulator.Status{Health: map[string]string{}, Regions: map[string]string{}, Refused: map[string]string{}}
 	for id, state := range f.health() {
 		p.Health[id] = state.String()
 	}

@@ -113,7 +113,7 @@ func (o *Options) running(ctx context.Context, region string) (running, error) {
 	if !ok {
 		return running{}, errors.New("nothing runs here: run `make up` first; for what is on AWS set AWS_PROFILE")
 	}
-	playing, err := emulator.Control{URL: r.Emulator}.Playing(ctx)
+	playing, err := emulator.Control{URL: r.Emulator}.Status(ctx)
 	if err != nil {
 		return running{}, err
 	}

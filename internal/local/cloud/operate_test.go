@@ -40,7 +40,7 @@ func TestOperators(t *testing.T) {
 	if err := Turn(t.Context(), o, "archipelago", "eu-west-1", Drained, true); err == nil || !strings.Contains(err.Error(), "nothing runs here: run `make up` first") {
 		t.Errorf("where nothing runs: %v", err)
 	}
-	if err := (emulator.Control{URL: server.URL}).Report(t.Context(), emulator.Playing{Health: map[string]string{}, Regions: map[string]string{"eu-west-1": "http://localhost:1", "us-east-1": "http://localhost:2"}}); err != nil {
+	if err := (emulator.Control{URL: server.URL}).Report(t.Context(), emulator.Status{Health: map[string]string{}, Regions: map[string]string{"eu-west-1": "http://localhost:1", "us-east-1": "http://localhost:2"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := remember(dir, running{PID: os.Getpid(), Emulator: server.URL}); err != nil {

@@ -46,13 +46,13 @@ func find(ctx context.Context, dir string) (running, bool) {
 	if err != nil || json.Unmarshal(b, &r) != nil {
 		return running{}, false
 	}
-	_, err = emulator.Control{URL: r.Emulator}.Playing(ctx)
+	_, err = emulator.Control{URL: r.Emulator}.Status(ctx)
 	return r, err == nil
 }
 
 // report prints what runs, what was accepted without being emulated, and where
 // to go.
-func report(ctx context.Context, out io.Writer, r running, playing emulator.Playing, regions []string) error {
+func report(ctx context.Context, out io.Writer, r running, playing emulator.Status, regions []string) error {
 	control := emulator.Control{URL: r.Emulator}
 	deployed, err := control.Fleet(ctx)
 	if err != nil {

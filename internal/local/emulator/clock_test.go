@@ -136,7 +136,7 @@ func TestGraceIsOfTheClock(t *testing.T) {
 		left int
 	}{{0, 2}, {50 * time.Minute, 2}, {15 * time.Minute, 1}} {
 		emulatortest.Advance(t, g.control, step.jump)
-		if err := g.control.Report(t.Context(), emulator.Playing{Health: health}); err != nil {
+		if err := g.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
 			t.Fatal(err)
 		}
 		left := 0

@@ -30,11 +30,11 @@ func (c Control) Accepted(ctx context.Context) ([]Accepted, error) {
 	return list, c.call(ctx, http.MethodGet, "accepted", nil, &list)
 }
 
-// Held lists everything that the account holds, in every region: a line for each
-// resource, the same each time.
-func (c Control) Held(ctx context.Context) ([]string, error) {
+// Resources lists everything that the account holds, in every region: a line for
+// each resource, the same each time.
+func (c Control) Resources(ctx context.Context) ([]string, error) {
 	var list []string
-	return list, c.call(ctx, http.MethodGet, "held", nil, &list)
+	return list, c.call(ctx, http.MethodGet, "resources", nil, &list)
 }
 
 // Fleet is what is deployed of machines, functions, load balancers and entries.
@@ -175,8 +175,9 @@ func (c Control) Use(ctx context.Context, u Usage) error {
 	return c.call(ctx, http.MethodPut, "usage", u, nil)
 }
 
-// Playing is what the program that plays the fleets says of them.
-type Playing struct {
+// Status is what the local cloud reports of the machines and load balancers that
+// it runs.
+type Status struct {
 	// Deployment is the number of the one that it follows.
 	Deployment int `json:"deployment"`
 	// Health is what load balancers say of targets, "initial", "healthy" or
@@ -190,15 +191,15 @@ type Playing struct {
 	Refused map[string]string `json:"refused"`
 }
 
-// Playing returns what was reported last.
-func (c Control) Playing(ctx context.Context) (Playing, error) {
-	var p Playing
-	return p, c.call(ctx, http.MethodGet, "playing", nil, &p)
+// Status returns what was reported last.
+func (c Control) Status(ctx context.Context) (Status, error) {
+	var s Status
+	return s, c.call(ctx, http.MethodGet, "status", nil, &s)
 }
 
 // Report replaces what was reported last.
-func (c Control) Report(ctx context.Context, p Playing) error {
-	return c.call(ctx, http.MethodPut, "playing", p, nil)
+func (c Control) Report(ctx context.Context, s Status) error {
+	return c.call(ctx, http.MethodPut, "status", s, nil)
 }
 
 // Deployed says that a deployment to regions, the nearest first, has ended, and
@@ -268,11 +269,11 @@ func (c Control) Fail(ctx context.Context, f Failing) error {
 	return c.call(ctx, http.MethodPut, "failing", f, nil)
 }
 
-// AskCustoms makes the calls of every custom resource again: those of "Create",
-// "Update" or "Delete". It returns those that failed, with the reason.
-func (c Control) AskCustoms(ctx context.Context, request string) ([]string, error) {
+// InvokeCustomResources makes the calls of every custom resource again: those of
+// "Create", "Update" or "Delete". It returns those that failed, with the reason.
+func (c Control) InvokeCustomResources(ctx context.Context, request string) ([]string, error) {
 	var failures []string
-	return failures, c.call(ctx, http.MethodPut, "customs", request, &failures)
+	return failures, c.call(ctx, http.MethodPut, "custom-resources", request, &failures)
 }
 
 func (c Control) call(ctx context.Context, method, path string, in, out any) error {

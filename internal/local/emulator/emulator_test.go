@@ -25,6 +25,12 @@ func TestStartAnswersAndStops(t *testing.T) {
 	if got, err := (emulator.Control{URL: s.URL}).Accepted(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v; want nothing accepted", got, err)
 	}
+	if got, err := (emulator.Control{URL: s.URL}).Resources(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v; want no resources", got, err)
+	}
+	if got, err := (emulator.Control{URL: s.URL}).InvokeCustomResources(t.Context(), "Create"); err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v; want no custom resource that failed", got, err)
+	}
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}

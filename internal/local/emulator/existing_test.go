@@ -39,7 +39,7 @@ func TestWhatExists(t *testing.T) {
 	if err := create("after"); err != nil {
 		t.Error(err)
 	}
-	held, err := c.Held(t.Context())
+	held, err := c.Resources(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

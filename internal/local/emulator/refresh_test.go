@@ -120,7 +120,7 @@ func (g *group) await(t *testing.T, status types.InstanceRefreshStatus, healthy 
 				health[*i.InstanceId] = "healthy"
 			}
 		}
-		if err := g.control.Report(ctx, emulator.Playing{Health: health}); err != nil {
+		if err := g.control.Report(ctx, emulator.Status{Health: health}); err != nil {
 			t.Fatal(err)
 		}
 		out, err := g.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &g.name})

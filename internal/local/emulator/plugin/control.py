@@ -2,9 +2,9 @@
 
 GET  /archipelago/accepted   resources that were accepted, not emulated
 GET  /archipelago/fleet      instances, functions, load balancers and endpoint groups
-GET  /archipelago/held       everything that the account holds
-GET  /archipelago/playing    what the program that plays the fleets last said, as below
-PUT  /archipelago/playing    {"deployment": the number below that it follows,
+GET  /archipelago/resources  everything that the account holds
+GET  /archipelago/status     what the local cloud reported last, as below
+PUT  /archipelago/status     {"deployment": the number below that it follows,
                               "health": {instance id or function ARN: "healthy" or "unhealthy"},
                               "url": the way in, "regions": {region: URL of its load balancer},
                               "refused": {function ARN: why it could not run on AWS}}
@@ -19,8 +19,9 @@ PUT  /archipelago/load       a load client's name, while which is registered the
 PUT  /archipelago/unload     the same, to end that
 PUT  /archipelago/existing   {"networks": [{"region", "id", "cidr", "subnets": {id: zone}}],
                               "certificates": {ARN: name}}, which exist from now on
-PUT  /archipelago/customs    "Create", "Update" or "Delete", which every custom resource with a role
-                             is called again; answers what failed
+PUT  /archipelago/custom-resources
+                             "Create", "Update" or "Delete", with which every custom resource with a
+                             role is invoked again; answers what failed
 """
 
 import http
@@ -66,14 +67,14 @@ def accepted(_):
     ]
 
 
-_playing = {"deployment": 0, "health": {}, "url": "", "regions": {}, "refused": {}}
+_status = {"deployment": 0, "health": {}, "url": "", "regions": {}, "refused": {}}
 
 
-def playing(body):
+def status(body):
     if body:
-        _playing.update(json.loads(body))
-        groups.report(_playing["health"])
-    return _playing
+        _status.update(json.loads(body))
+        groups.report(_status["health"])
+    return _status
 
 
 def used(body):
@@ -131,7 +132,7 @@ def broken(body):
     return fleet.broken
 
 
-def ask_customs(body):
+def invoke_custom_resources(body):
     failures = []
     for resource in list(customs.made):
         if isinstance(resource, customs.EmptyBucket):
@@ -154,11 +155,11 @@ ANSWERS = {
     "pace": turn(clock.set_pace),
     "load": turn(clock.register),
     "unload": turn(clock.unregister),
-    "customs": ask_customs,
+    "custom-resources": invoke_custom_resources,
     "fleet": fleet.fleet,
-    "held": inventory.held,
+    "resources": inventory.account_resources,
     "existing": make,
-    "playing": playing,
+    "status": status,
     "usage": used,
     "deployed": deployed,
     "broken": broken,

@@ -1,5 +1,5 @@
 """What is deployed of machines, functions, load balancers and entries, in one
-answer: what the program that plays them asks for several times a second."""
+answer: what the program that runs them asks for several times a second."""
 
 import base64
 

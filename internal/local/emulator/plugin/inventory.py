@@ -16,7 +16,7 @@ from . import models
 NOT_HELD = {"amis", "deleted_stacks", "assumed_roles"}
 
 
-def held(_):
+def account_resources(_):
     """A line for each resource of any service in any region that was deployed to."""
     get_model_map()  # a first stack loads every service
     for account, regions in list(cloudformation_backends.items()):

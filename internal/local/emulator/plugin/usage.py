@@ -1,4 +1,4 @@
-"""Metrics of what runs: what the program that plays the fleets measures, as the
+"""Metrics of what runs: what the local cloud measures, as the
 minutes of CloudWatch, and the count of instances that follows from it."""
 
 from datetime import timedelta
