@@ -357,6 +357,8 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	instance := instances[slices.IndexFunc(instances, func(i emulator.Instance) bool { return i.Region == region })]
 	n := w.clients.Add(1)
 	instance.ID = fmt.Sprintf("i-%017d", n)
+	// Its log is put each minute: nobody waits for that here.
+	instance.UserData = strings.Replace(instance.UserData, "sleep 60", "sleep 1", 1)
 	var output lockedBuffer
 	m, err := machine.Start(t.Context(), instance, machine.Options{
 		URL: w.running.Emulator, Dir: openDir(t), Output: &output,
