@@ -164,26 +164,26 @@ part-rest:
 part-race:
 	$(TIMED) $(YIELDING) $(TESTSUM) -race $(RACE)
 part-browser:
-	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -timeout 20m -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -timeout 45m -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
 part-constructs:
 	$(TIMED) $(NORULES) $(YIELDING) $(TESTSUM) -count=1 ./constructs ./stacks
 part-templates:
 	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 . ./test/templates
 part-lives:
-	$(TIMED) $(NORULES) $(YIELDING) $(TESTSUM) -count=1 -timeout 20m ./test/lives
+	$(TIMED) $(NORULES) $(YIELDING) $(TESTSUM) -count=1 -timeout 45m ./test/lives
 part-cloud:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 20m ./test/cloud
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 45m ./test/cloud
 part-hello:
-	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -timeout 20m ./test/hello
+	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -timeout 45m ./test/hello
 part-emulator:
 	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 ./internal/local/emulator
 
 shard-lives:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/lives -shard $(SHARD)/7
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 60m ./test/lives -shard $(SHARD)/7
 shard-templates:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./test/templates -shard $(if $(filter 1,$(SHARD)),0,1)/2
 shard-changes:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 60m ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
 shard-builds:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./internal/build -all
 shard-pages: browser
@@ -192,7 +192,7 @@ shard-pages: browser
 shard-race: browser
 	$(TIMED) $(TESTSUM) -race -timeout 30m $$($(QUICK)) ./cmd/directory ./service/web/browsertest
 shard-cloud:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 40m ./test/cloud -all
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 -timeout 60m ./test/cloud -all
 shard-hello:
 	$(TIMED) $(TESTSUM) -count=1 -timeout 30m ./test/hello -all
 # Each fuzz target for a moment.
