@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -101,18 +102,21 @@ func placeFleetIn(stack awscdk.Stack, net *network.Network, dir string, change f
 			panic(err)
 		}
 	}
-	props := fleet.Props{
-		Network: net,
-		LoadBalancer: loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-			Network: net, Port: 8080, HealthPath: "/livez",
-		}),
-		Port:                  8080,
-		InstanceTypeParameter: "/test/fleet/instance-type",
-		Max:                   6,
-		Service:               fleet.Service{Name: "directory", Binaries: binaries, Environment: map[string]string{"B": "2", "A": "1"}},
-	}
-	change(&props)
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
+	props := fleetProps(net, balancer)
+	props.Max = 6
+	props.Service.Binaries, props.Service.Environment = binaries, map[string]string{"B": "2", "A": "1"}
+	change(props)
 	fleet.New(stack, "Fleet", props)
+}
+
+// fleetProps are those of a fleet behind a load balancer.
+func fleetProps(net *network.Network, balancer *loadbalancer.LoadBalancer) *fleet.Props {
+	return &fleet.Props{
+		VPC: net.VPC, Subnets: net.Fleet, S3Endpoint: net.S3, DependsOn: []constructs.IDependable{net.Endpoints},
+		LoadBalancer: balancer.ALB, TargetGroup: balancer.Targets, Port: 8080, HealthPath: "/livez",
+		InstanceTypeParameter: "/test/fleet/instance-type", Service: fleet.Service{Name: "directory"},
+	}
 }
 
 func has(template assertions.Template, resourceType string, want properties) {
@@ -306,11 +310,13 @@ func TestWhatCouldBreakOutOfUserDataIsRefused(t *testing.T) {
 		"got a token":                 func(p *fleet.Props) { p.Service.Environment["A"] = *awscdk.Aws_STACK_ID() },
 		`LISTEN=":1"; leave it out`:   func(p *fleet.Props) { p.Service.Environment["LISTEN"] = ":1" },
 		"Service.Name":                func(p *fleet.Props) { p.Service.Name = "a;id" },
-		"LoadBalancer.HealthPath":     func(p *fleet.Props) { p.LoadBalancer.HealthPath = "/livez'; id; '" },
-		"Service.Binaries":            func(p *fleet.Props) { p.Service.Binaries["*) id"] = p.Service.Binaries["aarch64"] },
-		"want a LogsBucket":           func(p *fleet.Props) { p.LogsBucket = "logs';id" },
-		"Port from 1024":              func(p *fleet.Props) { p.Port = 80 },
-		"of which EC2 takes 16384":    func(p *fleet.Props) { p.Service.Environment["A"] = strings.Repeat("x", 16<<10) },
+		"want a HealthPath": func(p *fleet.Props) {
+			p.HealthPath, p.Agent = "/livez'; id; '", agentOf(p)
+		},
+		"Service.Binaries":         func(p *fleet.Props) { p.Service.Binaries["*) id"] = p.Service.Binaries["aarch64"] },
+		"Invalid S3 bucket name":   func(p *fleet.Props) { p.LogsBucket = bucketNamed(awscdk.Stack_Of(p.VPC), "logs';id") },
+		"Port from 1024":           func(p *fleet.Props) { p.Port = 80 },
+		"of which EC2 takes 16384": func(p *fleet.Props) { p.Service.Environment["A"] = strings.Repeat("x", 16<<10) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			defer func() {
@@ -347,10 +353,13 @@ func TestBucketIsClosedAndVersioned(t *testing.T) {
 	count(template, "Custom::S3AutoDeleteObjects", 0)
 }
 
-// logsBucket is one that another stack has.
-func logsBucket(stack awscdk.Stack) awss3.IBucket {
-	return awss3.Bucket_FromBucketName(stack, jsii.String("Logs"), jsii.String("logs"))
+// bucketNamed is one that another stack has.
+func bucketNamed(scope constructs.Construct, name string) awss3.IBucket {
+	return awss3.Bucket_FromBucketName(scope, jsii.String("Bucket-"+name), &name)
 }
+
+// logsBucket is another stack's.
+func logsBucket(stack awscdk.Stack) awss3.IBucket { return bucketNamed(stack, "logs") }
 
 func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 	stack := newStack()
@@ -427,7 +436,7 @@ func flatten(v any) string {
 
 func TestInstanceTypeParameterIsWrittenOnce(t *testing.T) {
 	stack := newStack()
-	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{
+	fleet.NewInstanceTypeParameter(stack, "InstanceType", &fleet.InstanceTypeParameterProps{
 		Name: "/test/fleet/instance-type", StartAt: "m7g.medium", Protect: true,
 	})
 	has(assertions.Template_FromStack(stack, nil), "Custom::AWS", properties{

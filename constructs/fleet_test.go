@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 )
 
 func atoi(t *testing.T, s string) int {
@@ -110,6 +112,11 @@ func TestFleetFollowsItsRequestsAndTheClock(t *testing.T) {
 	})
 }
 
+// agentOf sends what a fleet's instances print to a log group.
+func agentOf(p *fleet.Props) *fleet.Agent {
+	return &fleet.Agent{LogGroup: awslogs.LogGroup_FromLogGroupName(awscdk.Stack_Of(p.VPC), str("ServiceLog"), str("/test/service")), Deployment: "test"}
+}
+
 // actions are those that the fleet's role may use.
 func actions(template assertions.Template) map[string]bool {
 	found := map[string]bool{}
@@ -149,7 +156,7 @@ func userData(template assertions.Template) string {
 }
 
 func TestAgentWritesItsLogAndMetricsOnly(t *testing.T) {
-	template := newFleet(t, func(p *fleet.Props) { p.Agent = &fleet.Agent{LogGroup: "/test/service", Deployment: "test"} })
+	template := newFleet(t, func(p *fleet.Props) { p.Agent = agentOf(p) })
 	statement := func(s properties) {
 		t.Helper()
 		has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
@@ -169,7 +176,7 @@ func TestAgentWritesItsLogAndMetricsOnly(t *testing.T) {
 // TestInstancesPutTheirLogs: into the bucket, below the service's name and nowhere
 // else, and from before the service is fetched.
 func TestInstancesPutTheirLogs(t *testing.T) {
-	template := newFleet(t, func(p *fleet.Props) { p.LogsBucket = "test-logs" })
+	template := newFleet(t, func(p *fleet.Props) { p.LogsBucket = bucketNamed(awscdk.Stack_Of(p.VPC), "test-logs") })
 	objects := properties{"Fn::Join": []any{"", []any{"arn:", properties{"Ref": "AWS::Partition"}, ":s3:::test-logs/instances/directory/*"}}}
 	has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
 		"Statement": assertions.Match_ArrayWith(&[]any{properties{"Action": "s3:PutObject", "Effect": "Allow", "Resource": objects}}),
@@ -245,7 +252,7 @@ func TestSecretsThatNoScriptCanHoldAreRefused(t *testing.T) {
 // TestAgentSendsOneMetricOfAllInstances: memory has no dimension but the
 // deployment, the disk's others are dropped, and none is asked of EC2.
 func TestAgentSendsOneMetricOfAllInstances(t *testing.T) {
-	script := userData(newFleet(t, func(p *fleet.Props) { p.Agent = &fleet.Agent{LogGroup: "/test/service", Deployment: "test"} }))
+	script := userData(newFleet(t, func(p *fleet.Props) { p.Agent = agentOf(p) }))
 	_, rest, _ := strings.Cut(script, "cat >/etc/archipelago/agent.json <<'END'\n")
 	text, _, found := strings.Cut(rest, "\nEND\n")
 	if !found {
@@ -305,19 +312,5 @@ func TestUserDataWithoutLogsHasNothingOfThem(t *testing.T) {
 	script := userData(newFleet(t, nil))
 	if script == "" || strings.Contains(script, "agent") || strings.Contains(script, "secrets") || strings.Contains(script, "@") || strings.Contains(strings.ToLower(script), "journal") || !strings.HasSuffix(strings.TrimSpace(script), "systemctl enable --now --no-block directory.service") {
 		t.Errorf("got %s", script)
-	}
-}
-
-func TestUnpinnedImageIsWarnedOf(t *testing.T) {
-	warnings := func(ami string) int {
-		stack := newStack()
-		placeFleet(stack, t.TempDir(), func(p *fleet.Props) { p.AMI = ami })
-		return len(*assertions.Annotations_FromStack(stack).FindWarning(str("*"), assertions.Match_StringLikeRegexp(str("pin it with `make ami`"))))
-	}
-	if got := warnings(""); got != 1 {
-		t.Errorf("got %d warnings of AWS's latest image, want 1", got)
-	}
-	if got := warnings("ami-0123456789abcdef0"); got != 0 {
-		t.Errorf("got %d warnings of a pinned image, want none", got)
 	}
 }

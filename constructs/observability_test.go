@@ -24,18 +24,18 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 	stack := newStack()
 	net := newNetwork(stack, false)
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
-	props := observability.RegionProps{
+	watched := fleetProps(net, balancer)
+	watched.Runbook = observability.Runbook + "#errors"
+	machines := fleet.New(stack, "Fleet", watched)
+	props := &observability.RegionProps{
 		Deployment: "test", Dashboard: "test-eu-west-1", Impaired: "test-island-impaired",
-		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer,
-		Fleet: fleet.New(stack, "Fleet", fleet.Props{
-			Network: net, LoadBalancer: balancer, Port: 8080, InstanceTypeParameter: "/test/fleet/instance-type",
-			Service: fleet.Service{Name: "directory"},
-		}),
+		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer.ALB, TargetGroup: balancer.Targets,
+		Group: machines.Group, DeploymentAlarm: machines.DeploymentAlarm,
 		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}, WrittenAlways: true}},
 		Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}},
 	}
 	if change != nil {
-		change(&props)
+		change(props)
 	}
 	observability.NewRegion(stack, "Observability", props)
 	return assertions.Template_FromStack(stack, nil)

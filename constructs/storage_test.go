@@ -92,7 +92,7 @@ func TestOldVersionsExpire(t *testing.T) {
 // it may make its own first, and the stack fails.
 func TestCallsLogIntoWhatIsThereBeforeThem(t *testing.T) {
 	stack := newStack()
-	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{Name: "/test/fleet/instance-type", StartAt: "m7g.medium"})
+	fleet.NewInstanceTypeParameter(stack, "InstanceType", &fleet.InstanceTypeParameterProps{Name: "/test/fleet/instance-type", StartAt: "m7g.medium"})
 	template := assertions.Template_FromStack(stack, nil)
 	count(template, "AWS::Logs::LogGroup", 1)
 	for id := range *template.FindResources(jsii.String("AWS::Logs::LogGroup"), nil) {

@@ -12,6 +12,9 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/waf"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -44,10 +47,15 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			RateLimit:    c.WAF.RateLimit,
 		})
 	}
-	machines := fleet.New(stack, "Fleet", fleet.Props{
-		Network:                net,
-		LoadBalancer:           balancer,
+	machines := fleet.New(stack, "Fleet", &fleet.Props{
+		VPC:                    net.VPC,
+		Subnets:                net.Fleet,
+		S3Endpoint:             net.S3,
+		DependsOn:              []constructs.IDependable{net.Endpoints},
+		LoadBalancer:           balancer.ALB,
+		TargetGroup:            balancer.Targets,
 		Port:                   c.Service.Port,
+		HealthPath:             c.Service.Health,
 		InstanceTypeParameter:  names.InstanceTypeParameter(),
 		AMI:                    region.AMI,
 		Architecture:           architecture(c.Fleet),
@@ -57,8 +65,9 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		RequestsPerTarget:      c.Fleet.RequestsPerTarget,
 		Schedule:               schedule(c.Fleet),
 		DisableDeploymentAlarm: !c.Fleet.Guard,
-		LogsBucket:             logsBucket(c, region.Name),
-		Agent:                  agent(c),
+		Runbook:                observability.Runbook + "#errors",
+		LogsBucket:             logsBucket(stack, c, region.Name),
+		Agent:                  agent(stack, c),
 		SessionManager:         c.SSM,
 		Service: fleet.Service{
 			Name:        c.Service.Name,
@@ -68,6 +77,10 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			Secrets:     c.Service.Secrets,
 		},
 	})
+	if region.AMI == "" {
+		awscdk.Annotations_Of(machines.Construct).AddWarningV2(jsii.String("archipelago:unpinned-image"),
+			jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
+	}
 	all.grant(stack, region.Name, machines.Role)
 	lighthouse.New(stack, "Lighthouse", lighthouse.Props{
 		Name:           names.Lighthouse(),
@@ -94,31 +107,38 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		})
 	}
 	observedTables, observedBuckets := all.observed()
-	notifications := observability.NewRegion(stack, "Observability", observability.RegionProps{
-		Deployment:   c.Name,
-		Dashboard:    names.Dashboard(region.Name),
-		Impaired:     names.ImpairedAlarm(),
-		Regions:      c.RegionNames(),
-		LoadBalancer: balancer,
-		Fleet:        machines,
-		Burstable:    c.Fleet.Burstable(),
-		Vertical:     c.Fleet.Vertical != config.VerticalOff,
-		CPUTarget:    c.Fleet.CPUTarget,
-		Tables:       observedTables,
-		Buckets:      observedBuckets,
-		Agent:        c.Logs == config.LogsCloudWatch,
-		Emails:       c.Alarms,
+	watch := observability.NewRegion(stack, "Observability", &observability.RegionProps{
+		Deployment:      c.Name,
+		Dashboard:       names.Dashboard(region.Name),
+		Impaired:        names.ImpairedAlarm(),
+		Regions:         c.RegionNames(),
+		LoadBalancer:    balancer.ALB,
+		TargetGroup:     balancer.Targets,
+		Group:           machines.Group,
+		DeploymentAlarm: machines.DeploymentAlarm,
+		Burstable:       c.Fleet.Burstable(),
+		Vertical:        c.Fleet.Vertical != config.VerticalOff,
+		CPUTarget:       c.Fleet.CPUTarget,
+		Tables:          observedTables,
+		Buckets:         observedBuckets,
+		Agent:           c.Logs == config.LogsCloudWatch,
+		Emails:          c.Alarms,
 	})
 	if c.Fleet.Vertical != config.VerticalOff {
-		scaler.New(stack, "Scaler", scaler.Props{
+		scaler.New(stack, "Scaler", &scaler.Props{
 			Name:                  names.Scaler(),
 			Deployment:            c.Name,
 			Code:                  builds.Function("scaler"),
 			Architecture:          builds.FunctionArchitecture,
 			Mode:                  c.Fleet.Vertical,
-			Network:               net,
-			LoadBalancer:          balancer,
-			Fleet:                 machines,
+			Group:                 machines.Group,
+			LaunchTemplate:        machines.LaunchTemplate,
+			InstanceRole:          machines.Role,
+			VPC:                   net.VPC,
+			Subnets:               net.Fleet,
+			DeploymentAlarm:       machines.DeploymentAlarm,
+			LoadBalancer:          balancer.ALB,
+			TargetGroup:           balancer.Targets,
 			Ladder:                c.Fleet.Ladder,
 			StartAt:               c.Fleet.StartAt,
 			CPUTarget:             c.Fleet.CPUTarget,
@@ -128,7 +148,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			ScalingParameter:      names.ScalingParameter(),
 			FrozenParameter:       names.FrozenParameter(),
 			Memory:                c.Logs == config.LogsCloudWatch,
-			Notifications:         notifications,
+			Topic:                 watch.Topic,
 		})
 	}
 	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
@@ -167,19 +187,22 @@ func newNetwork(stack awscdk.Stack, c config.Config, region config.Region) *netw
 }
 
 // logsBucket is the bucket that each instance puts its log into.
-func logsBucket(c config.Config, region string) string {
+func logsBucket(stack awscdk.Stack, c config.Config, region string) awss3.IBucket {
 	if c.Logs != config.LogsBucket {
-		return ""
+		return nil
 	}
-	return c.Names().LogsBucket(region)
+	return awss3.Bucket_FromBucketName(stack, jsii.String("LogsBucket"), jsii.String(c.Names().LogsBucket(region)))
 }
 
 // agent is what each instance sends to CloudWatch.
-func agent(c config.Config) *fleet.Agent {
+func agent(stack awscdk.Stack, c config.Config) *fleet.Agent {
 	if c.Logs != config.LogsCloudWatch {
 		return nil
 	}
-	return &fleet.Agent{LogGroup: c.Names().ServiceLog(), Deployment: c.Name}
+	return &fleet.Agent{
+		LogGroup:   awslogs.LogGroup_FromLogGroupName(stack, jsii.String("ServiceLog"), jsii.String(c.Names().ServiceLog())),
+		Deployment: c.Name,
+	}
 }
 
 // architecture is CDK's name of the ladder's architecture.

@@ -34,7 +34,7 @@ func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.St
 			Protect:    c.Protect,
 		})
 	}
-	fleet.NewInstanceTypeParameter(stack, "InstanceType", fleet.InstanceTypeParameterProps{
+	fleet.NewInstanceTypeParameter(stack, "InstanceType", &fleet.InstanceTypeParameterProps{
 		Name:    names.InstanceTypeParameter(),
 		StartAt: c.Fleet.StartAt,
 		Protect: c.Protect,

@@ -107,7 +107,7 @@ func configure(scope constructs.Construct, source RegionalBucket, props Replicat
 		},
 		PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String(source.Bucket + "/replication")),
 	}
-	return awscall.New(scope, "From"+source.Region, customresources.AwsCustomResourceProps{
+	return awscall.New(scope, "From"+source.Region, &customresources.AwsCustomResourceProps{
 		OnCreate: put,
 		OnUpdate: put,
 		OnDelete: &customresources.AwsSdkCall{

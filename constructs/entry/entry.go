@@ -89,7 +89,7 @@ func publish(scope constructs.Construct, region, parameter, value string) {
 		Service: jsii.String("ssm"), Region: &region,
 		Resource: jsii.String("parameter"), ResourceName: jsii.String(parameter[1:]),
 	})
-	awscall.New(scope, "PublishTo"+region, customresources.AwsCustomResourceProps{
+	awscall.New(scope, "PublishTo"+region, &customresources.AwsCustomResourceProps{
 		OnCreate: put,
 		OnUpdate: put,
 		OnDelete: &customresources.AwsSdkCall{

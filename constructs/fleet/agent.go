@@ -7,7 +7,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -15,9 +14,8 @@ import (
 // how much of its memory and of its disk is used, in percent, each minute, as
 // setting.MemoryMetric and setting.DiskMetric of the whole fleet.
 type Agent struct {
-	// LogGroup is the name of the group that takes the log, a stream for each
-	// instance. Required.
-	LogGroup string
+	// LogGroup takes the log, a stream for each instance. Required.
+	LogGroup awslogs.ILogGroup
 	// Deployment is the deployment's name, the metrics' one dimension. Required.
 	Deployment string
 }
@@ -60,7 +58,7 @@ func (a Agent) configuration(service, region string) string {
 		"logs": map[string]any{
 			"logs_collected": map[string]any{"files": map[string]any{"collect_list": []any{map[string]any{
 				"file_path":       "/var/log/" + service + ".log",
-				"log_group_name":  a.LogGroup,
+				"log_group_name":  a.LogGroup.LogGroupName(),
 				"log_stream_name": "{instance_id}",
 			}}}},
 		},
@@ -72,8 +70,8 @@ func (a Agent) configuration(service, region string) string {
 }
 
 // grant lets the agent write the log and its metrics, and nothing else.
-func (a Agent) grant(scope constructs.Construct, role awsiam.Role) {
-	awslogs.LogGroup_FromLogGroupName(scope, jsii.String("Log"), &a.LogGroup).GrantWrite(role)
+func (a Agent) grant(role awsiam.Role) {
+	a.LogGroup.GrantWrite(role)
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("cloudwatch:PutMetricData"),
 		Resources:  jsii.Strings("*"), // the action knows no resources

@@ -1,7 +1,8 @@
 package fleet
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
@@ -22,12 +23,16 @@ const (
 // newDeploymentAlarm creates the alarm that stops a deployment: two of three minutes in
 // which more than 5 % of the requests got a 5xx, from the service or from the
 // load balancer itself, which does not count its own among the requests.
-func newDeploymentAlarm(scope constructs.Construct, balancer *loadbalancer.LoadBalancer) awscloudwatch.Alarm {
+func newDeploymentAlarm(scope constructs.Construct, props *Props) awscloudwatch.Alarm {
+	description := fmt.Sprintf("More than %d %% of the answers are errors", alarmPercent)
+	if props.Runbook != "" {
+		description += ". What to do: " + props.Runbook
+	}
 	options := &awscloudwatch.MetricOptions{
 		Period:    awscdk.Duration_Minutes(jsii.Number(1)),
 		Statistic: awscloudwatch.Stats_SUM(),
 	}
-	metrics := balancer.ALB.Metrics()
+	metrics := props.LoadBalancer.Metrics()
 	share := awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression: jsii.Sprintf("IF(FILL(r, 0) + FILL(e, 0) >= %d, 100 * (FILL(t, 0) + FILL(e, 0)) / (FILL(r, 0) + FILL(e, 0)), 0)", alarmRequests),
 		Label:      jsii.String("failed requests, %"),
@@ -39,7 +44,7 @@ func newDeploymentAlarm(scope constructs.Construct, balancer *loadbalancer.LoadB
 		},
 	})
 	return awscloudwatch.NewAlarm(scope, jsii.String("DeploymentAlarm"), &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String("Too many requests fail for a deployment to go on"),
+		AlarmDescription:   &description,
 		Metric:             share,
 		Threshold:          jsii.Number(alarmPercent),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,

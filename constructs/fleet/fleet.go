@@ -4,14 +4,14 @@
 package fleet
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
-	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -20,12 +20,28 @@ import (
 
 // Props configure a Fleet.
 type Props struct {
-	// Network is where its instances run. Required.
-	Network *network.Network
-	// LoadBalancer sends it requests. Required.
-	LoadBalancer *loadbalancer.LoadBalancer
-	// Port is the TCP port the service listens on. Required.
+	// VPC is where its instances run. Required.
+	VPC awsec2.IVpc
+	// Subnets are those of VPC that instances run in. Default: the private ones.
+	Subnets *awsec2.SubnetSelection
+	// S3Endpoint is VPC's gateway endpoint of S3, where that has a policy: what
+	// instances have to reach is added to it. Default: none, nothing between them and
+	// S3 says what they may reach.
+	S3Endpoint awsec2.GatewayVpcEndpoint
+	// DependsOn are what instances need at their first boot, such as the endpoints by
+	// which they reach AWS: the group is created after them. Default: none.
+	DependsOn []constructs.IDependable
+	// LoadBalancer sends it requests: instances admit it, and the deployment alarm is
+	// on its answers. Required.
+	LoadBalancer elb.IApplicationLoadBalancer
+	// TargetGroup is the load balancer's group that instances join. With
+	// RequestsPerTarget it may not be an imported one. Required.
+	TargetGroup elb.IApplicationTargetGroup
+	// Port is the TCP port the service listens on, from 1024. Required.
 	Port int
+	// HealthPath is the path on which the service answers 200 while it can serve, such
+	// as "/livez". Required with Agent, which is started when it does.
+	HealthPath string
 	// InstanceTypeParameter is the name of the SSM parameter that holds the
 	// instance type. Required.
 	InstanceTypeParameter string
@@ -51,11 +67,14 @@ type Props struct {
 	// DisableDeploymentAlarm lets a deployment go on while too many requests fail, as it has
 	// to in order to repair a fleet that fails already. Default: false.
 	DisableDeploymentAlarm bool
-	// LogsBucket is the name of the bucket that each instance puts its logs into, what
-	// the boot and the service print, each minute in which there is something new, at
+	// Runbook is the address of what to do about the deployment alarm, with which its
+	// description ends. Default: none.
+	Runbook string
+	// LogsBucket is what each instance puts its logs into, what the boot and the
+	// service print, each minute in which there is something new, at
 	// instances/SERVICE/TIME-INSTANCE.log. Default: none, they stay in the instance's
 	// journal.
-	LogsBucket string
+	LogsBucket awss3.IBucket
 	// Agent sends the instances' logs and metrics to CloudWatch. Default: nil,
 	// nothing is sent.
 	Agent *Agent
@@ -78,20 +97,22 @@ type Schedule struct {
 
 // Fleet is an island's Auto Scaling group.
 type Fleet struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
 	// Group is the Auto Scaling group.
 	Group awsautoscaling.AutoScalingGroup
-	// Template is what its instances are launched from.
-	Template awsec2.LaunchTemplate
+	// LaunchTemplate is what its instances are launched from.
+	LaunchTemplate awsec2.LaunchTemplate
 	// DeploymentAlarm is the alarm that stops a deployment.
 	DeploymentAlarm awscloudwatch.Alarm
 	// Role is what the service may do.
 	Role awsiam.Role
 }
 
-// New creates a Fleet.
-func New(scope constructs.Construct, id string, props Props) *Fleet {
+// New creates a Fleet. It panics with one sentence if props cannot work.
+func New(scope constructs.Construct, id string, props *Props) *Fleet {
 	this := constructs.NewConstruct(scope, &id)
-	props = props.withDefaults()
+	props = withDefaults(props)
 	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("ec2.amazonaws.com"), nil),
 		Description: jsii.String("What the service may do on an instance"),
@@ -100,7 +121,7 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		grantSessionManager(this, role)
 	}
 	if props.Agent != nil {
-		props.Agent.grant(this, role)
+		props.Agent.grant(role)
 	}
 	template := awsec2.NewLaunchTemplate(this, jsii.String("LaunchTemplate"), &awsec2.LaunchTemplateProps{
 		MachineImage:            image(this, props),
@@ -119,10 +140,10 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		}},
 	})
 	instanceType := awsssm.StringParameter_ValueForStringParameter(this, &props.InstanceTypeParameter, nil)
-	deploymentAlarm := newDeploymentAlarm(this, props.LoadBalancer)
+	deploymentAlarm := newDeploymentAlarm(this, props)
 	group := awsautoscaling.NewAutoScalingGroup(this, jsii.String("Group"), &awsautoscaling.AutoScalingGroupProps{
-		Vpc:         props.Network.VPC,
-		VpcSubnets:  props.Network.Fleet,
+		Vpc:         props.VPC,
+		VpcSubnets:  props.Subnets,
 		MinCapacity: jsii.Number(props.Min),
 		MaxCapacity: jsii.Number(props.Max),
 		// The size is an override, not part of the launch template: a step to
@@ -150,7 +171,7 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		MaxHealthyPercentage: jsii.Number(150),
 		UpdatePolicy:         refresh(props, deploymentAlarm),
 	})
-	group.Node().AddDependency(props.Network.Endpoints)
+	group.Node().AddDependency(props.DependsOn...)
 	cfn := group.Node().DefaultChild().(awsautoscaling.CfnAutoScalingGroup)
 	cfn.SetAvailabilityZoneImpairmentPolicy(&awsautoscaling.CfnAutoScalingGroup_AvailabilityZoneImpairmentPolicyProperty{
 		ZonalShiftEnabled: jsii.Bool(true),
@@ -158,11 +179,11 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		ImpairedZoneHealthCheckBehavior: jsii.String("IgnoreUnhealthy"),
 	})
 	allowInstanceRefresh(cfn)
-	group.AttachToApplicationTargetGroup(props.LoadBalancer.Targets)
+	group.AttachToApplicationTargetGroup(props.TargetGroup)
 	// Health checks of a target group without a load balancer never pass.
-	group.Node().AddDependency(props.LoadBalancer.Targets.LoadBalancerAttached())
+	group.Node().AddDependency(props.TargetGroup.LoadBalancerAttached())
 	scale(group, props)
-	return &Fleet{Group: group, Template: template, DeploymentAlarm: deploymentAlarm, Role: role}
+	return &Fleet{Construct: this, Group: group, LaunchTemplate: template, DeploymentAlarm: deploymentAlarm, Role: role}
 }
 
 // maxLifetime is after how many days an instance is replaced, so that none
@@ -174,7 +195,7 @@ func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) 
 
 // refresh is how a deployment replaces instances: a quarter of them first. One
 // that fails fails the stack, whose rollback replaces them again.
-func refresh(props Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
+func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
 	options := &awsautoscaling.InstanceRefreshOptions{
 		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
 		MinHealthyPercentage: jsii.Number(100),
@@ -196,7 +217,7 @@ func refresh(props Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.Up
 }
 
 // scale lets the number of instances follow the load and the clock.
-func scale(group awsautoscaling.AutoScalingGroup, props Props) {
+func scale(group awsautoscaling.AutoScalingGroup, props *Props) {
 	group.ScaleOnCpuUtilization(jsii.String("Cpu"), &awsautoscaling.CpuUtilizationScalingProps{
 		TargetUtilizationPercent: jsii.Number(props.CPUTarget),
 	})
@@ -228,7 +249,9 @@ func allowInstanceRefresh(group awsautoscaling.CfnAutoScalingGroup) {
 	})
 }
 
-func (p Props) withDefaults() Props {
+// withDefaults returns a copy of the props, which stay the caller's.
+func withDefaults(props *Props) *Props {
+	p := *props
 	if p.Min == 0 {
 		p.Min = 2
 	}
@@ -241,7 +264,7 @@ func (p Props) withDefaults() Props {
 	if p.Architecture == "" {
 		p.Architecture = awsec2.InstanceArchitecture_ARM_64
 	}
-	return p
+	return &p
 }
 
 // architectures are EC2's names of CDK's architectures.
@@ -250,27 +273,25 @@ var architectures = map[awsec2.InstanceArchitecture]string{
 	awsec2.InstanceArchitecture_X86_64: "x86_64",
 }
 
-func image(scope constructs.Construct, props Props) awsec2.IMachineImage {
+func image(scope constructs.Construct, props *Props) awsec2.IMachineImage {
 	if props.AMI != "" {
 		return awsec2.MachineImage_GenericLinux(&map[string]*string{
-			*awscdk.Stack_Of(props.Network.VPC).Region(): &props.AMI,
+			*awscdk.Stack_Of(scope).Region(): &props.AMI,
 		}, nil)
 	}
-	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("archipelago:unpinned-image"),
-		jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
 	return awsec2.MachineImage_FromSsmParameter(jsii.String(al2023.Parameter(architectures[props.Architecture])), nil)
 }
 
 // securityGroup admits the load balancer, and lets the instances reach HTTPS:
 // their subnets have routes to AWS's endpoints and nowhere else.
-func securityGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
+func securityGroup(scope constructs.Construct, props *Props) awsec2.SecurityGroup {
 	port := awsec2.Port_Tcp(jsii.Number(props.Port))
 	group := awsec2.NewSecurityGroup(scope, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.VPC,
+		Vpc:              props.VPC,
 		Description:      jsii.String("Fleet, open to the load balancer only"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	group.Connections().AllowFrom(props.LoadBalancer.SecurityGroup, port, jsii.String("load balancer"))
+	group.Connections().AllowFrom(props.LoadBalancer, port, jsii.String("load balancer"))
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_HTTPS(), jsii.String("endpoints of AWS"), nil)
 	return group
 }

@@ -23,8 +23,9 @@ type InstanceTypeParameterProps struct {
 // NewInstanceTypeParameter creates the parameter once and never writes it
 // again: what it holds afterwards belongs to the fleet. A CloudFormation
 // parameter would be set back to its template's value whenever any property of
-// it changes, even a tag (github.com/aws/aws-cdk/issues/25949).
-func NewInstanceTypeParameter(scope constructs.Construct, id string, props InstanceTypeParameterProps) {
+// it changes, even a tag (github.com/aws/aws-cdk/issues/25949). It returns what a
+// fleet of the same stack depends on.
+func NewInstanceTypeParameter(scope constructs.Construct, id string, props *InstanceTypeParameterProps) constructs.Construct {
 	create := &customresources.AwsSdkCall{
 		Service: jsii.String("SSM"),
 		Action:  jsii.String("putParameter"),
@@ -50,7 +51,7 @@ func NewInstanceTypeParameter(scope constructs.Construct, id string, props Insta
 			IgnoreErrorCodesMatching: jsii.String("ParameterNotFound"),
 		}
 	}
-	awscall.New(scope, id, customresources.AwsCustomResourceProps{
+	return awscall.New(scope, id, &customresources.AwsCustomResourceProps{
 		OnCreate: create,
 		OnDelete: remove,
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/internal/envfile"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -66,8 +65,6 @@ var (
 	healthPath = regexp.MustCompile(`^/[A-Za-z0-9/?._~%!$&()*+,;=:@-]*$`)
 	// machineName is what uname -m prints.
 	machineName = regexp.MustCompile(`^[a-z0-9_]+$`)
-	// bucketName is the name of a bucket.
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	// regionName is the name of a region.
 	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
 )
@@ -83,13 +80,13 @@ var journalScript string
 
 // userData is the script of an instance's first boot. Each binary is a file
 // asset of its own, so that an instance downloads the one it runs.
-func (s Service) userData(scope constructs.Construct, props Props, role awsiam.IRole) awsec2.UserData {
+func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.IRole) awsec2.UserData {
 	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
 	s.check(props, region)
-	journal := ""
-	if props.LogsBucket != "" {
-		journal = journalScript
-		s.grantLogs(props, role)
+	journal, logsBucket := "", ""
+	if props.LogsBucket != nil {
+		journal, logsBucket = journalScript, *props.LogsBucket.BucketName()
+		s.grantLogs(scope, props, role)
 	}
 	script = strings.Replace(script, "@JOURNAL@\n", journal, 1)
 	script = s.placeSecrets(scope, script, role)
@@ -98,14 +95,14 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
 			Path: jsii.String(s.Binaries[machine]),
 		})
-		grantAssets(asset, props.Network, role)
+		grantAssets(scope, asset, props, role)
 		cases = append(cases, fmt.Sprintf("%s) binary='%s' ;;", machine, *asset.S3ObjectUrl()))
 	}
 	values := []string{
 		"@NAME@", s.Name,
 		"@CASES@", strings.Join(cases, "\n"),
 		"@REGION@", region,
-		"@BUCKET@", props.LogsBucket,
+		"@BUCKET@", logsBucket,
 		"@TYPE@", s.unitType(),
 		"@ENVIRONMENT@", s.environment(props.Port, region),
 	}
@@ -113,7 +110,7 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 		script += agentScript
 		values = append(values,
 			"@PORT@", strconv.Itoa(props.Port),
-			"@HEALTH@", props.LoadBalancer.HealthPath,
+			"@HEALTH@", props.HealthPath,
 			"@AGENT@", props.Agent.configuration(s.Name, region))
 	}
 	script = strings.NewReplacer(values...).Replace(script)
@@ -124,17 +121,16 @@ func (s Service) userData(scope constructs.Construct, props Props, role awsiam.I
 }
 
 // check panics unless the script can hold the names as they are: it is run by root.
-func (s Service) check(props Props, region string) {
+// CDK itself refuses a bucket's name that could not.
+func (s Service) check(props *Props, region string) {
 	switch {
 	case !serviceName.MatchString(s.Name):
 		panic(fmt.Sprintf("fleet: want a Service.Name of A-Z, a-z, 0-9, _ and -, such as directory, got %q", s.Name))
 	case props.Port < 1024 || props.Port > 65535:
 		// The service has no right to bind a lower one.
 		panic(fmt.Sprintf("fleet: want a Port from 1024 to 65535, got %d", props.Port))
-	case !healthPath.MatchString(props.LoadBalancer.HealthPath):
-		panic(fmt.Sprintf("fleet: want a LoadBalancer.HealthPath such as /livez, without spaces and quotes, got %q", props.LoadBalancer.HealthPath))
-	case props.LogsBucket != "" && !bucketName.MatchString(props.LogsBucket):
-		panic(fmt.Sprintf("fleet: want a LogsBucket that is a bucket's name and known at synth, got %q", props.LogsBucket))
+	case props.Agent != nil && !healthPath.MatchString(props.HealthPath):
+		panic(fmt.Sprintf("fleet: want a HealthPath such as /livez, without spaces and quotes, got %q", props.HealthPath))
 	case !regionName.MatchString(region) && !*awscdk.Token_IsUnresolved(region):
 		panic(fmt.Sprintf("fleet: want a stack in a region such as eu-west-1, got %q", region))
 	}
@@ -189,23 +185,37 @@ func (s Service) environment(port int, region string) string {
 
 // grantLogs lets role put the service's logs into the log bucket, and nothing else
 // there.
-func (s Service) grantLogs(props Props, role awsiam.IRole) {
-	objects := fmt.Sprintf("arn:%s:s3:::%s/instances/%s/*", *awscdk.Aws_PARTITION(), props.LogsBucket, s.Name)
+func (s Service) grantLogs(scope constructs.Construct, props *Props, role awsiam.IRole) {
+	objects := fmt.Sprintf("arn:%s:s3:::%s/instances/%s/*", *awscdk.Aws_PARTITION(), *props.LogsBucket.BucketName(), s.Name)
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("s3:PutObject"),
 		Resources: jsii.Strings(objects),
 	}))
-	props.Network.AllowS3(objects)
+	allowS3(scope, props, objects)
 }
 
 // grantAssets lets role read the assets that a deployment published, this one
 // and those of the next: while a deployment narrows the policy to its own
 // asset, an instance that the old launch template starts could not boot.
-func grantAssets(asset awss3assets.Asset, net *network.Network, role awsiam.IRole) {
+func grantAssets(scope constructs.Construct, asset awss3assets.Asset, props *Props, role awsiam.IRole) {
 	assets := *asset.Bucket().ArnForObjects(jsii.String("*"))
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("s3:GetObject"),
 		Resources: jsii.Strings(assets),
 	}))
-	net.AllowS3(assets)
+	allowS3(scope, props, assets)
+}
+
+// allowS3 lets instances reach objects through the endpoint of S3, with this
+// account's credentials and no others.
+func allowS3(scope constructs.Construct, props *Props, objects string) {
+	if props.S3Endpoint == nil {
+		return
+	}
+	props.S3Endpoint.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+		Actions:    jsii.Strings("s3:*"),
+		Resources:  jsii.Strings(objects),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:PrincipalAccount": awscdk.Stack_Of(scope).Account()}},
+	}))
 }

@@ -79,8 +79,7 @@ const concurrency = 5
 // "Changing health check options"; Elastic Load Balancing, "Lambda functions as
 // targets".
 func New(scope constructs.Construct, id string, props Props) *Lighthouse {
-	this := constructs.NewConstruct(scope, &id)
-	function := function.New(this, function.Props{
+	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "lighthouse",
 		Description:  "Tells the load balancer whether the island can do its work",
@@ -96,6 +95,7 @@ func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 		},
 		Concurrency: concurrency,
 	})
+	this := function.Construct
 	grant(this, props, function.Role)
 	targets := elb.NewApplicationTargetGroup(props.LoadBalancer.ALB, &id, &elb.ApplicationTargetGroupProps{
 		TargetType: elb.TargetType_LAMBDA,

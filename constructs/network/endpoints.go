@@ -16,22 +16,22 @@ import (
 // action has to be listed twice.
 func (n *Network) addEndpoints(scope constructs.Construct, props Props) constructs.IDependable {
 	stack := awscdk.Stack_Of(scope)
-	n.s3 = n.VPC.AddGatewayEndpoint(jsii.String("S3"), &awsec2.GatewayVpcEndpointOptions{
+	n.S3 = n.VPC.AddGatewayEndpoint(jsii.String("S3"), &awsec2.GatewayVpcEndpointOptions{
 		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
 		Subnets: &[]*awsec2.SubnetSelection{n.Fleet},
 	})
 	for _, bucket := range props.Buckets {
 		arn := "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + bucket
-		n.s3.AddToPolicy(reach(stack, "s3:*", arn, arn+"/*"))
+		n.S3.AddToPolicy(reach(stack, "s3:*", arn, arn+"/*"))
 	}
 	// The packages of Amazon Linux 2023, which dnf asks for without credentials.
 	// Source: AL2023 User Guide, "Network configurations … for AL2023 repositories".
-	n.s3.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	n.S3.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
 		Actions:    jsii.Strings("s3:GetObject"),
 		Resources:  jsii.Strings("arn:" + *awscdk.Aws_PARTITION() + ":s3:::al2023-repos-" + *stack.Region() + "-de612dc2/*"),
 	}))
-	endpoints := []constructs.IDependable{n.s3}
+	endpoints := []constructs.IDependable{n.S3}
 	if len(props.Tables) > 0 { // an endpoint without a statement would let everything through
 		dynamodb := n.VPC.AddGatewayEndpoint(jsii.String("DynamoDB"), &awsec2.GatewayVpcEndpointOptions{
 			Service: awsec2.GatewayVpcEndpointAwsService_DYNAMODB(),
@@ -94,15 +94,6 @@ func (n *Network) addInterface(scope constructs.Construct, props Props, id strin
 	})
 	e.AddToPolicy(reach(awscdk.Stack_Of(scope), "*", "*"))
 	return e
-}
-
-// AllowS3 lets instances reach what arns name, of this account, through the S3
-// endpoint. An imported network's endpoints stay as they are.
-func (n *Network) AllowS3(arns ...string) {
-	if n.s3 == nil {
-		return
-	}
-	n.s3.AddToPolicy(reach(awscdk.Stack_Of(n.s3), "s3:*", arns...))
 }
 
 // reach lets this account's own credentials, and no others, use resources.

@@ -59,8 +59,9 @@ type Network struct {
 	// Endpoints are the way to AWS; what calls AWS at boot depends on them. They are
 	// nothing in an imported network.
 	Endpoints constructs.IDependable
-
-	s3 awsec2.GatewayVpcEndpoint
+	// S3 is the endpoint of S3, whose policy has what Props name and is added to for
+	// more. It is nil in an imported network.
+	S3 awsec2.GatewayVpcEndpoint
 }
 
 const (

@@ -58,8 +58,8 @@ func newDashboard(scope constructs.Construct, name string, rows ...*[]awscloudwa
 
 // dashboard is one region's.
 func (r *region) dashboard(scope constructs.Construct) {
-	traffic, targets := r.LoadBalancer.ALB.Metrics(), r.LoadBalancer.Targets.Metrics()
-	group := *r.Fleet.Group.AutoScalingGroupName()
+	traffic, targets := r.LoadBalancer.Metrics(), r.TargetGroup.Metrics()
+	group := *r.Group.AutoScalingGroupName()
 	instances := func(name, label string) awscloudwatch.IMetric {
 		return ofGroup("AWS/AutoScaling", name, group, r.name, "Average", label)
 	}

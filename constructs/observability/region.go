@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/constructs/fleet"
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -26,10 +27,15 @@ type RegionProps struct {
 	Impaired string
 	// Regions are those of the deployment, this one among them. Required.
 	Regions []string
-	// LoadBalancer is this region's. Required.
-	LoadBalancer *loadbalancer.LoadBalancer
-	// Fleet is this region's. Its deployment alarm is one of the alarms. Required.
-	Fleet *fleet.Fleet
+	// LoadBalancer is this region's, and TargetGroup its group of the fleet's
+	// instances. Required.
+	LoadBalancer elb.IApplicationLoadBalancer
+	TargetGroup  elb.IApplicationTargetGroup
+	// Group is the fleet's Auto Scaling group. Required.
+	Group awsautoscaling.IAutoScalingGroup
+	// DeploymentAlarm is on the share of errors among the answers: one of the alarms
+	// that say that users are not served. Required.
+	DeploymentAlarm awscloudwatch.IAlarm
 	// Burstable reports whether the fleet's instances run on CPU credits. Default: false.
 	Burstable bool
 	// Vertical adds the alarms of the scaler, which changes the fleet's instance
@@ -50,18 +56,26 @@ type RegionProps struct {
 	Runbook string
 }
 
-// NewRegion creates the alarms and the dashboard of scope's region. It returns
-// what tells people of them, nil where nobody is to be told.
-func NewRegion(scope constructs.Construct, id string, props RegionProps) *Notifications {
+// Region watches one region.
+type Region struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
+	// Topic tells Emails of the alarms, nil where there are none.
+	Topic awssns.ITopic
+}
+
+// NewRegion creates the alarms and the dashboard of scope's region.
+func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Region {
 	this := constructs.NewConstruct(scope, &id)
-	notifications := newNotifications(this, props.Emails)
+	made := &Region{Construct: this}
 	r := &region{
-		RegionProps: props,
+		RegionProps: *props,
 		watch:       &watch{scope: this, runbook: orRunbook(props.Runbook)},
 		name:        *awscdk.Stack_Of(this).Region(),
 	}
-	if notifications != nil {
-		r.action = awscloudwatchactions.NewSnsAction(notifications.Topic)
+	if len(props.Emails) > 0 {
+		made.Topic = newTopic(this, props.Emails)
+		r.action = awscloudwatchactions.NewSnsAction(made.Topic)
 	}
 	r.watchIsland()
 	r.watchFleet()
@@ -70,7 +84,7 @@ func NewRegion(scope constructs.Construct, id string, props RegionProps) *Notifi
 	}
 	r.watchData()
 	r.dashboard(this)
-	return notifications
+	return made
 }
 
 // region is one region while its watch is made.
@@ -88,14 +102,12 @@ func (r *region) others() []string {
 // watchIsland adds alarms for users who are not served as they should be. One
 // alarm sums up the others, so that one fault sends one message.
 func (r *region) watchIsland() {
-	errors := r.Fleet.DeploymentAlarm
-	errors.Node().DefaultChild().(awscloudwatch.CfnAlarm).SetAlarmDescription(r.describe("More than 5 % of the answers are errors", "errors"))
 	slow := r.alarm("Latency", alarm{
 		anchor: "slow-answers", says: "One answer in a hundred takes longer than 2 s",
-		metric: r.LoadBalancer.ALB.Metrics().TargetResponseTime(every(minute, "p99", "")), above: 2, periods: 5, breaching: 3,
+		metric: r.LoadBalancer.Metrics().TargetResponseTime(every(minute, "p99", "")), above: 2, periods: 5, breaching: 3,
 		ignoreFewSamples: true, quiet: true,
 	})
-	hosts := r.LoadBalancer.Targets.Metrics().HealthyHostCount(every(minute, "Minimum", ""))
+	hosts := r.TargetGroup.Metrics().HealthyHostCount(every(minute, "Minimum", ""))
 	nobody := r.alarm("NoHosts", alarm{
 		anchor: "no-healthy-instance", says: "No instance is healthy",
 		metric: hosts, below: 1, periods: 2, breaching: 2, silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
@@ -108,7 +120,7 @@ func (r *region) watchIsland() {
 		silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
 	})
 	var rules []awscloudwatch.IAlarmRule
-	for _, cause := range []awscloudwatch.Alarm{errors, slow, nobody, dark} {
+	for _, cause := range []awscloudwatch.IAlarm{r.DeploymentAlarm, slow, nobody, dark} {
 		rules = append(rules, awscloudwatch.AlarmRule_FromAlarm(cause, awscloudwatch.AlarmState_ALARM))
 	}
 	impaired := awscloudwatch.NewCompositeAlarm(r.scope, jsii.String("Impaired"), &awscloudwatch.CompositeAlarmProps{
@@ -120,12 +132,12 @@ func (r *region) watchIsland() {
 		impaired.AddAlarmAction(r.action)
 		impaired.AddOkAction(r.action)
 	}
-	r.alarms = append([]awscloudwatch.IAlarm{impaired, errors}, r.alarms...)
+	r.alarms = append([]awscloudwatch.IAlarm{impaired, r.DeploymentAlarm}, r.alarms...)
 }
 
 // watchFleet adds alarms for a fleet that is too small, too busy or too dear.
 func (r *region) watchFleet() {
-	group := *r.Fleet.Group.AutoScalingGroupName()
+	group := *r.Group.AutoScalingGroupName()
 	// The bounds are those of the moment: a schedule changes them.
 	bound := func(name string) awscloudwatch.IMetric {
 		return ofGroup("AWS/AutoScaling", name, group, r.name, "Minimum", "")
@@ -133,7 +145,7 @@ func (r *region) watchFleet() {
 	r.alarm("FewHosts", alarm{
 		anchor: "too-few-instances", says: "Fewer instances are healthy than the fleet's minimum",
 		metric: holds("healthy < least", map[string]awscloudwatch.IMetric{
-			"healthy": r.LoadBalancer.Targets.Metrics().HealthyHostCount(every(minute, "Minimum", "")),
+			"healthy": r.TargetGroup.Metrics().HealthyHostCount(every(minute, "Minimum", "")),
 			"least":   bound("GroupMinSize"),
 		}), above: 0, periods: 10, breaching: 10,
 	})

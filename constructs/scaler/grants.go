@@ -10,7 +10,7 @@ import (
 // grant lets the function look at the fleet and, in mode "auto", replace its
 // instances. It may make no launch template and update no stack: either would let
 // it run anything.
-func grant(scope constructs.Construct, props Props, role awsiam.Role) {
+func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	stack := awscdk.Stack_Of(scope)
 	arn := func(service, resource, name string) *string {
 		return stack.FormatArn(&awscdk.ArnComponents{Service: &service, Resource: &resource, ResourceName: &name})
@@ -23,7 +23,7 @@ func grant(scope constructs.Construct, props Props, role awsiam.Role) {
 		}
 		role.AddToPolicy(awsiam.NewPolicyStatement(statement))
 	}
-	group := props.Fleet.Group.AutoScalingGroupArn()
+	group := props.Group.AutoScalingGroupArn()
 
 	// AWS knows no resources for these.
 	allow([]*string{jsii.String("*")}, nil,
@@ -34,10 +34,13 @@ func grant(scope constructs.Construct, props Props, role awsiam.Role) {
 		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})}, nil, "cloudwatch:DescribeAlarms")
 	allow([]*string{stack.StackId()}, nil, "cloudformation:DescribeStacks")
-	allow([]*string{props.LoadBalancer.ALB.LoadBalancerArn(), group}, nil, "arc-zonal-shift:GetManagedResource")
+	allow([]*string{props.LoadBalancer.LoadBalancerArn(), group}, nil, "arc-zonal-shift:GetManagedResource")
 	allow([]*string{parameter(props.InstanceTypeParameter), parameter(props.ScalingParameter), parameter(props.FrozenParameter)}, nil, "ssm:GetParameters")
-	if props.Notifications != nil {
-		props.Notifications.GrantPublish(role)
+	if props.Topic != nil {
+		allow([]*string{props.Topic.TopicArn()}, nil, "sns:Publish")
+		if key := props.Topic.MasterKey(); key != nil {
+			allow([]*string{key.KeyArn()}, nil, "kms:Decrypt", "kms:GenerateDataKey")
+		}
 	}
 	// A step that "auto" began is seen to its end in any mode.
 	allow([]*string{parameter(props.InstanceTypeParameter), parameter(props.ScalingParameter)}, nil, "ssm:PutParameter")
@@ -55,7 +58,7 @@ func grant(scope constructs.Construct, props Props, role awsiam.Role) {
 	// the types of the ladder. Source: EC2 Auto Scaling User Guide, "Control Amazon
 	// EC2 launch template usage in Auto Scaling groups"; EC2 User Guide, "Example
 	// policies to control access the Amazon EC2 API", launch templates.
-	template := arn("ec2", "launch-template", *props.Fleet.Template.LaunchTemplateId())
+	template := arn("ec2", "launch-template", *props.LaunchTemplate.LaunchTemplateId())
 	fromTemplate := map[string]any{"ec2:LaunchTemplate": template}
 	unchanged := map[string]any{"ec2:IsLaunchTemplateResource": "true"}
 	allow([]*string{arn("ec2", "instance", "*")}, map[string]any{
@@ -67,12 +70,12 @@ func grant(scope constructs.Construct, props Props, role awsiam.Role) {
 	allow([]*string{template, image, arn("ec2", "security-group", "*"), arn("ec2", "volume", "*")},
 		map[string]any{"ArnEquals": fromTemplate, "Bool": unchanged}, "ec2:RunInstances")
 	places := []*string{arn("ec2", "network-interface", "*")}
-	for _, subnet := range *props.Network.VPC.SelectSubnets(props.Network.Fleet).SubnetIds {
+	for _, subnet := range *props.VPC.SelectSubnets(props.Subnets).SubnetIds {
 		places = append(places, arn("ec2", "subnet", *subnet))
 	}
 	allow(places, map[string]any{"ArnEquals": fromTemplate}, "ec2:RunInstances")
 	allow([]*string{arn("ec2", "instance", "*"), arn("ec2", "volume", "*")},
 		map[string]any{"StringEquals": map[string]any{"ec2:CreateAction": "RunInstances"}}, "ec2:CreateTags")
-	allow([]*string{props.Fleet.Role.RoleArn()},
+	allow([]*string{props.InstanceRole.RoleArn()},
 		map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ec2.amazonaws.com"}}, "iam:PassRole")
 }

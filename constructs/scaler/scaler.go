@@ -6,17 +6,18 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
-	"github.com/archipelago-cdk/archipelago/constructs/network"
-	"github.com/archipelago-cdk/archipelago/constructs/observability"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -35,10 +36,22 @@ type Props struct {
 	// Mode is "advise" or "auto": whether it says what it would do, or does it.
 	// Required.
 	Mode string
-	// Network, LoadBalancer and Fleet are the island's. Required.
-	Network      *network.Network
-	LoadBalancer *loadbalancer.LoadBalancer
-	Fleet        *fleet.Fleet
+	// Group is the Auto Scaling group, of the same stack, whose one override of
+	// LaunchTemplate is the instance type. Required.
+	Group awsautoscaling.IAutoScalingGroup
+	// LaunchTemplate is what the instances are launched from. Required.
+	LaunchTemplate awsec2.ILaunchTemplate
+	// InstanceRole is the instances' role. Required.
+	InstanceRole awsiam.IRole
+	// VPC is where the instances run. Required.
+	VPC awsec2.IVpc
+	// Subnets are those of VPC that instances run in. Default: the private ones.
+	Subnets *awsec2.SubnetSelection
+	// DeploymentAlarm stops a change of the instance type. Required.
+	DeploymentAlarm awscloudwatch.IAlarm
+	// LoadBalancer sends requests to TargetGroup, which the instances are in. Required.
+	LoadBalancer elb.IApplicationLoadBalancer
+	TargetGroup  elb.IApplicationTargetGroup
 	// Ladder are the instance types, the smallest first. Required.
 	Ladder []string
 	// StartAt is the rung that RequestsPerTarget is right for. Required.
@@ -58,8 +71,16 @@ type Props struct {
 	InstanceTypeParameter, ScalingParameter, FrozenParameter string
 	// Memory reports whether instances publish their memory use. Default: false.
 	Memory bool
-	// Notifications hears of steps. Default: nobody does.
-	Notifications *observability.Notifications
+	// Topic hears of steps. Default: nobody does.
+	Topic awssns.ITopic
+}
+
+// Scaler gives a fleet its instance type.
+type Scaler struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
+	// Function is what decides.
+	Function awslambda.Function
 }
 
 // Every is how often the scaler runs, in minutes.
@@ -70,9 +91,8 @@ const Every = 5
 const timeout = 60
 
 // New creates a Scaler.
-func New(scope constructs.Construct, id string, props Props) {
-	this := constructs.NewConstruct(scope, &id)
-	function := function.New(this, function.Props{
+func New(scope constructs.Construct, id string, props *Props) *Scaler {
+	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "scaler",
 		Description:  "Gives the fleet the instance type that its load asks for",
@@ -80,20 +100,21 @@ func New(scope constructs.Construct, id string, props Props) {
 		Architecture: props.Architecture,
 		Timeout:      timeout,
 		Retention:    awslogs.RetentionDays_THREE_MONTHS, // decisions are looked back at
-		Environment:  environment(this, props),
+		Environment:  environment(scope, props),
 		Concurrency:  1, // two runs at once could forget each other's step
 	})
-	grant(this, props, function.Role)
+	grant(scope, props, function.Role)
 	// A run that failed is tried twice more, a minute and two later; what is older
 	// than the next one is of no use, so nothing keeps it.
 	function.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		RetryAttempts: jsii.Number(2),
 		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(Every)),
 	})
-	schedule(this, function.Function)
+	schedule(function.Construct, function.Function)
+	return &Scaler{Construct: function.Construct, Function: function.Function}
 }
 
-func environment(scope constructs.Construct, props Props) map[string]*string {
+func environment(scope constructs.Construct, props *Props) map[string]*string {
 	values := map[string]*string{
 		setting.Deployment:            &props.Deployment,
 		setting.ScalerMode:            &props.Mode,
@@ -101,11 +122,11 @@ func environment(scope constructs.Construct, props Props) map[string]*string {
 		setting.StartAt:               &props.StartAt,
 		setting.CPUTarget:             jsii.String(strconv.Itoa(props.CPUTarget)),
 		setting.RequestsPerTarget:     jsii.String(strconv.Itoa(props.RequestsPerTarget)),
-		setting.Group:                 props.Fleet.Group.AutoScalingGroupName(),
+		setting.Group:                 props.Group.AutoScalingGroupName(),
 		setting.Stack:                 awscdk.Stack_Of(scope).StackId(),
-		setting.DeploymentAlarm:       props.Fleet.DeploymentAlarm.AlarmName(),
-		setting.LoadBalancerARN:       props.LoadBalancer.ALB.LoadBalancerArn(),
-		setting.TargetGroup:           props.LoadBalancer.Targets.TargetGroupFullName(),
+		setting.DeploymentAlarm:       props.DeploymentAlarm.AlarmName(),
+		setting.LoadBalancerARN:       props.LoadBalancer.LoadBalancerArn(),
+		setting.TargetGroup:           fullName(props.TargetGroup),
 		setting.InstanceTypeParameter: &props.InstanceTypeParameter,
 		setting.ScalingParameter:      &props.ScalingParameter,
 		setting.FrozenParameter:       &props.FrozenParameter,
@@ -114,10 +135,17 @@ func environment(scope constructs.Construct, props Props) map[string]*string {
 	if props.Window != "" {
 		values[setting.Window] = &props.Window
 	}
-	if props.Notifications != nil {
-		values[setting.Topic] = props.Notifications.Topic.TopicArn()
+	if props.Topic != nil {
+		values[setting.Topic] = props.Topic.TopicArn()
 	}
 	return values
+}
+
+// fullName is what the group's metrics call it. CDK's interface of a target group,
+// which an imported one has, tells it by its metrics only.
+func fullName(group elb.IApplicationTargetGroup) *string {
+	dimensions := *group.Metrics().HealthyHostCount(nil).Dimensions()
+	return jsii.String(dimensions["TargetGroup"].(string))
 }
 
 // schedule runs the function. A run is told when it was due: one that is tried

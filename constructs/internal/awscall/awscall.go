@@ -18,10 +18,11 @@ const logsID = "AwsCallLogs"
 // that exists before its function. The one that CDK makes by default comes after
 // it: a function that is called at once creates its own meanwhile, and the stack
 // fails on what it finds (github.com/aws/aws-cdk/issues/34612).
-func New(scope constructs.Construct, id string, props customresources.AwsCustomResourceProps) customresources.AwsCustomResource {
-	props.InstallLatestAwsSdk = jsii.Bool(false)
-	props.LogGroup = logs(awscdk.Stack_Of(scope))
-	return customresources.NewAwsCustomResource(scope, &id, &props)
+func New(scope constructs.Construct, id string, props *customresources.AwsCustomResourceProps) customresources.AwsCustomResource {
+	call := *props
+	call.InstallLatestAwsSdk = jsii.Bool(false)
+	call.LogGroup = logs(awscdk.Stack_Of(scope))
+	return customresources.NewAwsCustomResource(scope, &id, &call)
 }
 
 func logs(stack awscdk.Stack) awslogs.ILogGroup {

@@ -38,18 +38,21 @@ type Props struct {
 // Function is a Lambda function.
 type Function struct {
 	awslambda.Function
+	// Construct holds all of it, and what is made of it.
+	Construct constructs.Construct
 	// Role is what it may do: at first to write its log, and no more.
 	Role awsiam.Role
 }
 
-// New creates a Function. Its parts stand in scope itself. It is in no VPC: it
-// reaches AWS at its public endpoints, also while the network is at fault.
-func New(scope constructs.Construct, props Props) *Function {
-	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
+// New creates a Function. It is in no VPC: it reaches AWS at its public endpoints,
+// also while the network is at fault.
+func New(scope constructs.Construct, id string, props *Props) *Function {
+	this := constructs.NewConstruct(scope, &id)
+	logs := awslogs.NewLogGroup(this, jsii.String("Logs"), &awslogs.LogGroupProps{
 		Retention:     props.Retention,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description: jsii.String("What the " + props.Noun + " may do"),
 	})
@@ -72,5 +75,5 @@ func New(scope constructs.Construct, props Props) *Function {
 	if props.Concurrency > 0 {
 		options.ReservedConcurrentExecutions = jsii.Number(props.Concurrency)
 	}
-	return &Function{awslambda.NewFunction(scope, jsii.String("Function"), options), role}
+	return &Function{Function: awslambda.NewFunction(this, jsii.String("Function"), options), Construct: this, Role: role}
 }

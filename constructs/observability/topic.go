@@ -10,29 +10,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Notifications sends an e-mail to each address.
-type Notifications struct {
-	// Topic takes what is sent.
-	Topic awssns.Topic
-	key   awskms.Key
-}
-
-// GrantPublish lets a role send.
-func (n *Notifications) GrantPublish(role awsiam.Role) {
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("sns:Publish"), Resources: &[]*string{n.Topic.TopicArn()},
-	}))
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{n.key.KeyArn()},
-	}))
-}
-
-// newNotifications returns nil where there is no address. The key is the
-// deployment's own: CloudWatch cannot use the one that AWS keeps for topics.
-func newNotifications(scope constructs.Construct, emails []string) *Notifications {
-	if len(emails) == 0 {
-		return nil
-	}
+// newTopic sends an e-mail to each address. Its key is the deployment's own:
+// CloudWatch cannot use the one that AWS keeps for topics.
+func newTopic(scope constructs.Construct, emails []string) awssns.Topic {
 	stack := awscdk.Stack_Of(scope)
 	cloudWatch := awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)
 	// The alarms of this account in this region, and nobody else's.
@@ -70,5 +50,5 @@ func newNotifications(scope constructs.Construct, emails []string) *Notification
 	for _, email := range emails {
 		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(&email, nil))
 	}
-	return &Notifications{Topic: topic, key: key}
+	return topic
 }
