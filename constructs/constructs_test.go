@@ -53,15 +53,23 @@ func newStack() awscdk.Stack {
 
 func newNetwork(stack awscdk.Stack, public bool) *network.Network {
 	network.DeclareZones(stack, nil, 3)
-	return network.New(stack, "Network", network.Props{
-		CIDR: "10.0.0.0/16", Public: public, Buckets: []string{"photos"}, Tables: []string{"employees"},
+	return network.New(stack, "Network", &network.Props{
+		CIDR: "10.0.0.0/16", Public: public,
+		Buckets: []awss3.IBucket{bucketNamed(stack, "photos")}, Tables: []awsdynamodb.ITable{tableNamed(stack, "employees")},
 	})
 }
 
 func newLoadBalancer(stack awscdk.Stack, public, protect bool) *loadbalancer.LoadBalancer {
-	return loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Network: newNetwork(stack, public), Public: public, Protect: protect, Port: 8080, HealthPath: "/livez",
-	})
+	props := loadBalancerProps(newNetwork(stack, public))
+	props.Public, props.Protect = public, protect
+	return loadbalancer.New(stack, "LoadBalancer", props)
+}
+
+// loadBalancerProps are those of an internal load balancer without a name.
+func loadBalancerProps(net *network.Network) *loadbalancer.Props {
+	return &loadbalancer.Props{
+		VPC: net.VPC, Subnets: net.LoadBalancer, DependsOn: []constructs.IDependable{net.Internet}, Port: 8080, HealthPath: "/livez",
+	}
 }
 
 // plainFleet is a fleet with all its defaults.
@@ -102,7 +110,7 @@ func placeFleetIn(stack awscdk.Stack, net *network.Network, dir string, change f
 			panic(err)
 		}
 	}
-	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadBalancerProps(net))
 	props := fleetProps(net, balancer)
 	props.Max = 6
 	props.Service.Binaries, props.Service.Environment = binaries, map[string]string{"B": "2", "A": "1"}
@@ -114,7 +122,7 @@ func placeFleetIn(stack awscdk.Stack, net *network.Network, dir string, change f
 func fleetProps(net *network.Network, balancer *loadbalancer.LoadBalancer) *fleet.Props {
 	return &fleet.Props{
 		VPC: net.VPC, Subnets: net.Fleet, S3Endpoint: net.S3, DependsOn: []constructs.IDependable{net.Endpoints},
-		LoadBalancer: balancer.ALB, TargetGroup: balancer.Targets, Port: 8080, HealthPath: "/livez",
+		LoadBalancer: balancer.ALB, TargetGroup: balancer.TargetGroup, Port: 8080, HealthPath: "/livez",
 		InstanceTypeParameter: "/test/fleet/instance-type", Service: fleet.Service{Name: "directory"},
 	}
 }
@@ -162,7 +170,7 @@ func TestNetworkReachesStorageByGatewayEndpoints(t *testing.T) {
 func TestNetworkSpansTheNamedZones(t *testing.T) {
 	stack := newStack()
 	network.DeclareZones(stack, []string{"eu-west-1a", "eu-west-1c"}, 2)
-	network.New(stack, "Network", network.Props{CIDR: "10.0.0.0/16"})
+	network.New(stack, "Network", &network.Props{CIDR: "10.0.0.0/16"})
 	template := assertions.Template_FromStack(stack, nil)
 	count(template, "AWS::EC2::Subnet", 4)
 	has(template, "AWS::EC2::Subnet", properties{"AvailabilityZone": "eu-west-1c"})
@@ -338,7 +346,7 @@ func TestPinnedImage(t *testing.T) {
 
 func TestBucketIsClosedAndVersioned(t *testing.T) {
 	stack := newStack()
-	buckets.New(stack, "Photos", buckets.Props{Name: "photos", Logs: logsBucket(stack), LogsPrefix: "photos/", Protect: true})
+	buckets.New(stack, "Photos", &buckets.Props{Name: "photos", Logs: logsBucket(stack), LogsPrefix: "photos/", Protect: true})
 	template := assertions.Template_FromStack(stack, nil)
 	template.HasResource(jsii.String("AWS::S3::Bucket"), properties{
 		"DeletionPolicy": "Retain",
@@ -358,13 +366,18 @@ func bucketNamed(scope constructs.Construct, name string) awss3.IBucket {
 	return awss3.Bucket_FromBucketName(scope, jsii.String("Bucket-"+name), &name)
 }
 
+// tableNamed is one that another stack has.
+func tableNamed(scope constructs.Construct, name string) awsdynamodb.ITable {
+	return awsdynamodb.TableV2_FromTableName(scope, jsii.String("Table-"+name), &name)
+}
+
 // logsBucket is another stack's.
 func logsBucket(stack awscdk.Stack) awss3.IBucket { return bucketNamed(stack, "logs") }
 
 func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 	stack := newStack()
-	buckets.New(stack, "Photos", buckets.Props{
-		Name: "photos", LogsPrefix: "photos/", Logs: logs.NewBucket(stack, "Logs", logs.BucketProps{Name: "logs"}),
+	buckets.New(stack, "Photos", &buckets.Props{
+		Name: "photos", LogsPrefix: "photos/", Logs: logs.NewBucket(stack, "Logs", &logs.BucketProps{Name: "logs"}),
 	})
 	template := assertions.Template_FromStack(stack, nil)
 	template.AllResources(jsii.String("AWS::S3::Bucket"), properties{"DeletionPolicy": "Delete"})
@@ -373,12 +386,12 @@ func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 
 func newMesh(names ...string) assertions.Template {
 	stack := newStack()
-	buckets.New(stack, "Images", buckets.Props{Name: names[0], Logs: logsBucket(stack), LogsPrefix: "images/", Protect: true})
-	var members []buckets.RegionalBucket
+	buckets.New(stack, "Images", &buckets.Props{Name: names[0], Logs: logsBucket(stack), LogsPrefix: "images/", Protect: true})
+	var members []awss3.IBucket
 	for _, b := range names {
-		members = append(members, buckets.RegionalBucket{Bucket: b, Region: "region-of-" + b})
+		members = append(members, awss3.Bucket_FromBucketAttributes(stack, &b, &awss3.BucketAttributes{BucketName: &b, Region: jsii.String("region-of-" + b)}))
 	}
-	buckets.NewReplication(stack, "Replication", buckets.ReplicationProps{Buckets: members, Prefix: "images/"})
+	buckets.NewReplication(stack, "Replication", &buckets.ReplicationProps{Buckets: members, Prefix: "images/"})
 	return assertions.Template_FromStack(stack, nil)
 }
 
@@ -464,7 +477,7 @@ func newTable(change func(*tables.Props)) assertions.Template {
 		Regions: []string{"eu-west-1", "us-east-1"},
 	}
 	change(&props)
-	tables.New(stack, "Table", props)
+	tables.New(stack, "Table", &props)
 	return assertions.Template_FromStack(stack, nil)
 }
 
@@ -524,10 +537,10 @@ func TestGrantsAreOfTheOwnRegion(t *testing.T) {
 	role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("ec2.amazonaws.com"), nil),
 	})
-	tables.Grant(stack, role, "orders", []string{"byDate"}, []string{"GetItem", "Query", "PutItem"})
-	tables.Grant(stack, role, "prices", []string{"unused"}, []string{"GetItem"})
-	buckets.GrantReadWrite(role, "files-eu-west-1", "orders/")
-	buckets.GrantRead(role, "files-us-east-1", "")
+	tables.Grant(tableNamed(stack, "orders"), role, []string{"byDate"}, []string{"GetItem", "Query", "PutItem"})
+	tables.Grant(tableNamed(stack, "prices"), role, []string{"unused"}, []string{"GetItem"})
+	buckets.GrantReadWrite(bucketNamed(stack, "files-eu-west-1"), role, "orders/")
+	buckets.GrantRead(bucketNamed(stack, "files-us-east-1"), role, "")
 	table := func(name string) any { return "arn:aws:dynamodb:eu-west-1:123456789012:table/" + name }
 	bucket := func(name string) any {
 		return properties{"Fn::Join": []any{"", []any{"arn:", properties{"Ref": "AWS::Partition"}, ":s3:::" + name}}}
@@ -553,7 +566,7 @@ func TestGrantsAreOfTheOwnRegion(t *testing.T) {
 
 func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 	stack := newStack()
-	entry.New(stack, "Entry", entry.Props{
+	entry.New(stack, "Entry", &entry.Props{
 		Name: "test", Ports: []int{80}, ListenerParameter: "/test/entry/listener-arn", Regions: []string{"eu-west-1", "us-east-1"},
 	})
 	template := assertions.Template_FromStack(stack, nil)
@@ -570,8 +583,8 @@ func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 
 func TestEndpointKeepsTheClientsAddress(t *testing.T) {
 	stack := newStack()
-	entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false, false), ListenerParameter: "/test/entry/listener-arn", Weight: 100,
+	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
+		LoadBalancer: newLoadBalancer(stack, false, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 100,
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{
 		"EndpointGroupRegion": "eu-west-1",

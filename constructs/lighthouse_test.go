@@ -10,7 +10,9 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -23,19 +25,21 @@ func newLighthouse(t *testing.T, stack awscdk.Stack, change func(*lighthouse.Pro
 		t.Fatal(err)
 	}
 	net := newNetwork(stack, false)
-	props := lighthouse.Props{
-		Name: "test-lighthouse", Deployment: "test", Code: code, Architecture: awslambda.Architecture_ARM_64(), Network: net,
-		LoadBalancer: loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"}),
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadBalancerProps(net))
+	stores := constructs.NewConstruct(stack, str("Stores"))
+	props := &lighthouse.Props{
+		Name: "test-lighthouse", Deployment: "test", Code: code, Architecture: awslambda.Architecture_ARM_64(),
+		VPC: net.VPC, LoadBalancer: balancer.ALB, Listener: balancer.Listener,
 		Stores: []lighthouse.Store{
-			{Part: "table orders", Table: "orders", PartitionKey: "customer", SortKey: "number"},
-			{Part: "table prices", Table: "prices", PartitionKey: "sku", ReadOnly: true},
-			{Part: "bucket photos", Bucket: "photos"},
-			{Part: "bucket manuals", Bucket: "manuals", ReadOnly: true},
+			{Part: "table orders", Table: tableNamed(stores, "orders"), PartitionKey: "customer", SortKey: "number"},
+			{Part: "table prices", Table: tableNamed(stores, "prices"), PartitionKey: "sku", ReadOnly: true},
+			{Part: "bucket photos", Bucket: bucketNamed(stores, "photos")},
+			{Part: "bucket manuals", Bucket: bucketNamed(stores, "manuals"), ReadOnly: true},
 		},
 		DrainParameter: "/test/island/drained",
 	}
 	if change != nil {
-		change(&props)
+		change(props)
 	}
 	return lighthouse.New(stack, "Lighthouse", props)
 }
@@ -74,11 +78,12 @@ func TestLighthouseIsATargetGroupOfItsOwn(t *testing.T) {
 func TestReplacedLoadBalancerHasOtherTargetGroups(t *testing.T) {
 	groups := func(public bool) assertions.Template {
 		return lighthouseTemplate(t, func(p *lighthouse.Props) {
-			scope := awscdk.Stack_Of(p.LoadBalancer.ALB)
+			scope := awscdk.Stack_Of(p.LoadBalancer)
 			scope.Node().TryRemoveChild(jsii.String("LoadBalancer"))
-			p.LoadBalancer = loadbalancer.New(scope, "LoadBalancer", loadbalancer.Props{
-				Network: p.Network, Public: public, Port: 8080, HealthPath: "/livez",
+			balancer := loadbalancer.New(scope, "LoadBalancer", &loadbalancer.Props{
+				VPC: p.VPC, Subnets: &awsec2.SubnetSelection{SubnetGroupName: str("LoadBalancer")}, Public: public, Port: 8080, HealthPath: "/livez",
 			})
+			p.LoadBalancer, p.Listener = balancer.ALB, balancer.Listener
 		})
 	}
 	kind := "AWS::ElasticLoadBalancingV2::TargetGroup"

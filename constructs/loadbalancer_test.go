@@ -3,22 +3,30 @@ package constructs_test
 import (
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/waf"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
 	"github.com/aws/jsii-runtime-go"
 )
 
-var example = domain.Domain{Zone: "example.com", ZoneID: "Z0123", Host: "staff.example.com"}
+const example = "staff.example.com"
+
+// exampleZone is the hosted zone of example.
+func exampleZone(stack awscdk.Stack) awsroute53.IHostedZone {
+	return awsroute53.HostedZone_FromHostedZoneAttributes(stack, str("Zone"), &awsroute53.HostedZoneAttributes{
+		ZoneName: str("example.com"), HostedZoneId: str("Z0123"),
+	})
+}
 
 // newNamedLoadBalancer places a public load balancer with a domain.
 func newNamedLoadBalancer(stack awscdk.Stack) *loadbalancer.LoadBalancer {
-	return loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Network: newNetwork(stack, true), Public: true, Domain: example, LogsBucket: "logs", Port: 8080, HealthPath: "/livez",
-	})
+	props := loadBalancerProps(newNetwork(stack, true))
+	props.Public, props.Host, props.Zone, props.LogsBucket = true, example, exampleZone(stack), logsBucket(stack)
+	return loadbalancer.New(stack, "LoadBalancer", props)
 }
 
 func TestLoadBalancerLogsAndShiftsZones(t *testing.T) {
@@ -83,9 +91,9 @@ func TestLoadBalancerOpensItsListenersOnly(t *testing.T) {
 
 func TestLoadBalancerAdmitsItsSourcesOnly(t *testing.T) {
 	stack := newStack()
-	loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Network: newNetwork(stack, false), Sources: []string{"10.0.0.0/8", "192.168.0.0/24"}, Port: 8080, HealthPath: "/livez",
-	})
+	props := loadBalancerProps(newNetwork(stack, false))
+	props.Sources = []string{"10.0.0.0/8", "192.168.0.0/24"}
+	loadbalancer.New(stack, "LoadBalancer", props)
 	from := func(cidr string) any {
 		return assertions.Match_ObjectLike(&properties{"CidrIp": cidr, "FromPort": 80, "ToPort": 80})
 	}
@@ -97,11 +105,10 @@ func TestLoadBalancerAdmitsItsSourcesOnly(t *testing.T) {
 // TestCertificateThatExists is served as it is: a private zone could prove none.
 func TestCertificateThatExists(t *testing.T) {
 	const arn = "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
-	stack, own := newStack(), example
-	own.CertificateARN = arn
-	loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Network: newNetwork(stack, false), Domain: own, Port: 8080, HealthPath: "/livez",
-	})
+	stack := newStack()
+	props := loadBalancerProps(newNetwork(stack, false))
+	props.Host, props.Certificate = example, awscertificatemanager.Certificate_FromCertificateArn(stack, str("Certificate"), str(arn))
+	loadbalancer.New(stack, "LoadBalancer", props)
 	template := assertions.Template_FromStack(stack, nil)
 	count(template, "AWS::CertificateManager::Certificate", 0)
 	has(template, "AWS::ElasticLoadBalancingV2::Listener", properties{"Port": 443, "Certificates": []any{properties{"CertificateArn": arn}}})
@@ -109,8 +116,8 @@ func TestCertificateThatExists(t *testing.T) {
 
 func newWebACL(props waf.Props) assertions.Template {
 	stack := newStack()
-	props.LoadBalancer = newLoadBalancer(stack, false, false)
-	waf.New(stack, "WebACL", props)
+	props.LoadBalancer = newLoadBalancer(stack, false, false).ALB
+	waf.New(stack, "WebACL", &props)
 	return assertions.Template_FromStack(stack, nil)
 }
 
@@ -155,16 +162,16 @@ func TestWebACLLetsPhotosThrough(t *testing.T) {
 
 func TestWeightIsTheRegionsDial(t *testing.T) {
 	stack := newStack()
-	entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false, false), ListenerParameter: "/test/entry/listener-arn", Weight: 0,
+	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
+		LoadBalancer: newLoadBalancer(stack, false, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 0,
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{"TrafficDialPercentage": 0})
 }
 
 func TestAcceleratorWithADomain(t *testing.T) {
 	stack := newStack()
-	entry.New(stack, "Entry", entry.Props{
-		Name: "test", Ports: loadbalancer.Ports(example), Domain: example,
+	entry.New(stack, "Entry", &entry.Props{
+		Name: "test", Ports: loadbalancer.Ports(true), Host: example, Zone: exampleZone(stack),
 		ListenerParameter: "/test/entry/listener-arn", Regions: []string{"eu-west-1"},
 	})
 	template := assertions.Template_FromStack(stack, nil)
@@ -180,7 +187,9 @@ func TestAcceleratorWithADomain(t *testing.T) {
 
 func TestRecordIsLeftWhenItsIslandIsUnhealthy(t *testing.T) {
 	stack := newStack()
-	entry.NewRecord(stack, "Record", entry.RecordProps{LoadBalancer: newNamedLoadBalancer(stack), Domain: example})
+	entry.NewRecord(stack, "Record", &entry.RecordProps{
+		LoadBalancer: newLoadBalancer(stack, true, false).ALB, Host: example, Zone: exampleZone(stack),
+	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::Route53::RecordSet", properties{
 		"Name": "staff.example.com.", "HostedZoneId": "Z0123", "Type": "A",
 		"Region": "eu-west-1", "SetIdentifier": "eu-west-1",

@@ -20,7 +20,7 @@ func networkOf(props network.Props) assertions.Template {
 	stack := newStack()
 	network.DeclareZones(stack, nil, 3)
 	props.CIDR = "10.0.0.0/16"
-	network.New(stack, "Network", props)
+	network.New(stack, "Network", &props)
 	return assertions.Template_FromStack(stack, nil)
 }
 
@@ -83,7 +83,9 @@ func endpointResources(t *testing.T, template assertions.Template, service strin
 }
 
 func TestEndpointsReachOwnBucketsAndTablesOnly(t *testing.T) {
-	template := networkOf(network.Props{Buckets: []string{"photos"}, Tables: []string{"employees"}})
+	stack := newStack()
+	newNetwork(stack, false)
+	template := assertions.Template_FromStack(stack, nil)
 	if diff := cmp.Diff(map[string][]string{
 		"s3:*":         {"arn::s3:::photos", "arn::s3:::photos/*"},
 		"s3:GetObject": {"arn::s3:::al2023-repos-eu-west-1-de612dc2/*"},
@@ -142,7 +144,10 @@ func TestSecretsAreReachedByTheirServices(t *testing.T) {
 }
 
 func TestFlowLogsGoToTheBucket(t *testing.T) {
-	has(networkOf(network.Props{LogsBucket: "logs"}), "AWS::EC2::FlowLog", properties{
+	stack := newStack()
+	network.DeclareZones(stack, nil, 3)
+	network.New(stack, "Network", &network.Props{CIDR: "10.0.0.0/16", LogsBucket: bucketNamed(stack, "logs")})
+	has(assertions.Template_FromStack(stack, nil), "AWS::EC2::FlowLog", properties{
 		"TrafficType": "ALL", "LogDestinationType": "s3", "LogDestination": assertions.Match_AnyValue(),
 	})
 }
@@ -161,7 +166,7 @@ var imported = sync.OnceValue(func() assertions.Template {
 	}
 	defer os.RemoveAll(dir)
 	stack := newStack()
-	net := network.Import(stack, "Network", network.ImportProps{
+	net := network.Import(stack, "Network", &network.ImportProps{
 		VPC: "vpc-01234567", CIDR: "10.0.0.0/16",
 		Fleet:        map[string]string{"eu-west-1b": "subnet-0000000b", "eu-west-1a": "subnet-0000000a"},
 		LoadBalancer: map[string]string{"eu-west-1a": "subnet-1111111a", "eu-west-1b": "subnet-1111111b"},
@@ -194,7 +199,7 @@ func TestImportTakesTwoZones(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}()
-	network.Import(newStack(), "Network", network.ImportProps{VPC: "vpc-01234567", CIDR: "10.0.0.0/16", Fleet: map[string]string{"eu-west-1a": "subnet-0000000a"}})
+	network.Import(newStack(), "Network", &network.ImportProps{VPC: "vpc-01234567", CIDR: "10.0.0.0/16", Fleet: map[string]string{"eu-west-1a": "subnet-0000000a"}})
 }
 
 func TestDefaultSecurityGroupIsClosed(t *testing.T) {
@@ -217,7 +222,7 @@ func TestInstancesFit(t *testing.T) {
 	} {
 		stack := newStack()
 		network.DeclareZones(stack, nil, test.zones)
-		network.New(stack, "Network", network.Props{CIDR: test.cidr, NAT: test.nat})
+		network.New(stack, "Network", &network.Props{CIDR: test.cidr, NAT: test.nat})
 		template := assertions.Template_FromStack(stack, nil)
 		size := 1
 		for id, subnet := range *template.FindResources(str("AWS::EC2::Subnet"), nil) {

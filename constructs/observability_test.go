@@ -23,13 +23,13 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 	t.Helper()
 	stack := newStack()
 	net := newNetwork(stack, false)
-	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadBalancerProps(net))
 	watched := fleetProps(net, balancer)
 	watched.Runbook = observability.Runbook + "#errors"
 	machines := fleet.New(stack, "Fleet", watched)
 	props := &observability.RegionProps{
 		Deployment: "test", Dashboard: "test-eu-west-1", Impaired: "test-island-impaired",
-		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer.ALB, TargetGroup: balancer.Targets,
+		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer.ALB, TargetGroup: balancer.TargetGroup,
 		Group: machines.Group, DeploymentAlarm: machines.DeploymentAlarm,
 		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}, WrittenAlways: true}},
 		Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}},
@@ -260,9 +260,9 @@ func TestRegionsDashboard(t *testing.T) {
 
 func TestGlobalDashboard(t *testing.T) {
 	stack := newStack()
-	observability.NewGlobal(stack, "Observability", observability.GlobalProps{
+	observability.NewGlobal(stack, "Observability", &observability.GlobalProps{
 		Deployment: "test", Dashboard: "test", Impaired: "test-island-impaired", Regions: []string{"eu-west-1", "us-east-1"},
-		LoadBalancer: "test-int", RegionStack: func(region string) string { return "test-region-" + region },
+		LoadBalancer: "test-int", GroupPrefix: func(region string) string { return "test-region-" + region },
 		Tables: []observability.Table{{ID: "Orders", Name: "orders"}}, Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}}, Accelerator: "12345678",
 	})
 	got := body(t, assertions.Template_FromStack(stack, nil))

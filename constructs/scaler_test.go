@@ -26,14 +26,14 @@ func newScaler(t *testing.T, mode string) assertions.Template {
 		}
 	}
 	net := newNetwork(stack, false)
-	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{Network: net, Port: 8080, HealthPath: "/livez"})
+	balancer := loadbalancer.New(stack, "LoadBalancer", loadBalancerProps(net))
 	props := fleetProps(net, balancer)
 	props.Service.Binaries = map[string]string{"aarch64": binary}
 	machines := fleet.New(stack, "Fleet", props)
 	scaler.New(stack, "Scaler", &scaler.Props{
 		Name: "test-scaler", Deployment: "test", Code: code, Architecture: awslambda.Architecture_ARM_64(), Mode: mode,
 		Group: machines.Group, LaunchTemplate: machines.LaunchTemplate, InstanceRole: machines.Role, VPC: net.VPC, Subnets: net.Fleet,
-		DeploymentAlarm: machines.DeploymentAlarm, LoadBalancer: balancer.ALB, TargetGroup: balancer.Targets,
+		DeploymentAlarm: machines.DeploymentAlarm, LoadBalancer: balancer.ALB, TargetGroup: balancer.TargetGroup,
 		Ladder: []string{"m7g.medium", "m7g.large"}, StartAt: "m7g.medium", CPUTarget: 55, Window: "01:00-05:00",
 		InstanceTypeParameter: "/test/fleet/instance-type", ScalingParameter: "/test/fleet/scaling", FrozenParameter: "/test/fleet/frozen",
 	})

@@ -40,7 +40,7 @@ func TestStrongTable(t *testing.T) {
 
 func TestLogsBucketTakesWhatAWSDelivers(t *testing.T) {
 	stack := newStack()
-	logs.NewBucket(stack, "Logs", logs.BucketProps{Name: "logs", Protect: true})
+	logs.NewBucket(stack, "Logs", &logs.BucketProps{Name: "logs", Protect: true})
 	template := assertions.Template_FromStack(stack, nil)
 	template.HasResource(str("AWS::S3::Bucket"), properties{
 		"DeletionPolicy": "Retain",
@@ -76,7 +76,7 @@ func TestLogsBucketTakesWhatAWSDelivers(t *testing.T) {
 
 func TestOldVersionsExpire(t *testing.T) {
 	stack := newStack()
-	buckets.New(stack, "Photos", buckets.Props{Name: "photos", Logs: logsBucket(stack), LogsPrefix: "photos/"})
+	buckets.New(stack, "Photos", &buckets.Props{Name: "photos", Logs: logsBucket(stack), LogsPrefix: "photos/"})
 	has(assertions.Template_FromStack(stack, nil), "AWS::S3::Bucket", properties{
 		"LifecycleConfiguration": properties{"Rules": []any{properties{
 			"Id": "ExpireOldVersions", "Status": "Enabled",

@@ -2,11 +2,12 @@ package stacks
 
 import (
 	"github.com/archipelago-cdk/archipelago/config"
-	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/observability"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -20,21 +21,22 @@ func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
 			jsii.String("cleartext: there is no domain, so what users send, passwords too, crosses networks in the clear: archipelago.domain gives the entry TLS"))
 	}
 	tables, buckets := stores{c}.observed()
-	watch := observability.GlobalProps{
+	watch := &observability.GlobalProps{
 		Deployment:   c.Name,
 		Dashboard:    names.GlobalDashboard(),
 		Impaired:     names.ImpairedAlarm(),
 		Regions:      c.RegionNames(),
 		LoadBalancer: names.LoadBalancer(c.Public()),
-		RegionStack:  names.RegionStack,
+		GroupPrefix:  names.RegionStack, // CloudFormation names it after its stack
 		Tables:       tables,
 		Buckets:      buckets,
 	}
 	if c.Entry == config.EntryAccelerator {
-		accelerator := entry.New(stack, "Entry", entry.Props{
+		accelerator := entry.New(stack, "Entry", &entry.Props{
 			Name:              c.Name,
-			Ports:             loadbalancer.Ports(newDomain(c, c.Regions[0].Name)),
-			Domain:            newDomain(c, c.Regions[0].Name),
+			Ports:             loadbalancer.Ports(c.Domain.Set()),
+			Host:              c.Domain.Host,
+			Zone:              hostedZone(stack, c),
 			ListenerParameter: names.ListenerParameter(),
 			Regions:           c.RegionNames(),
 		})
@@ -53,9 +55,22 @@ func records(c config.Config) bool {
 	return c.Entry == config.EntryDNS || c.Entry == config.EntryInternal && c.Domain.Set()
 }
 
-// newDomain is the domain as a region serves it.
-func newDomain(c config.Config, region string) domain.Domain {
-	return domain.Domain{
-		Zone: c.Domain.Zone, ZoneID: c.Domain.ZoneID, Host: c.Domain.Host, CertificateARN: c.Domain.CertificateARNs[region],
+// hostedZone is that of the domain, nil where there is none.
+func hostedZone(stack awscdk.Stack, c config.Config) awsroute53.IHostedZone {
+	if !c.Domain.Set() {
+		return nil
 	}
+	return awsroute53.HostedZone_FromHostedZoneAttributes(stack, jsii.String("Zone"), &awsroute53.HostedZoneAttributes{
+		ZoneName:     &c.Domain.Zone,
+		HostedZoneId: &c.Domain.ZoneID,
+	})
+}
+
+// certificate is the domain's in region, nil where none exists.
+func certificate(stack awscdk.Stack, c config.Config, region string) awscertificatemanager.ICertificate {
+	arn, ok := c.Domain.CertificateARNs[region]
+	if !ok {
+		return nil
+	}
+	return awscertificatemanager.Certificate_FromCertificateArn(stack, jsii.String("Certificate"), &arn)
 }

@@ -22,24 +22,33 @@ import (
 // registration with the entry.
 func newRegion(app awscdk.App, c config.Config, region config.Region, builds Builds) awscdk.Stack {
 	names := c.Names()
-	all := stores{c}
 	stack := newStack(app, c, names.RegionStack(region.Name), region.Name,
 		"Archipelago: network, load balancer and fleet of "+region.Name)
-	net := newNetwork(stack, c, region)
-	balancer := loadbalancer.New(stack, "LoadBalancer", loadbalancer.Props{
-		Name:       names.LoadBalancer(c.Public()),
-		Network:    net,
-		Public:     c.Public(),
-		Sources:    c.InternalFrom,
-		Domain:     newDomain(c, region.Name),
-		LogsBucket: names.LogsBucket(region.Name),
-		Protect:    c.Protect,
-		Port:       c.Service.Port,
-		HealthPath: c.Service.Health,
+	if !region.VPC.Set() {
+		network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count) // before all else
+	}
+	all := stores{c}.in(stack, region.Name)
+	logs := bucket(stack, "LogsBucket", names.LogsBucket(region.Name))
+	zone := hostedZone(stack, c)
+	net := newNetwork(stack, c, region, all, logs)
+	balancer := loadbalancer.New(stack, "LoadBalancer", &loadbalancer.Props{
+		Name:        names.LoadBalancer(c.Public()),
+		VPC:         net.VPC,
+		Subnets:     net.LoadBalancer,
+		DependsOn:   []constructs.IDependable{net.Internet},
+		Public:      c.Public(),
+		Sources:     c.InternalFrom,
+		Host:        c.Domain.Host,
+		Zone:        zone,
+		Certificate: certificate(stack, c, region.Name),
+		LogsBucket:  logs,
+		Protect:     c.Protect,
+		Port:        c.Service.Port,
+		HealthPath:  c.Service.Health,
 	})
 	if c.WAF.Enabled {
-		waf.New(stack, "WebACL", waf.Props{
-			LoadBalancer: balancer,
+		waf.New(stack, "WebACL", &waf.Props{
+			LoadBalancer: balancer.ALB,
 			Common:       waf.Mode(c.WAF.Common),
 			BadInputs:    waf.Mode(c.WAF.BadInputs),
 			IPReputation: waf.Mode(c.WAF.IPReputation),
@@ -53,7 +62,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		S3Endpoint:             net.S3,
 		DependsOn:              []constructs.IDependable{net.Endpoints},
 		LoadBalancer:           balancer.ALB,
-		TargetGroup:            balancer.Targets,
+		TargetGroup:            balancer.TargetGroup,
 		Port:                   c.Service.Port,
 		HealthPath:             c.Service.Health,
 		InstanceTypeParameter:  names.InstanceTypeParameter(),
@@ -66,7 +75,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Schedule:               schedule(c.Fleet),
 		DisableDeploymentAlarm: !c.Fleet.Guard,
 		Runbook:                observability.Runbook + "#errors",
-		LogsBucket:             logsBucket(stack, c, region.Name),
+		LogsBucket:             logsBucket(c, logs),
 		Agent:                  agent(stack, c),
 		SessionManager:         c.SSM,
 		Service: fleet.Service{
@@ -81,39 +90,41 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		awscdk.Annotations_Of(machines.Construct).AddWarningV2(jsii.String("archipelago:unpinned-image"),
 			jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
 	}
-	all.grant(stack, region.Name, machines.Role)
-	lighthouse.New(stack, "Lighthouse", lighthouse.Props{
+	all.grant(machines.Role)
+	lighthouse.New(stack, "Lighthouse", &lighthouse.Props{
 		Name:           names.Lighthouse(),
 		Deployment:     c.Name,
 		Code:           builds.Function("lighthouse"),
 		Architecture:   builds.FunctionArchitecture,
-		Network:        net,
-		LoadBalancer:   balancer,
-		Stores:         all.watched(region.Name),
+		VPC:            net.VPC,
+		LoadBalancer:   balancer.ALB,
+		Listener:       balancer.Listener,
+		Stores:         all.watched(),
 		DrainParameter: names.DrainParameter(),
 		Drained:        region.Weight == 0,
 	})
 	switch {
 	case c.Entry == config.EntryAccelerator:
-		entry.NewEndpoint(stack, "Endpoint", entry.EndpointProps{
-			LoadBalancer:      balancer,
+		entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
+			LoadBalancer:      balancer.ALB,
 			ListenerParameter: names.ListenerParameter(),
 			Weight:            region.Weight,
 		})
 	case records(c) && region.Weight > 0:
-		entry.NewRecord(stack, "Record", entry.RecordProps{
-			LoadBalancer: balancer,
-			Domain:       newDomain(c, region.Name),
+		entry.NewRecord(stack, "Record", &entry.RecordProps{
+			LoadBalancer: balancer.ALB,
+			Host:         c.Domain.Host,
+			Zone:         zone,
 		})
 	}
-	observedTables, observedBuckets := all.observed()
+	observedTables, observedBuckets := stores{c}.observed()
 	watch := observability.NewRegion(stack, "Observability", &observability.RegionProps{
 		Deployment:      c.Name,
 		Dashboard:       names.Dashboard(region.Name),
 		Impaired:        names.ImpairedAlarm(),
 		Regions:         c.RegionNames(),
 		LoadBalancer:    balancer.ALB,
-		TargetGroup:     balancer.Targets,
+		TargetGroup:     balancer.TargetGroup,
 		Group:           machines.Group,
 		DeploymentAlarm: machines.DeploymentAlarm,
 		Burstable:       c.Fleet.Burstable(),
@@ -138,7 +149,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			Subnets:               net.Fleet,
 			DeploymentAlarm:       machines.DeploymentAlarm,
 			LoadBalancer:          balancer.ALB,
-			TargetGroup:           balancer.Targets,
+			TargetGroup:           balancer.TargetGroup,
 			Ladder:                c.Fleet.Ladder,
 			StartAt:               c.Fleet.StartAt,
 			CPUTarget:             c.Fleet.CPUTarget,
@@ -156,29 +167,26 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 }
 
 // newNetwork places the region's VPC, or takes the one that exists already.
-func newNetwork(stack awscdk.Stack, c config.Config, region config.Region) *network.Network {
+func newNetwork(stack awscdk.Stack, c config.Config, region config.Region, all regionalStores, logs awss3.IBucket) *network.Network {
 	if vpc := region.VPC; vpc.Set() {
-		return network.Import(stack, "Network", network.ImportProps{
+		return network.Import(stack, "Network", &network.ImportProps{
 			VPC:          vpc.ID,
 			CIDR:         region.CIDR,
 			Fleet:        region.ByZone(vpc.FleetSubnets),
 			LoadBalancer: region.ByZone(vpc.LoadBalancerSubnets),
 		})
 	}
-	tables, buckets := stores{c}.names(region.Name)
-	network.DeclareZones(stack, region.ZoneNames(), region.Zones.Count)
-	flowLogs := ""
-	if c.FlowLogs {
-		flowLogs = c.Names().LogsBucket(region.Name)
+	if !c.FlowLogs {
+		logs = nil
 	}
-	return network.New(stack, "Network", network.Props{
+	return network.New(stack, "Network", &network.Props{
 		CIDR:           region.CIDR,
 		Public:         c.Public(),
 		Internal:       c.Entry == config.EntryInternal,
 		NAT:            c.Egress == config.EgressNAT,
-		LogsBucket:     flowLogs,
-		Buckets:        buckets,
-		Tables:         tables,
+		LogsBucket:     logs,
+		Buckets:        all.buckets,
+		Tables:         all.tables,
 		Logs:           c.Logs == config.LogsCloudWatch,
 		SessionManager: c.SSM,
 		Parameters:     c.Service.HasParameters(),
@@ -187,11 +195,11 @@ func newNetwork(stack awscdk.Stack, c config.Config, region config.Region) *netw
 }
 
 // logsBucket is the bucket that each instance puts its log into.
-func logsBucket(stack awscdk.Stack, c config.Config, region string) awss3.IBucket {
+func logsBucket(c config.Config, logs awss3.IBucket) awss3.IBucket {
 	if c.Logs != config.LogsBucket {
 		return nil
 	}
-	return awss3.Bucket_FromBucketName(stack, jsii.String("LogsBucket"), jsii.String(c.Names().LogsBucket(region)))
+	return logs
 }
 
 // agent is what each instance sends to CloudWatch.

@@ -17,17 +17,17 @@ func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.St
 		"Archipelago: buckets and fleet size of "+region.Name)
 	// A retired region's storage is to be destroyed; its buckets are kept anyway.
 	stack.SetTerminationProtection(jsii.Bool(c.Protect && !region.Retired))
-	logsBucket := logs.NewBucket(stack, "Logs", logs.BucketProps{
+	logsBucket := logs.NewBucket(stack, "Logs", &logs.BucketProps{
 		Name:    names.LogsBucket(region.Name),
 		Protect: c.Protect,
 	})
 	// It is there whatever `logs` says: to switch them off must not delete any.
-	logs.NewGroup(stack, "ServiceLog", logs.GroupProps{
+	logs.NewGroup(stack, "ServiceLog", &logs.GroupProps{
 		Name:    names.ServiceLog(),
 		Protect: c.Protect,
 	})
 	for _, b := range c.Buckets {
-		buckets.New(stack, config.ConstructID(b.Name), buckets.Props{
+		buckets.New(stack, config.ConstructID(b.Name), &buckets.Props{
 			Name:       names.Bucket(b.Name, region.Name),
 			Logs:       logsBucket,
 			LogsPrefix: b.Name + "/",

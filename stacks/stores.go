@@ -6,8 +6,10 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
 	"github.com/archipelago-cdk/archipelago/constructs/observability"
 	"github.com/archipelago-cdk/archipelago/constructs/tables"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 )
 
@@ -21,11 +23,13 @@ func (s stores) replicate(scope constructs.Construct) []constructs.IDependable {
 	this := constructs.NewConstruct(scope, new("Replication"))
 	var all []constructs.IDependable
 	for _, b := range s.Buckets {
-		var regional []buckets.RegionalBucket
+		var regional []awss3.IBucket
 		for _, region := range s.RegionNames() {
-			regional = append(regional, buckets.RegionalBucket{Bucket: s.Names().Bucket(b.Name, region), Region: region})
+			regional = append(regional, awss3.Bucket_FromBucketAttributes(this, new(config.ConstructID(b.Name)+"In"+region), &awss3.BucketAttributes{
+				BucketName: new(s.Names().Bucket(b.Name, region)), Region: &region,
+			}))
 		}
-		if replication := buckets.NewReplication(this, config.ConstructID(b.Name), buckets.ReplicationProps{Buckets: regional, Prefix: b.Prefix}); replication != nil {
+		if replication := buckets.NewReplication(this, config.ConstructID(b.Name), &buckets.ReplicationProps{Buckets: regional, Prefix: b.Prefix}); replication != nil {
 			all = append(all, replication)
 		}
 	}
@@ -35,7 +39,7 @@ func (s stores) replicate(scope constructs.Construct) []constructs.IDependable {
 // tables places every table, with its replicas, after what it depends on.
 func (s stores) tables(scope constructs.Construct, after []constructs.IDependable) {
 	for _, t := range s.Tables {
-		props := tables.Props{
+		props := &tables.Props{
 			Name:                         s.Names().Table(t.Name),
 			PartitionKey:                 attribute(t.PartitionKey),
 			SortKey:                      attribute(t.SortKey),
@@ -72,48 +76,67 @@ func attribute(k config.Key) *awsdynamodb.Attribute {
 	}[k.Type]}
 }
 
-// grant lets the service of a region use its own stores, and read other regions'
-// where the configuration says so.
-func (s stores) grant(scope constructs.Construct, region string, role awsiam.IGrantable) {
+// regionalStores are the tables and buckets of one region, as its stack refers to
+// what other stacks make.
+type regionalStores struct {
+	config.Config
+	scope   constructs.Construct
+	region  string
+	tables  []awsdynamodb.ITable // one for each of Config.Tables
+	buckets []awss3.IBucket      // one for each of Config.Buckets
+}
+
+func (s stores) in(stack awscdk.Stack, region string) regionalStores {
+	r := regionalStores{Config: s.Config, scope: constructs.NewConstruct(stack, new("Stores")), region: region}
 	for _, t := range s.Tables {
-		tables.Grant(scope, role, s.Names().Table(t.Name), t.IndexNames(), t.Actions)
+		r.tables = append(r.tables, awsdynamodb.TableV2_FromTableName(r.scope, new("Table"+config.ConstructID(t.Name)), new(s.Names().Table(t.Name))))
 	}
 	for _, b := range s.Buckets {
-		for _, other := range s.RegionNames() {
-			switch name := s.Names().Bucket(b.Name, other); {
-			case other == region:
-				buckets.GrantReadWrite(role, name, b.Prefix)
+		r.buckets = append(r.buckets, bucket(r.scope, "Bucket"+config.ConstructID(b.Name), s.Names().Bucket(b.Name, region)))
+	}
+	return r
+}
+
+// bucket is one that another stack makes.
+func bucket(scope constructs.Construct, id, name string) awss3.IBucket {
+	return awss3.Bucket_FromBucketName(scope, &id, &name)
+}
+
+// grant lets the service use its own stores, and read other regions' where the
+// configuration says so.
+func (r regionalStores) grant(role awsiam.IGrantable) {
+	for i, t := range r.Tables {
+		tables.Grant(r.tables[i], role, t.IndexNames(), t.Actions)
+	}
+	for i, b := range r.Buckets {
+		for _, other := range r.RegionNames() {
+			switch {
+			case other == r.region:
+				buckets.GrantReadWrite(r.buckets[i], role, b.Prefix)
 			case b.Everywhere:
-				buckets.GrantRead(role, name, b.Prefix)
+				buckets.GrantRead(bucket(r.scope, "Bucket"+config.ConstructID(b.Name)+"In"+other, r.Names().Bucket(b.Name, other)), role, b.Prefix)
 			}
 		}
 	}
 }
 
-// names are those of a region's tables and buckets.
-func (s stores) names(region string) (tableNames, bucketNames []string) {
-	for _, t := range s.Tables {
-		tableNames = append(tableNames, s.Names().Table(t.Name))
-	}
-	for _, b := range s.Buckets {
-		bucketNames = append(bucketNames, s.Names().Bucket(b.Name, region))
-	}
-	return tableNames, bucketNames
-}
-
-// watched are the stores that a region's lighthouse tries.
-func (s stores) watched(region string) []lighthouse.Store {
+// watched are the stores that the region's lighthouse tries.
+func (r regionalStores) watched() []lighthouse.Store {
 	var list []lighthouse.Store
-	for _, t := range s.WatchedTables() {
-		list = append(list, lighthouse.Store{
-			Part: "table " + t.Name, Table: s.Names().Table(t.Name),
-			PartitionKey: t.PartitionKey.Name, SortKey: t.SortKey.Name, ReadOnly: t.Watch == config.WatchRead,
-		})
+	for i, t := range r.Tables {
+		if t.Watch != config.WatchNone {
+			list = append(list, lighthouse.Store{
+				Part: "table " + t.Name, Table: r.tables[i],
+				PartitionKey: t.PartitionKey.Name, SortKey: t.SortKey.Name, ReadOnly: t.Watch == config.WatchRead,
+			})
+		}
 	}
-	for _, b := range s.WatchedBuckets() {
-		list = append(list, lighthouse.Store{
-			Part: "bucket " + b.Name, Bucket: s.Names().Bucket(b.Name, region), ReadOnly: b.Watch == config.WatchRead,
-		})
+	for i, b := range r.Buckets {
+		if b.Watch != config.WatchNone {
+			list = append(list, lighthouse.Store{
+				Part: "bucket " + b.Name, Bucket: r.buckets[i], ReadOnly: b.Watch == config.WatchRead,
+			})
+		}
 	}
 	return list
 }

@@ -24,7 +24,7 @@ type Props struct {
 }
 
 // New creates a region's bucket.
-func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
+func New(scope constructs.Construct, id string, props *Props) awss3.Bucket {
 	removal := awscdk.RemovalPolicy_DESTROY
 	if props.Protect {
 		removal = awscdk.RemovalPolicy_RETAIN
@@ -49,20 +49,18 @@ func New(scope constructs.Construct, id string, props Props) awss3.Bucket {
 	})
 }
 
-// GrantReadWrite lets grantee read, add and delete the objects, of the bucket called
-// name, whose keys begin with prefix, and list the bucket. Without the right to
-// list, S3 answers 403 instead of 404 for an object that has not been replicated
-// yet.
-func GrantReadWrite(grantee awsiam.IGrantable, name, prefix string) {
-	grant(grantee, []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, objects(name, prefix))
-	grant(grantee, []string{"s3:ListBucket"}, arn(name))
+// GrantReadWrite lets grantee read, add and delete the objects of bucket whose keys
+// begin with prefix, and list the bucket. Without the right to list, S3 answers 403
+// instead of 404 for an object that has not been replicated yet.
+func GrantReadWrite(bucket awss3.IBucket, grantee awsiam.IGrantable, prefix string) {
+	grant(grantee, []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, objects(bucket, prefix))
+	grant(grantee, []string{"s3:ListBucket"}, arn(bucket))
 }
 
-// GrantRead lets grantee read the objects, of the bucket called name, whose keys
-// begin with prefix: to sign an address of one in another region takes the right to
-// read it.
-func GrantRead(grantee awsiam.IGrantable, name, prefix string) {
-	grant(grantee, []string{"s3:GetObject"}, objects(name, prefix))
+// GrantRead lets grantee read the objects of bucket whose keys begin with prefix: to
+// sign an address of one in another region takes the right to read it.
+func GrantRead(bucket awss3.IBucket, grantee awsiam.IGrantable, prefix string) {
+	grant(grantee, []string{"s3:GetObject"}, objects(bucket, prefix))
 }
 
 func grant(grantee awsiam.IGrantable, actions []string, resource string) {
@@ -73,5 +71,10 @@ func grant(grantee awsiam.IGrantable, actions []string, resource string) {
 	}).AssertSuccess()
 }
 
-func arn(bucket string) string             { return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + bucket }
-func objects(bucket, prefix string) string { return arn(bucket) + "/" + prefix + "*" }
+// arn has a reference to the partition, as it always had: with BucketArn, the
+// policies of each deployment that exists would read otherwise and say the same.
+func arn(bucket awss3.IBucket) string {
+	return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *bucket.BucketName()
+}
+
+func objects(bucket awss3.IBucket, prefix string) string { return arn(bucket) + "/" + prefix + "*" }

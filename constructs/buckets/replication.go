@@ -3,18 +3,11 @@ package buckets
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
-
-// RegionalBucket is a bucket that replicates to those of all other regions.
-type RegionalBucket struct {
-	// Bucket is its name.
-	Bucket string
-	// Region is where it stands.
-	Region string
-}
 
 // s3Service is what assumes the replication role.
 const s3Service = "s3.amazonaws.com"
@@ -25,9 +18,10 @@ func RuleID(region string) string { return region }
 
 // ReplicationProps configure a Replication.
 type ReplicationProps struct {
-	// Buckets replicate to each other, one of each region. With fewer than two there
-	// is nothing to do. Required.
-	Buckets []RegionalBucket
+	// Buckets replicate to each other, one of each region: of stacks whose region is
+	// known at synth, or imported with theirs. With fewer than two there is nothing to
+	// do. Required.
+	Buckets []awss3.IBucket
 	// Prefix is what the keys of the objects that are replicated begin with.
 	// Default: all are.
 	Prefix string
@@ -37,7 +31,7 @@ type ReplicationProps struct {
 // versioning on, before it is deployed: two buckets that replicate to each
 // other cannot be declared with their rules at once. It returns what depends on it,
 // or nil where there is nothing to replicate.
-func NewReplication(scope constructs.Construct, id string, props ReplicationProps) constructs.Construct {
+func NewReplication(scope constructs.Construct, id string, props *ReplicationProps) constructs.Construct {
 	buckets := props.Buckets
 	if len(buckets) < 2 {
 		return nil
@@ -59,11 +53,11 @@ func NewReplication(scope constructs.Construct, id string, props ReplicationProp
 
 // replicationPolicy is what S3 needs to replicate. Source: Amazon S3 User
 // Guide, "Setting up permissions for live replication".
-func replicationPolicy(scope constructs.Construct, props ReplicationProps) awsiam.Policy {
+func replicationPolicy(scope constructs.Construct, props *ReplicationProps) awsiam.Policy {
 	var arns, replicated []string
 	for _, b := range props.Buckets {
-		arns = append(arns, arn(b.Bucket))
-		replicated = append(replicated, objects(b.Bucket, props.Prefix))
+		arns = append(arns, arn(b))
+		replicated = append(replicated, objects(b, props.Prefix))
 	}
 	return awsiam.NewPolicy(scope, jsii.String("Policy"), &awsiam.PolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
@@ -76,14 +70,15 @@ func replicationPolicy(scope constructs.Construct, props ReplicationProps) awsia
 
 // configure puts source's rules, by a call since the other buckets are in other
 // regions' stacks.
-func configure(scope constructs.Construct, source RegionalBucket, props ReplicationProps, roleARN string) customresources.AwsCustomResource {
+func configure(scope constructs.Construct, source awss3.IBucket, props *ReplicationProps, roleARN string) customresources.AwsCustomResource {
+	region := *source.Env().Region
 	var rules []any
 	for _, destination := range props.Buckets {
-		if destination == source {
+		if *destination.Env().Region == region {
 			continue
 		}
 		rules = append(rules, map[string]any{
-			"ID":                      RuleID(destination.Region),
+			"ID":                      RuleID(*destination.Env().Region),
 			"Status":                  "Enabled",
 			"Priority":                len(rules) + 1,
 			"Filter":                  map[string]any{"Prefix": props.Prefix},
@@ -91,7 +86,7 @@ func configure(scope constructs.Construct, source RegionalBucket, props Replicat
 			"SourceSelectionCriteria": map[string]any{"ReplicaModifications": map[string]any{"Status": "Enabled"}},
 			// S3 Replication Time Control: 15 minutes is the only time it takes.
 			"Destination": map[string]any{
-				"Bucket":          arn(destination.Bucket),
+				"Bucket":          arn(destination),
 				"ReplicationTime": map[string]any{"Status": "Enabled", "Time": map[string]any{"Minutes": 15}},
 				"Metrics":         map[string]any{"Status": "Enabled", "EventThreshold": map[string]any{"Minutes": 15}},
 			},
@@ -100,27 +95,27 @@ func configure(scope constructs.Construct, source RegionalBucket, props Replicat
 	put := &customresources.AwsSdkCall{
 		Service: jsii.String("S3"),
 		Action:  jsii.String("putBucketReplication"),
-		Region:  &source.Region,
+		Region:  &region,
 		Parameters: map[string]any{
-			"Bucket":                   source.Bucket,
+			"Bucket":                   source.BucketName(),
 			"ReplicationConfiguration": map[string]any{"Role": roleARN, "Rules": rules},
 		},
-		PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String(source.Bucket + "/replication")),
+		PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String(*source.BucketName() + "/replication")),
 	}
-	return awscall.New(scope, "From"+source.Region, &customresources.AwsCustomResourceProps{
+	return awscall.New(scope, "From"+region, &customresources.AwsCustomResourceProps{
 		OnCreate: put,
 		OnUpdate: put,
 		OnDelete: &customresources.AwsSdkCall{
 			Service:    jsii.String("S3"),
 			Action:     jsii.String("deleteBucketReplication"),
-			Region:     &source.Region,
-			Parameters: map[string]any{"Bucket": source.Bucket},
+			Region:     &region,
+			Parameters: map[string]any{"Bucket": source.BucketName()},
 			// A bucket that is gone replicates nothing any more.
 			IgnoreErrorCodesMatching: jsii.String("NoSuchBucket"),
 		},
 		// FromSdkCalls would derive s3:PutBucketReplication, but IAM has no such action.
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
-			statement([]string{"s3:PutReplicationConfiguration"}, arn(source.Bucket)),
+			statement([]string{"s3:PutReplicationConfiguration"}, arn(source)),
 			passToS3(roleARN),
 		}),
 	})

@@ -1,8 +1,8 @@
 package entry
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalacceleratorendpoints"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
@@ -13,7 +13,7 @@ import (
 // EndpointProps configure a region's registration with the accelerator.
 type EndpointProps struct {
 	// LoadBalancer is what the accelerator sends this region's users to. Required.
-	LoadBalancer *loadbalancer.LoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer
 	// ListenerParameter is the name of the SSM parameter that Accelerator
 	// published in this region. Required.
 	ListenerParameter string
@@ -24,8 +24,8 @@ type EndpointProps struct {
 
 // NewEndpoint registers scope's region with the accelerator. Its health is that
 // of the load balancer's target groups: for a load balancer the accelerator
-// looks at nothing else.
-func NewEndpoint(scope constructs.Construct, id string, props EndpointProps) {
+// looks at nothing else. It returns what holds the registration.
+func NewEndpoint(scope constructs.Construct, id string, props *EndpointProps) constructs.Construct {
 	this := constructs.NewConstruct(scope, &id)
 	listener := awsssm.StringParameter_ValueForStringParameter(this, &props.ListenerParameter, nil)
 	awsglobalaccelerator.NewEndpointGroup(this, jsii.String("Group"), &awsglobalaccelerator.EndpointGroupProps{
@@ -34,8 +34,9 @@ func NewEndpoint(scope constructs.Construct, id string, props EndpointProps) {
 		// The region's dial, not the endpoint's weight: a group has one endpoint.
 		TrafficDialPercentage: jsii.Number(props.Weight),
 		Endpoints: &[]awsglobalaccelerator.IEndpoint{
-			awsglobalacceleratorendpoints.NewApplicationLoadBalancerEndpoint(props.LoadBalancer.ALB,
+			awsglobalacceleratorendpoints.NewApplicationLoadBalancerEndpoint(props.LoadBalancer,
 				&awsglobalacceleratorendpoints.ApplicationLoadBalancerEndpointOptions{PreserveClientIp: jsii.Bool(true)}),
 		},
 	})
+	return this
 }

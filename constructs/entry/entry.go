@@ -3,7 +3,6 @@
 package entry
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/domain"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
@@ -21,9 +20,11 @@ type Props struct {
 	Name string
 	// Ports are the TCP ports that users connect to. Required.
 	Ports []int
-	// Domain is the name that gets a record for it. Default: none, users know it
-	// by AWS's name.
-	Domain domain.Domain
+	// Host is the name, in Zone, that gets a record for it. Default: none, users know
+	// it by AWS's name.
+	Host string
+	// Zone is the hosted zone that Host is in. Required with Host.
+	Zone awsroute53.IHostedZone
 	// ListenerParameter is the name of the SSM parameter through which regions
 	// learn the listener's ARN. Required.
 	ListenerParameter string
@@ -33,6 +34,8 @@ type Props struct {
 
 // Accelerator is the entry.
 type Accelerator struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
 	// URL is the address for users.
 	URL string
 	// ID is by which its metrics are found.
@@ -41,7 +44,7 @@ type Accelerator struct {
 
 // New creates an Accelerator and publishes its listener to every region, so
 // that a region registers itself and needs no other region for it.
-func New(scope constructs.Construct, id string, props Props) *Accelerator {
+func New(scope constructs.Construct, id string, props *Props) *Accelerator {
 	this := constructs.NewConstruct(scope, &id)
 	accelerator := awsglobalaccelerator.NewAccelerator(this, jsii.String("Accelerator"), &awsglobalaccelerator.AcceleratorProps{
 		AcceleratorName: &props.Name,
@@ -57,19 +60,19 @@ func New(scope constructs.Construct, id string, props Props) *Accelerator {
 		publish(this, region, props.ListenerParameter, *listener.ListenerArn())
 	}
 	acceleratorID := *awscdk.Fn_Select(jsii.Number(1), awscdk.Fn_Split(jsii.String("/"), accelerator.AcceleratorArn(), nil))
-	if !props.Domain.Set() {
-		return &Accelerator{URL: "http://" + *accelerator.DnsName(), ID: acceleratorID}
+	if props.Host == "" {
+		return &Accelerator{Construct: this, URL: "http://" + *accelerator.DnsName(), ID: acceleratorID}
 	}
 	awsroute53.NewARecord(this, jsii.String("Record"), &awsroute53.ARecordProps{
-		Zone:       props.Domain.HostedZone(this),
-		RecordName: fullName(props.Domain),
+		Zone:       props.Zone,
+		RecordName: fullName(props.Host),
 		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewGlobalAcceleratorTarget(accelerator, nil)),
 	})
-	return &Accelerator{URL: "https://" + props.Domain.Host, ID: acceleratorID}
+	return &Accelerator{Construct: this, URL: "https://" + props.Host, ID: acceleratorID}
 }
 
-// fullName is the domain's name with the dot that keeps CDK from adding the zone.
-func fullName(d domain.Domain) *string { return jsii.String(d.Host + ".") }
+// fullName is host with the dot that keeps CDK from adding the zone.
+func fullName(host string) *string { return jsii.String(host + ".") }
 
 func publish(scope constructs.Construct, region, parameter, value string) {
 	put := &customresources.AwsSdkCall{

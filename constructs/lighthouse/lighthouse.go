@@ -8,14 +8,15 @@ import (
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
-	"github.com/archipelago-cdk/archipelago/constructs/network"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -31,10 +32,13 @@ type Props struct {
 	Code string
 	// Architecture is what the program is built for. Required.
 	Architecture awslambda.Architecture
-	// Network is the load balancer's. Required.
-	Network *network.Network
+	// VPC is the load balancer's. Required.
+	VPC awsec2.IVpc
 	// LoadBalancer is unhealthy, to the entry, while the lighthouse is dark. Required.
-	LoadBalancer *loadbalancer.LoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer
+	// Listener is the load balancer's for users, whose rule of priority 1 is the
+	// lighthouse's. Required.
+	Listener elb.IApplicationListener
 	// Stores are what the island cannot work without. Default: none, it is lit unless
 	// it is drained.
 	Stores []Store
@@ -47,14 +51,29 @@ type Props struct {
 
 // Store is a table or a bucket of the island's region, of which the lighthouse
 // reads and writes an item or object of its own.
-type Store = setting.Store
+type Store struct {
+	// Part is what reports call it, such as "table orders". Required.
+	Part string
+	// Table is a table whose keys are strings, the attributes PartitionKey and, where
+	// it has one, SortKey. Required, if not Bucket is.
+	Table                 awsdynamodb.ITable
+	PartitionKey, SortKey string
+	// Bucket is a bucket.
+	Bucket awss3.IBucket
+	// ReadOnly has it read and not written. Default: false.
+	ReadOnly bool
+}
 
 // Lighthouse is an island's health.
 type Lighthouse struct {
+	// Construct holds all of it but TargetGroup.
+	Construct constructs.Construct
 	// Function is what the load balancer asks.
 	Function awslambda.Function
-	// Targets is the group that it is the only target of.
-	Targets elb.ApplicationTargetGroup
+	// TargetGroup has it as its only target. It is within the load balancer, so that
+	// one that is replaced comes with another group; an imported one is not this app's
+	// to replace, and the group of that is within Construct.
+	TargetGroup elb.ApplicationTargetGroup
 }
 
 // How often the load balancer asks, in seconds. The island is dark two misses
@@ -78,7 +97,7 @@ const concurrency = 5
 // moves users and replaces no instance. Source: AWS Global Accelerator,
 // "Changing health check options"; Elastic Load Balancing, "Lambda functions as
 // targets".
-func New(scope constructs.Construct, id string, props Props) *Lighthouse {
+func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "lighthouse",
@@ -97,7 +116,7 @@ func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 	})
 	this := function.Construct
 	grant(this, props, function.Role)
-	targets := elb.NewApplicationTargetGroup(props.LoadBalancer.ALB, &id, &elb.ApplicationTargetGroupProps{
+	targets := elb.NewApplicationTargetGroup(scopeOf(props.LoadBalancer, this), &id, &elb.ApplicationTargetGroupProps{
 		TargetType: elb.TargetType_LAMBDA,
 		HealthCheck: &elb.HealthCheck{
 			Enabled:                 jsii.Bool(true), // off by default for a function
@@ -111,27 +130,38 @@ func New(scope constructs.Construct, id string, props Props) *Lighthouse {
 	})
 	// CDK's own target would let every load balancer of every account call the
 	// function; this group's name is not known before the function is its target.
-	function.AddPermission(jsii.String("LoadBalancer"), &awslambda.Permission{
-		Principal: awsiam.NewServicePrincipal(jsii.String("elasticloadbalancing.amazonaws.com"), nil),
+	permission := awslambda.NewCfnPermission(function.Function, jsii.String("LoadBalancer"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: function.FunctionArn(),
+		Principal:    jsii.String("elasticloadbalancing.amazonaws.com"),
 		SourceArn: awscdk.Stack_Of(this).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("elasticloadbalancing"), Resource: jsii.String("targetgroup"), ResourceName: jsii.String("*"),
 		}),
 	})
 	group := targets.Node().DefaultChild().(elb.CfnTargetGroup)
 	group.SetTargets([]any{&elb.CfnTargetGroup_TargetDescriptionProperty{Id: function.FunctionArn()}})
-	group.Node().AddDependency(function.Node().FindChild(jsii.String("LoadBalancer")))
+	group.Node().AddDependency(permission)
 	// Health checks pass no listener. The rule makes the group one of the load
 	// balancer's, and lets nobody outside the network keep the function busy.
 	elb.NewApplicationListenerRule(this, jsii.String("Rule"), &elb.ApplicationListenerRuleProps{
-		Listener: props.LoadBalancer.Listener,
+		Listener: props.Listener,
 		Priority: jsii.Number(1),
 		Conditions: &[]elb.ListenerCondition{
 			elb.ListenerCondition_PathPatterns(jsii.Strings(setting.LighthousePath)),
-			elb.ListenerCondition_SourceIps(&[]*string{props.Network.VPC.VpcCidrBlock()}),
+			elb.ListenerCondition_SourceIps(&[]*string{props.VPC.VpcCidrBlock()}),
 		},
 		Action: elb.ListenerAction_Forward(&[]elb.IApplicationTargetGroup{targets}, nil),
 	})
-	return &Lighthouse{Function: function.Function, Targets: targets}
+	return &Lighthouse{Construct: this, Function: function.Function, TargetGroup: targets}
+}
+
+// scopeOf is where the target group of a load balancer is placed: a group belongs to
+// one load balancer. An imported one is no scope in Go.
+func scopeOf(balancer elb.IApplicationLoadBalancer, other constructs.Construct) constructs.Construct {
+	if own, ok := balancer.(constructs.Construct); ok {
+		return own
+	}
+	return other
 }
 
 // watched is the value of setting.Watched.
@@ -139,7 +169,17 @@ func watched(stores []Store) string {
 	if len(stores) == 0 {
 		return ""
 	}
-	b, err := json.Marshal(stores)
+	var list []setting.Store
+	for _, s := range stores {
+		told := setting.Store{Part: s.Part, PartitionKey: s.PartitionKey, SortKey: s.SortKey, ReadOnly: s.ReadOnly}
+		if s.Table != nil {
+			told.Table = *s.Table.TableName()
+		} else {
+			told.Bucket = *s.Bucket.BucketName()
+		}
+		list = append(list, told)
+	}
+	b, err := json.Marshal(list)
 	if err != nil {
 		panic(err) // strings and booleans
 	}
@@ -147,14 +187,14 @@ func watched(stores []Store) string {
 }
 
 // grant lets the function touch its own items, its own objects and its switch.
-func grant(scope constructs.Construct, props Props, role awsiam.Role) {
+func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	stack := awscdk.Stack_Of(scope)
 	region := *stack.Region()
 	for _, s := range props.Stores {
-		if s.Table != "" {
-			grantItem(stack, s, region, role)
+		if s.Table != nil {
+			grantItem(s, region, role)
 		} else {
-			grantObject(stack, s, region, role)
+			grantObject(s, region, role)
 		}
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -165,33 +205,28 @@ func grant(scope constructs.Construct, props Props, role awsiam.Role) {
 	}))
 }
 
-func grantItem(stack awscdk.Stack, s Store, region string, role awsiam.Role) {
+func grantItem(s Store, region string, role awsiam.Role) {
 	actions := []string{"dynamodb:GetItem"}
 	if !s.ReadOnly {
 		actions = append(actions, "dynamodb:UpdateItem")
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings(actions...),
-		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: &s.Table,
-		})},
+		Actions:   jsii.Strings(actions...),
+		Resources: &[]*string{s.Table.TableArn()},
 		Conditions: &map[string]any{
 			"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{setting.LighthouseItem(region)}},
 		},
 	}))
 }
 
-func grantObject(stack awscdk.Stack, s Store, region string, role awsiam.Role) {
+func grantObject(s Store, region string, role awsiam.Role) {
 	actions := []string{"s3:GetObject"}
 	if !s.ReadOnly {
 		actions = append(actions, "s3:PutObject")
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings(actions...),
-		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("s3"), Region: jsii.String(""), Account: jsii.String(""),
-			Resource: &s.Bucket, ResourceName: jsii.String(setting.LighthouseObject(region)),
-		})},
+		Actions:   jsii.Strings(actions...),
+		Resources: &[]*string{s.Bucket.ArnForObjects(jsii.String(setting.LighthouseObject(region)))},
 	}))
 	if !s.ReadOnly {
 		return
@@ -199,9 +234,7 @@ func grantObject(stack awscdk.Stack, s Store, region string, role awsiam.Role) {
 	// Nobody writes the object: S3 says that it is missing to who may list, and
 	// that it is forbidden to others.
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:ListBucket"),
-		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("s3"), Region: jsii.String(""), Account: jsii.String(""), Resource: &s.Bucket,
-		})},
+		Actions:   jsii.Strings("s3:ListBucket"),
+		Resources: &[]*string{s.Bucket.BucketArn()},
 	}))
 }

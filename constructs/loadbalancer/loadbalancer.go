@@ -2,11 +2,14 @@
 package loadbalancer
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/domain"
-	"github.com/archipelago-cdk/archipelago/constructs/network"
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -16,19 +19,32 @@ type Props struct {
 	// Name is its name, by which its metrics are found in other regions; another
 	// one if Public changes, since that replaces it. Default: CloudFormation's.
 	Name string
-	// Network is where it stands. Required.
-	Network *network.Network
+	// VPC is where it stands. Required.
+	VPC awsec2.IVpc
+	// Subnets are those of VPC that it stands in. Default: the public ones if Public,
+	// else the private ones.
+	Subnets *awsec2.SubnetSelection
+	// DependsOn are what has to be there before it, such as the VPC's internet gateway
+	// where an accelerator leads to it. Default: none.
+	DependsOn []constructs.IDependable
 	// Public gives it public addresses. Default: false, it is reached through an
 	// accelerator or in the network.
 	Public bool
 	// Sources are the address ranges that users come from. Default: any.
 	Sources []string
-	// Domain is the name it answers to over TLS. Default: none, it answers over
-	// HTTP alone.
-	Domain domain.Domain
-	// LogsBucket is the name of the bucket that takes its access logs; the
-	// bucket must let it write. Default: none, there are no access logs.
-	LogsBucket string
+	// Certificate has it answer over HTTPS, to which HTTP redirects. Default: one for
+	// Host; without a Host it answers over HTTP alone.
+	Certificate awscertificatemanager.ICertificate
+	// Host is the name that a new certificate is for. That is proved by a record in
+	// Zone, the same one for every region; the first deployment waits for it, for
+	// minutes. Default: none.
+	Host string
+	// Zone is the public hosted zone that Host is in. Required with Host, unless there
+	// is a Certificate.
+	Zone awsroute53.IHostedZone
+	// LogsBucket takes its access logs, and must let it write, as that of package
+	// logs does. Default: none, there are no access logs.
+	LogsBucket awss3.IBucket
 	// Protect forbids its deletion. Default: false.
 	Protect bool
 	// Port is the TCP port of the targets. Required.
@@ -40,18 +56,16 @@ type Props struct {
 
 // LoadBalancer takes an island's requests to its fleet.
 type LoadBalancer struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
 	// ALB is the load balancer itself. Further target groups are placed below it,
 	// so that they are replaced with it.
 	ALB elb.ApplicationLoadBalancer
-	// Listener takes users' requests to Targets; what is to go elsewhere has a
+	// Listener takes users' requests to TargetGroup; what is to go elsewhere has a
 	// rule there.
 	Listener elb.ApplicationListener
-	// Targets is the group that the fleet joins.
-	Targets elb.ApplicationTargetGroup
-	// SecurityGroup is what the fleet admits.
-	SecurityGroup awsec2.ISecurityGroup
-	// HealthPath is where a target says that it can serve.
-	HealthPath string
+	// TargetGroup is what the fleet joins.
+	TargetGroup elb.ApplicationTargetGroup
 	// URL is its address.
 	URL string
 }
@@ -61,30 +75,33 @@ const (
 	httpsPort = 443
 )
 
-// Ports are the TCP ports on which users' requests arrive.
-func Ports(d domain.Domain) []int {
-	if d.Set() {
+// Ports are the TCP ports on which users' requests arrive, over TLS or not.
+func Ports(tls bool) []int {
+	if tls {
 		return []int{httpPort, httpsPort}
 	}
 	return []int{httpPort}
 }
 
-// New creates a LoadBalancer.
-func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
+// New creates a LoadBalancer. It panics with one sentence if props cannot work.
+func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 	this := constructs.NewConstruct(scope, &id)
+	if props.Host != "" && props.Zone == nil && props.Certificate == nil {
+		panic(fmt.Sprintf("loadbalancer: want a Zone that proves the certificate for the Host %s, or a Certificate", props.Host))
+	}
 	securityGroup := awsec2.NewSecurityGroup(this, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.VPC,
+		Vpc:              props.VPC,
 		Description:      jsii.String("Load balancer, open to users on its listeners"),
 		AllowAllOutbound: jsii.Bool(false),
 	})
 	for _, peer := range peers(props.Sources) {
-		for _, port := range Ports(props.Domain) {
+		for _, port := range Ports(props.tls()) {
 			securityGroup.AddIngressRule(peer, awsec2.Port_Tcp(jsii.Number(port)), jsii.String("users"), nil)
 		}
 	}
 	alb := elb.NewApplicationLoadBalancer(this, jsii.String(albID(props.Public)), &elb.ApplicationLoadBalancerProps{
-		Vpc:                     props.Network.VPC,
-		VpcSubnets:              props.Network.LoadBalancer,
+		Vpc:                     props.VPC,
+		VpcSubnets:              props.Subnets,
 		InternetFacing:          &props.Public,
 		SecurityGroup:           securityGroup,
 		DeletionProtection:      &props.Protect,
@@ -98,13 +115,13 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		alb.Node().DefaultChild().(elb.CfnLoadBalancer).SetName(&props.Name)
 	}
 	alb.SetAttribute(jsii.String("zonal_shift.config.enabled"), jsii.String("true"))
-	if props.LogsBucket != "" {
+	if props.LogsBucket != nil {
 		alb.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))
-		alb.SetAttribute(jsii.String("access_logs.s3.bucket"), &props.LogsBucket)
+		alb.SetAttribute(jsii.String("access_logs.s3.bucket"), props.LogsBucket.BucketName())
 	}
-	alb.Node().DefaultChild().Node().AddDependency(props.Network.Internet)
+	alb.Node().DefaultChild().Node().AddDependency(props.DependsOn...)
 	targets := elb.NewApplicationTargetGroup(alb, jsii.String("Targets"), &elb.ApplicationTargetGroupProps{
-		Vpc:        props.Network.VPC,
+		Vpc:        props.VPC,
 		TargetType: elb.TargetType_INSTANCE,
 		Protocol:   elb.ApplicationProtocol_HTTP,
 		Port:       jsii.Number(props.Port),
@@ -119,9 +136,22 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		DeregistrationDelay:        awscdk.Duration_Seconds(jsii.Number(30)),
 		LoadBalancingAlgorithmType: elb.TargetGroupLoadBalancingAlgorithmType_LEAST_OUTSTANDING_REQUESTS,
 	})
-	balancer := &LoadBalancer{ALB: alb, Targets: targets, SecurityGroup: securityGroup, HealthPath: props.HealthPath}
+	balancer := &LoadBalancer{Construct: this, ALB: alb, TargetGroup: targets}
 	balancer.listen(this, props)
 	return balancer
+}
+
+// tls reports whether there is a certificate.
+func (p *Props) tls() bool { return p.Certificate != nil || p.Host != "" }
+
+func certificate(scope constructs.Construct, props *Props) awscertificatemanager.ICertificate {
+	if props.Certificate != nil {
+		return props.Certificate
+	}
+	return awscertificatemanager.NewCertificate(scope, jsii.String("Certificate"), &awscertificatemanager.CertificateProps{
+		DomainName: &props.Host,
+		Validation: awscertificatemanager.CertificateValidation_FromDns(props.Zone),
+	})
 }
 
 // peers are who may connect. An accelerator keeps the client's address, so an
@@ -149,16 +179,16 @@ func albID(public bool) string {
 }
 
 // listen takes users' requests to the targets: over HTTPS, to which HTTP
-// redirects, where there is a domain.
-func (l *LoadBalancer) listen(scope constructs.Construct, props Props) {
+// redirects, where there is a certificate.
+func (l *LoadBalancer) listen(scope constructs.Construct, props *Props) {
 	http := &elb.BaseApplicationListenerProps{
 		Port:     jsii.Number(httpPort),
 		Protocol: elb.ApplicationProtocol_HTTP,
 		// The security group says who may come in.
 		Open: jsii.Bool(false),
 	}
-	targets := &[]elb.IApplicationTargetGroup{l.Targets}
-	if !props.Domain.Set() {
+	targets := &[]elb.IApplicationTargetGroup{l.TargetGroup}
+	if !props.tls() {
 		http.DefaultTargetGroups = targets
 		l.Listener = l.ALB.AddListener(jsii.String("Http"), http)
 		l.URL = "http://" + *l.ALB.LoadBalancerDnsName()
@@ -173,7 +203,7 @@ func (l *LoadBalancer) listen(scope constructs.Construct, props Props) {
 	l.Listener = l.ALB.AddListener(jsii.String("Https"), &elb.BaseApplicationListenerProps{
 		Port:                jsii.Number(httpsPort),
 		Protocol:            elb.ApplicationProtocol_HTTPS,
-		Certificates:        &[]elb.IListenerCertificate{elb.ListenerCertificate_FromCertificateManager(props.Domain.Certificate(scope))},
+		Certificates:        &[]elb.IListenerCertificate{elb.ListenerCertificate_FromCertificateManager(certificate(scope, props))},
 		SslPolicy:           elb.SslPolicy_TLS13_12_RES_PQ, // TLS 1.3, and 1.2 with forward secrecy
 		Open:                jsii.Bool(false),
 		DefaultTargetGroups: targets,

@@ -26,7 +26,7 @@ type BucketProps struct {
 // NewBucket creates a bucket to which load balancers and VPCs of its account
 // and region may deliver logs, kept for 90 days. It is encrypted with S3's own
 // keys, the only ones with which a load balancer writes.
-func NewBucket(scope constructs.Construct, id string, props BucketProps) awss3.Bucket {
+func NewBucket(scope constructs.Construct, id string, props *BucketProps) awss3.Bucket {
 	bucket := awss3.NewBucket(scope, &id, &awss3.BucketProps{
 		BucketName:        &props.Name,
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,

@@ -16,7 +16,7 @@ type GroupProps struct {
 
 // NewGroup creates a group in which lines are kept for a month. Without any it
 // costs nothing.
-func NewGroup(scope constructs.Construct, id string, props GroupProps) awslogs.LogGroup {
+func NewGroup(scope constructs.Construct, id string, props *GroupProps) awslogs.LogGroup {
 	return awslogs.NewLogGroup(scope, &id, &awslogs.LogGroupProps{
 		LogGroupName:  &props.Name,
 		Retention:     awslogs.RetentionDays_ONE_MONTH,

@@ -14,14 +14,16 @@ import (
 // Their policies say what can be reached at all, whichever credentials are
 // used; what the service may do with it is said by its role alone, so that no
 // action has to be listed twice.
-func (n *Network) addEndpoints(scope constructs.Construct, props Props) constructs.IDependable {
+func (n *Network) addEndpoints(scope constructs.Construct, props *Props) constructs.IDependable {
 	stack := awscdk.Stack_Of(scope)
 	n.S3 = n.VPC.AddGatewayEndpoint(jsii.String("S3"), &awsec2.GatewayVpcEndpointOptions{
 		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
 		Subnets: &[]*awsec2.SubnetSelection{n.Fleet},
 	})
 	for _, bucket := range props.Buckets {
-		arn := "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + bucket
+		// The partition is a reference, as it always was: with BucketArn, the policy of
+		// each deployment that exists would read otherwise and say the same.
+		arn := "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *bucket.BucketName()
 		n.S3.AddToPolicy(reach(stack, "s3:*", arn, arn+"/*"))
 	}
 	// The packages of Amazon Linux 2023, which dnf asks for without credentials.
@@ -38,10 +40,7 @@ func (n *Network) addEndpoints(scope constructs.Construct, props Props) construc
 			Subnets: &[]*awsec2.SubnetSelection{n.Fleet},
 		})
 		for _, table := range props.Tables {
-			arn := *stack.FormatArn(&awscdk.ArnComponents{
-				Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: &table,
-			})
-			dynamodb.AddToPolicy(reach(stack, "dynamodb:*", arn, arn+"/index/*"))
+			dynamodb.AddToPolicy(reach(stack, "dynamodb:*", *table.TableArn(), *table.TableArn()+"/index/*"))
 		}
 		endpoints = append(endpoints, dynamodb)
 	}
@@ -57,7 +56,7 @@ type endpoint struct {
 	service awsec2.IInterfaceVpcEndpointService
 }
 
-func interfaces(props Props) []endpoint {
+func interfaces(props *Props) []endpoint {
 	var list []endpoint
 	if props.NAT {
 		return nil
@@ -79,7 +78,7 @@ func interfaces(props Props) []endpoint {
 	return list
 }
 
-func (n *Network) addInterface(scope constructs.Construct, props Props, id string, service awsec2.IInterfaceVpcEndpointService) awsec2.InterfaceVpcEndpoint {
+func (n *Network) addInterface(scope constructs.Construct, props *Props, id string, service awsec2.IInterfaceVpcEndpointService) awsec2.InterfaceVpcEndpoint {
 	group := awsec2.NewSecurityGroup(scope, jsii.String(id+"SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              n.VPC,
 		Description:      jsii.String("Endpoint of " + id + ", open to its VPC"),

@@ -30,12 +30,13 @@ type ImportProps struct {
 // no endpoints, routes, gateways or flow logs, and what is attached to it is not
 // waited for. It panics with one sentence if there are fewer than two subnets of a
 // kind.
-func Import(scope constructs.Construct, id string, props ImportProps) *Network {
+func Import(scope constructs.Construct, id string, props *ImportProps) *Network {
 	if len(props.Fleet) < 2 || len(props.LoadBalancer) < 2 {
 		panic(fmt.Sprintf("network.Import: want subnets of two zones at least, got %v for the fleet and %v for the load balancer", props.Fleet, props.LoadBalancer))
 	}
 	this := constructs.NewConstruct(scope, &id)
 	return &Network{
+		Construct: this,
 		VPC: awsec2.Vpc_FromVpcAttributes(this, jsii.String("Vpc"), &awsec2.VpcAttributes{
 			VpcId:             &props.VPC,
 			VpcCidrBlock:      &props.CIDR,

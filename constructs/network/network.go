@@ -6,6 +6,7 @@ package network
 
 import (
 	"github.com/archipelago-cdk/archipelago/internal/addresses"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -26,15 +27,14 @@ type Props struct {
 	// NAT gives the fleet's subnets a route out, through a NAT gateway in each
 	// zone. Default: false.
 	NAT bool
-	// LogsBucket is the name of the bucket that takes the flow logs. Default:
-	// none, there are no flow logs.
-	LogsBucket string
-	// Buckets are the names of the buckets, of this account and region, that
-	// instances may reach. Default: none.
-	Buckets []string
-	// Tables are the names of the DynamoDB tables that instances may reach.
-	// Default: none, there is no endpoint of DynamoDB.
-	Tables []string
+	// LogsBucket takes the flow logs. Default: none, there are no flow logs.
+	LogsBucket awss3.IBucket
+	// Buckets are what instances may reach of S3, of this account and region.
+	// Default: none.
+	Buckets []awss3.IBucket
+	// Tables are what instances may reach of DynamoDB. Default: none, there is no
+	// endpoint of DynamoDB.
+	Tables []awsdynamodb.ITable
 	// Logs lets instances reach CloudWatch, SessionManager lets operators
 	// open sessions on them. With NAT they do without endpoints of their own.
 	// Default: false.
@@ -46,6 +46,8 @@ type Props struct {
 
 // Network is one island's VPC.
 type Network struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
 	// VPC holds the subnets.
 	VPC awsec2.IVpc
 	// Fleet are the subnets of the instances.
@@ -73,7 +75,7 @@ const (
 )
 
 // New creates a Network.
-func New(scope constructs.Construct, id string, props Props) *Network {
+func New(scope constructs.Construct, id string, props *Props) *Network {
 	this := constructs.NewConstruct(scope, &id)
 	vpc := awsec2.NewVpc(this, jsii.String("Vpc"), &awsec2.VpcProps{
 		IpAddresses:                  awsec2.IpAddresses_Cidr(&props.CIDR),
@@ -84,6 +86,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		RestrictDefaultSecurityGroup: jsii.Bool(true),
 	})
 	network := &Network{
+		Construct:    this,
 		VPC:          vpc,
 		Fleet:        &awsec2.SubnetSelection{SubnetGroupName: jsii.String(fleetSubnets)},
 		LoadBalancer: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(loadBalancerSubnets)},
@@ -97,17 +100,16 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	default:
 		network.Internet = attachInternetGateway(vpc)
 	}
-	if props.LogsBucket != "" {
+	if props.LogsBucket != nil {
 		vpc.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
-			Destination: awsec2.FlowLogDestination_ToS3(
-				awss3.Bucket_FromBucketName(this, jsii.String("LogsBucket"), &props.LogsBucket), nil, nil),
+			Destination: awsec2.FlowLogDestination_ToS3(props.LogsBucket, nil, nil),
 			TrafficType: awsec2.FlowLogTrafficType_ALL,
 		})
 	}
 	return network
 }
 
-func subnets(props Props) *[]*awsec2.SubnetConfiguration {
+func subnets(props *Props) *[]*awsec2.SubnetConfiguration {
 	fleet, loadBalancer := awsec2.SubnetType_PRIVATE_ISOLATED, awsec2.SubnetType_PRIVATE_ISOLATED
 	if props.NAT {
 		fleet = awsec2.SubnetType_PRIVATE_WITH_EGRESS
@@ -135,7 +137,7 @@ func subnets(props Props) *[]*awsec2.SubnetConfiguration {
 
 // natGateways is one for each zone: with fewer, one zone's failure would cut
 // off the others.
-func natGateways(props Props) *float64 {
+func natGateways(props *Props) *float64 {
 	if props.NAT {
 		return jsii.Number(maxZones)
 	}

@@ -20,9 +20,9 @@ type GlobalProps struct {
 	Regions []string
 	// LoadBalancer is the name of every region's load balancer. Required.
 	LoadBalancer string
-	// RegionStack returns the name of a region's stack, with which the name of its
-	// Auto Scaling group begins. Required.
-	RegionStack func(region string) string
+	// GroupPrefix returns what the name of a region's Auto Scaling group begins with,
+	// such as the name of its stack. Required.
+	GroupPrefix func(region string) string
 	// Tables and Buckets are shown. Default: none.
 	Tables  []Table
 	Buckets []Bucket
@@ -38,8 +38,8 @@ type GlobalProps struct {
 const acceleratorMetrics = "us-west-2"
 
 // NewGlobal creates the dashboard over all regions. It needs none of them: what
-// only a region knows, it searches there.
-func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
+// only a region knows, it searches there. It returns what holds the dashboard.
+func NewGlobal(scope constructs.Construct, id string, props *GlobalProps) constructs.Construct {
 	this := constructs.NewConstruct(scope, &id)
 	each := func(metrics func(region string) []awscloudwatch.IMetric) []awscloudwatch.IMetric {
 		var all []awscloudwatch.IMetric
@@ -55,7 +55,7 @@ func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
 	}
 	ofFleets := func(namespace, name, statistic string) []awscloudwatch.IMetric {
 		return each(func(region string) []awscloudwatch.IMetric {
-			return []awscloudwatch.IMetric{search(region, namespace+",AutoScalingGroupName", "AutoScalingGroupName="+props.RegionStack(region), name, statistic, region)}
+			return []awscloudwatch.IMetric{search(region, namespace+",AutoScalingGroupName", "AutoScalingGroupName="+props.GroupPrefix(region), name, statistic, region)}
 		})
 	}
 	ofLighthouses := func(name string) []awscloudwatch.IMetric {
@@ -122,6 +122,7 @@ func NewGlobal(scope constructs.Construct, id string, props GlobalProps) {
 		))
 	}
 	newDashboard(this, props.Dashboard, rows...)
+	return this
 }
 
 func labelled(m awscloudwatch.Metric, label string) awscloudwatch.IMetric {
@@ -129,7 +130,7 @@ func labelled(m awscloudwatch.Metric, label string) awscloudwatch.IMetric {
 }
 
 // impaired are the regions' alarms, by the name that each of them has.
-func impaired(scope constructs.Construct, props GlobalProps) []awscloudwatch.IAlarm {
+func impaired(scope constructs.Construct, props *GlobalProps) []awscloudwatch.IAlarm {
 	var alarms []awscloudwatch.IAlarm
 	for _, region := range props.Regions {
 		arn := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{

@@ -45,7 +45,7 @@ type Props struct {
 // New creates a global table in scope's region, with a replica in each other one.
 // Once it exists, CloudFormation adds or removes one replica of an eventual table
 // per update, and none of a strong one.
-func New(scope constructs.Construct, id string, props Props) awsdynamodb.TableV2 {
+func New(scope constructs.Construct, id string, props *Props) awsdynamodb.TableV2 {
 	home := *awscdk.Stack_Of(scope).Region()
 	recovery := &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(!props.Ephemeral)}
 	var replicas []*awsdynamodb.ReplicaTableProps
@@ -85,18 +85,15 @@ func New(scope constructs.Construct, id string, props Props) awsdynamodb.TableV2
 	return awsdynamodb.NewTableV2(scope, &id, table)
 }
 
-// Grant lets grantee make the calls called actions, such as "GetItem", of the table
-// called name in scope's own region, its replica there and no other. Of an index
-// only "Query" and "Scan" are granted, where actions have them.
-func Grant(scope constructs.Construct, grantee awsiam.IGrantable, name string, indexes, actions []string) {
-	table := *awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: &name,
-	})
-	grant(grantee, table, actions)
+// Grant lets grantee make the calls called actions, such as "GetItem", of table: of an
+// imported one, its replica in the stack's own region and no other. Of an index only
+// "Query" and "Scan" are granted, where actions have them.
+func Grant(table awsdynamodb.ITable, grantee awsiam.IGrantable, indexes, actions []string) {
+	grant(grantee, *table.TableArn(), actions)
 	reads := slices.DeleteFunc(slices.Clone(actions), func(action string) bool { return action != "Query" && action != "Scan" })
 	for _, index := range indexes {
 		if len(reads) > 0 {
-			grant(grantee, table+"/index/"+index, reads)
+			grant(grantee, *table.TableArn()+"/index/"+index, reads)
 		}
 	}
 }

@@ -2,7 +2,7 @@
 package waf
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -21,7 +21,7 @@ const (
 // Props configure a web ACL.
 type Props struct {
 	// LoadBalancer is what it stands in front of. Required.
-	LoadBalancer *loadbalancer.LoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer
 	// Common is the mode of AWS's rules against common attacks. Default: Block.
 	Common Mode
 	// BadInputs is the mode of AWS's rules against known exploits. Default: Block.
@@ -41,18 +41,27 @@ type Props struct {
 // service has its own limit on bodies and never writes one back as HTML.
 var uploads = []string{"SizeRestrictions_BODY", "CrossSiteScripting_BODY"}
 
+// WebACL stands in front of a load balancer.
+type WebACL struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
+	// ACL is the web ACL itself.
+	ACL awswafv2.CfnWebACL
+}
+
 // New creates a web ACL and puts it in front of the load balancer. It samples
 // requests and counts its rules in CloudWatch; what it did with each one is in
 // the load balancer's access logs.
-func New(scope constructs.Construct, id string, props Props) awswafv2.CfnWebACL {
+func New(scope constructs.Construct, id string, props *Props) *WebACL {
 	this := constructs.NewConstruct(scope, &id)
-	if props.RateLimit == 0 {
-		props.RateLimit = 10_000
+	limit := props.RateLimit
+	if limit == 0 {
+		limit = 10_000
 	}
 	rate := rule(3, "Rate", &awswafv2.CfnWebACL_StatementProperty{
 		RateBasedStatement: &awswafv2.CfnWebACL_RateBasedStatementProperty{
 			AggregateKeyType: jsii.String("IP"),
-			Limit:            jsii.Number(props.RateLimit),
+			Limit:            jsii.Number(limit),
 		},
 	})
 	if props.Rate == Count {
@@ -73,10 +82,10 @@ func New(scope constructs.Construct, id string, props Props) awswafv2.CfnWebACL 
 		},
 	})
 	awswafv2.NewCfnWebACLAssociation(this, jsii.String("Association"), &awswafv2.CfnWebACLAssociationProps{
-		ResourceArn: props.LoadBalancer.ALB.LoadBalancerArn(),
+		ResourceArn: props.LoadBalancer.LoadBalancerArn(),
 		WebAclArn:   acl.AttrArn(),
 	})
-	return acl
+	return &WebACL{Construct: this, ACL: acl}
 }
 
 // managed is a group of rules that AWS keeps; those in counted count in any mode.
