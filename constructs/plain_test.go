@@ -1,8 +1,10 @@
 package constructs_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/constructs/buckets"
@@ -236,7 +238,7 @@ func TestEachConstructServesAnotherApp(t *testing.T) {
 				}
 				found := 0
 				for id := range *assertions.Template_FromStack(p.stack, nil).FindResources(&l3.makes, nil) {
-					if len(id) > 4 && id[:4] == "Ours" {
+					if strings.HasPrefix(id, "Ours") {
 						found++
 					}
 				}
@@ -245,5 +247,32 @@ func TestEachConstructServesAnotherApp(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPropsThatCannotWork end in one sentence, not in a nil pointer or in jsii.
+func TestPropsThatCannotWork(t *testing.T) {
+	for want, place := range map[string]func(*plain){
+		"fleet: want a VPC":     func(p *plain) { fleet.New(p.stack, "Ours", &fleet.Props{VPC: p.vpc}) },
+		"scaler: want the Mode": func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "on"}) },
+		"scaler: want a Group":  func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "auto", Group: p.group}) },
+		"scaler: want a LaunchTemplate with an id": func(p *plain) {
+			scaler.New(p.stack, "Ours", &scaler.Props{
+				Mode: "auto", Group: p.group, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm, LoadBalancer: p.balancer, TargetGroup: p.targets,
+				LaunchTemplate: awsec2.LaunchTemplate_FromLaunchTemplateAttributes(p.stack, str("Named"), &awsec2.LaunchTemplateAttributes{LaunchTemplateName: str("theirs")}),
+			})
+		},
+		"loadbalancer: want a Zone": func(p *plain) {
+			loadbalancer.New(p.stack, "Ours", &loadbalancer.Props{VPC: p.vpc, Host: example, Port: 8080, HealthPath: "/livez"})
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, want) {
+					t.Errorf("got %s, want %q", got, want)
+				}
+			}()
+			place(newPlain(t, true))
+		})
 	}
 }

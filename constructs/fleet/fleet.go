@@ -111,6 +111,9 @@ type Fleet struct {
 
 // New creates a Fleet. It panics with one sentence if props cannot work.
 func New(scope constructs.Construct, id string, props *Props) *Fleet {
+	if props.VPC == nil || props.LoadBalancer == nil || props.TargetGroup == nil {
+		panic("fleet: want a VPC, a LoadBalancer and a TargetGroup in Props")
+	}
 	this := constructs.NewConstruct(scope, &id)
 	props = withDefaults(props)
 	role := awsiam.NewRole(this, jsii.String("Role"), &awsiam.RoleProps{

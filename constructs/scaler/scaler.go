@@ -3,6 +3,7 @@
 package scaler
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -49,7 +50,8 @@ type Props struct {
 	Subnets *awsec2.SubnetSelection
 	// DeploymentAlarm stops a change of the instance type. Required.
 	DeploymentAlarm awscloudwatch.IAlarm
-	// LoadBalancer sends requests to TargetGroup, which the instances are in. Required.
+	// LoadBalancer sends requests to TargetGroup, which the instances are in; one that
+	// is imported has to name the load balancer's ARN. Required.
 	LoadBalancer elb.IApplicationLoadBalancer
 	TargetGroup  elb.IApplicationTargetGroup
 	// Ladder are the instance types, the smallest first. Required.
@@ -90,8 +92,9 @@ const Every = 5
 // refuses them.
 const timeout = 60
 
-// New creates a Scaler.
+// New creates a Scaler. It panics with one sentence if props cannot work.
 func New(scope constructs.Construct, id string, props *Props) *Scaler {
+	check(props)
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "scaler",
@@ -112,6 +115,18 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 	})
 	schedule(function.Construct, function.Function)
 	return &Scaler{Construct: function.Construct, Function: function.Function}
+}
+
+func check(props *Props) {
+	switch {
+	case props.Mode != "advise" && props.Mode != "auto":
+		panic(fmt.Sprintf("scaler: want the Mode advise or auto, got %q", props.Mode))
+	case props.Group == nil || props.LaunchTemplate == nil || props.InstanceRole == nil || props.VPC == nil ||
+		props.DeploymentAlarm == nil || props.LoadBalancer == nil || props.TargetGroup == nil:
+		panic("scaler: want a Group, LaunchTemplate, InstanceRole, VPC, DeploymentAlarm, LoadBalancer and TargetGroup in Props")
+	case props.LaunchTemplate.LaunchTemplateId() == nil:
+		panic("scaler: want a LaunchTemplate with an id: import it by that")
+	}
 }
 
 func environment(scope constructs.Construct, props *Props) map[string]*string {

@@ -10,7 +10,6 @@ import (
 // TestImportsRunOneWay guards the layers: main, stacks, constructs, CDK on one
 // side, commands, pages, stores, domain on the other.
 func TestImportsRunOneWay(t *testing.T) {
-	const module = "github.com/archipelago-cdk/archipelago"
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "../../...").Output()
 	if err != nil {
 		t.Fatal(err)
