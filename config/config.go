@@ -26,6 +26,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/archipelago-cdk/archipelago/internal/addresses"
 	"github.com/archipelago-cdk/archipelago/internal/al2023"
@@ -360,7 +361,9 @@ func (c Config) problems() problems {
 	c.validateTags(p.under("tags"))
 	for i, address := range c.Alarms {
 		key := fmt.Sprintf("alarms[%d]", i)
-		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
+		parsed, err := mail.ParseAddress(address)
+		hidden := strings.ContainsFunc(address, func(r rune) bool { return !unicode.IsPrint(r) })
+		if err != nil || parsed.Address != address || hidden {
 			p.add(key, `an e-mail address such as "ops@example.com"`, address)
 		} else if slices.Index(c.Alarms, address) < i {
 			p.add(key, "each address once", address)

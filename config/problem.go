@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -105,7 +107,7 @@ func didYouMean(word string, known []string) string {
 	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
-// show is a value as a person wrote it in cdk.json.
+// show is a value as a person wrote it in cdk.json; what does not show is escaped.
 func show(v any) string {
 	if v == nil || v == "" {
 		return "nothing"
@@ -114,5 +116,15 @@ func show(v any) string {
 	if err != nil || string(b) == "null" {
 		return "nothing"
 	}
-	return string(b)
+	var shown strings.Builder
+	for _, r := range string(b) {
+		if unicode.IsPrint(r) {
+			shown.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&shown, `\u%04x`, unit)
+		}
+	}
+	return shown.String()
 }

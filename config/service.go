@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/archipelago-cdk/archipelago/internal/envfile"
 )
@@ -186,8 +185,8 @@ func (c Config) validateEnvironment(p problems, environment map[string]string) {
 		case slices.Contains(given, name):
 			at.add("", "another name: the service is always given "+strings.Join(given, ", "), name)
 		}
-		if strings.ContainsFunc(value, unicode.IsControl) {
-			at.add("", "one line without control characters", value)
+		if envfile.ValidName(name) {
+			p.addAll(envfile.Check(name, value))
 		}
 		known := c.placeholders(Region{})
 		if _, unknown := fill(value, known); unknown != "" {

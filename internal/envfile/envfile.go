@@ -55,7 +55,7 @@ func Check(variable, value string) error {
 			return fmt.Errorf("%s: want a value of one line without control characters, got %q", variable, value)
 		case unicode.Is(unicode.Noncharacter_Code_Point, r), r == '\uFEFF':
 			// systemd refuses the file for it. Source: systemd.exec(5).
-			return fmt.Errorf("%s: want a value without the noncharacter %U, got %q", variable, r, value)
+			return fmt.Errorf("%s: want a value without %U, which no environment file may hold, got %q", variable, r, value)
 		}
 	}
 	return nil
