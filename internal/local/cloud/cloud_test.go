@@ -135,7 +135,7 @@ func TestRefusedFunctionEndsTheWait(t *testing.T) {
 	answers := map[string]any{
 		"deployed": 1,
 		"fleet":    emulator.Fleet{Instances: []emulator.Instance{{ID: "i-1", Region: "eu-west-1"}}},
-		"playing": emulator.Status{
+		"status": emulator.Status{
 			Deployment: 1, URL: "http://localhost:1", Health: map[string]string{"i-1": "healthy"}, Regions: map[string]string{"eu-west-1": "http://localhost:2"},
 			Refused: map[string]string{"arn:lighthouse": "bootstrap has the mode 0700", "arn:scaler": "data has the mode 0600"},
 		},
