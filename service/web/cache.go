@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,8 +31,11 @@ type pages struct {
 	flights singleflight.Group
 }
 
-// pageKey is what a page depends on: its address and who reads it.
-type pageKey struct{ address, account string }
+// pageKey is what a page depends on: its address, and who reads it and how.
+type pageKey struct {
+	address, account string
+	readOnly         bool
+}
 
 // page is a rendered one, as it is and compressed.
 type page struct {
@@ -64,7 +68,7 @@ func (p *pages) get(ctx context.Context, key pageKey, render func(context.Contex
 	if kept, ok := p.kept.Get(key); ok {
 		return kept, nil
 	}
-	flight := p.flights.DoChan(key.account+" "+key.address, func() (made any, err error) {
+	flight := p.flights.DoChan(fmt.Sprintf("%t %s %s", key.readOnly, key.account, key.address), func() (made any, err error) {
 		// Beyond the request's own goroutine a panic would end the process.
 		defer func() {
 			if p := recover(); p != nil {
@@ -116,7 +120,7 @@ func (s *Server) cached(w http.ResponseWriter, r *http.Request, address string, 
 		}
 		return newPage(body).serve(w, r)
 	}
-	page, err := s.pages.get(r.Context(), pageKey{address, accountOf(r.Context())}, render)
+	page, err := s.pages.get(r.Context(), pageKey{address, accountOf(r.Context()), isReadOnly(r.Context())}, render)
 	if err != nil {
 		return err
 	}

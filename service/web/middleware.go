@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -77,10 +78,15 @@ func (s *Server) refuseOtherSites(next http.Handler) http.Handler {
 }
 
 // guardCleartext refuses changes, and passwords, that anybody on the network path could
-// have read.
+// have read; pages then offer none.
 func (s *Server) guardCleartext(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if (!isRead(r.Method) || r.URL.Path == signInPath) && s.inTheClear(r) {
+		if !s.inTheClear(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), readOnlyKey{}, true))
+		if !isRead(r.Method) || r.URL.Path == signInPath {
 			s.fail(w, r, &statusError{
 				status: http.StatusForbidden,
 				message: "The directory is read-only here, and nobody can sign in: the connection is not encrypted. " +
@@ -92,6 +98,11 @@ func (s *Server) guardCleartext(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+type readOnlyKey struct{}
+
+// isReadOnly reports whether pages have to say that nothing can be changed.
+func isReadOnly(ctx context.Context) bool { return ctx.Value(readOnlyKey{}) != nil }
 
 // inTheClear reports whether a request came over the network without TLS, where
 // that is not allowed.

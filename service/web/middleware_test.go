@@ -83,13 +83,42 @@ func TestWhoMayWriteAndSignIn(t *testing.T) {
 					t.Errorf("got status %d, headers %v", refused.Code, refused.Header())
 				}
 			}
-			// Reads go on, as anybody's.
+			// Reads go on, as anybody's, and their pages say it.
 			list := send(http.MethodGet, "/", "", "", s.session+"; __Host-"+s.session)
+			wantText(t, list.Body.String(), "Read-only without HTTPS")
+			if strings.Contains(list.Body.String(), "/employees/new") {
+				t.Error("the list offers to add an employee")
+			}
 			edit := send(http.MethodGet, "/employees/new", "", "", s.session+"; __Host-"+s.session)
 			if list.Code != http.StatusOK || edit.Code != http.StatusSeeOther {
 				t.Errorf("the list is answered by %d, a form by %d", list.Code, edit.Code)
 			}
 		})
+	}
+}
+
+// TestPagesOfferWhatIsAllowed: a page that is kept for those who may change something
+// is not for those who may not, though none of them is signed in.
+func TestPagesOfferWhatIsAllowed(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	employee := strings.TrimPrefix(res.Header.Get("Location"), "/api")
+	for range 2 {
+		for _, test := range []struct{ peer, path, has, lacks string }{
+			{"127.0.0.1:4711", "/", "/employees/new", "Read-only without HTTPS"},
+			{"203.0.113.7:4711", "/", "Read-only without HTTPS", "/employees/new"},
+			{"127.0.0.1:4711", employee, employee + "/edit", "Read-only without HTTPS"},
+			{"203.0.113.7:4711", employee, "Read-only without HTTPS", employee + "/edit"},
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, test.path, nil)
+			r.RemoteAddr = test.peer
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			wantText(t, w.Body.String(), test.has)
+			if w.Code != http.StatusOK || strings.Contains(w.Body.String(), test.lacks) {
+				t.Errorf("%s is answered %s by %d, with %q", test.path, test.peer, w.Code, test.lacks)
+			}
+		}
 	}
 }
 

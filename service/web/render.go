@@ -109,6 +109,8 @@ type view struct {
 	Island Island
 	// Account is the name of the account that is signed in, or "".
 	Account string
+	// ReadOnly reports whether nothing can be changed, and nobody can sign in.
+	ReadOnly bool
 	// Flash is what was just done, told on the page that follows, or "".
 	Flash string
 	Data  any
@@ -121,7 +123,7 @@ const pageBytes = 48 << 10
 func (s *Server) body(ctx context.Context, page, title string, data any) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(pageBytes)
-	v := view{Page: page, Title: title, Island: s.Island(), Account: accountOf(ctx), Flash: takeFlash(ctx), Data: data}
+	v := view{Page: page, Title: title, Island: s.Island(), Account: accountOf(ctx), ReadOnly: isReadOnly(ctx), Flash: takeFlash(ctx), Data: data}
 	err := templates[page].ExecuteTemplate(&b, "layout", v)
 	return bytes.Clone(b.Bytes()), err // it is kept, without what b has left
 }
