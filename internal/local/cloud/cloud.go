@@ -399,8 +399,8 @@ func (w *waiting) now() string {
 }
 
 // awaitFleets says that a deployment to regions has ended, and returns when what
-// it calls for is played: every instance is healthy, each region has some, and
-// its lighthouse was asked, which may be dark on purpose. It gives up with unwell's
+// it calls for is played: every instance is healthy and has started, each region has
+// some, and its lighthouse was asked, which may be dark on purpose. It gives up with unwell's
 // error while no instance has been healthy.
 func awaitFleets(ctx context.Context, control emulator.Control, regions []string, waiting *waiting, unwell func() error) (emulator.Status, error) {
 	deployment, err := control.Deployed(ctx, regions)
@@ -417,9 +417,12 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		if playing, err = control.Status(ctx); err != nil || playing.Deployment < deployment {
 			return false, err
 		}
+		serves := func(id string) bool {
+			return playing.Health[id] == balancer.Healthy.String() && !slices.Contains(playing.Starting, id)
+		}
 		healthy := 0
 		for _, i := range deployed.Instances {
-			if playing.Health[i.ID] == balancer.Healthy.String() {
+			if serves(i.ID) {
 				healthy++
 			}
 		}
@@ -435,7 +438,7 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		}
 		served := map[string]bool{}
 		for _, i := range deployed.Instances {
-			if playing.Health[i.ID] != balancer.Healthy.String() {
+			if !serves(i.ID) {
 				return false, nil
 			}
 			served[i.Region] = playing.Regions[i.Region] != ""
@@ -455,11 +458,11 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 	return playing, err
 }
 
-// refused is the error of functions that could not run on AWS.
-func refused(functions map[string]string) error {
+// refused is the error of what could not run on AWS.
+func refused(why map[string]string) error {
 	var errs []error
-	for _, arn := range slices.Sorted(maps.Keys(functions)) {
-		errs = append(errs, fmt.Errorf("%s: %s", arn, functions[arn]))
+	for _, id := range slices.Sorted(maps.Keys(why)) {
+		errs = append(errs, fmt.Errorf("%s: %s", id, why[id]))
 	}
 	return errors.Join(errs...)
 }

@@ -150,6 +150,36 @@ func TestRefusedFunctionEndsTheWait(t *testing.T) {
 	}
 }
 
+// TestStartIsAwaited: a service that a load balancer finds healthy may yet have to
+// tell systemd that it is ready.
+func TestStartIsAwaited(t *testing.T) {
+	status := emulator.Status{
+		Deployment: 1, URL: "http://localhost:1", Health: map[string]string{"i-1": "healthy"}, Regions: map[string]string{"eu-west-1": "http://localhost:2"},
+		Starting: []string{"i-1"},
+	}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path.Base(r.URL.Path) {
+		case "deployed":
+			_ = json.NewEncoder(w).Encode(1)
+		case "fleet":
+			_ = json.NewEncoder(w).Encode(emulator.Fleet{Instances: []emulator.Instance{{ID: "i-1", Region: "eu-west-1"}}})
+		case "status":
+			if asked++; asked == 3 {
+				status.Starting = nil
+			}
+			_ = json.NewEncoder(w).Encode(status)
+		}
+	}))
+	defer server.Close()
+	if _, err := awaitFleets(t.Context(), emulator.Control{URL: server.URL}, []string{"eu-west-1"}, &waiting{}, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if asked != 3 {
+		t.Errorf("the wait ended after %d looks, want 3", asked)
+	}
+}
+
 // TestFolderThatNobodyReaches: where these tests run as root, what is run as
 // nobody stands elsewhere.
 func TestFolderThatNobodyReaches(t *testing.T) {

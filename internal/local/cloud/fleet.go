@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -374,12 +375,26 @@ func (f *fleet) report(ctx context.Context) error {
 	for id, state := range f.health() {
 		p.Health[id] = state.String()
 	}
+	refused := ""
 	f.mu.Lock()
 	p.Deployment = f.deployed.Deployment
 	for arn, function := range f.functions {
 		if err := function.Refused(); err != nil {
 			p.Refused[arn] = err.Error()
 		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.machines)) {
+		switch f.machines[id].State() {
+		case machine.Starting:
+			p.Starting = append(p.Starting, id)
+		case machine.TimedOut:
+			p.Starting = append(p.Starting, id)
+			refused = cmp.Or(refused, id)
+		}
+	}
+	if m := f.machines[refused]; m != nil { // one says it for all
+		p.Refused[m.ID] = fmt.Sprintf("its service, in %s, did not tell systemd in time that it is ready, as service.notify has it; it printed last:\n  %s",
+			m.Region, strings.Join(m.LastLines(), "\n  "))
 	}
 	for _, b := range f.balancers {
 		p.Regions[b.Region] = b.URL

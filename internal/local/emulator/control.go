@@ -187,7 +187,11 @@ type Status struct {
 	URL string `json:"url"`
 	// Regions are the load balancers' addresses by their region.
 	Regions map[string]string `json:"regions"`
-	// Refused are the functions that could not run on AWS, by their ARN, and why.
+	// Starting are the instances whose service has not said that it is ready, as
+	// systemd asks it to with service.notify. Load balancers do not know of it.
+	Starting []string `json:"starting"`
+	// Refused are what could not run on AWS, functions by their ARN and instances by
+	// their id, and why.
 	Refused map[string]string `json:"refused"`
 }
 

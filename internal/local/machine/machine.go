@@ -45,6 +45,7 @@ type Machine struct {
 	service *service
 	pid     int // of the service's process, the last one
 	starts  int // of the service
+	state   State
 }
 
 // service is a unit that was started, with what it runs with.
@@ -159,6 +160,7 @@ func (m *Machine) start(ctx context.Context, unit, metadata string) (<-chan erro
 	m.mu.Lock()
 	if !u.isScript() {
 		m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
+		s.becomes = m.become
 	}
 	if m.ended == nil {
 		m.ended = map[string]<-chan struct{}{}
@@ -194,6 +196,23 @@ func (m *Machine) started(pid int) {
 	defer m.mu.Unlock()
 	m.pid = pid
 	m.starts++
+}
+
+// become remembers how the service starts: one that is tried again has timed out
+// until it has started.
+func (m *Machine) become(s State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s != Starting || m.state != TimedOut {
+		m.state = s
+	}
+}
+
+// State returns how the last start of the service goes.
+func (m *Machine) State() State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state
 }
 
 // Restarts is how many times the service was started again after it ended.

@@ -30,6 +30,8 @@ type supervisor struct {
 	output      io.Writer
 	log         *log.Logger
 	started     func(pid int)
+	// becomes is told how the start of the program goes. Default: nobody is.
+	becomes func(State)
 	// script runs a script of the machine with arguments.
 	script func(ctx context.Context, command []string) error
 
@@ -39,9 +41,22 @@ type supervisor struct {
 func newSupervisor(u *unit, root string, environment []string, memory uint64, output io.Writer, log *log.Logger, started func(pid int)) *supervisor {
 	return &supervisor{
 		unit: u, root: root, environment: environment, memory: u.memoryMax.of(memory), memoryEvery: time.Second,
-		output: output, log: log, started: started, job: make(chan error, 1),
+		output: output, log: log, started: started, becomes: func(State) {}, job: make(chan error, 1),
 	}
 }
+
+// State is how the start of a service goes.
+type State int
+
+// Values of State.
+const (
+	// Starting has not ended; with Type=notify it lasts until the service says READY=1.
+	Starting State = iota
+	// Started has.
+	Started
+	// TimedOut took longer than TimeoutStartSec, and is tried again.
+	TimedOut
+)
 
 // Results of a run, as systemd calls them. Source: systemd.exec(5),
 // $SERVICE_RESULT.
@@ -211,6 +226,7 @@ func (s *supervisor) follow(ctx context.Context, cmd *exec.Cmd, notes <-chan not
 	p := &process{supervisor: s, end: end, starting: newTimer(s.unit.startTimeout), living: newTimer(0), killing: newTimer(0)}
 	select {
 	case p.pid = <-pids:
+		s.becomes(Starting)
 	case err := <-done:
 		select {
 		case p.pid = <-pids:
@@ -267,6 +283,7 @@ func (p *process) signal(sig syscall.Signal) { _ = syscall.Kill(-p.pid, sig) } /
 func (p *process) becomeReady() {
 	p.ready = true
 	p.starting.Stop()
+	p.becomes(Started)
 	p.live()
 	p.finishJob(nil)
 }
@@ -277,6 +294,7 @@ func (p *process) giveUp() {
 		return
 	}
 	p.say("start operation timed out. Terminating.")
+	p.becomes(TimedOut)
 	p.why = timeout
 	p.end()
 }

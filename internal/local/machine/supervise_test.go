@@ -80,6 +80,7 @@ type run struct {
 	output lockedBuffer
 	job    <-chan error
 	pids   chan int
+	states chan State
 	ended  chan struct{}
 }
 
@@ -101,7 +102,7 @@ func supervise(t *testing.T, does, lines string) *run {
 func superviseIn(t *testing.T, root, does, lines string) *run {
 	t.Helper()
 	u := writeUnit(t, "[Service]\nExecStart=/app\nTimeoutStopSec=5\nRestartSec=0\n"+lines)
-	r := &run{pids: make(chan int, 100), ended: make(chan struct{})}
+	r := &run{pids: make(chan int, 100), states: make(chan State, 100), ended: make(chan struct{})}
 	s := newSupervisor(u, root, []string{playsService + "=" + does}, 4<<30, &r.output, log.New(&r.output, "", 0), func(pid int) {
 		select {
 		case r.pids <- pid:
@@ -109,6 +110,12 @@ func superviseIn(t *testing.T, root, does, lines string) *run {
 		}
 	})
 	s.memoryEvery = 10 * time.Millisecond
+	s.becomes = func(state State) {
+		select {
+		case r.states <- state:
+		default:
+		}
+	}
 	r.job = s.job
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -182,6 +189,28 @@ func TestUnitThatIsNotReadyInTime(t *testing.T) {
 	supervise(t, "say nothing", "Type=notify\nTimeoutStartSec=0.1\nRestart=always\n").awaits(t,
 		"app.service: start operation timed out. Terminating.\n", "app.service: Failed with result 'timeout'.\n",
 		"app.service: Scheduled restart job, restart counter is at 1.\n", "start operation timed out", "counter is at 2.\n")
+}
+
+// TestStatesOfAStart: what is told of a service that is not ready in time, and of one
+// that is.
+func TestStatesOfAStart(t *testing.T) {
+	for does, want := range map[string][]State{
+		"say nothing": {Starting, TimedOut, Starting, TimedOut},
+		"be ready":    {Starting, Started},
+	} {
+		r := supervise(t, does, "Type=notify\nTimeoutStartSec=2\nRestart=always\n")
+		m := &Machine{}
+		for i, state := range want {
+			select {
+			case got := <-r.states:
+				if m.become(got); got != state || m.State() == Starting && i > 0 {
+					t.Errorf("%s: state %d is %d, and the machine's %d; want %d", does, i, got, m.State(), state)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatalf("%s: no state %d\n%s", does, i, r.output.String())
+			}
+		}
+	}
 }
 
 func TestOnlyTheMainProcessSpeaks(t *testing.T) {

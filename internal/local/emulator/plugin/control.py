@@ -7,7 +7,8 @@ GET  /archipelago/status     what the local cloud reported last, as below
 PUT  /archipelago/status     {"deployment": the number below that it follows,
                               "health": {instance id or function ARN: "healthy" or "unhealthy"},
                               "url": the way in, "regions": {region: URL of its load balancer},
-                              "refused": {function ARN: why it could not run on AWS}}
+                              "starting": [instance id],
+                              "refused": {instance id or function ARN: why it could not run on AWS}}
 PUT  /archipelago/usage      what ran since the last time, as in usage.py
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
 PUT  /archipelago/broken     [instance type, ...], which fail at their first boot from now on
@@ -67,7 +68,7 @@ def accepted(_):
     ]
 
 
-_status = {"deployment": 0, "health": {}, "url": "", "regions": {}, "refused": {}}
+_status = {"deployment": 0, "health": {}, "url": "", "regions": {}, "starting": [], "refused": {}}
 
 
 def status(body):
