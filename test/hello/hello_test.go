@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,7 +21,6 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"golang.org/x/mod/module"
@@ -147,6 +147,35 @@ func borrow(t *testing.T, from string) string {
 	return to
 }
 
+// in is the same repository for a part of the test.
+func (r *repository) in(t *testing.T) *repository {
+	part := *r
+	part.T = t
+	return &part
+}
+
+// configure sets keys of the configuration in cdk.json.
+func (r *repository) configure(keys map[string]any) {
+	r.Helper()
+	path := filepath.Join(r.dir, "cdk.json")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var file struct {
+		App     string                    `json:"app"`
+		Context map[string]map[string]any `json:"context"`
+	}
+	if err := json.Unmarshal(b, &file); err != nil {
+		r.Fatal(err)
+	}
+	maps.Copy(file.Context["archipelago"], keys)
+	if b, err = json.Marshal(file); err != nil {
+		r.Fatal(err)
+	}
+	write(r.T, path, b)
+}
+
 func (r *repository) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, arguments...)
 	cmd.Dir, cmd.Env = r.dir, r.environment
@@ -215,6 +244,13 @@ func (r *repository) running() running {
 	return now
 }
 
+// ec2 is a client of a region.
+func (r running) ec2(region string) *ec2.Client {
+	return ec2.New(ec2.Options{
+		Region: region, BaseEndpoint: &r.control.URL, Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+	})
+}
+
 type locked struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -271,39 +307,41 @@ func (r *repository) await(check func() error) {
 	r.Fatal(err)
 }
 
+// path is a counter's.
+const path = "/counters/visits"
+
 // TestAnyService is what docs/your-service.md walks through.
 func TestAnyService(t *testing.T) {
 	r := clone(t)
+	t.Run("in networks of its own", func(t *testing.T) { testLife(t, r.in(t)) })
+	for name, n := range networks {
+		if n.gate || *all {
+			t.Run(name, func(t *testing.T) { testNetwork(t, r.in(t), n) })
+		}
+	}
+}
+
+func testLife(t *testing.T, r *repository) {
 	now := r.up()
 	here, there := now.playing.Regions["eu-west-1"], now.playing.Regions["us-east-1"]
-	const path = "/counters/visits"
 
 	t.Run("what one region counts the other reads", func(t *testing.T) {
+		r := r.in(t)
 		for i, address := range []string{here, there, here} {
 			if c, err := ask(t.Context(), http.MethodPost, address+path); err != nil || c.Count < 1 {
 				t.Fatalf("request %d: %+v, %v", i, c, err)
 			}
 		}
-		for region, address := range map[string]string{"eu-west-1": here, "us-east-1": there} {
-			r.await(func() error {
-				c, err := ask(t.Context(), http.MethodGet, address+path)
-				if err == nil && (c.Count != 3 || c.Region != region) {
-					err = fmt.Errorf("got %+v, want 3 in %s", c, region)
-				}
-				return err
-			})
-		}
+		r.counts(now, 3)
 		if _, err := ask(t.Context(), http.MethodPost, here+path+"/snapshot"); err != nil {
 			t.Error(err)
 		}
 	})
 
 	t.Run("an instance that is lost is replaced", func(t *testing.T) {
+		r := r.in(t)
 		lost := r.instances(now)[0]
-		client := ec2.NewFromConfig(aws.Config{
-			Region: "eu-west-1", BaseEndpoint: &now.control.URL, Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
-		})
-		if _, err := client.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{lost}}); err != nil {
+		if _, err := now.ec2("eu-west-1").TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{lost}}); err != nil {
 			t.Fatal(err)
 		}
 		r.await(func() error {
@@ -316,6 +354,7 @@ func TestAnyService(t *testing.T) {
 	})
 
 	t.Run("another version is deployed", func(t *testing.T) {
+		r := r.in(t)
 		main := filepath.Join(r.dir, "service/main.go")
 		source, err := os.ReadFile(main)
 		if err != nil {
@@ -335,14 +374,117 @@ func TestAnyService(t *testing.T) {
 	})
 
 	t.Run("what it prints is read by region", func(t *testing.T) {
+		r := r.in(t)
 		if out := r.run("go", "tool", "archipelago", "logs", "-region", "us-east-1"); !strings.Contains(out, "version 2 listens on ") {
 			t.Errorf("got %s", out)
 		}
 	})
 }
 
-// all is for services that wait until the local cloud gives up.
-var all = flag.Bool("all", false, "run every service that does not serve")
+// where is a network of the service, and who may enter.
+type where struct {
+	existing []string // regions with a VPC that exists before the deployment
+	internal bool     // for users of private networks alone
+	gate     bool     // whether it is tried without -all
+}
+
+var networks = map[string]where{
+	"in a network that exists, for private networks": {existing: []string{"eu-west-1"}, internal: true, gate: true},
+	"in networks that exist, for everybody":          {existing: []string{"eu-west-1", "us-east-1"}},
+	"in networks of its own, for private networks":   {internal: true},
+}
+
+const (
+	vpc        = "vpc-0123456789abcdef0"
+	subnet     = "subnet-0123456789abcde0" // and its zone's letter
+	privateNet = "10.0.0.0/8"
+)
+
+// keys are those of the configuration.
+func (w where) keys() map[string]any {
+	keys := map[string]any{}
+	var regions []any
+	for i, region := range []string{"eu-west-1", "us-east-1"} {
+		if !slices.Contains(w.existing, region) {
+			regions = append(regions, region)
+			continue
+		}
+		subnets := map[string]string{"a": subnet + "a", "b": subnet + "b"}
+		regions = append(regions, map[string]any{
+			"name": region, "cidr": fmt.Sprintf("10.20%d.0.0/20", i),
+			"vpc": map[string]any{"id": vpc, "fleetSubnets": subnets, "loadBalancerSubnets": subnets},
+		})
+	}
+	keys["regions"] = regions
+	if w.internal {
+		keys["entry"], keys["internalFrom"] = "internal", []string{privateNet}
+	}
+	return keys
+}
+
+// testNetwork writes through one region and reads through the other.
+func testNetwork(t *testing.T, r *repository, w where) {
+	r.configure(w.keys())
+	now := r.up()
+	if _, err := ask(t.Context(), http.MethodPost, now.playing.Regions["eu-west-1"]+path); err != nil {
+		t.Fatal(err)
+	}
+	r.counts(now, 1)
+	deployed, err := now.control.Fleet(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entered := len(deployed.EndpointGroups) > 0; entered == w.internal {
+		t.Errorf("an accelerator leads to the load balancers: %t", entered)
+	}
+	for region := range now.playing.Regions {
+		client := now.ec2(region)
+		instances, err := client.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exists := slices.Contains(w.existing, region)
+		for _, reservation := range instances.Reservations {
+			for _, i := range reservation.Instances {
+				if *i.VpcId == vpc != exists || strings.HasPrefix(*i.SubnetId, subnet) != exists {
+					t.Errorf("%s: %s is in %s of %s", region, *i.InstanceId, *i.SubnetId, *i.VpcId)
+				}
+			}
+		}
+		groups, err := client.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var from []string
+		for _, group := range groups.SecurityGroups {
+			for _, rule := range group.IpPermissions {
+				for _, r := range rule.IpRanges {
+					from = append(from, *r.CidrIp)
+				}
+			}
+		}
+		if open := slices.Contains(from, privateNet) && !slices.Contains(from, "0.0.0.0/0"); open != w.internal {
+			t.Errorf("%s: users enter from %q", region, from)
+		}
+	}
+}
+
+// counts waits until each region has counted n.
+func (r *repository) counts(now running, n int) {
+	r.Helper()
+	for region, address := range now.playing.Regions {
+		r.await(func() error {
+			c, err := ask(r.Context(), http.MethodGet, address+path)
+			if err == nil && (c.Count != n || c.Region != region) {
+				err = fmt.Errorf("got %+v, want %d in %s", c, n, region)
+			}
+			return err
+		})
+	}
+}
+
+// all is for what takes minutes, and for more of what is tried once without it.
+var all = flag.Bool("all", false, "run every service that does not serve, in every kind of network")
 
 // TestServiceThatDoesNotServe: what is wrong is said with the instance's own words,
 // and nothing is left running.
@@ -351,22 +493,28 @@ func TestServiceThatDoesNotServe(t *testing.T) {
 		old, new string
 		want     []string
 		slow     bool
+		setting  string // of -c. Default: none.
 	}{
 		"it ends at its start": {
 			`	log.Printf("version`, `	log.Fatal("no counters for today")` + "\n" + `	log.Printf("version`,
-			[]string{"its service ended 6 times; it printed last:", "no counters for today"}, false,
+			[]string{"its service ended 6 times; it printed last:", "no counters for today"}, false, "",
 		},
 		"it listens elsewhere": {
 			`cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080")`, `cmp.Or("127.0.0.1:0", os.Getenv("PORT"))`,
-			[]string{"was not healthy: a service has to listen on $LISTEN", "version 1 listens on 127.0.0.1:0"}, true,
+			[]string{"was not healthy: a service has to listen on $LISTEN", "version 1 listens on 127.0.0.1:0"}, true, "",
 		},
 		"its health path is another one": {
 			"GET /healthz", "GET /health",
-			[]string{"to answer its health path with 200", "version 1 listens on "}, true,
+			[]string{"to answer its health path with 200", "version 1 listens on "}, true, "",
 		},
 		"it does not build": {
 			`const version = "1"`, `const version = 1`,
-			[]string{"go build of ./service", "service/main.go:"}, false,
+			[]string{"go build of ./service", "service/main.go:"}, false, "",
+		},
+		"it does not say that it is ready": { // and answers its health path meanwhile
+			"", "",
+			[]string{"did not tell systemd in time that it is ready, as service.notify has it; it printed last:", "version 1 listens on ", "hello.service: start operation timed out. Terminating."},
+			true, "archipelago.service.notify=true",
 		},
 	} {
 		if test.slow && !*all {
@@ -383,7 +531,11 @@ func TestServiceThatDoesNotServe(t *testing.T) {
 				t.Fatalf("the service has no %q", test.old)
 			}
 			write(t, main, bytes.Replace(source, []byte(test.old), []byte(test.new), 1))
-			out, err := r.command(t.Context(), "go", "tool", "archipelago", "up", "-port", "0", "-pace", "10", "-c", "archipelago.regions=eu-west-1").CombinedOutput()
+			arguments := []string{"tool", "archipelago", "up", "-port", "0", "-pace", "10", "-c", "archipelago.regions=eu-west-1"}
+			if test.setting != "" {
+				arguments = append(arguments, "-c", test.setting)
+			}
+			out, err := r.command(t.Context(), "go", arguments...).CombinedOutput()
 			if err == nil {
 				t.Fatalf("it came up:\n%s", out)
 			}
