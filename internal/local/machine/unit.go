@@ -103,6 +103,7 @@ const (
 	oneBoot   = "a machine boots once here, and its network is up then"
 	needsRoot = "it takes namespaces or capabilities, which only root may change: here the service may do what AWS forbids"
 	seccomp   = "it takes a seccomp filter: here the service may do what AWS forbids"
+	noAttr    = "it takes a process attribute that os/exec cannot give: here the service may do what AWS forbids"
 )
 
 // ignored are the directives that change nothing here, with the reason. All that
@@ -119,7 +120,7 @@ var ignored = map[string]string{
 	"Service.ProtectKernelTunables":   needsRoot,
 	"Service.ProtectControlGroups":    needsRoot,
 	"Service.CapabilityBoundingSet":   needsRoot,
-	"Service.NoNewPrivileges":         needsRoot,
+	"Service.NoNewPrivileges":         noAttr,
 	"Service.RestrictAddressFamilies": seccomp,
 }
 
