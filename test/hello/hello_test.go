@@ -103,7 +103,8 @@ func clone(t *testing.T) *repository {
 		t.Fatal(err)
 	}
 	r.environment = append(os.Environ(),
-		"GOFLAGS=-modcacherw", "GOWORK=off", "GONOSUMDB="+release.Path,
+		// With -trimpath what was compiled for another folder is not compiled again.
+		"GOFLAGS=-modcacherw -trimpath", "GOWORK=off", "GONOSUMDB="+release.Path,
 		"GOMODCACHE="+borrow(t, strings.TrimSpace(string(cache))),
 		"GOPROXY=file://"+proxy+","+strings.TrimSpace(string(upstream)),
 	)
