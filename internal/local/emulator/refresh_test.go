@@ -1,7 +1,6 @@
 package emulator_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,11 +43,19 @@ func newGroup(t *testing.T) *group {
 	}
 	if _, err := g.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
 		AutoScalingGroupName: &g.name, MinSize: aws.Int32(2), MaxSize: aws.Int32(4),
-		AvailabilityZones:    []string{"eu-west-1a", "eu-west-1b"},
+		AvailabilityZones: []string{"eu-west-1a", "eu-west-1b"},
+		HealthCheckType:   aws.String("ELB"), HealthCheckGracePeriod: aws.Int32(grace),
 		MixedInstancesPolicy: g.policy("m7g.medium"),
 	}); err != nil {
 		t.Fatal(err)
 	}
+	g.putAlarm(t)
+	return g
+}
+
+// putAlarm makes the alarm, which is OK.
+func (g *group) putAlarm(t *testing.T) {
+	t.Helper()
 	if _, err := g.alarms.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
 		AlarmName: &g.name, MetricName: aws.String("Errors"), Namespace: aws.String("Test"),
 		ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
@@ -56,7 +63,16 @@ func newGroup(t *testing.T) *group {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return g
+	g.ring(t, cloudwatchtypes.StateValueOk)
+}
+
+func (g *group) ring(t *testing.T, state cloudwatchtypes.StateValue) {
+	t.Helper()
+	if _, err := g.alarms.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
+		AlarmName: &g.name, StateValue: state, StateReason: aws.String("test"),
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (g *group) policy(instanceType string) *types.MixedInstancesPolicy {
@@ -91,88 +107,106 @@ func (g *group) types(t *testing.T) []string {
 	return list
 }
 
-func (g *group) step(t *testing.T, to string) error {
+// Seconds of the tests' groups and refreshes.
+const (
+	grace  = 120
+	warmUp = 240
+)
+
+// step begins a refresh to another type, with what change does to it.
+func (g *group) step(t *testing.T, to string, change ...func(*autoscaling.StartInstanceRefreshInput)) error {
 	t.Helper()
-	_, err := g.StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
+	in := &autoscaling.StartInstanceRefreshInput{
 		AutoScalingGroupName: &g.name,
 		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: g.policy(to)},
 		Preferences: &types.RefreshPreferences{
 			MinHealthyPercentage: aws.Int32(100), MaxHealthyPercentage: aws.Int32(150),
-			SkipMatching: aws.Bool(true), AutoRollback: aws.Bool(true),
+			InstanceWarmup: aws.Int32(warmUp), SkipMatching: aws.Bool(true), AutoRollback: aws.Bool(true),
 			AlarmSpecification: &types.AlarmSpecification{Alarms: []string{g.name}},
 		},
-	})
+	}
+	for _, c := range change {
+		c(in)
+	}
+	_, err := g.StartInstanceRefresh(t.Context(), in)
 	return err
 }
 
-// await plays the load balancer, to which instances are healthy if healthy says
-// so, until the latest refresh has a status.
-func (g *group) await(t *testing.T, status types.InstanceRefreshStatus, healthy func(types.Instance) bool) types.InstanceRefresh {
+// latest is the latest refresh.
+func (g *group) latest(t *testing.T) types.InstanceRefresh {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		group := g.now(t)
-		g.most = max(g.most, len(group.Instances))
+	out, err := g.DescribeInstanceRefreshes(t.Context(), &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &g.name})
+	if err != nil || len(out.InstanceRefreshes) == 0 {
+		t.Fatalf("got %v, %v", out, err)
+	}
+	return out.InstanceRefreshes[0]
+}
+
+// await lets time pass, ten seconds at once, until the latest refresh has a status,
+// and returns after how long it had. It plays the load balancer, to which an instance
+// is healthy or not as sick says.
+func (g *group) await(t *testing.T, status types.InstanceRefreshStatus, within time.Duration, sick func(types.Instance) bool) time.Duration {
+	t.Helper()
+	for passed := time.Duration(0); ; passed += 10 * time.Second {
+		now := g.now(t)
+		g.most = max(g.most, len(now.Instances))
 		health := map[string]string{}
-		for _, i := range group.Instances {
-			if healthy(i) {
-				health[*i.InstanceId] = "healthy"
+		for _, i := range now.Instances {
+			health[*i.InstanceId] = "healthy"
+			if sick(i) {
+				health[*i.InstanceId] = "unhealthy"
 			}
 		}
-		if err := g.control.Report(ctx, emulator.Status{Health: health}); err != nil {
+		if err := g.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
 			t.Fatal(err)
 		}
-		out, err := g.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &g.name})
-		if err != nil {
-			t.Fatal(err)
+		latest := g.latest(t)
+		if latest.Status == status {
+			return passed
 		}
-		if latest := out.InstanceRefreshes[0]; latest.Status == status {
-			return latest
+		if passed > within {
+			t.Fatalf("after %s the refresh is %s: %s", passed, latest.Status, aws.ToString(latest.StatusReason))
 		}
-		time.Sleep(20 * time.Millisecond)
+		emulatortest.Advance(t, g.control, 10*time.Second)
 	}
 }
 
-// launched waits until the group has an instance of a type.
-func (g *group) launched(t *testing.T, instanceType string) {
+// ofType reports whether an instance is of a type.
+func ofType(name string) func(types.Instance) bool {
+	return func(i types.Instance) bool { return aws.ToString(i.InstanceType) == name }
+}
+
+func none(types.Instance) bool { return false }
+
+// wantError fails the test unless err says code.
+func wantError(t *testing.T, err error, code, says string) {
 	t.Helper()
-	for !slices.Contains(g.types(t), instanceType) {
-		time.Sleep(20 * time.Millisecond)
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != code || !strings.Contains(api.ErrorMessage(), says) {
+		t.Errorf("want %s with %q, got %v", code, says, err)
 	}
 }
-
-func all(types.Instance) bool { return true }
 
 func TestInstancesAreReplacedNewOnesFirst(t *testing.T) {
 	g := newGroup(t)
 	if err := g.step(t, "m7g.large"); err != nil {
 		t.Fatal(err)
 	}
-	var inProgress smithy.APIError
-	if err := g.step(t, "m7g.xlarge"); !errors.As(err, &inProgress) || inProgress.ErrorCode() != "InstanceRefreshInProgress" {
-		t.Errorf("a second refresh: got %v", err)
-	}
+	wantError(t, g.step(t, "m7g.xlarge"), "InstanceRefreshInProgress", "")
 	if got := g.override(t); got != "m7g.medium" {
 		t.Errorf("the group is configured for %s before the refresh has succeeded", got)
 	}
-	fewest := 2
-	done := g.await(t, types.InstanceRefreshStatusSuccessful, func(types.Instance) bool {
-		serving := 0
-		for _, i := range g.now(t).Instances {
-			if i.LifecycleState == types.LifecycleStateInService {
-				serving++
-			}
-		}
-		fewest = min(fewest, serving)
-		return true
-	})
-	if g.most != 3 || fewest != 2 {
-		t.Errorf("there were %d to %d instances, want 2 in service and 3 at most", fewest, g.most)
+	took := g.await(t, types.InstanceRefreshStatusSuccessful, time.Hour, none)
+	if g.most != 3 {
+		t.Errorf("there were %d instances, want 3 at most", g.most)
+	}
+	if least := 2 * warmUp * time.Second; took < least || took > least+time.Minute {
+		t.Errorf("it took %s, want two warm-ups, %s", took, least)
 	}
 	if got := g.types(t); !slices.Equal(got, []string{"m7g.large", "m7g.large"}) || g.override(t) != "m7g.large" {
 		t.Errorf("the group is of %s, with instances %s", g.override(t), got)
 	}
+	done := g.latest(t)
 	if aws.ToInt32(done.PercentageComplete) != 100 || done.EndTime == nil || done.EndTime.Before(*done.StartTime) {
 		t.Errorf("got %+v", done)
 	}
@@ -181,15 +215,167 @@ func TestInstancesAreReplacedNewOnesFirst(t *testing.T) {
 			t.Errorf("%s is of the template %+v", *i.InstanceId, i.LaunchTemplate)
 		}
 	}
-	// What matches already is left.
+}
+
+// TestWhatMatchesIsLeft: a refresh that skips all instances ends at once.
+func TestWhatMatchesIsLeft(t *testing.T) {
+	g := newGroup(t)
 	before := instanceIDs(g.now(t))
-	if err := g.step(t, "m7g.large"); err != nil {
+	bake := func(in *autoscaling.StartInstanceRefreshInput) { in.Preferences.BakeTime = aws.Int32(600) }
+	if err := g.step(t, "m7g.medium", bake); err != nil {
 		t.Fatal(err)
 	}
-	g.await(t, types.InstanceRefreshStatusSuccessful, all)
+	g.await(t, types.InstanceRefreshStatusSuccessful, 10*time.Second, none)
 	if after := instanceIDs(g.now(t)); !slices.Equal(after, before) {
 		t.Errorf("%s became %s", before, after)
 	}
+}
+
+func TestRefreshIsRefusedUnlessItsAlarmsAreOK(t *testing.T) {
+	g := newGroup(t)
+	for _, state := range []cloudwatchtypes.StateValue{cloudwatchtypes.StateValueAlarm, cloudwatchtypes.StateValueInsufficientData} {
+		g.ring(t, state)
+		wantError(t, g.step(t, "m7g.large"), "ValidationError", string(state))
+	}
+	g.ring(t, cloudwatchtypes.StateValueOk)
+	if err := g.step(t, "m7g.large"); err != nil {
+		t.Error(err)
+	}
+	g.cancel(t)
+}
+
+func (g *group) cancel(t *testing.T) {
+	t.Helper()
+	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &g.name}); err != nil {
+		t.Fatal(err)
+	}
+	g.await(t, types.InstanceRefreshStatusCancelled, 10*time.Second, none)
+}
+
+// TestRefreshGoesOnAfterItsWarmUp, whatever the load balancer says: with a warm-up
+// that is shorter than the grace period old instances end though no new one is well.
+func TestRefreshGoesOnAfterItsWarmUp(t *testing.T) {
+	g := newGroup(t)
+	short := func(in *autoscaling.StartInstanceRefreshInput) { in.Preferences.InstanceWarmup = aws.Int32(60) }
+	if err := g.step(t, "m7g.large", short); err != nil {
+		t.Fatal(err)
+	}
+	emulatortest.Advance(t, g.control, 10*time.Second)
+	for _, i := range g.now(t).Instances {
+		if ofType("m7g.large")(i) {
+			if err := g.control.Report(t.Context(), emulator.Status{Health: map[string]string{*i.InstanceId: "unhealthy"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	emulatortest.Advance(t, g.control, 70*time.Second)
+	if after := g.types(t); !slices.Equal(after, []string{"m7g.medium", "m7g.large", "m7g.large"}) {
+		t.Errorf("after the first warm-up the instances are %s, want an old one ended and the next new one launched", after)
+	}
+}
+
+// TestHealthCountsOnlyAfterTheGracePeriod, and what is unhealthy then is replaced.
+func TestHealthCountsOnlyAfterTheGracePeriod(t *testing.T) {
+	g := newGroup(t)
+	before := instanceIDs(g.now(t))
+	report := func(after time.Duration) []string {
+		emulatortest.Advance(t, g.control, after)
+		health := map[string]string{}
+		for _, id := range before {
+			health[id] = "unhealthy"
+		}
+		if err := g.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
+			t.Fatal(err)
+		}
+		return instanceIDs(g.now(t))
+	}
+	if after := report((grace - 30) * time.Second); !slices.Equal(after, before) {
+		t.Errorf("within the grace period %s became %s", before, after)
+	}
+	for _, id := range report(60 * time.Second) {
+		if slices.Contains(before, id) {
+			t.Errorf("%s was left after the grace period", id)
+		}
+	}
+}
+
+// TestRefreshFailsAfterAnHourWithoutProgress: instances that are replaced because they
+// are unhealthy are none.
+func TestRefreshFailsAfterAnHourWithoutProgress(t *testing.T) {
+	g := newGroup(t)
+	before := instanceIDs(g.now(t))
+	if err := g.step(t, "m7g.large", func(in *autoscaling.StartInstanceRefreshInput) { in.Preferences.AutoRollback = nil }); err != nil {
+		t.Fatal(err)
+	}
+	took := g.await(t, types.InstanceRefreshStatusFailed, 2*time.Hour, ofType("m7g.large"))
+	if took < time.Hour-time.Minute || took > time.Hour+time.Minute {
+		t.Errorf("it took %s, want an hour", took)
+	}
+	if after := instanceIDs(g.now(t)); !slices.Equal(after, before) {
+		t.Errorf("%s became %s", before, after)
+	}
+	out, err := g.DescribeScalingActivities(t.Context(), &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: &g.name})
+	if err != nil || !strings.Contains(fmt.Sprint(descriptions(out.Activities)), "unhealthy") {
+		t.Errorf("the activities are %v, %v", descriptions(out.Activities), err)
+	}
+}
+
+func descriptions(activities []types.Activity) []string {
+	var list []string
+	for _, a := range activities {
+		list = append(list, aws.ToString(a.Description)+" "+aws.ToString(a.StatusMessage))
+	}
+	return list
+}
+
+// TestCheckpointsAndBakeTimeAreWaitedFor: an alarm has that long to ring.
+func TestCheckpointsAndBakeTimeAreWaitedFor(t *testing.T) {
+	g := newGroup(t)
+	slow := func(in *autoscaling.StartInstanceRefreshInput) {
+		in.Preferences.CheckpointPercentages = []int32{25, 100}
+		in.Preferences.CheckpointDelay, in.Preferences.BakeTime = aws.Int32(600), aws.Int32(300)
+	}
+	if err := g.step(t, "m7g.large", slow); err != nil {
+		t.Fatal(err)
+	}
+	took := g.await(t, types.InstanceRefreshStatusBaking, 2*time.Hour, none)
+	if want := (2*warmUp + 2*600) * time.Second; took < want || took > want+time.Minute {
+		t.Errorf("it was replaced after %s, want %s", took, want)
+	}
+	if got := g.override(t); got != "m7g.medium" {
+		t.Errorf("the group is of %s before it was baked", got)
+	}
+	if took := g.await(t, types.InstanceRefreshStatusSuccessful, time.Hour, none); took < 290*time.Second {
+		t.Errorf("it was baked for %s, want 300 s", took)
+	}
+}
+
+func TestPolicyIsNotWrittenDuringARefreshWithAConfiguration(t *testing.T) {
+	g := newGroup(t)
+	if err := g.step(t, "m7g.large"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := g.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &g.name, MixedInstancesPolicy: g.policy("m7g.medium")})
+	wantError(t, err, "ValidationError", "An active instance refresh with a desired configuration exists")
+	if _, err := g.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &g.name, MaxSize: aws.Int32(5)}); err != nil {
+		t.Error(err)
+	}
+	g.cancel(t)
+	if _, err := g.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &g.name, MixedInstancesPolicy: g.policy("m7g.xlarge")}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRollbackNeedsANumberedVersion on the group, and a desired configuration.
+func TestRollbackNeedsANumberedVersion(t *testing.T) {
+	g := newGroup(t)
+	wantError(t, g.step(t, "m7g.large", func(in *autoscaling.StartInstanceRefreshInput) { in.DesiredConfiguration = nil }), "ValidationError", "desired configuration")
+	policy := g.policy("m7g.medium")
+	policy.LaunchTemplate.LaunchTemplateSpecification.Version = aws.String("$Latest")
+	if _, err := g.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &g.name, MixedInstancesPolicy: policy}); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, g.step(t, "m7g.large"), "ValidationError", "$Latest")
 }
 
 func instanceIDs(g types.AutoScalingGroup) []string {
@@ -202,24 +388,12 @@ func instanceIDs(g types.AutoScalingGroup) []string {
 }
 
 func TestFailedRefreshesRollBack(t *testing.T) {
-	ring := func(t *testing.T, g *group, state cloudwatchtypes.StateValue) {
-		t.Helper()
-		if _, err := g.alarms.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
-			AlarmName: &g.name, StateValue: state, StateReason: aws.String("test"),
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for name, fail := range map[string]func(t *testing.T, g *group) string{
 		"an alarm": func(t *testing.T, g *group) string {
-			ring(t, g, cloudwatchtypes.StateValueAlarm)
+			g.ring(t, cloudwatchtypes.StateValueAlarm)
 			return "the alarm " + g.name + " is in ALARM"
 		},
-		"an instance that is never healthy": func(t *testing.T, g *group) string {
-			g.launched(t, "m7g.large")
-			emulatortest.Advance(t, g.control, 90*time.Second)
-			return "was not healthy within 90 s"
-		},
+		"an instance that is never healthy": func(*testing.T, *group) string { return "for 60 minutes" },
 		"an operator": func(t *testing.T, g *group) string {
 			if _, err := g.RollbackInstanceRefresh(t.Context(), &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: &g.name}); err != nil {
 				t.Fatal(err)
@@ -234,7 +408,8 @@ func TestFailedRefreshesRollBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := fail(t, g)
-			done := g.await(t, types.InstanceRefreshStatusRollbackSuccessful, func(i types.Instance) bool { return aws.ToString(i.InstanceType) == "m7g.medium" })
+			g.await(t, types.InstanceRefreshStatusRollbackSuccessful, 2*time.Hour, ofType("m7g.large"))
+			done := g.latest(t)
 			if done.RollbackDetails == nil || !strings.Contains(aws.ToString(done.RollbackDetails.RollbackReason), want) {
 				t.Errorf("the reason lacks %q: %+v", want, done)
 			}
@@ -245,18 +420,30 @@ func TestFailedRefreshesRollBack(t *testing.T) {
 	}
 }
 
-func TestCancelledRefreshesStop(t *testing.T) {
+// TestRollbackReplacesWhatWasReplaced by what is saved on the group.
+func TestRollbackReplacesWhatWasReplaced(t *testing.T) {
 	g := newGroup(t)
-	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &g.name}); err == nil {
-		t.Error("what is not under way was cancelled")
-	}
 	if err := g.step(t, "m7g.large"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &g.name}); err != nil {
+	for !slices.Contains(g.types(t), "m7g.large") || len(g.types(t)) != 3 || slices.Index(g.types(t), "m7g.large") != 1 {
+		emulatortest.Advance(t, g.control, 10*time.Second)
+	}
+	g.ring(t, cloudwatchtypes.StateValueAlarm)
+	g.await(t, types.InstanceRefreshStatusRollbackSuccessful, time.Hour, none)
+	if got := g.types(t); !slices.Equal(got, []string{"m7g.medium", "m7g.medium"}) || g.override(t) != "m7g.medium" {
+		t.Errorf("the instances are %s, of %s", got, g.override(t))
+	}
+}
+
+func TestCancelledRefreshesStop(t *testing.T) {
+	g := newGroup(t)
+	_, err := g.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &g.name})
+	wantError(t, err, "ActiveInstanceRefreshNotFound", "")
+	if err := g.step(t, "m7g.large"); err != nil {
 		t.Fatal(err)
 	}
-	g.await(t, types.InstanceRefreshStatusCancelled, func(types.Instance) bool { return false })
+	g.cancel(t)
 	if got := g.types(t); fmt.Sprint(got) != "[m7g.medium m7g.medium]" {
 		t.Errorf("the instances are %s", got)
 	}

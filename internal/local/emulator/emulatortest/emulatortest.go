@@ -128,3 +128,16 @@ func call(t testing.TB, c emulator.Control, service, region, method, path, conte
 	}
 	return answer, nil
 }
+
+// Set has settings hold until the test ends.
+func Set(t testing.TB, c emulator.Control, s emulator.Settings) {
+	t.Helper()
+	if err := c.Set(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Set(context.Background(), emulator.Settings{}); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -20,6 +20,7 @@ PUT  /archipelago/load       a load client's name, while which is registered the
 PUT  /archipelago/unload     the same, to end that
 PUT  /archipelago/existing   {"networks": [{"region", "id", "cidr", "subnets": {id: zone}}],
                               "certificates": {ARN: name}}, which exist from now on
+PUT  /archipelago/settings   those of settings.py, all others get their defaults; GET tells them
 PUT  /archipelago/custom-resources
                              "Create", "Update" or "Delete", with which every custom resource with a
                              role is invoked again; answers what failed
@@ -31,7 +32,7 @@ import re
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from . import customs, existing, fleet, groups, inventory, models, usage, zones
+from . import customs, existing, fleet, groups, inventory, models, settings, usage, zones
 from .clock import Refused, clock
 
 
@@ -145,6 +146,10 @@ def invoke_custom_resources(body):
     return failures
 
 
+def set_up(body):
+    return settings.replace(json.loads(body)) if body else settings.describe()
+
+
 def make(body):
     return existing.make(DEFAULT_ACCOUNT_ID, json.loads(body))
 
@@ -160,6 +165,7 @@ ANSWERS = {
     "fleet": fleet.fleet,
     "resources": inventory.account_resources,
     "existing": make,
+    "settings": set_up,
     "status": status,
     "usage": used,
     "deployed": deployed,

@@ -3,8 +3,11 @@ overrides."""
 
 import copy
 import threading
+import uuid
 
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
 
 from . import patches
 from .clock import clock
@@ -15,7 +18,6 @@ health: dict[str, str] = {}
 # launching is held while a group's instances are counted and changed.
 launching = threading.RLock()
 _launch = FakeAutoScalingGroup.replace_autoscaling_group_instances
-_set_desired_capacity = FakeAutoScalingGroup.set_desired_capacity
 _notify_terminate = AutoScalingBackend.notify_terminate_instances
 
 
@@ -29,6 +31,24 @@ def install():
     patches.add(FakeAutoScalingGroup, launch_template_version=property(launch_template_version, set_launch_template_version))
     patches.replace(AutoScalingBackend, notify_terminate_instances=notify_terminate_instances)
     patches.replace(InstanceState, launch_template=property(launched_template))
+    patches.replace(
+        AutoScalingResponse,
+        create_auto_scaling_group=create_auto_scaling_group,
+        describe_scaling_activities=describe_scaling_activities,
+    )
+    clock.every(60, maintain)
+
+
+_create_group = AutoScalingResponse.create_auto_scaling_group
+
+
+def create_auto_scaling_group(self):
+    """Keep what moto leaves out."""
+    answer = _create_group(self)
+    group = self.autoscaling_backend.autoscaling_groups[self._get_param("AutoScalingGroupName")]
+    group.default_warm_up = self._get_int_param("DefaultInstanceWarmup")
+    group.maintenance = self._get_param("InstanceMaintenancePolicy")
+    return answer
 
 
 # Within a thread that launches, a group is what it launches: while a refresh is
@@ -61,7 +81,8 @@ def set_launch_template_version(self, version):
 
 
 def launch(self, count_needed, propagated_tags):
-    """Launch into the subnet that has the fewest instances; moto uses only the first."""
+    """Launch into the subnet that has the fewest instances; moto uses only the first.
+    What cannot be launched is told as a scaling activity, and tried again later."""
     with launching:
         subnets, _launches.policy = self.vpc_zone_identifier, getattr(self, "launches", None)
         try:
@@ -72,29 +93,38 @@ def launch(self, count_needed, propagated_tags):
                 state = self.instance_states[-1]
                 state.instance.launched_from, state.instance.launched_at = launched_from(self), clock.seconds()
                 state.instance_type = self.instance_type
+                note(self, f"Launching a new EC2 instance: {state.instance.id}", "Successful")
         finally:
             self.vpc_zone_identifier, _launches.policy = subnets, None
 
 
 def launch_pending(backend, group, count):
-    """Launch instances that are not in service yet; returns their states."""
-    before = list(group.instance_states)
+    """Launch instances, and return how many could be launched. Rule R5: they are in
+    service when EC2 runs them, whatever runs on them."""
+    before = len(group.instance_states)
     group.replace_autoscaling_group_instances(count, group.get_propagated_tags())
-    new = [s for s in group.instance_states if s not in before]
-    for state in new:
-        state.lifecycle_state = "Pending"
     backend.update_attached_target_groups(group.name)
-    return new
+    return len(group.instance_states) - before
 
 
-def swap(backend, group, new, old):
-    """Put new instances into service in place of old ones, as far as the group
-    still wants so many."""
-    for state in new:
-        state.lifecycle_state = "InService"
-    surplus = len(group.active_instances()) - group.desired_capacity
-    for state in [s for s in old if s in group.instance_states][: max(0, surplus)]:
-        terminate(backend, group, state.instance.id)
+def note(group, description, status, message=None):
+    """Remember a scaling activity."""
+    at = clock.now()
+    activity = {
+        "ActivityId": str(uuid.uuid4()), "AutoScalingGroupName": group.name, "Description": description,
+        "Cause": f"At {at.isoformat(timespec='seconds')}Z the group was brought to its desired capacity.",
+        "StartTime": at, "EndTime": at, "StatusCode": status, "StatusMessage": message, "Progress": 100,
+    }
+    activities = group.__dict__.setdefault("activities", [])
+    activities.insert(0, {name: value for name, value in activity.items() if value is not None})
+    del activities[100:]
+
+
+def describe_scaling_activities(self):
+    """The newest first; moto has none."""
+    name, most = self._get_param("AutoScalingGroupName"), self._get_int_param("MaxRecords", 100)
+    every = [a for g in self.autoscaling_backend.autoscaling_groups.values() if name in (None, g.name) for a in getattr(g, "activities", [])]
+    return ActionResult({"Activities": every[:most]})
 
 
 def adopt(group, policy):
@@ -143,14 +173,22 @@ def launched_template(self):
 
 def set_desired_capacity(self, new_capacity):
     """Shrink by the oldest instance of the zone that has most; moto takes any, and
-    leaves them registered."""
+    leaves them registered. What a refresh has launched beyond the desired count stays."""
     with launching:
         wanted = int(self.min_size if new_capacity is None else new_capacity)
-        while len(serving := self.active_instances()) > wanted:
+        extra = 0
+        if getattr(self, "launches", None):
+            extra = max(0, len(self.active_instances()) - int(self.desired_capacity))
+        while len(serving := self.active_instances()) - extra > wanted:
             zones = [s.instance.placement.zone for s in serving]
             oldest = next(s for s in serving if zones.count(s.instance.placement.zone) == max(map(zones.count, zones)))
             terminate(self.autoscaling_backend, self, oldest.instance.id)
-        _set_desired_capacity(self, new_capacity)
+        self.desired_capacity = wanted
+        missing = wanted + extra - len(serving)
+        if missing > 0:
+            self.replace_autoscaling_group_instances(missing, self.get_propagated_tags())
+        if self.name in self.autoscaling_backend.autoscaling_groups:
+            self.autoscaling_backend.update_attached_target_groups(self.name)
 
 
 def notify_terminate_instances(self, instance_ids):
@@ -165,21 +203,42 @@ def report(states):
     """Take what load balancers say of instances; replace those that stay unhealthy."""
     health.update(states)
     clock.announce()
-    for account in autoscaling_backends.values():
-        for backend in account.values():
+    for backend, group in every_group():
+        replace_unhealthy(backend, group)
+
+
+def every_group():
+    for account in list(autoscaling_backends.values()):
+        for backend in list(account.values()):
             for group in list(backend.autoscaling_groups.values()):
-                if group.health_check_type == "ELB":
-                    replace_unhealthy(backend, group)
+                yield backend, group
+
+
+def is_unhealthy(group, state):
+    """Rule 4: what a load balancer says counts only when the grace period is over."""
+    if group.health_check_type != "ELB" or health.get(state.instance.id) != "unhealthy":
+        return False
+    return clock.seconds() - state.instance.launched_at > clock.booting(int(group.health_check_grace_period))
 
 
 def replace_unhealthy(backend, group):
     for state in group.active_instances():
-        instance = state.instance
-        age = clock.seconds() - instance.launched_at
-        if health.get(instance.id) == "unhealthy" and age > clock.booting(group.health_check_grace_period):
+        if is_unhealthy(group, state):
+            instance = state.instance
+            note(group, f"Terminating EC2 instance: {instance.id} - unhealthy by a load balancer", "Successful")
             backend.ec2_backend.terminate_instances([instance.id])
             backend.notify_terminate_instances([instance.id])
             backend.elbv2_backend.notify_terminate_instances([instance.id])
+
+
+def maintain():
+    """What a group does in each minute: judge its instances, and launch those it lacks."""
+    for backend, group in every_group():
+        replace_unhealthy(backend, group)
+        with launching:
+            missing = int(group.desired_capacity or 0) - len(group.active_instances())
+            if missing > 0 and group.name in backend.autoscaling_groups:
+                launch_pending(backend, group, missing)
 
 
 def terminate(backend, group, instance_id):
@@ -188,4 +247,5 @@ def terminate(backend, group, instance_id):
         group.instance_states = [s for s in group.instance_states if s.instance.id != instance_id]
     for arn in group.target_group_arns:
         backend.elbv2_backend.deregister_targets(arn, [{"Id": instance_id}])
+    note(group, f"Terminating EC2 instance: {instance_id}", "Successful")
     backend.ec2_backend.terminate_instances([instance_id])

@@ -3,19 +3,39 @@ instance refresh begins when that changes what is launched."""
 
 from moto.autoscaling.models import FakeAutoScalingGroup, autoscaling_backends
 
-from . import groups, patches, refreshes
+from . import groups, patches, refreshes, settings
 
 
 def install():
-    patches.replace(FakeAutoScalingGroup, update_from_cloudformation_json=classmethod(update))
+    patches.replace(
+        FakeAutoScalingGroup,
+        create_from_cloudformation_json=classmethod(create),
+        update_from_cloudformation_json=classmethod(update),
+    )
+
+
+_create = FakeAutoScalingGroup.create_from_cloudformation_json.__func__
+
+
+def create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+    group = _create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+    return keep(group, cloudformation_json["Properties"])
+
+
+def keep(group, properties):
+    """Remember what moto leaves out."""
+    warm_up = properties.get("DefaultInstanceWarmup")
+    group.default_warm_up = None if warm_up is None else int(warm_up)
+    group.maintenance = properties.get("InstanceMaintenancePolicy")
+    return group
 
 
 def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
     """Update in place and refresh; moto would delete the group and make another."""
     properties, group = cloudformation_json["Properties"], original_resource
     policy, before = properties.get("MixedInstancesPolicy"), groups.launched_from(group)
-    if refreshes.active(group) and policy and groups.launched_by(policy) != groups.launched_by(group.mixed_instances_policy):
-        raise refreshes.InstanceRefreshInProgress()
+    if policy and writes(group, policy):
+        refreshes.refuse_write(group)
     group.update(
         availability_zones=[],
         desired_capacity=desired(group, properties),
@@ -28,15 +48,24 @@ def update(cls, original_resource, new_resource_name, cloudformation_json, accou
         health_check_type=properties.get("HealthCheckType"),
         mixed_instances_policy=policy,
     )
+    keep(group, properties)
     move(autoscaling_backends[account_id][region_name], group, properties.get("TargetGroupARNs", []))
-    if groups.launched_from(group) != before:
-        policies = cloudformation_json.get("UpdatePolicy", {})
-        preferences = policies.get("AutoScalingInstanceRefresh", {}).get("Preferences", {})
-        group.stacks_refresh = refreshes.Refresh(
+    policies = cloudformation_json.get("UpdatePolicy", {})
+    if "AutoScalingInstanceRefresh" in policies and groups.launched_from(group) != before:
+        preferences = policies["AutoScalingInstanceRefresh"].get("Preferences", {})
+        refresh = refreshes.Refresh(
             autoscaling_backends[account_id][region_name], group, preferences={"SkipMatching": True} | preferences
         )
-        group.stacks_refresh.start()
+        refresh.start()
+        group.stacks_refresh = refresh
     return group
+
+
+def writes(group, policy):
+    """Whether an update writes the group's policy, which AWS's documents leave open
+    where it stays what it is."""
+    changes = groups.launched_by(policy) != groups.launched_by(group.mixed_instances_policy)
+    return changes or not settings.get("policyWrittenWhenChanged")
 
 
 def move(backend, group, target_groups):
@@ -60,7 +89,7 @@ def await_refreshes(resources):
     for group in resources:
         refresh = vars(group).pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
         if refresh:
-            refresh.thread.join()
+            refresh.finished.wait()
             if refresh.status != "Successful":
                 raise RuntimeError(f"the instance refresh of {group.name} {refresh.status.lower()}: {refresh.reason}")
 
@@ -71,4 +100,4 @@ def cancel_refreshes(resources):
         refresh = vars(group).pop("stacks_refresh", None) if isinstance(group, FakeAutoScalingGroup) else None
         if refresh:
             refresh.cancel("the stack's update failed")
-            refresh.thread.join()
+            refresh.finished.wait()

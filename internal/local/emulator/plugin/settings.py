@@ -1,0 +1,52 @@
+"""What a test sets of an account, and which way AWS goes where its documents leave it
+open. Every value's zero is AWS's default, or the harder reading."""
+
+from typing import Any
+
+from .clock import Refused
+
+DEFAULTS: dict[str, Any] = {
+    # Whether instance refreshes go on when instances are healthy and wait for
+    # nothing else: AWS's minutes are not for a developer who tries a change.
+    "hurry": False,
+    # Fn::GetAtt of a custom resource in a rollback: what the function answers to the
+    # rollback's own request, or what it had answered before.
+    "rollbackReadsFormer": False,
+    # A launch template in a rollback: a further version, or the former one again.
+    "rollbackKeepsVersion": False,
+    # CloudFormation writes a group's policy with any other property, or only when
+    # the policy changes.
+    "policyWrittenWhenChanged": False,
+    # After how many seconds a policy that a stack attaches holds for functions.
+    "permissionDelay": 0.0,
+    # Lambda's concurrent executions of an account and region; 0 is 1000, AWS's
+    # default, though a new account may have 10.
+    "concurrency": 0,
+    # EC2's vCPUs of standard instances in a region; 0 is no limit.
+    "vcpus": 0,
+    # The zones of a region in the order in which they are told: {region: [zone]}.
+    "zones": {},
+    # Instance types that a zone does not have, and those of which it has no capacity
+    # at this moment: {zone: [type]}.
+    "notOffered": {},
+    "noCapacity": {},
+}
+
+_values = dict(DEFAULTS)
+
+
+def get(name: str) -> Any:
+    return _values[name]
+
+
+def replace(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Set these, and all others to their defaults."""
+    unknown = wanted.keys() - DEFAULTS.keys()
+    if unknown:
+        raise Refused(f"there is no setting {', '.join(sorted(unknown))}: want some of {', '.join(DEFAULTS)}")
+    _values.update(DEFAULTS | {name: value for name, value in wanted.items() if value is not None})
+    return describe()
+
+
+def describe() -> dict[str, Any]:
+    return dict(_values)

@@ -1,0 +1,46 @@
+package emulator
+
+import (
+	"context"
+	"net/http"
+)
+
+// Settings are what a test sets of an account, and which way AWS goes where its
+// documents leave it open. The zero value is AWS's default, or the harder reading.
+type Settings struct {
+	// Hurry has instance refreshes go on as soon as instances are healthy, without
+	// warm-up, checkpoints and bake time. It is for a developer who tries a change,
+	// and never for a test of a rollout.
+	Hurry bool `json:"hurry,omitempty"`
+	// RollbackReadsFormer has Fn::GetAtt of a custom resource be, in a rollback, what
+	// its function had answered before the update, and not what it answers to the
+	// rollback's own request.
+	RollbackReadsFormer bool `json:"rollbackReadsFormer,omitempty"`
+	// RollbackKeepsVersion has a launch template's latest version be the former one
+	// after a rollback, and not a further one of the same content.
+	RollbackKeepsVersion bool `json:"rollbackKeepsVersion,omitempty"`
+	// PolicyWrittenWhenChanged has CloudFormation leave a group's policy alone when
+	// other properties of the group change.
+	PolicyWrittenWhenChanged bool `json:"policyWrittenWhenChanged,omitempty"`
+	// PermissionDelay is how many seconds, on the emulator's clock, a policy takes
+	// that a stack attaches before it holds for the role of a function.
+	PermissionDelay float64 `json:"permissionDelay,omitempty"`
+	// Concurrency is Lambda's quota of concurrent executions. Default: 1000; a new
+	// account may have 10.
+	Concurrency int `json:"concurrency,omitempty"`
+	// VCPUs is EC2's quota of running on-demand standard instances, in each region.
+	// Default: none.
+	VCPUs int `json:"vcpus,omitempty"`
+	// Zones are a region's, in the order in which Fn::GetAZs has them. Default: all,
+	// by their letters.
+	Zones map[string][]string `json:"zones,omitempty"`
+	// NotOffered are the instance types that a zone does not have, and NoCapacity
+	// those of which it has none left at this moment.
+	NotOffered map[string][]string `json:"notOffered,omitempty"`
+	NoCapacity map[string][]string `json:"noCapacity,omitempty"`
+}
+
+// Set has these settings hold, and no others.
+func (c Control) Set(ctx context.Context, s Settings) error {
+	return c.call(ctx, http.MethodPut, "settings", s, nil)
+}
