@@ -262,15 +262,23 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 	if err := makeSecrets(ctx, server.URL, configuration); err != nil {
 		return err
 	}
-	if err := cdk.deploy(ctx, assembly); err != nil {
-		return err
+	control := emulator.Control{URL: server.URL}
+	if o.Pace <= 1 {
+		// AWS's minutes are for tests of a rollout, which set a pace.
+		if err := control.Set(ctx, emulator.Settings{Hurry: true}); err != nil {
+			return err
+		}
 	}
+	// A stack waits for what its custom resources' functions answer, and these for
+	// instances.
 	fleet, err := newFleet(ctx, server.URL, listener, o, settings(configuration), steps.log)
 	if err != nil {
 		return err
 	}
 	defer fleet.stop()
-	control := emulator.Control{URL: server.URL}
+	if err := cdk.deploy(ctx, assembly); err != nil {
+		return err
+	}
 	var playing emulator.Status
 	waiting := &waiting{}
 	err = steps.run(ctx, "start the fleets", fleetWithin, waiting.now, func(ctx context.Context) error {

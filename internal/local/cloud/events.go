@@ -219,7 +219,11 @@ func (f *fleet) tell(ctx context.Context, out *progress.Printer) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, line := range t.next(f.scene()) {
+			now := f.scene()
+			if now.deployment == 0 {
+				continue // the first deployment's steps are told as they go on
+			}
+			for _, line := range t.next(now) {
 				out.Printf("%s %s", time.Now().Format(time.TimeOnly), line)
 			}
 		}

@@ -48,6 +48,7 @@ type fleet struct {
 	functions map[string]*lambda.Function   // by ARN
 	balancers map[string]*balancer.Balancer // by ARN
 	due       map[string]time.Time          // when schedules are, by ARN
+	taken     []emulator.Invocation         // which the emulator does not tell again
 	entered   bool                          // whether there is an accelerator
 	deployed  emulator.Fleet                // what is followed
 
@@ -135,10 +136,17 @@ func (f *fleet) stop() {
 // play follows the emulator until ctx ends.
 func (f *fleet) play(ctx context.Context) {
 	for tick := time.NewTicker(pollEvery); ; {
-		deployed, err := f.control.Fleet(ctx)
+		// Taken before the functions are read, so that theirs is among them.
+		taken, err := f.control.TakeInvocations(ctx)
+		f.taken = append(f.taken, taken...)
+		var deployed emulator.Fleet
+		if err == nil {
+			deployed, err = f.control.Fleet(ctx)
+		}
 		if err == nil {
 			f.follow(ctx, deployed)
 			f.invoke(ctx, deployed)
+			f.handle(ctx)
 			err = f.report(ctx)
 		}
 		if err != nil && ctx.Err() == nil {

@@ -43,3 +43,21 @@ func (f *fleet) invokeOne(ctx context.Context, s emulator.Schedule, at time.Time
 		}
 	})
 }
+
+// handle invokes the functions of custom resources. The stack waits for what a function
+// puts to the response URL, and not for its answer.
+func (f *fleet) handle(ctx context.Context) {
+	for _, i := range f.taken {
+		f.done.Go(func() {
+			_, err := (functionTarget{f, i.Function}).Invoke(ctx, []byte(i.Payload))
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			f.log.Printf("%s: %v", i.Function, err)
+			if err := f.control.FailInvocation(ctx, i.ID); err != nil && ctx.Err() == nil {
+				f.log.Print(err)
+			}
+		})
+	}
+	f.taken = nil
+}

@@ -92,6 +92,8 @@ type Function struct {
 	Environment map[string]string `json:"environment"`
 	Memory      int               `json:"memory"`  // MiB
 	Timeout     int               `json:"timeout"` // seconds
+	// Concurrency is how many events it handles at once; 0 is as many as there are.
+	Concurrency int `json:"concurrency"`
 	// Bucket and Key are where its code is, a zip.
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
@@ -271,6 +273,28 @@ type Failing map[string][]string
 // Fail makes these services fail, and no other.
 func (c Control) Fail(ctx context.Context, f Failing) error {
 	return c.call(ctx, http.MethodPut, "failing", f, nil)
+}
+
+// Invocation is of a function whose answer nobody waits for.
+type Invocation struct {
+	ID       string `json:"id"`
+	Function string `json:"function"` // its ARN
+	Payload  string `json:"payload"`  // JSON
+}
+
+// TakeInvocations returns the invocations that are due, each of them once: who takes
+// one invokes the function, or says by FailInvocation that this did not end well.
+func (c Control) TakeInvocations(ctx context.Context) ([]Invocation, error) {
+	var list []Invocation
+	return list, c.call(ctx, http.MethodPut, "invocations", struct{}{}, &list)
+}
+
+// FailInvocation says that a function failed on what was taken. It is due again after
+// a minute, and once more after another two, as Lambda has it.
+func (c Control) FailInvocation(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodPut, "failed", struct {
+		ID string `json:"id"`
+	}{id}, nil)
 }
 
 // InvokeCustomResources makes the calls of every custom resource again: those of

@@ -35,8 +35,8 @@ const bootstrap = "bootstrap"
 // restartAfter is how long an environment that ended waits for its next start.
 const restartAfter = 100 * time.Millisecond
 
-// maxEnvironments is how many events a function handles at once; more of them
-// wait.
+// maxEnvironments is how many events a function handles at once, unless its reserved
+// concurrency is less; more of them wait.
 const maxEnvironments = 5
 
 // Function is a Lambda function. It has one environment, and another one
@@ -153,7 +153,7 @@ func (f *Function) grow() error {
 	if f.refused != nil {
 		return f.refused
 	}
-	if f.environments == maxEnvironments {
+	if f.environments == maxEnvironments || f.Concurrency > 0 && f.environments >= f.Concurrency {
 		return nil
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -49,7 +49,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, existing, groups, keys
-    from . import models, permissions, policies, refreshes, schedules, stacks, tables, updates
+    from . import models, permissions, played, policies, refreshes, schedules, stacks, tables, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -58,6 +58,7 @@ def main() -> None:
     tables.install()
     buckets.install(options.replication_delay)
     customs.install()
+    played.install()
     groups.install()
     updates.install()
     refreshes.install()

@@ -21,6 +21,9 @@ PUT  /archipelago/unload     the same, to end that
 PUT  /archipelago/existing   {"networks": [{"region", "id", "cidr", "subnets": {id: zone}}],
                               "certificates": {ARN: name}}, which exist from now on
 PUT  /archipelago/settings   those of settings.py, all others get their defaults; GET tells them
+PUT  /archipelago/invocations  the invocations of functions that are due, each once
+PUT  /archipelago/failed     {"id": one of them, which failed}
+PUT  /archipelago/response/  as a response URL ends, what a custom resource's function answers
 PUT  /archipelago/custom-resources
                              "Create", "Update" or "Delete", with which every custom resource with a
                              role is invoked again; answers what failed
@@ -32,11 +35,12 @@ import re
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from . import customs, existing, fleet, groups, inventory, models, settings, usage, zones
+from . import customs, existing, fleet, groups, inventory, models, played, settings, usage, zones
 from .clock import Refused, clock
 
 
 PREFIX = "/archipelago/"
+RESPONSE = PREFIX + "response/"
 
 
 def wrap(app):
@@ -51,6 +55,8 @@ def wrap(app):
             if service_of(environ) != "arc-zonal-shift":
                 return app(environ, start_response)
             status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ))
+        elif path.startswith(RESPONSE):
+            status, answer = played.respond(path.removeprefix(RESPONSE), read(environ))
         else:
             try:
                 status, answer = 200, ANSWERS[path.removeprefix(PREFIX)](read(environ))
@@ -137,8 +143,8 @@ def broken(body):
 def invoke_custom_resources(body):
     failures = []
     for resource in list(customs.made):
-        if isinstance(resource, customs.EmptyBucket):
-            continue  # it makes no calls, and would take what others still need
+        if isinstance(resource, (customs.EmptyBucket, played.Played)):
+            continue  # makes no calls here, or would take what others still need
         try:
             resource.run(json.loads(body))
         except Exception as e:
@@ -165,6 +171,8 @@ ANSWERS = {
     "fleet": fleet.fleet,
     "resources": inventory.account_resources,
     "existing": make,
+    "invocations": played.take,
+    "failed": played.fail,
     "settings": set_up,
     "status": status,
     "usage": used,

@@ -105,6 +105,7 @@ def functions():
                     "environment": function.environment_vars,
                     "memory": int(function.memory_size),
                     "timeout": int(function.timeout),
+                    "concurrency": int(function.reserved_concurrency or 0),
                     "bucket": function.code["S3Bucket"],
                     "key": function.code["S3Key"],
                 }

@@ -69,7 +69,7 @@ class Generic(CloudFormationModel):
 def class_of(resource_type):
     if resource_type in parsing.NULL_MODELS:
         return None
-    if resource_type.startswith("Custom::"):
+    if resource_type.startswith("Custom::") or resource_type == "AWS::CloudFormation::CustomResource":
         return custom(resource_type)
     found = emulated.get(resource_type) or parsing.get_model_map().get(resource_type)
     if found:

@@ -12,18 +12,21 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
 
-from . import patches, updates
+from . import patches, played, updates
 
 
 def install():
     patches.replace(
-        parsing, clean_json=clean_json, parse_resource_and_generate_name=parse_resource, parse_and_update_resource=update_resource
+        parsing, clean_json=clean_json, parse_resource_and_generate_name=parse_resource, parse_and_update_resource=update_resource,
+        parse_and_create_resource=create_resource,
     )
     patches.replace(
         parsing.ResourceMap, parse_ssm_parameter=parse_ssm_parameter, update=update_resources, delete=delete_resources
     )
     patches.replace(cloudformation.ChangeSet, apply=apply)
-    patches.replace(cloudformation.Stack, stack_parameters=property(stack_parameters))
+    patches.replace(
+        cloudformation.Stack, stack_parameters=property(stack_parameters), stack_resources=property(stack_resources)
+    )
     patches.replace(cloudformation.CloudFormationBackend, delete_stack=delete_stack)
     patches.replace(
         CloudFormationResponse,
@@ -66,6 +69,26 @@ def stack_parameters(self):
     return {name: self.parameters.get(name, slot.get("Default")) for name, slot in slots.items()}
 
 
+def stack_resources(self):
+    """What there is; moto makes what there is not yet, even for one who looks."""
+    resources = self.resource_map
+    made = [resources._parsed_resources.get(logical_id) for logical_id in list(resources.resources)]
+    return [resource for resource in made if resource is not None]
+
+
+_create_resource = parsing.parse_and_create_resource
+
+
+def create_resource(logical_id, resource_json, resources_map, account_id, region_name):
+    """Keep a custom resource whose creation has failed: its function is asked to delete it."""
+    try:
+        return _create_resource(logical_id, resource_json, resources_map, account_id, region_name)
+    except played.Failed as e:
+        e.resource.cf_resource_type, e.resource.logical_resource_id = resource_json["Type"], logical_id
+        resources_map._parsed_resources[logical_id] = e.resource
+        raise
+
+
 _parse_resource = parsing.parse_resource_and_generate_name
 
 
@@ -87,6 +110,8 @@ _update_resource = parsing.parse_and_update_resource
 def update_resource(logical_id, resource_json, resources_map, account_id, region_name):
     """Leave a resource as it is whose model cannot be updated; moto forgets it."""
     updated = _update_resource(logical_id, resource_json, resources_map, account_id, region_name)
+    if isinstance(updated, played.Played) and resources_map.__dict__.get("rolling_back"):
+        updated.rolled_back()
     return updated or resources_map[logical_id]
 
 
@@ -157,6 +182,11 @@ def update_resources(self, template, parameters=None):
         elif logical_id not in self._resource_json_map and logical_id in self._parsed_resources:
             remove(self, logical_id, self._parsed_resources.pop(logical_id), before[logical_id], "DeletionPolicy", failures)
             made_of(self).pop(logical_id, None)
+        elif isinstance(resource := self._parsed_resources.get(logical_id), played.Played):
+            try:
+                resource.clean_up()
+            except Exception as e:
+                failures.append((logical_id, resource.resource_type, f"{type(e).__name__}: {e}"))
     return failures
 
 
@@ -278,6 +308,9 @@ def carry_out(backend, change_set):
     stack, resources = change_set.stack, change_set.stack.resource_map
     creating = change_set.change_set_type == "CREATE"
     before = resources._template, resources.input_parameters, dict(resources.__dict__.get("read_parameters", {}))
+    for resource in resources._parsed_resources.values():
+        if isinstance(resource, played.Played):
+            resource.begin()
     try:
         backend.execute_change_set(change_set.change_set_id)
     except Exception as e:
