@@ -29,12 +29,16 @@ type group struct {
 	most    int // instances that ran at the same time
 }
 
+// group is the one of a stack.
+func (s *stack) group() *group {
+	config := emulatortest.Config(s.control, "eu-west-1")
+	return &group{Client: autoscaling.NewFromConfig(config), alarms: cloudwatch.NewFromConfig(config), control: s.control, name: s.name}
+}
+
 func newGroup(t *testing.T) *group {
 	t.Helper()
-	control := emulatortest.Shared(t)
-	config := emulatortest.Config(control, "eu-west-1")
-	g := &group{Client: autoscaling.NewFromConfig(config), alarms: cloudwatch.NewFromConfig(config), control: control}
-	g.name = strings.NewReplacer("/", "-", " ", "-", "_", "-").Replace(t.Name())
+	g := newStack(t).group()
+	config := emulatortest.Config(g.control, "eu-west-1")
 	if _, err := cloudformation.NewFromConfig(config).CreateStack(t.Context(), &cloudformation.CreateStackInput{
 		StackName: &g.name, TemplateBody: aws.String(fmt.Sprintf(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
 			"Properties": {"LaunchTemplateName": %q, "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`, g.name)),

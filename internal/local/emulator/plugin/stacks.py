@@ -11,8 +11,10 @@ from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ssm.models import ssm_backends
 
-from . import patches, played, updates
+from . import names, patches, played, settings, updates
 
 
 def install():
@@ -30,11 +32,16 @@ def install():
     patches.replace(cloudformation.CloudFormationBackend, delete_stack=delete_stack)
     patches.replace(
         CloudFormationResponse,
+        create_change_set=create_change_set,
         describe_change_set=describe_change_set,
         delete_change_set=delete_change_set,
         execute_change_set=execute_change_set,
     )
-    patches.add(CloudFormationResponse, update_termination_protection=update_termination_protection)
+    patches.add(
+        CloudFormationResponse,
+        update_termination_protection=update_termination_protection,
+        continue_update_rollback=continue_update_rollback,
+    )
 
 
 _clean_json = parsing.clean_json
@@ -80,7 +87,18 @@ _create_resource = parsing.parse_and_create_resource
 
 
 def create_resource(logical_id, resource_json, resources_map, account_id, region_name):
-    """Keep a custom resource whose creation has failed: its function is asked to delete it."""
+    """Make nothing a second time, but take over what is to be imported as it is (rules
+    R8 and R9). Keep a custom resource whose creation has failed: its function is asked
+    to delete it."""
+    properties = clean_json(resource_json.get("Properties", {}), resources_map)
+    existing, name = names.find(resource_json["Type"], properties, account_id, region_name)
+    if existing:
+        importing = resources_map.__dict__.get("importing") and names.may_import(resource_json)
+        if not importing or names.owner(resource_json["Type"], name, region_name):
+            raise names.AlreadyExists(resource_json["Type"], name)
+        parse_resource(logical_id, resource_json, resources_map)
+        existing.cf_resource_type, existing.logical_resource_id = resource_json["Type"], logical_id
+        return existing
     try:
         return _create_resource(logical_id, resource_json, resources_map, account_id, region_name)
     except played.Failed as e:
@@ -109,6 +127,11 @@ _update_resource = parsing.parse_and_update_resource
 
 def update_resource(logical_id, resource_json, resources_map, account_id, region_name):
     """Leave a resource as it is whose model cannot be updated; moto forgets it."""
+    if isinstance(template := resources_map[logical_id], LaunchTemplate) and resources_map.__dict__.get("rolling_back"):
+        if settings.get("rollbackKeepsVersion"):  # the last of them is what the update made
+            template.versions.pop()
+            parse_resource(logical_id, resource_json, resources_map)
+            return template
     updated = _update_resource(logical_id, resource_json, resources_map, account_id, region_name)
     if isinstance(updated, played.Played) and resources_map.__dict__.get("rolling_back"):
         updated.rolled_back()
@@ -171,9 +194,14 @@ def update_resources(self, template, parameters=None):
                 replaced[logical_id] = self._parsed_resources.pop(logical_id), old
                 self[logical_id]
             else:
-                self._parsed_resources[logical_id] = update_resource(
-                    logical_id, resource_json, self, account_id=self._account_id, region_name=self._region_name
-                )
+                try:
+                    self._parsed_resources[logical_id] = update_resource(
+                        logical_id, resource_json, self, account_id=self._account_id, region_name=self._region_name
+                    )
+                except Exception:
+                    if self.__dict__.get("rolling_back"):
+                        made_of(self)[logical_id] = old  # to be tried again
+                    raise
     updates.await_refreshes(list(self._parsed_resources.values()))
     failures = []
     for logical_id in reversed(in_order(before)):
@@ -192,8 +220,9 @@ def update_resources(self, template, parameters=None):
 
 def roll_back(self, template, parameters, read_parameters):
     """Return to the template before an update that failed, and to what SSM
-    parameters were then."""
-    self.read_parameters, self.rolling_back = read_parameters, True
+    parameters were then. One that failed itself can be done again."""
+    self.read_parameters, self.rolling_back, self.also_deleted = read_parameters, True, EXCEPT_ON_CREATE
+    self._resource_json_map = self.__dict__.setdefault("failed", self._resource_json_map)
     try:
         updates.cancel_refreshes(list(self._parsed_resources.values()))
         for logical_id, (resource, properties) in self.__dict__.pop("replaced", {}).items():
@@ -201,9 +230,15 @@ def roll_back(self, template, parameters, read_parameters):
             self._parsed_resources[logical_id], made_of(self)[logical_id] = resource, properties
             if replacement:
                 delete(self, replacement, self._resource_json_map[logical_id])
-        return update_resources(self, template, parameters)
+        failures = update_resources(self, template, parameters)
+        del self.failed
+        return failures
     finally:
-        self.rolling_back = False
+        self.rolling_back, self.also_deleted = False, None
+
+
+# EXCEPT_ON_CREATE is the policy that retains nothing that a rollback takes back.
+EXCEPT_ON_CREATE = "RetainExceptOnCreate"
 
 
 def is_replaced_by(resource_type, old, new):
@@ -220,7 +255,7 @@ def is_replaced_by(resource_type, old, new):
 
 def remove(self, logical_id, resource, resource_json, policy, failures):
     """Delete a resource unless the template retains it."""
-    if resource_json.get(policy, "Delete") != "Delete":
+    if resource_json.get(policy, "Delete") not in ("Delete", self.__dict__.get("also_deleted")):
         return
     try:
         delete(self, resource, resource_json)
@@ -293,9 +328,7 @@ def execute_change_set(self):
     if not found:
         raise ChangeSetNotFound(f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
     found.stack.status = f"{found.change_set_type}_IN_PROGRESS"
-    execution = threading.Thread(target=carry_out, args=(self.cloudformation_backend, found), daemon=True)
-    execution.start()
-    execution.join(ANSWER_WITHIN)
+    in_background(carry_out, self.cloudformation_backend, found)
     return EmptyResult()
 
 
@@ -307,30 +340,116 @@ def carry_out(backend, change_set):
     """Roll back a change set that fails: the CLI polls for ever otherwise."""
     stack, resources = change_set.stack, change_set.stack.resource_map
     creating = change_set.change_set_type == "CREATE"
-    before = resources._template, resources.input_parameters, dict(resources.__dict__.get("read_parameters", {}))
+    stack.before = resources._template, resources.input_parameters, dict(resources.__dict__.get("read_parameters", {}))
     for resource in resources._parsed_resources.values():
         if isinstance(resource, played.Played):
             resource.begin()
+    resources.importing = getattr(change_set, "imports", False)
     try:
         backend.execute_change_set(change_set.change_set_id)
     except Exception as e:
         traceback.print_exc()
-        rollback = "ROLLBACK" if creating else "UPDATE_ROLLBACK"
         stack._add_stack_event("CREATE_FAILED" if creating else "UPDATE_FAILED", f"{type(e).__name__}: {e}")
-        stack.status = rollback + "_IN_PROGRESS"
-        try:
-            failures = delete_resources(resources) if creating else roll_back(resources, *before)
-        except Exception as e:
-            traceback.print_exc()
-            failures = [(stack.name, stack.cloudformation_type(), f"{type(e).__name__}: {e}")]
-        add_events(stack, "DELETE_FAILED" if creating else "UPDATE_FAILED", failures)
-        stack.status = rollback + ("_FAILED" if failures else "_COMPLETE")
-        stack._add_stack_event(stack.status)
+        if creating:
+            take_back(stack)
+        else:
+            go_back(stack)
         return
+    finally:
+        resources.importing = False
     # moto keeps the parsed template and outputs of the stack's creation.
     stack._parse_template()
     stack.output_map = stack._create_output_map()
     stack.parameters = change_set.parameters
+
+
+def take_back(stack):
+    """Roll a creation back: what was made is deleted, the last first (rules 2 and R6)."""
+    resources = stack.resource_map
+    stack.status, resources.also_deleted = "ROLLBACK_IN_PROGRESS", EXCEPT_ON_CREATE
+    try:
+        failures = delete_resources(resources)
+    except Exception as e:
+        traceback.print_exc()
+        failures = [(stack.name, stack.cloudformation_type(), f"{type(e).__name__}: {e}")]
+    finally:
+        resources.also_deleted = None
+    add_events(stack, "DELETE_FAILED", failures)
+    end(stack, "ROLLBACK_FAILED" if failures else "ROLLBACK_COMPLETE")
+
+
+def go_back(stack):
+    """Roll an update back to the template before it (rule 3)."""
+    stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    try:
+        failures = roll_back(stack.resource_map, *stack.before)
+    except Exception as e:
+        traceback.print_exc()
+        add_events(stack, "UPDATE_FAILED", [(stack.name, stack.cloudformation_type(), f"{type(e).__name__}: {e}")])
+        return end(stack, "UPDATE_ROLLBACK_FAILED")
+    # What a rollback cannot remove it leaves behind, and is complete.
+    add_events(stack, "DELETE_FAILED", failures)
+    return end(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def end(stack, status):
+    stack.status = status
+    stack._add_stack_event(status)
+
+
+def in_background(action, *arguments):
+    """Most take so few seconds that a caller sees the end at once."""
+    thread = threading.Thread(target=action, args=arguments, daemon=True)
+    thread.start()
+    thread.join(ANSWER_WITHIN)
+
+
+def continue_update_rollback(self):
+    """Go on with a rollback that failed, once what was in its way is mended."""
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    if stack.status != "UPDATE_ROLLBACK_FAILED":
+        raise ValidationError(message=f"Stack [{stack.stack_id}] is in {stack.status} state and can not continue its rollback.")
+    in_background(go_back, stack)
+    return EmptyResult()
+
+
+_create_change_set = CloudFormationResponse.create_change_set
+
+# From these an update may begin.
+STABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+
+
+def create_change_set(self):
+    """Refuse what CloudFormation refuses before it has changed anything (rules R7 and 22)."""
+    backend, name = self.cloudformation_backend, self._get_param("StackName")
+    stacks = [s for s in list(backend.stacks.values()) if name in (s.name, s.stack_id)]
+    if self._get_param("ChangeSetType", "CREATE") == "UPDATE":
+        for stack in stacks:
+            if stack.status not in STABLE:
+                raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+    for stack in stacks:
+        if self._get_param("ChangeSetType", "CREATE") == "CREATE":
+            if stack.status != "REVIEW_IN_PROGRESS":
+                raise ValidationError(message=f"Stack [{stack.name}] already exists and cannot be created again with the changeSet.")
+            del backend.stacks[stack.stack_id]  # moto would make another of the same name
+    answer = _create_change_set(self)
+    made = find_change_set(self)
+    missing = list(missing_parameters(made))
+    if missing:
+        del backend.change_sets[made.change_set_id]
+        raise ValidationError(message=f"Unable to fetch parameters [{','.join(missing)}] from parameter store for this account.")
+    made.imports = self._get_bool_param("ImportExistingResources", False)
+    return answer
+
+
+def missing_parameters(change_set):
+    """The parameters of Systems Manager that a template names and that there are not."""
+    resources = change_set.stack.resource_map
+    parameters = ssm_backends[resources._account_id][resources._region_name]
+    for name, slot in change_set.template_dict.get("Parameters", {}).items():
+        value = change_set.parameters.get(name, slot.get("Default"))
+        if str(slot.get("Type")).startswith("AWS::SSM::Parameter::Value") and not parameters.get_parameter(value):
+            yield value
 
 
 def apply(self):
@@ -362,18 +481,23 @@ def update_termination_protection(self):
 
 def delete_stack(self, name_or_stack_id):
     """Refuse to delete a protected stack, which moto only remembers, and leave one
-    that still has something."""
+    that still has something (rule 2)."""
     for stack in list(self.stacks.values()):
         if name_or_stack_id not in (stack.name, stack.stack_id):
             continue
         if stack.enable_termination_protection:
             raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
-        failures = delete_resources(stack.resource_map)
-        add_events(stack, "DELETE_FAILED", failures)
-        stack.status = "DELETE_FAILED" if failures else "DELETE_COMPLETE"
-        reason = f"The following resource(s) failed to delete: [{', '.join(f[0] for f in failures)}]." if failures else None
-        stack._add_stack_event(stack.status, reason)
-        if not failures:
-            for change_set in [c for c in self.change_sets.values() if c.stack_id == stack.stack_id]:
-                del self.change_sets[change_set.change_set_id]
-            self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+        stack.status = "DELETE_IN_PROGRESS"
+        in_background(delete_all, self, stack)
+
+
+def delete_all(backend, stack):
+    failures = delete_resources(stack.resource_map)
+    add_events(stack, "DELETE_FAILED", failures)
+    reason = f"The following resource(s) failed to delete: [{', '.join(f[0] for f in failures)}]." if failures else None
+    stack._add_stack_event("DELETE_FAILED" if failures else "DELETE_COMPLETE", reason)
+    if not failures:
+        for change_set in [c for c in backend.change_sets.values() if c.stack_id == stack.stack_id]:
+            del backend.change_sets[change_set.change_set_id]
+        backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
+    stack.status = "DELETE_FAILED" if failures else "DELETE_COMPLETE"

@@ -71,7 +71,9 @@ class GlobalTable(CloudFormationModel):
         moved = wanted.keys() ^ self.replicas.keys()
         if moved and properties.get("MultiRegionConsistency") == "STRONG":
             raise MockValidationException(f"{self.name}: the replicas of a table with strong consistency are fixed")
-        if len(moved) > 1:
+        if self.home not in wanted:  # Rule 18
+            raise MockValidationException(f"{self.name}: the replica in the stack's own region, {self.home}, cannot be removed")
+        if len(moved) > 1:  # Rule 5
             raise MockValidationException(f"{self.name}: only one replica can be added or removed in an update, not {sorted(moved)}")
         for region in self.replicas.keys() - wanted.keys():
             self.backend(region).delete_table(self.name)
@@ -86,6 +88,10 @@ class GlobalTable(CloudFormationModel):
 
     def add(self, region, replica):
         """Serve the same items in another region."""
+        if self.name in self.backend(region).tables:
+            raise MockValidationException(
+                f"Failed to create a new replica of the table {self.name}: one or more replicas already existed as tables ({region})"
+            )
         table = copy.copy(self.table(self.home))
         table.region_name, table.table_arn = region, table.table_arn.replace(f":{self.home}:", f":{region}:")
         table.deletion_protection_enabled = protected(replica)
@@ -93,11 +99,22 @@ class GlobalTable(CloudFormationModel):
         self.replicas[region] = replica
 
     def delete(self, account_id, region_name):
-        for region in self.replicas:
+        served = [region for region in self.replicas if self.name in self.backend(region).tables]
+        for region in served:
             if self.table(region).deletion_protection_enabled:
                 raise DeletionProtectedException(self.name)
-        for region in self.replicas:
+        for region in served:
             self.backend(region).delete_table(self.name)
+
+
+def adopt(account_id, region_name, name):
+    """A table that exists, as an import takes it: with what is there of it, whatever
+    the template says."""
+    adopted = GlobalTable(name, account_id, region_name)
+    for region, backend in dynamodb_backends[account_id].items():
+        if name in backend.tables:
+            adopted.replicas[region] = {"DeletionProtectionEnabled": backend.tables[name].deletion_protection_enabled}
+    return adopted
 
 
 def protected(replica):

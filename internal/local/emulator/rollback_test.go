@@ -1,0 +1,349 @@
+package emulator_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// bad is a resource that cannot be made, because its name is taken; it comes last.
+func (s *stack) bad(t *testing.T, after ...string) resources {
+	t.Helper()
+	s.put(t, "/taken", "by another")
+	broken := parameter("/taken", "mine")
+	if after != nil {
+		broken["DependsOn"] = after
+	}
+	return resources{"Bad": broken}
+}
+
+func (s *stack) put(t *testing.T, name, value string) {
+	t.Helper()
+	if _, err := s.parameters().PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stack) parameters() *ssm.Client {
+	return ssm.NewFromConfig(emulatortest.Config(s.control, "eu-west-1"))
+}
+
+// value is a parameter's, or "" where there is none.
+func (s *stack) value(t *testing.T, name string) string {
+	t.Helper()
+	out, err := s.parameters().GetParameter(t.Context(), &ssm.GetParameterInput{Name: &name})
+	if err != nil {
+		return ""
+	}
+	return *out.Parameter.Value
+}
+
+// delete deletes the stack.
+func (s *stack) delete(t *testing.T) error {
+	t.Helper()
+	_, err := s.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: &s.name})
+	return err
+}
+
+// parametrized is a template with a parameter of Systems Manager.
+type parametrized struct {
+	resources
+	parameter string
+}
+
+func (p parametrized) String() string {
+	return fmt.Sprintf(`{"Parameters": {"Type": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": %q}}, %s`,
+		p.parameter, strings.TrimPrefix(p.resources.String(), "{"))
+}
+
+// TestUpdateThatFailsReturnsToTheValuesOfTheLastDeployment, whatever Systems Manager
+// says by then.
+func TestUpdateThatFailsReturnsToTheValuesOfTheLastDeployment(t *testing.T) {
+	s := newStack(t)
+	source, copied := "/"+s.name+"/source", "/"+s.name+"/copy"
+	s.put(t, source, "m7g.medium")
+	template := parametrized{resources{"Copy": parameter(copied, map[string]any{"Ref": "Type"})}, source}
+	s.deploy(t, types.StackStatusCreateComplete, template)
+	s.put(t, source, "m7g.2xlarge")
+	s.deploy(t, types.StackStatusUpdateRollbackComplete, parametrized{template.resources.with(s.bad(t, "Copy")), source})
+	if got := s.value(t, copied); got != "m7g.medium" {
+		t.Errorf("the rollback is to %s, want to what the last deployment read, m7g.medium", got)
+	}
+	// An update that succeeds reads it again.
+	s.deploy(t, types.StackStatusUpdateComplete, parametrized{template.resources.with(resources{"More": parameter("/"+s.name+"/more", "x")}), source})
+	if got := s.value(t, copied); got != "m7g.2xlarge" {
+		t.Errorf("the next update reads %s", got)
+	}
+}
+
+func TestParametersExistWhenAChangeSetIsMade(t *testing.T) {
+	s := newStack(t)
+	err := s.begin(t, parametrized{resources{"Copy": parameter("/"+s.name, "x")}, "/missing"})
+	wantError(t, err, "ValidationError", "Unable to fetch parameters [/missing]")
+}
+
+// TestCreationThatFailsIsDeleted, the last first, but for what is retained.
+func TestCreationThatFailsIsDeleted(t *testing.T) {
+	s := newStack(t)
+	bucket := func(name, policy string) map[string]any {
+		return map[string]any{"Type": "AWS::S3::Bucket", "DeletionPolicy": policy, "Properties": map[string]any{"BucketName": strings.ToLower(s.name) + name}}
+	}
+	template := resources{
+		"Kept":   bucket("-kept", "Retain"),
+		"Except": bucket("-except", "RetainExceptOnCreate"),
+		"Gone":   parameter("/"+s.name, "x"),
+	}
+	s.deploy(t, types.StackStatusRollbackComplete, template.with(s.bad(t, "Kept", "Except", "Gone")))
+	if s.value(t, "/"+s.name) != "" {
+		t.Error("a parameter is left")
+	}
+	if got := s.buckets(t); !slices.Equal(got, []string{"-kept"}) {
+		t.Errorf("the buckets %s are left, want what is retained", got)
+	}
+	// Such a stack can only be deleted.
+	err := s.begin(t, template)
+	wantError(t, err, "ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated")
+	if err := s.delete(t); err != nil {
+		t.Fatal(err)
+	}
+	// What it retained is in the way of the next one.
+	s.deploy(t, types.StackStatusRollbackComplete, template)
+	if got := s.reasons(t); !strings.Contains(got, "-kept' already exists. (HandlerErrorCode: AlreadyExists)") {
+		t.Errorf("it failed otherwise: %s", got)
+	}
+}
+
+// buckets are what the names of the stack's buckets end with.
+func (s *stack) buckets(t *testing.T) []string {
+	t.Helper()
+	out, err := s3.NewFromConfig(emulatortest.Config(s.control, "eu-west-1")).ListBuckets(t.Context(), &s3.ListBucketsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, b := range out.Buckets {
+		if rest, ok := strings.CutPrefix(*b.Name, strings.ToLower(s.name)); ok {
+			names = append(names, rest)
+		}
+	}
+	return names
+}
+
+func importing(in *cloudformation.CreateChangeSetInput) { in.ImportExistingResources = aws.Bool(true) }
+
+// replicated is a table in regions that is retained.
+func (s *stack) replicated(protected bool, regions ...string) resources {
+	var replicas []any
+	for _, region := range regions {
+		replicas = append(replicas, map[string]any{"Region": region, "DeletionProtectionEnabled": protected})
+	}
+	return resources{"Table": map[string]any{"Type": "AWS::DynamoDB::GlobalTable", "DeletionPolicy": "Retain", "Properties": map[string]any{
+		"TableName": s.name, "BillingMode": "PAY_PER_REQUEST", "Replicas": replicas,
+		"KeySchema":            []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}},
+		"AttributeDefinitions": []any{map[string]any{"AttributeName": "pk", "AttributeType": "S"}},
+	}}}
+}
+
+func (s *stack) exists(t *testing.T, region string) bool {
+	t.Helper()
+	_, err := dynamodb.NewFromConfig(emulatortest.Config(s.control, region)).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &s.name})
+	return err == nil
+}
+
+// TestImportTakesOverWhatExists and compares nothing: a replica that the template has
+// and the table does not have stays missing.
+func TestImportTakesOverWhatExists(t *testing.T) {
+	s := newStack(t)
+	s.deploy(t, types.StackStatusCreateComplete, s.replicated(true, "eu-west-1"))
+	other := &stack{Client: s.Client, control: s.control, name: s.name + "-other"}
+	again := s.replicated(true, "eu-west-1", "us-east-1")
+	other.deploy(t, types.StackStatusRollbackComplete, again, importing)
+	if got := other.reasons(t); !strings.Contains(got, "AlreadyExists") {
+		t.Errorf("what another stack has was taken over: %s", got)
+	}
+	for _, delete := range []*stack{s, other} {
+		if err := delete.delete(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !s.exists(t, "eu-west-1") {
+		t.Fatal("the table is not retained")
+	}
+	s.deploy(t, types.StackStatusCreateComplete, again, importing)
+	if s.exists(t, "us-east-1") {
+		t.Error("the import has made a replica")
+	}
+	// It is one of the stack's now.
+	s.deploy(t, types.StackStatusUpdateComplete, again.with(resources{"More": parameter("/"+s.name, "x")}))
+}
+
+func TestNothingIsImportedThatIsNotRetained(t *testing.T) {
+	s := newStack(t)
+	s.deploy(t, types.StackStatusCreateComplete, s.replicated(false, "eu-west-1"))
+	if err := s.delete(t); err != nil {
+		t.Fatal(err)
+	}
+	template := s.replicated(false, "eu-west-1")
+	template["Table"].(map[string]any)["DeletionPolicy"] = "Delete"
+	s.deploy(t, types.StackStatusRollbackComplete, template, importing)
+}
+
+// TestProtectionIsInTheWayOfARollback, and of a deletion.
+func TestProtectionIsInTheWayOfARollback(t *testing.T) {
+	for name, parts := range map[string]func(s *stack) resources{
+		"table": func(s *stack) resources {
+			template := s.replicated(true, "eu-west-1")
+			template["Table"].(map[string]any)["DeletionPolicy"] = "Delete"
+			return template
+		},
+		"balancer": func(s *stack) resources {
+			return resources{
+				"VPC":    map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.0.0.0/16"}},
+				"Subnet": map[string]any{"Type": "AWS::EC2::Subnet", "Properties": map[string]any{"CidrBlock": "10.0.0.0/24", "VpcId": map[string]any{"Ref": "VPC"}}},
+				"Table": map[string]any{"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": map[string]any{
+					"Subnets":                []any{map[string]any{"Ref": "Subnet"}},
+					"LoadBalancerAttributes": []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "true"}},
+				}},
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t)
+			template := parts(s)
+			s.deploy(t, types.StackStatusRollbackFailed, template.with(s.bad(t, "Table")))
+			if err := s.delete(t); err != nil {
+				t.Fatal(err)
+			}
+			s.await(t, types.StackStatusDeleteFailed)
+		})
+	}
+}
+
+// TestProtectedStackCannotBeDeleted, also one whose creation has failed: the CDK CLI
+// protects a stack before its first change set runs.
+func TestProtectedStackCannotBeDeleted(t *testing.T) {
+	s := newStack(t)
+	if _, err := s.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: &s.name, ChangeSetName: aws.String("first"), ChangeSetType: types.ChangeSetTypeCreate, TemplateBody: aws.String(resources(s.bad(t)).String()),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.UpdateTerminationProtection(t.Context(), &cloudformation.UpdateTerminationProtectionInput{StackName: &s.name, EnableTerminationProtection: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: &s.name, ChangeSetName: aws.String("first")}); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, types.StackStatusRollbackComplete)
+	wantError(t, s.delete(t), "ValidationError", "cannot be deleted while TerminationProtection is enabled")
+}
+
+// TestReplicaInTheWayOfARollback: one that the update added and that is protected.
+func TestReplicaInTheWayOfARollback(t *testing.T) {
+	s := newStack(t)
+	s.deploy(t, types.StackStatusCreateComplete, s.replicated(true, "eu-west-1"))
+	s.deploy(t, types.StackStatusUpdateRollbackFailed, s.replicated(true, "eu-west-1", "us-east-1").with(s.bad(t, "Table")))
+	wantError(t, s.begin(t, s.replicated(true, "eu-west-1")), "ValidationError", "is in UPDATE_ROLLBACK_FAILED state and can not be updated")
+	// It goes on when the replica's protection is gone.
+	if _, err := dynamodb.NewFromConfig(emulatortest.Config(s.control, "us-east-1")).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{
+		TableName: &s.name, DeletionProtectionEnabled: aws.Bool(false),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ContinueUpdateRollback(t.Context(), &cloudformation.ContinueUpdateRollbackInput{StackName: &s.name}); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, types.StackStatusUpdateRollbackComplete)
+	if s.exists(t, "us-east-1") {
+		t.Error("the replica is left")
+	}
+	// The primary's is never removed.
+	s.deploy(t, types.StackStatusUpdateRollbackComplete, s.replicated(true, "us-east-1"))
+	if got := s.reasons(t); !strings.Contains(got, "cannot be removed") {
+		t.Errorf("it failed otherwise: %s", got)
+	}
+}
+
+// TestVersionsInARollback: a launch template has a further one, or the former again.
+func TestVersionsInARollback(t *testing.T) {
+	for keeps, want := range map[bool]int64{false: 3, true: 1} {
+		t.Run(fmt.Sprint(want), func(t *testing.T) {
+			s := newStack(t)
+			emulatortest.Set(t, s.control, emulator.Settings{RollbackKeepsVersion: keeps})
+			template := func(image string) resources {
+				return resources{"Template": map[string]any{"Type": "AWS::EC2::LaunchTemplate", "Properties": map[string]any{
+					"LaunchTemplateName": s.name, "LaunchTemplateData": map[string]any{"ImageId": image},
+				}}}
+			}
+			s.deploy(t, types.StackStatusCreateComplete, template("ami-12c6146b"))
+			s.deploy(t, types.StackStatusUpdateRollbackComplete, template("ami-0").with(s.bad(t, "Template")))
+			out, err := ec2.NewFromConfig(emulatortest.Config(s.control, "eu-west-1")).DescribeLaunchTemplateVersions(t.Context(), &ec2.DescribeLaunchTemplateVersionsInput{
+				LaunchTemplateName: &s.name, Versions: []string{"$Latest"},
+			})
+			if err != nil || len(out.LaunchTemplateVersions) != 1 {
+				t.Fatalf("got %v, %v", out, err)
+			}
+			if v := out.LaunchTemplateVersions[0]; *v.VersionNumber != want || *v.LaunchTemplateData.ImageId != "ami-12c6146b" {
+				t.Errorf("the latest version is %d of %s, want %d", *v.VersionNumber, *v.LaunchTemplateData.ImageId, want)
+			}
+		})
+	}
+}
+
+// fleet is a stack with a group whose update refreshes it by CloudFormation, guarded by
+// an alarm.
+func (s *stack) fleet(instanceType string) resources {
+	return resources{
+		"Template": map[string]any{"Type": "AWS::EC2::LaunchTemplate", "Properties": map[string]any{
+			"LaunchTemplateName": s.name, "LaunchTemplateData": map[string]any{"ImageId": "ami-12c6146b"},
+		}},
+		"Group": map[string]any{
+			"Type": "AWS::AutoScaling::AutoScalingGroup",
+			"Properties": map[string]any{
+				"AutoScalingGroupName": s.name, "MinSize": "2", "MaxSize": "4", "AvailabilityZones": []any{"eu-west-1a", "eu-west-1b"},
+				"HealthCheckType": "ELB", "HealthCheckGracePeriod": grace,
+				"MixedInstancesPolicy": map[string]any{"LaunchTemplate": map[string]any{
+					"LaunchTemplateSpecification": map[string]any{"LaunchTemplateId": map[string]any{"Ref": "Template"}, "Version": "1"},
+					"Overrides":                   []any{map[string]any{"InstanceType": instanceType}},
+				}},
+			},
+			"UpdatePolicy": map[string]any{"AutoScalingInstanceRefresh": map[string]any{"Strategy": "Rolling", "Preferences": map[string]any{
+				"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": warmUp,
+				"AlarmSpecification": map[string]any{"Alarms": []any{s.name}},
+			}}},
+		},
+	}
+}
+
+// TestGuardThatRingsForbidsItsOwnRollback: what it stops stays as it is, with the new
+// instances among the others, until somebody mends it.
+func TestGuardThatRingsForbidsItsOwnRollback(t *testing.T) {
+	s := newStack(t)
+	g := s.group()
+	g.putAlarm(t)
+	s.deploy(t, types.StackStatusCreateComplete, s.fleet("m7g.medium"))
+	go s.begin(t, s.fleet("m7g.large")) //nolint:errcheck // what it answers late is seen in the stack
+	for !slices.Contains(g.types(t), "m7g.large") {
+		time.Sleep(20 * time.Millisecond)
+	}
+	g.ring(t, "ALARM")
+	s.await(t, types.StackStatusUpdateRollbackFailed)
+	if got := s.reasons(t); !strings.Contains(got, "cannot start while the alarm") {
+		t.Errorf("it failed otherwise: %s", got)
+	}
+}
