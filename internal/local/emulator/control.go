@@ -290,7 +290,7 @@ func (c Control) TakeInvocations(ctx context.Context) ([]Invocation, error) {
 }
 
 // FailInvocation says that a function failed on what was taken. It is due again after
-// a minute, and once more after another two, as Lambda has it.
+// a minute, and a last time after another two, as Lambda has it.
 func (c Control) FailInvocation(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPut, "failed", struct {
 		ID string `json:"id"`

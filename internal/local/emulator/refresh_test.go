@@ -332,7 +332,7 @@ func descriptions(activities []types.Activity) []string {
 	return list
 }
 
-// TestCheckpointsAndBakeTimeAreWaitedFor: an alarm has that long to ring.
+// TestCheckpointsAndBakeTimeAreWaitedFor: the alarm may stop the refresh meanwhile.
 func TestCheckpointsAndBakeTimeAreWaitedFor(t *testing.T) {
 	g := newGroup(t)
 	slow := func(in *autoscaling.StartInstanceRefreshInput) {

@@ -331,7 +331,7 @@ func (s *stack) fleet(instanceType string) resources {
 }
 
 // TestGuardThatRingsForbidsItsOwnRollback: what it stops stays as it is, with the new
-// instances among the others, until somebody mends it.
+// instances among the others, until an operator acts.
 func TestGuardThatRingsForbidsItsOwnRollback(t *testing.T) {
 	s := newStack(t)
 	g := s.group()
@@ -345,5 +345,29 @@ func TestGuardThatRingsForbidsItsOwnRollback(t *testing.T) {
 	s.await(t, types.StackStatusUpdateRollbackFailed)
 	if got := s.reasons(t); !strings.Contains(got, "cannot start while the alarm") {
 		t.Errorf("it failed otherwise: %s", got)
+	}
+}
+
+// TestStackWritesThePolicyWithOtherProperties of a group, or leaves it alone: AWS's
+// documents leave it open.
+func TestStackWritesThePolicyWithOtherProperties(t *testing.T) {
+	for onlyChanged, want := range map[bool]types.StackStatus{false: types.StackStatusUpdateRollbackFailed, true: types.StackStatusUpdateComplete} {
+		t.Run(string(want), func(t *testing.T) {
+			s := newStack(t)
+			emulatortest.Set(t, s.control, emulator.Settings{PolicyWrittenWhenChanged: onlyChanged})
+			g := s.group()
+			g.putAlarm(t)
+			s.deploy(t, types.StackStatusCreateComplete, s.fleet("m7g.medium"))
+			if err := g.step(t, "m7g.large"); err != nil {
+				t.Fatal(err)
+			}
+			larger := s.fleet("m7g.medium")
+			larger["Group"].(map[string]any)["Properties"].(map[string]any)["MaxSize"] = "5"
+			s.deploy(t, want, larger)
+			if want == types.StackStatusUpdateRollbackFailed && !strings.Contains(s.reasons(t), "An active instance refresh with a desired configuration exists") {
+				t.Errorf("it failed otherwise: %s", s.reasons(t))
+			}
+			g.cancel(t)
+		})
 	}
 }

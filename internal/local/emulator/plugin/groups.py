@@ -215,7 +215,8 @@ def every_group():
 
 
 def is_unhealthy(group, state):
-    """Rule 4: what a load balancer says counts only when the grace period is over."""
+    """Rules 4 and R1: what a load balancer says counts only when the grace period is
+    over, and is then a reason to replace."""
     if group.health_check_type != "ELB" or health.get(state.instance.id) != "unhealthy":
         return False
     return clock.seconds() - state.instance.launched_at > clock.booting(int(group.health_check_grace_period))

@@ -1,4 +1,4 @@
-"""What exists by a name of its own, whoever made it: CloudFormation makes nothing a
+"""What exists by a name of its own: CloudFormation makes nothing a
 second time, and takes over what it is told to.
 
 Sources: AWS CloudFormation User Guide, "Import AWS resources into a CloudFormation

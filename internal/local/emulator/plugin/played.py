@@ -1,5 +1,5 @@
 """Custom resources whose function is one of ours: the program that plays functions
-runs it, and CloudFormation waits for what it puts to the response URL.
+runs it, and CloudFormation waits for what it puts to the response URL (rule R10).
 
 Source: AWS CloudFormation User Guide, "Custom resource request and response
 reference"; AWS Lambda Developer Guide, "Asynchronous invocation".
@@ -175,7 +175,7 @@ class Played(customs.Custom):
         self.former = self.data
 
     def rolled_back(self):
-        """What Fn::GetAtt says after the rollback's own request, which is not documented."""
+        """What Fn::GetAtt says after the rollback's own request, which is not documented (rule R10b)."""
         if settings.get("rollbackReadsFormer"):
             self.data = self.former
 

@@ -1,5 +1,5 @@
-"""Instance refreshes, which moto lacks, by AWS's rules: see RULES in fidelity.go, whose
-numbers are in the comments here.
+"""Instance refreshes, which moto lacks, by AWS's rules, whose numbers are in the
+comments here: docs/fidelity.md has them.
 
 A refresh is played in ticks of the clock, so that a jump plays all of it.
 """
@@ -185,6 +185,7 @@ class Refresh:
         """Go on from where everything that was to be replaced has been."""
         if self.status == "RollbackInProgress":
             return self.end("RollbackSuccessful", self.reason)
+        # Rules R11 and R12.
         if self.checkpoints()[self.reached :] and self.total:
             self.reached += 1
             return self.wait(self.number("CheckpointDelay", CHECKPOINT_DELAY))

@@ -128,7 +128,7 @@ _update_resource = parsing.parse_and_update_resource
 def update_resource(logical_id, resource_json, resources_map, account_id, region_name):
     """Leave a resource as it is whose model cannot be updated; moto forgets it."""
     if isinstance(template := resources_map[logical_id], LaunchTemplate) and resources_map.__dict__.get("rolling_back"):
-        if settings.get("rollbackKeepsVersion"):  # the last of them is what the update made
+        if settings.get("rollbackKeepsVersion"):  # rule R13: the last of them is what the update made
             template.versions.pop()
             parse_resource(logical_id, resource_json, resources_map)
             return template
@@ -405,7 +405,7 @@ def in_background(action, *arguments):
 
 
 def continue_update_rollback(self):
-    """Go on with a rollback that failed, once what was in its way is mended."""
+    """Go on with a rollback that failed, when what was in its way is gone."""
     stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
     if stack.status != "UPDATE_ROLLBACK_FAILED":
         raise ValidationError(message=f"Stack [{stack.stack_id}] is in {stack.status} state and can not continue its rollback.")

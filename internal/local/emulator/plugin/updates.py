@@ -53,6 +53,7 @@ def update(cls, original_resource, new_resource_name, cloudformation_json, accou
     policies = cloudformation_json.get("UpdatePolicy", {})
     if "AutoScalingInstanceRefresh" in policies and groups.launched_from(group) != before:
         preferences = policies["AutoScalingInstanceRefresh"].get("Preferences", {})
+        # Rule 1b: a rollback comes here too.
         refresh = refreshes.Refresh(
             autoscaling_backends[account_id][region_name], group, preferences={"SkipMatching": True} | preferences
         )
@@ -63,7 +64,7 @@ def update(cls, original_resource, new_resource_name, cloudformation_json, accou
 
 def writes(group, policy):
     """Whether an update writes the group's policy, which AWS's documents leave open
-    where it stays what it is."""
+    where it stays what it is (rule 6b)."""
     changes = groups.launched_by(policy) != groups.launched_by(group.mixed_instances_policy)
     return changes or not settings.get("policyWrittenWhenChanged")
 

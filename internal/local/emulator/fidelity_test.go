@@ -1,0 +1,201 @@
+package emulator_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/fidelity.md instead of comparing with it")
+
+const fidelityPage = "../../../docs/fidelity.md"
+
+// certainty is how sure a rule is.
+type certainty string
+
+const (
+	documented certainty = "documented"
+	// believed is what follows from documents that do not say it, or what a switch of
+	// Settings has either way.
+	believed certainty = "believed"
+)
+
+// rule is one of AWS's that the emulator keeps.
+type rule struct {
+	number, says, source string
+	certainty            certainty
+	tests                []string
+}
+
+const (
+	rollbackPage = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-rollback.html"
+	refreshPage  = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-overview.html"
+	gracePage    = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-check-grace-period.html"
+	policyPage   = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html"
+	failurePage  = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html"
+	statusPage   = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html"
+	deletionPage = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"
+	importPage   = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html"
+	ssmPage      = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html"
+	tablePage    = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html"
+	customPage   = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html"
+)
+
+// rules are those of the findings on AWS, by their numbers, and with R those that no
+// finding has. The plugin names each where it keeps it.
+var rules = []rule{
+	{"1", "An instance refresh is refused while one of its alarms is in ALARM or INSUFFICIENT_DATA", rollbackPage, documented, []string{"TestRefreshIsRefusedUnlessItsAlarmsAreOK"}},
+	{"1b", "A stack that rolls back starts a refresh of its own by the former update policy, which its alarm may forbid: UPDATE_ROLLBACK_FAILED", policyPage, believed, []string{"TestGuardThatRingsForbidsItsOwnRollback"}},
+	{"2", "Deletion protection of a load balancer or a table makes a rollback of a creation ROLLBACK_FAILED and a deletion DELETE_FAILED; termination protection forbids to delete a stack, also one whose creation failed", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html", documented, []string{"TestProtectionIsInTheWayOfARollback", "TestProtectedStackCannotBeDeleted"}},
+	{"3", "An update that fails returns to the former template and to the values that the last deployment read from Systems Manager", ssmPage, documented, []string{"TestUpdateThatFailsReturnsToTheValuesOfTheLastDeployment"}},
+	{"4", "A refresh goes on when an instance's warm-up is over. What a load balancer says counts only after the grace period", gracePage, believed, []string{"TestRefreshGoesOnAfterItsWarmUp", "TestHealthCountsOnlyAfterTheGracePeriod"}},
+	{"5", "An update adds or removes one replica of a table. A protected one that it added is in the way of its rollback", tablePage, documented, []string{"TestTablesChangeOneReplicaAtATime", "TestReplicaInTheWayOfARollback"}},
+	{"6", "A group's launch template and policy cannot be written while a refresh with a desired configuration is active", refreshPage, documented, []string{"TestPolicyIsNotWrittenDuringARefreshWithAConfiguration"}},
+	{"6b", "CloudFormation writes the whole policy with any other property of the group, unless `PolicyWrittenWhenChanged`", policyPage, believed, []string{"TestStackWritesThePolicyWithOtherProperties"}},
+	{"7", "A refresh fails after an hour without progress", refreshPage, documented, []string{"TestRefreshFailsAfterAnHourWithoutProgress"}},
+	{"18", "The replica in the stack's own region cannot be removed", tablePage, documented, []string{"TestReplicaInTheWayOfARollback"}},
+	{"22", "A change set is refused while a parameter of Systems Manager that its template names does not exist", ssmPage, documented, []string{"TestParametersExistWhenAChangeSetIsMade"}},
+	{"R1", "An instance that is unhealthy after its grace period is replaced, which does not count as progress of a refresh", gracePage, documented, []string{"TestHealthCountsOnlyAfterTheGracePeriod", "TestRefreshFailsAfterAnHourWithoutProgress"}},
+	{"R2", "A rollback needs a desired configuration, and a numbered version on the group, not `$Latest` or `$Default`; AutoRollback is refused without", rollbackPage, documented, []string{"TestRollbackNeedsANumberedVersion"}},
+	{"R3", "AutoRollback and RollbackInstanceRefresh return to what is saved on the group", rollbackPage, documented, []string{"TestFailedRefreshesRollBack", "TestRollbackReplacesWhatWasReplaced"}},
+	{"R4", "A desired configuration is saved on the group only when the refresh has succeeded", refreshPage, documented, []string{"TestInstancesAreReplacedNewOnesFirst", "TestCheckpointsAndBakeTimeAreWaitedFor"}},
+	{"R5", "An instance is in service as soon as EC2 runs it, whatever runs on it", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html", documented, []string{"TestRefreshGoesOnAfterItsWarmUp"}},
+	{"R6", "What a creation that fails has made is deleted, the last first; `Retain` stays, `RetainExceptOnCreate` does not", deletionPage, documented, []string{"TestCreationThatFailsIsDeleted"}},
+	{"R7", "A stack in ROLLBACK_COMPLETE, ROLLBACK_FAILED or UPDATE_ROLLBACK_FAILED cannot be updated; the last one's rollback can be continued", statusPage, documented, []string{"TestCreationThatFailsIsDeleted", "TestReplicaInTheWayOfARollback"}},
+	{"R8", "A name that exists is not made again: AlreadyExists", failurePage, documented, []string{"TestCreationThatFailsIsDeleted", "TestNothingIsImportedThatIsNotRetained"}},
+	{"R9", "An import takes over what has a literal name, is retained and is no other stack's, and compares nothing", importPage, documented, []string{"TestImportTakesOverWhatExists", "TestNothingIsImportedThatIsNotRetained"}},
+	{"R10", "A custom resource's function is sent a request, its properties as text, and the stack waits for the response at most ServiceTimeout; Lambda invokes again what failed; another physical id is another resource", customPage, documented, []string{"TestCustomResourceIsMadeByItsFunction", "TestCustomResourceThatFailsIsRolledBack", "TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout"}},
+	{"R10b", "Fn::GetAtt of a custom resource is, in a rollback, what its function answers to the rollback's request; with `RollbackReadsFormer` what it had answered before", customPage, believed, []string{"TestAttributesInARollback"}},
+	{"R11", "Checkpoints and the bake time are waited for, and the alarms are looked at meanwhile", refreshPage, documented, []string{"TestCheckpointsAndBakeTimeAreWaitedFor"}},
+	{"R12", "A refresh that skips all instances succeeds at once, without bake time", refreshPage, believed, []string{"TestWhatMatchesIsLeft"}},
+	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
+}
+
+// notModelled is what AWS does and the emulator does not.
+var notModelled = []string{
+	"Resources are created, updated and deleted one after the other, never at once; so none is cancelled because another one failed.",
+	"CreateStack and UpdateStack answer when all is done, and roll nothing back: change sets do both, and the CDK CLI uses nothing else.",
+	"A cancelled update (CancelUpdateStack), drift, stack policies, rollback triggers and resources that a continued rollback skips.",
+	"What an import asks of a resource's schema. Only buckets, log groups, tables, groups, alarms, functions, roles and topics are known by their names.",
+	"EC2's own health checks: an instance runs from the moment at which it is launched.",
+	"Instances on standby or protected from scale-in, lifecycle hooks, warm pools, spot instances, weights, and a maximum lifetime.",
+	"A refresh that fails without a rollback leaves what it has replaced; of the instances beyond the desired count its new ones end first.",
+	"A refresh in the emulator's *hurry*, which `make up` has at pace 1, waits for health instead of warm-up, checkpoints and bake time.",
+	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
+	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
+	"Resources of types that the emulator only accepts: `make up` lists them.",
+}
+
+// TestRulesAreNamedWhereTheyAreKept: the plugin's comments have the rules' numbers.
+func TestRulesAreNamedWhereTheyAreKept(t *testing.T) {
+	files, err := filepath.Glob("plugin/*.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	phrase, number := regexp.MustCompile(`\b[Rr]ules?\s+(R?\d+[a-z]?(?:,\s+|\s+and\s+)?)+`), regexp.MustCompile(`R?\d+[a-z]?`)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range phrase.FindAllString(string(b), -1) {
+			for _, n := range number.FindAllString(found, -1) {
+				named[n] = true
+			}
+		}
+	}
+	known := map[string]bool{}
+	for _, r := range rules {
+		if known[r.number] {
+			t.Errorf("there are two rules %s", r.number)
+		}
+		known[r.number] = true
+	}
+	for n := range known {
+		if !named[n] {
+			t.Errorf("no comment of the plugin names rule %s", n)
+		}
+	}
+	for n := range named {
+		if !known[n] {
+			t.Errorf("a comment of the plugin names rule %s, which there is not", n)
+		}
+	}
+}
+
+// TestRulesHaveTests that exist in this package.
+func TestRulesHaveTests(t *testing.T) {
+	tests := testNames(t)
+	for _, r := range rules {
+		if len(r.tests) == 0 {
+			t.Errorf("rule %s has no test", r.number)
+		}
+		for _, name := range r.tests {
+			if !tests[name] {
+				t.Errorf("rule %s names %s, which there is not", r.number, name)
+			}
+		}
+	}
+}
+
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") {
+				names[f.Name.Name] = true
+			}
+		}
+	}
+	return names
+}
+
+// TestFidelityPageIsCurrent: docs/fidelity.md is made from the rules.
+func TestFidelityPageIsCurrent(t *testing.T) {
+	var page bytes.Buffer
+	fmt.Fprint(&page, `# Fidelity
+
+What of AWS's behavior the emulator keeps that deployments and rollouts stand on, and what it does not. `+"`go test ./internal/local/emulator -run Fidelity -update`"+` writes this page, and a test keeps it current. A rule's number is that of the finding on AWS that it belongs to, or begins with R; comments of the plugin name the rule where it is kept. *Documented* is what AWS says; *believed* is what follows from what it says, or is switched, in `+"`emulator.Settings`"+`, where its documents leave it open. Each test fails without its rule.
+
+| rule | what AWS does | | test |
+|---|---|---|---|
+`)
+	count := map[certainty]int{}
+	for _, r := range rules {
+		count[r.certainty]++
+		fmt.Fprintf(&page, "| %s | %s | [%s](%s) | `%s` |\n", r.number, r.says, r.certainty, r.source, strings.Join(r.tests, "`<br>`"))
+	}
+	fmt.Fprintf(&page, "\n%d rules: %d documented, %d believed.\n", len(rules), count[documented], count[believed])
+	fmt.Fprint(&page, "\n## Not modelled\n\n")
+	for _, what := range notModelled {
+		fmt.Fprintf(&page, "- %s\n", what)
+	}
+	if *update {
+		if err := os.WriteFile(fidelityPage, page.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	b, err := os.ReadFile(fidelityPage)
+	if err != nil || !bytes.Equal(b, page.Bytes()) {
+		t.Errorf("docs/fidelity.md is not what the rules say (%v): write it with -update", err)
+	}
+}
