@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -50,10 +51,14 @@ func Listen(ctx context.Context, region string, errorLog *log.Logger) (*Balancer
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	b.proxy = &httputil.ReverseProxy{
-		Rewrite:      b.rewrite,
-		ErrorLog:     errorLog,
-		ErrorHandler: badGateway,
-		Transport:    &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 60 * time.Second},
+		Rewrite:        b.rewrite,
+		ErrorLog:       errorLog,
+		ModifyResponse: b.answered,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			b.note(r.Context().Value(targetKey{}).(*target).group, 0, true, time.Time{})
+			badGateway(w, r, err)
+		},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 60 * time.Second},
 	}
 	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
 	go func() { _ = b.server.Serve(listener) }()
@@ -129,15 +134,57 @@ func (b *Balancer) Health() map[string]State {
 	return states
 }
 
-// Requests returns how many requests each target group got so far, by its ARN.
-func (b *Balancer) Requests() map[string]int {
+// Answers are how requests for a target group were answered.
+type Answers struct {
+	// Requests is how many there were, Failed how many a target answered with 5xx,
+	// and Refused how many got a 5xx of the load balancer's own.
+	Requests, Failed, Refused int
+	// Times are how many answers of targets took so many milliseconds.
+	Times map[int]int
+}
+
+// Minus is what a has more than before.
+func (a Answers) Minus(before Answers) Answers {
+	less := Answers{max(0, a.Requests-before.Requests), max(0, a.Failed-before.Failed), max(0, a.Refused-before.Refused), map[int]int{}}
+	for ms, n := range a.Times {
+		if more := n - before.Times[ms]; more > 0 {
+			less.Times[ms] = more
+		}
+	}
+	return less
+}
+
+// Answers returns how requests were answered so far, by the target group's ARN.
+func (b *Balancer) Answers() map[string]Answers {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	requests := map[string]int{}
+	answers := map[string]Answers{}
 	for arn, g := range b.groups {
-		requests[arn] = g.requests
+		a := g.answers
+		a.Times = maps.Clone(a.Times)
+		answers[arn] = a
 	}
-	return requests
+	return answers
+}
+
+// note counts an answer to a request that began at a time.
+func (b *Balancer) note(group string, status int, own bool, began time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.groups[group]
+	switch {
+	case g == nil:
+		return
+	case own:
+		g.answers.Refused++
+		return
+	case status >= http.StatusInternalServerError:
+		g.answers.Failed++
+	}
+	if g.answers.Times == nil {
+		g.answers.Times = map[int]int{}
+	}
+	g.answers.Times[int(time.Since(began).Milliseconds())]++
 }
 
 // Healthy reports whether the entry may send users here: each target group has a
@@ -191,9 +238,10 @@ func (b *Balancer) pick(path string) *target {
 		if g := b.groups[rule.Group]; g != nil {
 			if t := g.pick(); t != nil {
 				t.inFlight++
-				g.requests++
+				g.answers.Requests++
 				return t
 			}
+			g.answers.Refused++
 		}
 		return nil
 	}
@@ -228,6 +276,8 @@ func (r rule) same(other emulator.Rule) bool {
 
 type targetKey struct{}
 
+type beganKey struct{}
+
 // ServeHTTP implements http.Handler.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := b.pick(r.URL.Path)
@@ -244,7 +294,8 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveFunction(w, r, t.Function, t.group)
 		return
 	}
-	b.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+	ctx := context.WithValue(context.WithValue(r.Context(), targetKey{}, t), beganKey{}, time.Now())
+	b.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // rewrite adds the headers that a load balancer adds.
@@ -259,6 +310,13 @@ func (b *Balancer) rewrite(r *httputil.ProxyRequest) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // it never fails
 	r.Out.Header.Set("X-Amzn-Trace-Id", fmt.Sprintf("Root=1-%08x-%x", time.Now().Unix(), id))
+}
+
+// answered counts a target's answer.
+func (b *Balancer) answered(r *http.Response) error {
+	ctx := r.Request.Context()
+	b.note(ctx.Value(targetKey{}).(*target).group, r.StatusCode, false, ctx.Value(beganKey{}).(time.Time))
+	return nil
 }
 
 func badGateway(w http.ResponseWriter, _ *http.Request, _ error) {

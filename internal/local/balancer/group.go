@@ -23,8 +23,8 @@ type Target struct {
 type group struct {
 	config  emulator.TargetGroup
 	targets map[string]*target
-	// requests is how many were sent to its targets, health checks left out.
-	requests int
+	// answers are of all requests but health checks.
+	answers Answers
 }
 
 // target is one of a group's.

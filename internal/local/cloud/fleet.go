@@ -247,7 +247,7 @@ func (f *fleet) updateFunctions(deployed []emulator.Function) {
 		if f.functions[arn] != nil {
 			continue
 		}
-		started, err := lambda.Start(function, f.control.URL, filepath.Join(f.dir, functionsDir), f.output)
+		started, err := lambda.Start(function, f.control.URL, filepath.Join(f.dir, functionsDir), io.MultiWriter(f.output, f.metricsOf(function)))
 		if err != nil {
 			f.log.Printf("%s: %v", arn, err)
 			continue

@@ -2,18 +2,20 @@ package cloud
 
 import (
 	"context"
+	"maps"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/balancer"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 )
 
 // usage is what was seen of machines and balancers since the last report.
 type usage struct {
 	began       time.Time
-	busy, looks map[string]float64       // by instance: the sum of its shares, and of how many looks
-	used        map[string]time.Duration // by instance: its CPU time when the minute began
-	share       map[string]float64       // by instance: of its CPUs, by its CPU time
-	requests    map[string]int           // by target group, since its balancer was made
+	busy, looks map[string]float64          // by instance: the sum of its shares, and of how many looks
+	used        map[string]time.Duration    // by instance: its CPU time when the minute began
+	share       map[string]float64          // by instance: of its CPUs, by its CPU time
+	answers     map[string]balancer.Answers // by target group, since its balancer was made
 }
 
 // measure looks at machines all the time, and reports once in each minute of the
@@ -34,7 +36,7 @@ func (f *fleet) measure(ctx context.Context) {
 			}
 			minute = now
 			next := f.beginMinute()
-			if err := f.control.Use(ctx, seen.report(next.requests, f.scale())); err != nil && ctx.Err() == nil {
+			if err := f.control.Use(ctx, seen.report(next.answers, f.scale())); err != nil && ctx.Err() == nil {
 				f.log.Print(err)
 			}
 			seen = next
@@ -53,7 +55,7 @@ func (f *fleet) scale() float64 {
 func (f *fleet) beginMinute() usage {
 	u := usage{
 		began: time.Now(), busy: map[string]float64{}, looks: map[string]float64{},
-		used: map[string]time.Duration{}, share: map[string]float64{}, requests: f.requests(),
+		used: map[string]time.Duration{}, share: map[string]float64{}, answers: f.answers(),
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,28 +91,30 @@ func (f *fleet) look(seen usage) {
 	}
 }
 
-func (f *fleet) requests() map[string]int {
+func (f *fleet) answers() map[string]balancer.Answers {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	requests := map[string]int{}
+	answers := map[string]balancer.Answers{}
 	for _, b := range f.balancers {
-		for arn, n := range b.Requests() {
-			requests[arn] = n
-		}
+		maps.Copy(answers, b.Answers())
 	}
-	return requests
+	return answers
 }
 
 // report is what an emulator is told. Looks see threads that wait for a CPU, and
 // miss what is short; an instance's CPU time is the other way round, so the larger
 // one counts, scale times.
-func (u usage) report(requests map[string]int, scale float64) emulator.Usage {
-	r := emulator.Usage{CPU: map[string]float64{}, Requests: map[string]int{}}
+func (u usage) report(answers map[string]balancer.Answers, scale float64) emulator.Usage {
+	r := emulator.Usage{
+		CPU: map[string]float64{}, Requests: map[string]int{},
+		Failed: map[string]int{}, Refused: map[string]int{}, Times: map[string]map[int]int{},
+	}
 	for id, looks := range u.looks {
 		r.CPU[id] = 100 * min(1, scale*max(u.share[id], u.busy[id]/looks))
 	}
-	for arn, n := range requests {
-		r.Requests[arn] = max(0, n-u.requests[arn])
+	for arn, a := range answers {
+		of := a.Minus(u.answers[arn])
+		r.Requests[arn], r.Failed[arn], r.Refused[arn], r.Times[arn] = of.Requests, of.Failed, of.Refused, of.Times
 	}
 	return r
 }

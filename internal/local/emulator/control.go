@@ -169,12 +169,39 @@ type Usage struct {
 	CPU map[string]float64 `json:"cpu"`
 	// Requests are how many each target group got, by its ARN.
 	Requests map[string]int `json:"requests"`
+	// Failed are how many answers of its targets were 5xx, and Refused how many the
+	// load balancer answered with 5xx itself.
+	Failed  map[string]int `json:"failed,omitempty"`
+	Refused map[string]int `json:"refused,omitempty"`
+	// Times are how many answers of its targets took so many milliseconds.
+	Times map[string]map[int]int `json:"times,omitempty"`
 }
 
 // Use reports what ran: metrics of the minutes, on the emulator's clock, that
 // ended since the last report, and the number of instances that follows.
 func (c Control) Use(ctx context.Context, u Usage) error {
 	return c.call(ctx, http.MethodPut, "usage", u, nil)
+}
+
+// Print reports a line that a function printed, with metrics in CloudWatch's embedded
+// metric format.
+func (c Control) Print(ctx context.Context, account, region, line string) error {
+	return c.call(ctx, http.MethodPut, "printed", map[string]string{"account": account, "region": region, "line": line}, nil)
+}
+
+// Alarm is one of CloudWatch.
+type Alarm struct {
+	Name   string `json:"name"`
+	Region string `json:"region"`
+	State  string `json:"state"`
+	// Never is why nothing evaluates it, or "".
+	Never string `json:"never"`
+}
+
+// Alarms returns every one.
+func (c Control) Alarms(ctx context.Context) ([]Alarm, error) {
+	var list []Alarm
+	return list, c.call(ctx, http.MethodGet, "alarms", nil, &list)
 }
 
 // Status is what the local cloud reports of the machines and load balancers that

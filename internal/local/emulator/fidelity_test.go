@@ -76,6 +76,7 @@ var rules = []rule{
 	{"R10b", "Fn::GetAtt of a custom resource is, in a rollback, what its function answers to the rollback's request; with `RollbackReadsFormer` what it had answered before", customPage, believed, []string{"TestAttributesInARollback"}},
 	{"R11", "Checkpoints and the bake time are waited for, and the alarms are looked at meanwhile", refreshPage, documented, []string{"TestCheckpointsAndBakeTimeAreWaitedFor"}},
 	{"R12", "A refresh that skips all instances succeeds at once, without bake time", refreshPage, believed, []string{"TestWhatMatchesIsLeft"}},
+	{"R14", "Alarms are evaluated in each minute: single metrics and metric math, M of N, the four treatments of missing data, composite alarms. A new one is INSUFFICIENT_DATA, and SetAlarmState holds until the next evaluation", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html", documented, []string{"TestEveryAlarmIsEvaluated", "TestMissingData", "TestMetricMathAndComposites"}},
 	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
 }
 
@@ -91,6 +92,7 @@ var notModelled = []string{
 	"A refresh in the emulator's *hurry*, which `make up` has at pace 1, waits for health instead of warm-up, checkpoints and bake time.",
 	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
+	"Of alarms: anomaly detection, evaluation of few samples, actions, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
 	"Resources of types that the emulator only accepts: `make up` lists them.",
 }
 

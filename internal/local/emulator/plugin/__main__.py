@@ -48,7 +48,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, existing, groups, keys
+    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys
     from . import models, permissions, played, policies, refreshes, schedules, stacks, tables, updates
     from .clock import clock
 
@@ -65,6 +65,7 @@ def main() -> None:
     policies.install()
     schedules.install()
     alarms.install()
+    evaluation.install()
     balancers.install()
     entries.install()
     permissions.install()

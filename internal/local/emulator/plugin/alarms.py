@@ -1,5 +1,5 @@
-"""CloudWatch alarms of templates, which moto has only by calls. They keep the state
-that SetAlarmState gives them: nothing here evaluates them."""
+"""CloudWatch alarms of templates, which moto has only by calls. What
+evaluates them is in evaluation.py; SetAlarmState holds until then, as on AWS."""
 
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
@@ -32,7 +32,9 @@ class Alarm(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
-        return cls(put(resource_name, cloudformation_json["Properties"], account_id, region_name))
+        properties = cloudformation_json["Properties"]
+        # moto does not see the name of a composite one.
+        return cls(put(properties.get("AlarmName", resource_name), properties, account_id, region_name))
 
     @classmethod
     def update_from_cloudformation_json(
@@ -62,6 +64,10 @@ def put(name, properties, account_id, region_name):
         dimensions=properties.get("Dimensions", []),
         alarm_actions=properties.get("AlarmActions", []),
         rule=properties.get("AlarmRule"),
+        metric_data_queries=properties.get("Metrics"),
+        datapoints_to_alarm=properties.get("DatapointsToAlarm"),
+        extended_statistic=properties.get("ExtendedStatistic"),
+        treat_missing_data=properties.get("TreatMissingData"),
     )
 
 

@@ -1,6 +1,7 @@
 """What the local cloud asks of the emulator beside AWS's own calls, as JSON:
 
 GET  /archipelago/accepted   resources that were accepted, not emulated
+GET  /archipelago/alarms     every alarm: its state, and why nothing evaluates it
 GET  /archipelago/fleet      instances, functions, load balancers and endpoint groups
 GET  /archipelago/resources  everything that the account holds
 GET  /archipelago/status     what the local cloud reported last, as below
@@ -10,6 +11,7 @@ PUT  /archipelago/status     {"deployment": the number below that it follows,
                               "starting": [instance id],
                               "refused": {instance id or function ARN: why it could not run on AWS}}
 PUT  /archipelago/usage      what ran since the last time, as in usage.py
+PUT  /archipelago/printed    a line with metrics that a function printed, as in usage.py
 PUT  /archipelago/deployed   [regions], the nearest first; answers the deployment's number
 PUT  /archipelago/broken     [instance type, ...], which fail at their first boot from now on
 PUT  /archipelago/failing    {region: [service, ...]}, which answer 503 from now on
@@ -35,7 +37,7 @@ import re
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from . import customs, existing, fleet, groups, inventory, models, played, settings, usage, zones
+from . import customs, evaluation, existing, fleet, groups, inventory, models, played, settings, usage, zones
 from .clock import Refused, clock
 
 
@@ -87,6 +89,11 @@ def status(body):
 
 def used(body):
     usage.report(json.loads(body))
+    return {}
+
+
+def printed(body):
+    usage.take_printed(json.loads(body))
     return {}
 
 
@@ -162,6 +169,7 @@ def make(body):
 
 ANSWERS = {
     "accepted": accepted,
+    "alarms": lambda _: list(evaluation.describe(_)),
     "clock": lambda _: clock.describe(),
     "advance": turn(clock.advance),
     "pace": turn(clock.set_pace),
@@ -176,6 +184,7 @@ ANSWERS = {
     "settings": set_up,
     "status": status,
     "usage": used,
+    "printed": printed,
     "deployed": deployed,
     "broken": broken,
     "failing": fail,

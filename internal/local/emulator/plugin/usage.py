@@ -1,13 +1,14 @@
 """Metrics of what runs: what the local cloud measures, as the
 minutes of CloudWatch, and the count of instances that follows from it."""
 
+import json
 from datetime import timedelta
 
 from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
 
-from . import policies
+from . import groups, policies
 from .clock import clock
 
 # _reported is the minute up to which there are metrics, and _jumps how often the
@@ -20,7 +21,9 @@ _tracked: dict[tuple[str, str], dict[str, list[float]]] = {}
 
 def report(measured):
     """Take what was measured since the last time: {"cpu": {instance id: percent},
-    "requests": {target group's ARN: how many}}. What a jump passed over was not
+    "requests": {target group's ARN: how many}, "failed": {the same: how many answers of
+    targets were 5xx}, "refused": {the same: how many the load balancer answered with
+    5xx itself}, "times": {the same: {milliseconds: how many answers took so long}}}. What a jump passed over was not
     measured: there are metrics of the last minute only."""
     global _reported, _jumps
     minute = clock.now().replace(second=0, microsecond=0)
@@ -30,6 +33,21 @@ def report(measured):
     minutes = int((minute - since).total_seconds() // 60)
     for i in range(minutes):
         publish(since + timedelta(minutes=i), measured, minutes)
+
+
+def take_printed(printed):
+    """Take the metrics of a line that a function printed in CloudWatch's embedded metric
+    format: {"account", "region", "line"}. They are of now: a function has the machine's
+    time. Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format"."""
+    line = json.loads(printed["line"])
+    backend = cloudwatch_backends[printed["account"]][printed["region"]]
+    for directive in line["_aws"]["CloudWatchMetrics"]:
+        for names in directive["Dimensions"]:
+            dimensions = [{"Name": name, "Value": str(line[name])} for name in names]
+            for metric in [m["Name"] for m in directive["Metrics"] if m["Name"] in line]:
+                values = line[metric] if isinstance(line[metric], list) else [line[metric]]
+                datum = {"MetricName": metric, "Dimensions": dimensions, "Values": values, "Timestamp": clock.now()}
+                backend.put_metric_data(directive["Namespace"], [datum])
 
 
 def publish(minute, measured, minutes):
@@ -46,11 +64,16 @@ def publish_group(account, region, backend, group, minute, measured, minutes):
     data = [("AWS/EC2", "CPUUtilization", by_group, cpu)]
     data.append(("AWS/AutoScaling", "GroupInServiceInstances", by_group, [len(serving)]))
     data.append(("AWS/AutoScaling", "GroupDesiredCapacity", by_group, [group.desired_capacity]))
+    data.append(("AWS/AutoScaling", "GroupMinSize", by_group, [group.min_size]))
+    data.append(("AWS/AutoScaling", "GroupMaxSize", by_group, [group.max_size]))
     per_target = []
     for arn in group.target_group_arns:
         requests = measured["requests"].get(arn, 0) / minutes
+        backend_of_targets = elbv2_backends[account][region]
+        data.extend(of_health(backend_of_targets, arn, serving))
+        data.extend(of_answers(backend_of_targets, arn, measured, minutes))
         if requests:
-            data.extend(of_targets(elbv2_backends[account][region], arn, requests, len(serving)))
+            data.extend(of_targets(backend_of_targets, arn, requests, len(serving)))
         per_target.append(requests / max(1, len(serving)))
     cloudwatch = cloudwatch_backends[account][region]
     for namespace, name, dimensions, values in data:
@@ -68,6 +91,40 @@ def of_targets(backend, arn, requests, count):
     for balancer in backend.target_groups[arn].load_balancer_arns:
         of_balancer = {"Name": "LoadBalancer", "Value": balancer.split(":loadbalancer/")[1]}
         yield "AWS/ApplicationELB", "RequestCount", [of_balancer, of_group], [requests]
+        yield "AWS/ApplicationELB", "RequestCount", [of_balancer], [requests]
+
+
+def by_balancer(backend, arn):
+    """The two dimensions that a load balancer has with one of its target groups."""
+    group = backend.target_groups.get(arn)
+    for balancer in group.load_balancer_arns if group else []:
+        yield [
+            {"Name": "LoadBalancer", "Value": balancer.split(":loadbalancer/")[1]},
+            {"Name": "TargetGroup", "Value": arn.rsplit(":", 1)[1]},
+        ]
+
+
+def of_health(backend, arn, serving):
+    """How many targets are healthy, and how many are not; new ones are neither."""
+    states = [groups.health.get(s.instance.id) for s in serving]
+    for dimensions in by_balancer(backend, arn):
+        yield "AWS/ApplicationELB", "HealthyHostCount", dimensions, [states.count("healthy")]
+        yield "AWS/ApplicationELB", "UnHealthyHostCount", dimensions, [states.count("unhealthy")]
+
+
+def of_answers(backend, arn, measured, minutes):
+    """Errors and times; AWS has none of them for a minute without one. They are of the
+    load balancer, and of it with the target group."""
+    failed, refused = (measured.get(kind, {}).get(arn, 0) / minutes for kind in ("failed", "refused"))
+    times = [int(ms) / 1000 for ms, n in measured.get("times", {}).get(arn, {}).items() for _ in range(int(n))]
+    for dimensions in by_balancer(backend, arn):
+        for both in dimensions[:1], dimensions:
+            if failed:
+                yield "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", both, [failed]
+            if times:
+                yield "AWS/ApplicationELB", "TargetResponseTime", both, times
+        if refused:
+            yield "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", dimensions[:1], [refused]
 
 
 def track(backend, group, cpu, per_target):
