@@ -287,3 +287,36 @@ func TestRulesAreCompiledWhenTheyChange(t *testing.T) {
 		t.Errorf("a changed rule matches as %s", other.paths)
 	}
 }
+
+// TestAnswersAreCounted by who gave them.
+func TestAnswersAreCounted(t *testing.T) {
+	a := newInstance(t, "a")
+	a.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/broken" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	b, _ := newBalancer(t, "eu-west-1", a)
+	get := func(path string) {
+		t.Helper()
+		res, err := http.Get(b.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	get("/")
+	before := b.Answers()["fleet"]
+	get("/")
+	get("/broken")
+	a.Close()
+	get("/")
+	since := b.Answers()["fleet"].Minus(before)
+	times := 0
+	for _, n := range since.Times {
+		times += n
+	}
+	if since.Requests != 3 || since.Failed != 1 || since.Refused != 1 || times != 2 {
+		t.Errorf("got %+v", since)
+	}
+}

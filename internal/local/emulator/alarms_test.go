@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -262,5 +263,90 @@ func TestMetricMathAndComposites(t *testing.T) {
 		if got := m.state(t, m.s.name+"-impaired"); got != minute.want {
 			t.Errorf("after %d minutes the composite is %s, want %s", i+1, got, minute.want)
 		}
+	}
+}
+
+// TestWhatRunsMakesMetrics: load balancers', and those that functions print.
+func TestWhatRunsMakesMetrics(t *testing.T) {
+	m := newMetrics(t)
+	template := m.s.fleet("m7g.medium")
+	template["VPC"] = map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.0.0.0/16"}}
+	template["Subnet"] = map[string]any{"Type": "AWS::EC2::Subnet", "Properties": map[string]any{"CidrBlock": "10.0.0.0/24", "VpcId": map[string]any{"Ref": "VPC"}, "AvailabilityZone": "eu-west-1a"}}
+	template["Balancer"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": map[string]any{"Subnets": []any{map[string]any{"Ref": "Subnet"}}}}
+	template["Targets"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": map[string]any{"Port": 80, "Protocol": "HTTP", "VpcId": map[string]any{"Ref": "VPC"}}}
+	template["Listener"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": map[string]any{
+		"LoadBalancerArn": map[string]any{"Ref": "Balancer"}, "Port": 80, "Protocol": "HTTP",
+		"DefaultActions": []any{map[string]any{"Type": "forward", "TargetGroupArn": map[string]any{"Ref": "Targets"}}},
+	}}
+	group := template["Group"].(map[string]any)
+	group["DependsOn"] = "Listener"
+	properties := group["Properties"].(map[string]any)
+	delete(properties, "AvailabilityZones")
+	properties["VPCZoneIdentifier"] = []any{map[string]any{"Ref": "Subnet"}}
+	properties["TargetGroupARNs"] = []any{map[string]any{"Ref": "Targets"}}
+	template["Out"] = parameter("/"+m.s.name, map[string]any{"Ref": "Targets"})
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, template)
+	arn := m.s.value(t, "/"+m.s.name)
+	health := map[string]string{}
+	for _, i := range m.s.group().now(t).Instances {
+		health[*i.InstanceId] = "healthy"
+	}
+	began := emulatortest.Now(t, m.s.control)
+	idle := emulator.Usage{CPU: map[string]float64{}, Requests: map[string]int{}}
+	for _, usage := range []emulator.Usage{idle, {
+		CPU: map[string]float64{}, Requests: map[string]int{arn: 10}, Failed: map[string]int{arn: 3}, Refused: map[string]int{arn: 2}, Times: map[string]map[int]int{arn: {100: 9, 900: 1}},
+	}} {
+		if err := m.s.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.s.control.Use(t.Context(), usage); err != nil {
+			t.Fatal(err)
+		}
+		emulatortest.Advance(t, m.s.control, time.Minute)
+	}
+	if err := m.s.control.Use(t.Context(), idle); err != nil {
+		t.Fatal(err)
+	}
+	printed := fmt.Sprintf(`{"_aws": {"CloudWatchMetrics": [{"Namespace": %q, "Dimensions": [["Deployment"]], "Metrics": [{"Name": "Rung"}, {"Name": "Absent"}]}]}, "Deployment": "d", "Rung": 2}`, m.s.name)
+	if err := m.s.control.Print(t.Context(), "123456789012", "eu-west-1", printed); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, of := range []struct {
+		namespace, name string
+		stat            types.Statistic
+	}{
+		{"AWS/ApplicationELB", "HealthyHostCount", types.StatisticMaximum},
+		{"AWS/ApplicationELB", "RequestCount", types.StatisticSum},
+		{"AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", types.StatisticSum},
+		{"AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", types.StatisticSum},
+		{"AWS/ApplicationELB", "TargetResponseTime", types.StatisticMaximum},
+		{m.s.name, "Rung", types.StatisticMaximum},
+	} {
+		list, err := m.ListMetrics(t.Context(), &cloudwatch.ListMetricsInput{Namespace: &of.namespace, MetricName: &of.name})
+		if err != nil || len(list.Metrics) == 0 {
+			t.Fatalf("%s: %v, %v", of.name, list, err)
+		}
+		for _, metric := range list.Metrics {
+			if len(metric.Dimensions) == 2 && of.name != "HealthyHostCount" {
+				continue // the same with the target group
+			}
+			out, err := m.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{
+				StartTime: aws.Time(began.Add(-time.Minute)), EndTime: aws.Time(emulatortest.Now(t, m.s.control).Add(time.Minute)),
+				MetricDataQueries: []types.MetricDataQuery{{Id: aws.String("m"), MetricStat: &types.MetricStat{
+					Metric: &metric, Period: aws.Int32(60), Stat: aws.String(string(of.stat)),
+				}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, value := range out.MetricDataResults[0].Values {
+				got[of.name] = max(got[of.name], value)
+			}
+		}
+	}
+	want := map[string]float64{"HealthyHostCount": 2, "RequestCount": 10, "HTTPCode_Target_5XX_Count": 3, "HTTPCode_ELB_5XX_Count": 2, "TargetResponseTime": 0.9, "Rung": 2}
+	if !maps.Equal(got, want) {
+		t.Errorf("the metrics are %v, want %v", got, want)
 	}
 }

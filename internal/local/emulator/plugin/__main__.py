@@ -49,7 +49,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys
-    from . import models, permissions, played, policies, refreshes, schedules, stacks, tables, updates
+    from . import models, permissions, played, policies, quotas, refreshes, schedules, stacks, tables, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -60,6 +60,7 @@ def main() -> None:
     customs.install()
     played.install()
     groups.install()
+    quotas.install()
     updates.install()
     refreshes.install()
     policies.install()

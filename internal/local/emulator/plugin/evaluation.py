@@ -71,14 +71,18 @@ def put_metric_alarm(self, name, **arguments):
 def put_metric_data(self, namespace, metric_data):
     _put_data(self, namespace, metric_data)
     for datum in metric_data:
-        key = key_of(self.account_id, self.region_name, namespace, datum["MetricName"], datum.get("Dimensions") or [])
-        at = seconds_of(datum.get("Timestamp"))
-        points = _points.setdefault(key, deque())
-        values = datum.get("Values") or [datum.get("Value", 0)]
-        for value, count in zip(values, datum.get("Counts") or [1] * len(values)):
-            points.append((at, float(value), float(count)))
-        while points and points[0][0] < clock.seconds() - KEPT:
-            points.popleft()
+        if "StatisticValues" not in datum:
+            values = datum.get("Values") or [datum.get("Value", 0)]
+            record(self, namespace, datum, zip(values, datum.get("Counts") or [1] * len(values)))
+
+
+def record(backend, namespace, datum, values):
+    """Keep values, and how often each was, for the alarms."""
+    key = key_of(backend.account_id, backend.region_name, namespace, datum["MetricName"], datum.get("Dimensions") or [])
+    at, points = seconds_of(datum.get("Timestamp")), _points.setdefault(key, deque())
+    points.extend((at, float(value), float(count)) for value, count in values)
+    while points and points[0][0] < clock.seconds() - KEPT:
+        points.popleft()
 
 
 def key_of(account, region, namespace, name, dimensions):

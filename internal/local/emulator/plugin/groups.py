@@ -9,7 +9,7 @@ from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, In
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 
-from . import patches
+from . import patches, quotas
 from .clock import clock
 
 # health is what the load balancers last said of each instance, by its id.
@@ -28,6 +28,7 @@ def install():
         replace_autoscaling_group_instances=launch,
         set_desired_capacity=set_desired_capacity,
     )
+    patches.add(FakeAutoScalingGroup, choose=choose, trouble="")
     patches.add(FakeAutoScalingGroup, launch_template_version=property(launch_template_version, set_launch_template_version))
     patches.replace(AutoScalingBackend, notify_terminate_instances=notify_terminate_instances)
     patches.replace(InstanceState, launch_template=property(launched_template))
@@ -84,18 +85,34 @@ def launch(self, count_needed, propagated_tags):
     """Launch into the subnet that has the fewest instances; moto uses only the first.
     What cannot be launched is told as a scaling activity, and tried again later."""
     with launching:
-        subnets, _launches.policy = self.vpc_zone_identifier, getattr(self, "launches", None)
+        subnets, zones, _launches.policy = self.vpc_zone_identifier, self.availability_zones, getattr(self, "launches", None)
         try:
             for _ in range(count_needed):
-                used = [state.instance.subnet_id for state in self.instance_states]
-                self.vpc_zone_identifier = min(subnets.split(","), key=used.count) if subnets else subnets
+                place = self.choose(subnets, zones)
+                if not place:
+                    note(self, "Launching a new EC2 instance", "Failed", self.trouble)
+                    break
+                self.vpc_zone_identifier, self.availability_zones = place
                 _launch(self, 1, dict(propagated_tags))
                 state = self.instance_states[-1]
                 state.instance.launched_from, state.instance.launched_at = launched_from(self), clock.seconds()
                 state.instance_type = self.instance_type
                 note(self, f"Launching a new EC2 instance: {state.instance.id}", "Successful")
         finally:
-            self.vpc_zone_identifier, _launches.policy = subnets, None
+            self.vpc_zone_identifier, self.availability_zones, _launches.policy = subnets, zones, None
+
+
+def choose(self, subnets, zones):
+    """Where to launch, a subnet and its zone, or a zone: of those that have the type the
+    one with the fewest instances, or None. Rule 10: another zone takes over."""
+    used = [s.instance.subnet_id if subnets else s.instance.placement.zone for s in self.instance_states]
+    places = subnets.split(",") if subnets else zones
+    for place in sorted(places, key=used.count):
+        zone = self.ec2_backend.get_subnet(place).availability_zone if subnets else place
+        self.trouble = quotas.refusal(self.account_id, self.region, zone, self.instance_type)
+        if not self.trouble:
+            return (place, [zone]) if subnets else (None, [zone])
+    return None
 
 
 def launch_pending(backend, group, count):

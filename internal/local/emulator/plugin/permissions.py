@@ -33,7 +33,8 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 
-from . import patches
+from . import patches, settings
+from .clock import clock
 
 
 def install():
@@ -42,7 +43,7 @@ def install():
         _authenticate_and_authorize_normal_action=authorize,
         _authenticate_and_authorize_s3_action=authorize_s3,
     )
-    patches.replace(Role, create_from_cloudformation_json=classmethod(create_role))
+    patches.replace(Role, create_from_cloudformation_json=classmethod(create_role), put_policy=put_policy)
     # As CloudFormation returns it, and as policies name what is in the group.
     patches.replace(LogGroup, get_cfn_attribute=lambda self, _: f"{self.arn}:*")
     for kind, methods in S3_ACTIONS.items():
@@ -184,12 +185,33 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
+_put_policy = Role.put_policy
+
+
+def put_policy(self, policy_name, policy_json):
+    """Rule 5b: what changes holds after some seconds, if a test says so."""
+    delay, before = settings.get("permissionDelay"), self.policies.get(policy_name)
+    if delay and before != policy_json:
+        self.__dict__.setdefault("pending", {})[policy_name] = before, clock.seconds() + delay
+    _put_policy(self, policy_name, policy_json)
+
+
+def in_force(role):
+    """The documents of a role's own policies that hold now."""
+    for name, document in role.policies.items():
+        before, until = getattr(role, "pending", {}).get(name, (None, 0))
+        if clock.seconds() < until:
+            document = before
+        if document:
+            yield document
+
+
 def statements(role_arn):
     try:
         role = iam_backends[role_arn.split(":")[4]]["aws"].get_role_by_arn(role_arn)
     except NotFoundException:
         return
-    for document in role.policies.values():
+    for document in in_force(role):
         yield from statements_of(document)
     for policy in role.managed_policies.values():
         yield from statements_of(next(v.document for v in policy.versions if v.is_default))

@@ -51,7 +51,8 @@ def clean_json(resource_json, resources_map):
     """Resolve Fn::GetAZs to the zones that the region has; moto takes a, b and c."""
     if isinstance(resource_json, dict) and "Fn::GetAZs" in resource_json:
         region = _clean_json(resource_json["Fn::GetAZs"], resources_map) or resources_map["AWS::Region"]
-        return [zone.name for zone in ec2_backends[resources_map["AWS::AccountId"]][region].describe_availability_zones()]
+        zones = [zone.name for zone in ec2_backends[resources_map["AWS::AccountId"]][region].describe_availability_zones()]
+        return list(settings.get("zones").get(region, zones))  # rule 10b: in any order
     return _clean_json(resource_json, resources_map)
 
 

@@ -8,7 +8,7 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
 
-from . import groups, policies
+from . import evaluation, groups, policies
 from .clock import clock
 
 # _reported is the minute up to which there are metrics, and _jumps how often the
@@ -77,10 +77,24 @@ def publish_group(account, region, backend, group, minute, measured, minutes):
         per_target.append(requests / max(1, len(serving)))
     cloudwatch = cloudwatch_backends[account][region]
     for namespace, name, dimensions, values in data:
-        if values:
+        if isinstance(values, dict):  # how often each was: moto would keep all of them
+            put_times(cloudwatch, namespace, name, dimensions, values, minute)
+        elif values:
             datum = {"MetricName": name, "Dimensions": dimensions, "Values": values, "Timestamp": minute}
             cloudwatch.put_metric_data(namespace, [datum])
     track(backend, group, cpu, per_target)
+
+
+def put_times(cloudwatch, namespace, name, dimensions, times, minute):
+    datum = {"MetricName": name, "Dimensions": dimensions, "Timestamp": minute}
+    evaluation.record(cloudwatch, namespace, datum, times.items())
+    whole = {
+        "Sum": sum(t * n for t, n in times.items()),
+        "Minimum": min(times),
+        "Maximum": max(times),
+        "SampleCount": sum(times.values()),
+    }
+    cloudwatch.put_metric_data(namespace, [datum | {"StatisticValues": whole}])
 
 
 def of_targets(backend, arn, requests, count):
@@ -116,7 +130,7 @@ def of_answers(backend, arn, measured, minutes):
     """Errors and times; AWS has none of them for a minute without one. They are of the
     load balancer, and of it with the target group."""
     failed, refused = (measured.get(kind, {}).get(arn, 0) / minutes for kind in ("failed", "refused"))
-    times = [int(ms) / 1000 for ms, n in measured.get("times", {}).get(arn, {}).items() for _ in range(int(n))]
+    times = {int(ms) / 1000: int(n) for ms, n in measured.get("times", {}).get(arn, {}).items()}
     for dimensions in by_balancer(backend, arn):
         for both in dimensions[:1], dimensions:
             if failed:

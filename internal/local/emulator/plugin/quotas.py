@@ -1,0 +1,82 @@
+"""What an account and a zone have not: Lambda's concurrency, EC2's vCPUs, instance
+types and capacity, as settings.py has them."""
+
+from moto.awslambda.exceptions import InvalidParameterValueException
+from moto.awslambda.models import LambdaBackend
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeOfferingBackend
+
+from . import patches, settings
+
+# Lambda's default quota, and how many of its executions no function may reserve; with a
+# lower quota all of them.
+CONCURRENCY, UNRESERVED = 1000, 100
+
+_create_function = LambdaBackend.create_function
+_put_concurrency = LambdaBackend.put_function_concurrency
+_offerings = InstanceTypeOfferingBackend.describe_instance_type_offerings
+
+
+def install():
+    patches.replace(LambdaBackend, create_function=create_function, put_function_concurrency=put_function_concurrency)
+    patches.replace(InstanceTypeOfferingBackend, describe_instance_type_offerings=offerings)
+
+
+def create_function(self, spec):
+    reserve(self, spec.get("FunctionName"), spec.get("ReservedConcurrentExecutions"))
+    return _create_function(self, spec)
+
+
+def put_function_concurrency(self, function_name, reserved_concurrency):
+    reserve(self, function_name, reserved_concurrency)
+    return _put_concurrency(self, function_name, reserved_concurrency)
+
+
+def reserve(backend, name, wanted):
+    """Rule 2b: refuse what leaves too few executions to functions that reserve none."""
+    if wanted is None:
+        return
+    quota = settings.get("concurrency") or CONCURRENCY
+    reserved = sum(int(f.reserved_concurrency or 0) for f in backend.list_functions() if f.function_name != name)
+    least = min(UNRESERVED, quota)
+    if quota - reserved - int(wanted) < least:
+        raise InvalidParameterValueException(
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below"
+            f" its minimum value of [{least}]."
+        )
+
+
+def refusal(account, region, zone, instance_type):
+    """Why EC2 would not run an instance (rules 6c and 10), or ""."""
+    if instance_type in settings.get("notOffered").get(zone, []):
+        return (
+            f"Your requested instance type ({instance_type}) is not supported in your requested Availability Zone ({zone})."
+            " Launching EC2 instance failed."
+        )
+    if instance_type in settings.get("noCapacity").get(zone, []):
+        return (
+            f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested ({zone})."
+            " Launching EC2 instance failed. (InsufficientInstanceCapacity)"
+        )
+    limit = settings.get("vcpus")
+    if limit and running(ec2_backends[account][region]) + vcpus(instance_type) > limit:
+        return (
+            f"You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket"
+            " that the specified instance type belongs to. Launching EC2 instance failed. (VcpuLimitExceeded)"
+        )
+    return ""
+
+
+def running(ec2):
+    every = (i for r in ec2.reservations.values() for i in r.instances)
+    return sum(vcpus(getattr(i, "launched_from", ("", i.instance_type))[1]) for i in every if i.state == "running")
+
+
+def vcpus(instance_type):
+    return INSTANCE_TYPES.get(instance_type, {}).get("VCpuInfo", {}).get("DefaultVCpus", 0)
+
+
+def offerings(self, location_type=None, filters=None):
+    """Leave out what a zone does not have."""
+    lacking = settings.get("notOffered")
+    return [o for o in _offerings(self, location_type, filters) if o["InstanceType"] not in lacking.get(o["Location"], [])]

@@ -1,0 +1,153 @@
+package emulator_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// TestReservedConcurrencyNeedsAQuota that a new account may not have.
+func TestReservedConcurrencyNeedsAQuota(t *testing.T) {
+	for quota, want := range map[int]types.StackStatus{0: types.StackStatusCreateComplete, 10: types.StackStatusRollbackComplete} {
+		t.Run(fmt.Sprint(quota), func(t *testing.T) {
+			s := newStack(t)
+			emulatortest.Set(t, s.control, emulator.Settings{Concurrency: quota})
+			parts := function(t, s.control, s.name)
+			parts["Function"].(map[string]any)["Properties"].(map[string]any)["ReservedConcurrentExecutions"] = 1
+			s.deploy(t, want, parts)
+			if quota > 0 && !strings.Contains(s.reasons(t), "below its minimum value of [10]") {
+				t.Errorf("it failed otherwise: %s", s.reasons(t))
+			}
+		})
+	}
+}
+
+// desire sets the group's count and returns it, and why no more could be launched.
+func (g *group) desire(t *testing.T, count int32) (int, string) {
+	t.Helper()
+	if _, err := g.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &g.name, DesiredCapacity: &count}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := g.DescribeScalingActivities(t.Context(), &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: &g.name, MaxRecords: aws.Int32(1)})
+	if err != nil || len(out.Activities) != 1 {
+		t.Fatalf("got %v, %v", out, err)
+	}
+	why := ""
+	if a := out.Activities[0]; a.StatusCode == autoscalingtypes.ScalingActivityStatusCodeFailed {
+		why = aws.ToString(a.StatusMessage)
+	}
+	return len(g.now(t).Instances), why
+}
+
+func (g *group) zones(t *testing.T) []string {
+	t.Helper()
+	var zones []string
+	for _, i := range g.now(t).Instances {
+		zones = append(zones, *i.AvailabilityZone)
+	}
+	slices.Sort(zones)
+	return zones
+}
+
+func TestQuotaOfVCPUs(t *testing.T) {
+	g := newGroup(t)
+	emulatortest.Set(t, g.control, emulator.Settings{VCPUs: 1})
+	if n, why := g.desire(t, 3); n != 2 || !strings.Contains(why, "VcpuLimitExceeded") {
+		t.Errorf("there are %d instances: %s", n, why)
+	}
+	// It is tried again.
+	emulatortest.Set(t, g.control, emulator.Settings{})
+	emulatortest.Advance(t, g.control, 2*time.Minute)
+	if n := len(g.now(t).Instances); n != 3 {
+		t.Errorf("there are %d instances when there is a quota", n)
+	}
+}
+
+func TestZonesWithoutATypeOrCapacity(t *testing.T) {
+	const a, b, instanceType = "eu-west-1a", "eu-west-1b", "m7g.medium"
+	g := newGroup(t)
+	if got := g.zones(t); !slices.Equal(got, []string{a, b}) {
+		t.Errorf("the instances are in %s", got)
+	}
+	emulatortest.Set(t, g.control, emulator.Settings{NoCapacity: map[string][]string{a: {instanceType}}})
+	if n, why := g.desire(t, 4); n != 4 || why != "" || !slices.Equal(g.zones(t), []string{a, b, b, b}) {
+		t.Errorf("the instances are in %s: %s", g.zones(t), why)
+	}
+	g.desire(t, 2)
+	emulatortest.Set(t, g.control, emulator.Settings{NoCapacity: map[string][]string{a: {instanceType}}, NotOffered: map[string][]string{b: {instanceType}}})
+	if n, why := g.desire(t, 3); n != 2 || !strings.Contains(why, "InsufficientInstanceCapacity") && !strings.Contains(why, "not supported in your requested Availability Zone") {
+		t.Errorf("there are %d instances: %s", n, why)
+	}
+	out, err := ec2.NewFromConfig(emulatortest.Config(g.control, "eu-west-1")).DescribeInstanceTypeOfferings(t.Context(), &ec2.DescribeInstanceTypeOfferingsInput{
+		LocationType: ec2types.LocationTypeAvailabilityZone,
+		Filters:      []ec2types.Filter{{Name: aws.String("instance-type"), Values: []string{instanceType}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range out.InstanceTypeOfferings {
+		if *o.Location == b {
+			t.Error("a type is offered that the zone does not have")
+		}
+	}
+	// A refresh without capacity goes on for an hour, and says why.
+	g.desire(t, 2)
+	everywhere := map[string][]string{a: {"m7g.large"}, b: {"m7g.large"}}
+	emulatortest.Set(t, g.control, emulator.Settings{NoCapacity: everywhere})
+	g.ring(t, "OK")
+	if err := g.step(t, "m7g.large"); err != nil {
+		t.Fatal(err)
+	}
+	took := g.await(t, autoscalingtypes.InstanceRefreshStatusRollbackSuccessful, 2*time.Hour, none)
+	if why := aws.ToString(g.latest(t).RollbackDetails.RollbackReason); took < 59*time.Minute || !strings.Contains(why, "InsufficientInstanceCapacity") {
+		t.Errorf("it took %s: %s", took, why)
+	}
+}
+
+// TestZonesInAnotherOrder: an update finds other subnets' zones than the last one.
+func TestZonesInAnotherOrder(t *testing.T) {
+	s := newStack(t)
+	first := func() resources {
+		return resources{"Zone": parameter("/"+s.name, map[string]any{"Fn::Select": []any{0, map[string]any{"Fn::GetAZs": ""}}})}
+	}
+	s.deploy(t, types.StackStatusCreateComplete, first())
+	if got := s.value(t, "/"+s.name); got != "eu-west-1a" {
+		t.Errorf("the first zone is %s", got)
+	}
+	emulatortest.Set(t, s.control, emulator.Settings{Zones: map[string][]string{"eu-west-1": {"eu-west-1c", "eu-west-1a"}}})
+	s.deploy(t, types.StackStatusUpdateComplete, first().with(resources{"More": parameter("/"+s.name+"/more", "x")}))
+	if got := s.value(t, "/"+s.name); got != "eu-west-1c" {
+		t.Errorf("the first zone is %s", got)
+	}
+}
+
+// TestPermissionsHoldAfterADelay: who asks too early is denied what the role has.
+func TestPermissionsHoldAfterADelay(t *testing.T) {
+	s := newStack(t)
+	s.put(t, "/"+s.name, "x")
+	emulatortest.Set(t, s.control, emulator.Settings{PermissionDelay: 30})
+	a := account{s.control, emulatortest.Config(s.control, "eu-west-1")}
+	may := a.role(t, `{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}`)
+	may.Region = "eu-west-1"
+	get := func() error {
+		_, err := ssm.NewFromConfig(may).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/" + s.name)})
+		return err
+	}
+	wantError(t, get(), "AccessDeniedException", "ssm:GetParameter")
+	emulatortest.Advance(t, s.control, 31*time.Second)
+	if err := get(); err != nil {
+		t.Error(err)
+	}
+}
