@@ -26,6 +26,7 @@ def report(measured):
     5xx itself}, "times": {the same: {milliseconds: how many answers took so long}}}. What a jump passed over was not
     measured: there are metrics of the last minute only."""
     global _reported, _jumps
+    measured = {what: values or {} for what, values in measured.items()}
     minute = clock.now().replace(second=0, microsecond=0)
     since, _reported = _reported or minute, max(_reported or minute, minute)
     if clock.jumps != _jumps:
