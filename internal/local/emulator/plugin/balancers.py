@@ -3,7 +3,7 @@
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
 
-from . import patches
+from . import groups, patches
 
 _create_group = FakeTargetGroup.create_from_cloudformation_json.__func__
 _create_balancer = FakeLoadBalancer.create_from_cloudformation_json.__func__
@@ -17,6 +17,7 @@ def install():
         create_from_cloudformation_json=classmethod(create_group),
         has_cfn_attr=classmethod(lambda cls, name: name == "TargetGroupFullName"),
     )
+    patches.replace(FakeTargetGroup, health_for=health_for)
     patches.add(FakeTargetGroup, get_cfn_attribute=group_attribute)
     patches.replace(
         FakeLoadBalancer,
@@ -32,6 +33,21 @@ def create_group(cls, resource_name, cloudformation_json, account_id, region_nam
     group = _create_group(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
     group.register(cloudformation_json["Properties"].get("Targets", []))
     return group
+
+
+_health_for = FakeTargetGroup.health_for
+
+
+def health_for(self, target, ec2_backend):
+    """What load balancers last said of an instance; to moto all are healthy."""
+    told = _health_for(self, target, ec2_backend)
+    if told.status == "healthy" and told.instance_id.startswith("i-"):
+        told.status = groups.health.get(told.instance_id, "initial")
+        if told.status == "initial":
+            told.reason, told.description = "Elb.RegistrationInProgress", "Target registration is in progress"
+        elif told.status == "unhealthy":
+            told.reason, told.description = "Target.FailedHealthChecks", "Health checks failed"
+    return told
 
 
 def group_attribute(self, name):

@@ -247,7 +247,12 @@ class Refresh:
             return True
         if settings.get("hurry"):
             return groups.health.get(state.instance.id) == "healthy"
-        warm = clock.seconds() - state.instance.launched_at >= self.warm_up()
+        age = clock.seconds() - state.instance.launched_at
+        warm = age >= self.warm_up()
+        if warm and groups.health.get(state.instance.id) != "healthy":
+            # One that this machine still boots is as old as on AWS when that ends.
+            grace = float(self.group.health_check_grace_period)
+            warm = age >= self.warm_up() + clock.booting(grace) - grace
         if warm and groups.is_unhealthy(self.group, state):
             self.trouble = f"{state.instance.id} is unhealthy."
             return False
