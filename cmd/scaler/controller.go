@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
@@ -25,6 +27,8 @@ type controller struct {
 	cloudformation *cloudformation.Client
 	cloudwatch     *cloudwatch.Client
 	ec2            ec2.DescribeInstanceTypeOfferingsAPIClient
+	templates      ec2.DescribeLaunchTemplateVersionsAPIClient
+	elb            *elasticloadbalancingv2.Client
 	sns            *sns.Client
 	ssm            *ssm.Client
 	zonalshift     *arczonalshift.Client
@@ -37,10 +41,71 @@ func newController(s settings, config aws.Config) *controller {
 		cloudformation: cloudformation.NewFromConfig(config),
 		cloudwatch:     cloudwatch.NewFromConfig(config),
 		ec2:            ec2.NewFromConfig(config),
+		templates:      ec2.NewFromConfig(config),
+		elb:            elasticloadbalancingv2.NewFromConfig(config),
 		sns:            sns.NewFromConfig(config),
 		ssm:            ssm.NewFromConfig(config),
 		zonalshift:     arczonalshift.NewFromConfig(config),
 	}
+}
+
+// bringBackEvery is how often the group is compared with what is live, in minutes.
+const bringBackEvery = 5
+
+// tend makes one run for deployments: it does what a pending request waits for, and
+// where there is none it brings the fleet back to what is live, each fifth minute. In
+// the others it reads the parameters and ends.
+func (c *controller) tend(ctx context.Context, now time.Time) error {
+	p, err := c.parameters(ctx)
+	if err != nil {
+		return err
+	}
+	if p.memory.Pending != nil {
+		_, err := c.advance(ctx, &p, now)
+		return err
+	}
+	if now.Minute()%bringBackEvery != 0 {
+		return nil
+	}
+	f, err := c.fleet(ctx)
+	var missing *noGroupError
+	if errors.As(err, &missing) { // its stack is being made, or is gone
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.bringBack(ctx, f, p, now)
+}
+
+// bringBack replaces what does not run what is live, whatever wrote it: the tags of a
+// stack, a drift that was reverted, somebody by hand. A refresh that succeeded since
+// then is taken for live instead.
+func (c *controller) bringBack(ctx context.Context, f fleet, p parameters, now time.Time) error {
+	if p.memory.Live == nil || p.memory.Step != nil || f.refreshing() || f.saved().same(*p.memory.Live) {
+		return nil
+	}
+	status, err := c.stackStatus(ctx)
+	if err != nil || strings.HasSuffix(string(status), "_IN_PROGRESS") {
+		return err
+	}
+	if r := f.refreshes; len(r) > 0 && r[0].Status == types.InstanceRefreshStatusSuccessful && r[0].EndTime.After(p.memory.Live.Since) && f.is(r[0], f.saved()) {
+		adopted, err := c.adopt(ctx, f)
+		if err != nil {
+			return err
+		}
+		p.memory.Live = c.now(adopted, r[0])
+		return c.remember(ctx, p.memory)
+	}
+	s := step{Kind: scaling.Reconcile, From: p.instanceType, To: p.memory.Live.Type, At: now}
+	p.memory.Step = &s
+	if err := c.remember(ctx, p.memory); err != nil {
+		return err
+	}
+	if _, err := c.start(ctx, f, *p.memory.Live, preferences{}); err != nil {
+		return fmt.Errorf("%s could not begin: %w", s, err)
+	}
+	return c.tell(ctx, "begins", fmt.Sprintf("%s begins: the group had %s.", s, f.saved()))
 }
 
 // run makes one run: it sees to the end of the step before, decides, and begins
@@ -63,6 +128,7 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.StackUpdating = o.StackUpdating || p.memory.Pending != nil
 	action := scaling.Decide(c.ladder, c.policy, o, now)
 	r := newReport(c.ladder, o, action, now)
 	if c.policy.Mode != scaling.Auto || o.Frozen {
@@ -76,7 +142,12 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 	if err := c.remember(ctx, p.memory); err != nil {
 		return nil, err
 	}
-	err = c.begin(ctx, f, s, action.Kind != scaling.Recycle)
+	to := f.saved()
+	if p.memory.Live != nil {
+		to = *p.memory.Live
+	}
+	to.Type = s.To
+	_, err = c.start(ctx, f, to, preferences{guarded: true, all: action.Kind == scaling.Recycle})
 	var other *types.InstanceRefreshInProgressFault
 	if errors.As(err, &other) { // a deployment was faster
 		r.Says, r.Steps = "another instance refresh began just now; "+r.Says, 0
@@ -108,6 +179,9 @@ func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 				return err
 			}
 			p.instanceType = s.To
+		}
+		if p.memory.Live != nil {
+			p.memory.Live.Type, p.memory.Live.Since = s.To, aws.ToTime(refresh.EndTime)
 		}
 		if p.memory.Failed != nil && p.memory.Failed.To == s.To {
 			p.memory.Failed = nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -26,7 +27,7 @@ func (c *controller) fleet(ctx context.Context) (fleet, error) {
 		return fleet{}, err
 	}
 	if len(groups.AutoScalingGroups) != 1 {
-		return fleet{}, fmt.Errorf("there is no Auto Scaling group %s", c.group)
+		return fleet{}, &noGroupError{c.group}
 	}
 	f := fleet{AutoScalingGroup: groups.AutoScalingGroups[0]}
 	if p := f.MixedInstancesPolicy; p == nil || p.LaunchTemplate == nil || p.LaunchTemplate.LaunchTemplateSpecification == nil {
@@ -39,6 +40,62 @@ func (c *controller) fleet(ctx context.Context) (fleet, error) {
 	}
 	f.refreshes = refreshes.InstanceRefreshes
 	return f, nil
+}
+
+// noGroupError says that there is no group of this name.
+type noGroupError struct{ name string }
+
+func (e *noGroupError) Error() string { return "there is no Auto Scaling group " + e.name }
+
+// saved is what the group launches, and returns to when a refresh is rolled back.
+func (f fleet) saved() live {
+	s := f.MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification
+	return live{Template: aws.ToString(s.LaunchTemplateId), Version: aws.ToString(s.Version), Type: f.launches()}
+}
+
+// same reports whether instances of both are alike.
+func (l live) same(o live) bool {
+	return l.Template == o.Template && l.Version == o.Version && l.Type == o.Type
+}
+
+// launched reports whether an instance is one of l.
+func (l live) launched(i types.Instance) bool {
+	s := i.LaunchTemplate
+	return s != nil && l.Template == aws.ToString(s.LaunchTemplateId) && l.Version == aws.ToString(s.Version) && l.Type == aws.ToString(i.InstanceType)
+}
+
+// launched counts the instances of l that stay.
+func (f fleet) launched(l live) int {
+	n := 0
+	for _, i := range f.Instances {
+		if stays(i) && l.launched(i) {
+			n++
+		}
+	}
+	return n
+}
+
+// only reports whether all instances that stay are of l.
+func (f fleet) only(l live) bool {
+	return !slices.ContainsFunc(f.Instances, func(i types.Instance) bool { return stays(i) && !l.launched(i) })
+}
+
+// active is the refresh that goes on.
+func (f fleet) active() (types.InstanceRefresh, bool) {
+	if i := slices.IndexFunc(f.refreshes, goesOn); i >= 0 {
+		return f.refreshes[i], true
+	}
+	return types.InstanceRefresh{}, false
+}
+
+// is reports whether a refresh brings the fleet to l.
+func (f fleet) is(r types.InstanceRefresh, l live) bool {
+	d := r.DesiredConfiguration
+	if d == nil || d.MixedInstancesPolicy == nil || d.MixedInstancesPolicy.LaunchTemplate == nil {
+		return false
+	}
+	s := d.MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification
+	return l.same(live{Template: aws.ToString(s.LaunchTemplateId), Version: aws.ToString(s.Version), Type: override(d.MixedInstancesPolicy)})
 }
 
 // launches is the type of new instances.
@@ -57,11 +114,16 @@ func override(p *types.MixedInstancesPolicy) string {
 func (f fleet) instances() map[string]int {
 	count := map[string]int{}
 	for _, i := range f.Instances {
-		if state := string(i.LifecycleState); !strings.HasPrefix(state, "Terminat") && !strings.HasPrefix(state, "Detach") {
+		if stays(i) {
 			count[aws.ToString(i.InstanceType)]++
 		}
 	}
 	return count
+}
+
+func stays(i types.Instance) bool {
+	state := string(i.LifecycleState)
+	return !strings.HasPrefix(state, "Terminat") && !strings.HasPrefix(state, "Detach")
 }
 
 // ended are the states that a refresh does not leave.
@@ -103,36 +165,43 @@ func (f fleet) refreshOf(s step) (types.InstanceRefresh, bool) {
 	return types.InstanceRefresh{}, false
 }
 
-// bakeSeconds is how long the deployment alarm watches after the last instance, before a
-// step is done: as long as it takes to go off.
-const bakeSeconds = 180
-
-// begin starts to replace the fleet's instances by those of s.To, from the same
-// version of the same launch template.
-func (c *controller) begin(ctx context.Context, f fleet, s step, skipMatching bool) error {
-	policy := f.MixedInstancesPolicy
-	template := policy.LaunchTemplate.LaunchTemplateSpecification
-	_, err := c.autoscaling.StartInstanceRefresh(ctx, &autoscaling.StartInstanceRefreshInput{
+// start starts to replace the fleet's instances by those of to, and returns the
+// refresh's id. What the group has saved stays until all are replaced: AWS returns to
+// it when the refresh fails. Source: EC2 Auto Scaling User Guide, "Undo changes with a
+// manual or auto rollback".
+func (c *controller) start(ctx context.Context, f fleet, to live, how preferences) (string, error) {
+	p := &types.RefreshPreferences{
+		MinHealthyPercentage: aws.Int32(100), // launch before terminate
+		MaxHealthyPercentage: aws.Int32(150),
+		InstanceWarmup:       aws.Int32(int32(setting.RefreshWarmup.Seconds())),
+		// Instances that are right already are left.
+		SkipMatching: aws.Bool(!how.all),
+		AutoRollback: aws.Bool(true),
+	}
+	if how.checkpoints {
+		// The alarm sees what the first quarter does before the others follow.
+		p.CheckpointPercentages = []int32{25, 100}
+		p.CheckpointDelay = aws.Int32(setting.AlarmMinutes * 60)
+	}
+	if how.guarded {
+		p.AlarmSpecification = &types.AlarmSpecification{Alarms: []string{c.deploymentAlarm}}
+		p.BakeTime = aws.Int32(setting.AlarmMinutes * 60)
+	}
+	out, err := c.autoscaling.StartInstanceRefresh(ctx, &autoscaling.StartInstanceRefreshInput{
 		AutoScalingGroupName: &c.group,
+		Preferences:          p,
 		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: &types.MixedInstancesPolicy{
-			InstancesDistribution: policy.InstancesDistribution,
+			InstancesDistribution: f.MixedInstancesPolicy.InstancesDistribution,
 			LaunchTemplate: &types.LaunchTemplate{
-				LaunchTemplateSpecification: &types.LaunchTemplateSpecification{
-					LaunchTemplateId: template.LaunchTemplateId, Version: template.Version,
-				},
-				Overrides: []types.LaunchTemplateOverrides{{InstanceType: &s.To}},
+				LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateId: &to.Template, Version: &to.Version},
+				Overrides:                   []types.LaunchTemplateOverrides{{InstanceType: &to.Type}},
 			},
 		}},
-		Preferences: &types.RefreshPreferences{
-			MinHealthyPercentage: aws.Int32(100), // launch before terminate
-			MaxHealthyPercentage: aws.Int32(150),
-			SkipMatching:         &skipMatching,
-			AutoRollback:         aws.Bool(true),
-			AlarmSpecification:   &types.AlarmSpecification{Alarms: []string{c.deploymentAlarm}},
-			BakeTime:             aws.Int32(bakeSeconds),
-		},
 	})
-	return err
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.InstanceRefreshId), nil
 }
 
 // holdRequests gives the policy that tracks requests the target of a rung.

@@ -17,6 +17,7 @@ import (
 	"time"
 	_ "time/tzdata" // windows have time zones, and Lambda may have no table of them
 
+	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -62,16 +63,39 @@ type event struct {
 	// Time is when the run was due. Default: now, which is right for one that an
 	// operator asks for.
 	Time time.Time `json:"time"`
+	// Deployments has it look at deployments only. Default: false.
+	Deployments bool `json:"deployments"`
 }
 
-// handle makes one run and prints what came of it.
-func (h *handler) handle(ctx context.Context, e event) (*report, error) {
-	if e.Time.IsZero() {
-		e.Time = time.Now()
-	}
-	r, err := h.controller.run(ctx, e.Time.UTC())
+// handle makes one run and prints what came of it: for the schedule, or for
+// CloudFormation, whose requests have a type.
+func (h *handler) handle(ctx context.Context, message json.RawMessage) (*report, error) {
+	r, at, err := h.dispatch(ctx, message)
 	if err != nil {
 		return nil, errors.Join(err, json.NewEncoder(h.out).Encode(map[string]string{"level": "ERROR", "error": err.Error()}))
 	}
-	return r, h.print(r, e.Time)
+	if r == nil {
+		return nil, nil
+	}
+	return r, h.print(r, at)
+}
+
+func (h *handler) dispatch(ctx context.Context, message json.RawMessage) (*report, time.Time, error) {
+	var request cfn.Event
+	if err := json.Unmarshal(message, &request); err == nil && request.RequestType != "" {
+		return nil, time.Time{}, h.deployment(ctx, request)
+	}
+	var e event
+	if err := json.Unmarshal(message, &e); err != nil {
+		return nil, time.Time{}, fmt.Errorf("want a time as {\"time\": \"2026-01-02T15:04:05Z\"}, got %s: %w", message, err)
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	now := e.Time.UTC()
+	if e.Deployments {
+		return nil, now, h.controller.tend(ctx, now)
+	}
+	r, err := h.controller.run(ctx, now)
+	return r, now, err
 }

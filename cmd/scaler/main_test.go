@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -38,6 +41,8 @@ type island struct {
 	settings settings
 	sick     string   // the type whose instances are never healthy
 	sent     []string // notifications
+	rings    bool     // the alarm does
+	removed  bool
 }
 
 func newIsland(t *testing.T, name string) *island {
@@ -48,13 +53,18 @@ func newIsland(t *testing.T, name string) *island {
 	c := i.controller(nil)
 	_, err := c.cloudformation.CreateStack(t.Context(), &cloudformation.CreateStackInput{
 		StackName: &name, TemplateBody: aws.String(fmt.Sprintf(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
-			"Properties": {"LaunchTemplateName": %q, "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`, name)),
+			"Properties": {"LaunchTemplateName": %q, "VersionDescription": "one", "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`, name)),
 	})
 	must(t, err)
+	templates, err := ec2.NewFromConfig(i.config(nil)).DescribeLaunchTemplates(t.Context(), &ec2.DescribeLaunchTemplatesInput{LaunchTemplateNames: []string{name}})
+	must(t, err)
+	targets, err := c.elb.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: &name, Protocol: "HTTP", Port: aws.Int32(8080), VpcId: aws.String(vpc(t, i))})
+	must(t, err)
 	_, err = c.autoscaling.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
+		TargetGroupARNs:      []string{*targets.TargetGroups[0].TargetGroupArn},
 		AutoScalingGroupName: &name, MinSize: aws.Int32(2), MaxSize: aws.Int32(2), AvailabilityZones: []string{region + "a", region + "b"},
 		MixedInstancesPolicy: &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{
-			LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateName: &name, Version: aws.String("1")},
+			LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateId: templates.LaunchTemplates[0].LaunchTemplateId, Version: aws.String("1")},
 			Overrides:                   []types.LaunchTemplateOverrides{{InstanceType: aws.String("m7g.medium")}},
 		}},
 	})
@@ -70,17 +80,21 @@ func newIsland(t *testing.T, name string) *island {
 	})
 	must(t, err)
 	_, err = c.cloudwatch.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
-		AlarmName: &name, MetricName: aws.String("Errors"), Namespace: aws.String("Test"), Threshold: aws.Float64(1),
+		AlarmName: &name, MetricName: aws.String("Errors"), Namespace: aws.String("Test"),
+		Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("Island"), Value: &name}}, Threshold: aws.Float64(1),
 		ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
-		Period: aws.Int32(60), Statistic: cloudwatchtypes.StatisticSum,
+		Period: aws.Int32(60), Statistic: cloudwatchtypes.StatisticSum, TreatMissingData: aws.String("notBreaching"),
 	})
 	must(t, err)
+	t.Cleanup(func() { i.remove(t) })
+	emulatortest.Advance(t, i.control, 2*time.Minute) // until it has been evaluated
 	topic, err := c.sns.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: &name})
 	must(t, err)
 	i.settings, err = readSettings(func(key string) string {
 		return map[string]string{
 			setting.Region: region, setting.Deployment: name, setting.ScalerMode: "auto",
 			setting.Ladder: "m7g.medium,m7g.large,m7g.xlarge", setting.StartAt: "m7g.medium", setting.CPUTarget: "55", setting.RequestsPerTarget: "600",
+			setting.Template: *templates.LaunchTemplates[0].LaunchTemplateId, setting.TargetGroupARN: *targets.TargetGroups[0].TargetGroupArn,
 			setting.Group: name, setting.Stack: name, setting.DeploymentAlarm: name,
 			setting.LoadBalancerARN: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/" + name + "/0", setting.TargetGroup: "targetgroup/" + name + "/0",
 			setting.InstanceTypeParameter: "/" + name + "/fleet/instance-type", setting.ScalingParameter: "/" + name + "/fleet/scaling", setting.FrozenParameter: "/" + name + "/fleet/frozen",
@@ -90,6 +104,22 @@ func newIsland(t *testing.T, name string) *island {
 	must(t, err)
 	i.write(t, i.settings.instanceType, "m7g.medium")
 	return i
+}
+
+// remove ends what would else be looked at in each minute of the tests to come.
+func (i *island) remove(t *testing.T) {
+	t.Helper()
+	if i.removed {
+		return
+	}
+	i.removed = true
+	c := i.controller(nil)
+	_, err := c.cloudwatch.DeleteAlarms(context.Background(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{i.settings.deploymentAlarm}})
+	must(t, err)
+	_, err = c.autoscaling.DeleteAutoScalingGroup(context.Background(), &autoscaling.DeleteAutoScalingGroupInput{
+		AutoScalingGroupName: &i.settings.stack, ForceDelete: aws.Bool(true),
+	})
+	must(t, err)
 }
 
 func must(t *testing.T, err error) {
@@ -105,11 +135,32 @@ func (i *island) controller(k *killer) *controller {
 		k = &killer{}
 	}
 	k.island = i
-	return newController(i.settings, aws.Config{
+	return newController(i.settings, i.config(k))
+}
+
+// config is that of clients whose calls go through k, if there is one.
+func (i *island) config(k *killer) aws.Config {
+	if k == nil {
+		k = &killer{island: i}
+	}
+	return aws.Config{
 		Region: region, BaseEndpoint: &i.control.URL, HTTPClient: &http.Client{Transport: k},
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 		Retryer:     func() aws.Retryer { return retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Millisecond) },
-	})
+	}
+}
+
+// schedule is what the schedule sends.
+func schedule(at time.Time) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"time": %q}`, at.UTC().Format(time.RFC3339)))
+}
+
+// vpc is the default one.
+func vpc(t *testing.T, i *island) string {
+	t.Helper()
+	out, err := ec2.NewFromConfig(i.config(nil)).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{})
+	must(t, err)
+	return *out.Vpcs[0].VpcId
 }
 
 // killer ends the function at a call: none that comes later is made.
@@ -182,8 +233,29 @@ func (i *island) use(t *testing.T, percent float64) {
 	}
 }
 
+// ring has the alarm be in a state: in ALARM for the minutes to come, which have too
+// many errors.
 func (i *island) ring(t *testing.T, state cloudwatchtypes.StateValue) {
 	t.Helper()
+	const minutes = 4
+	now := i.now(t).Truncate(time.Minute)
+	var errors []cloudwatchtypes.MetricDatum
+	for minute := range minutes {
+		at := now.Add(time.Duration(minute-1) * time.Minute)
+		errors = append(errors, cloudwatchtypes.MetricDatum{
+			MetricName: aws.String("Errors"), Value: aws.Float64(10), Timestamp: &at,
+			Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("Island"), Value: &i.settings.group}},
+		})
+	}
+	switch {
+	case state == cloudwatchtypes.StateValueAlarm:
+		_, err := i.controller(nil).cloudwatch.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("Test"), MetricData: errors})
+		must(t, err)
+		i.rings = true
+	case i.rings:
+		emulatortest.Advance(t, i.control, (minutes+1)*time.Minute)
+		i.rings = false
+	}
 	_, err := i.controller(nil).cloudwatch.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
 		AlarmName: &i.settings.deploymentAlarm, StateValue: state, StateReason: aws.String("test"),
 	})
@@ -233,7 +305,7 @@ func (i *island) settled(t *testing.T) types.InstanceRefreshStatus {
 			}
 		}
 		must(t, i.control.Report(t.Context(), emulator.Status{Health: health}))
-		time.Sleep(5 * time.Millisecond)
+		emulatortest.Advance(t, i.control, 5*time.Minute)
 	}
 }
 
@@ -281,7 +353,7 @@ func TestHotFleetStepsUp(t *testing.T) {
 	i.use(t, 90)
 	var out bytes.Buffer
 	h := &handler{i.controller(nil), &out}
-	r, err := h.handle(t.Context(), event{Time: i.now(t)})
+	r, err := h.handle(t.Context(), schedule(i.now(t)))
 	must(t, err)
 	if r.Kind != scaling.Up || r.To != "m7g.large" || r.Reason.Code != scaling.Hot {
 		t.Fatalf("got %+v", r)
@@ -323,6 +395,7 @@ func TestKilledAtEachCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			end := func(t *testing.T, name string, first, second *killer) state {
 				i := newIsland(t, name)
+				defer i.remove(t)
 				i.sick = sick
 				i.use(t, 90)
 				// Two runs are what a step takes: one begins it, one sees its end.
@@ -377,7 +450,7 @@ func TestFailingCallsChangeNothing(t *testing.T) {
 		must(t, i.control.Fail(t.Context(), emulator.Failing{region: {service}}))
 		var out bytes.Buffer
 		h := &handler{i.controller(nil), &out}
-		if _, err := h.handle(t.Context(), event{Time: i.now(t)}); err == nil || !strings.Contains(out.String(), `"level":"ERROR"`) {
+		if _, err := h.handle(t.Context(), schedule(i.now(t))); err == nil || !strings.Contains(out.String(), `"level":"ERROR"`) {
 			t.Errorf("without %s: got %v and %s", service, err, out.String())
 		}
 		must(t, i.control.Fail(t.Context(), emulator.Failing{}))

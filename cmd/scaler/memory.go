@@ -19,6 +19,12 @@ type memory struct {
 	Step *step `json:"step,omitempty"`
 	// Failed is the last step that failed, until one to the same type succeeds.
 	Failed *scaling.Failure `json:"failed,omitempty"`
+	// Live is what the fleet was brought to. Default: what the group says.
+	Live *live `json:"live,omitempty"`
+	// Pending is what CloudFormation waits for, and Answered the id of its last
+	// request that was answered.
+	Pending  *pending `json:"pending,omitempty"`
+	Answered string   `json:"answered,omitempty"`
 }
 
 // step is a change of all instances, by one instance refresh.
@@ -85,6 +91,8 @@ func (c *controller) remember(ctx context.Context, m memory) error {
 func (c *controller) put(ctx context.Context, name, value string) error {
 	_, err := c.ssm.PutParameter(ctx, &ssm.PutParameterInput{
 		Name: &name, Value: &value, Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+		// With CloudFormation's long URLs it may hold more than the 4 KB of a standard one.
+		Tier: types.ParameterTierIntelligentTiering,
 	})
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	zonalshifttypes "github.com/aws/aws-sdk-go-v2/service/arczonalshift/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
@@ -35,7 +36,11 @@ func (c *controller) observe(ctx context.Context, f fleet, p parameters, now tim
 		func() error { return c.readMetrics(ctx, &o, now) },
 		func() (err error) { o.Offered, err = c.offered(ctx, f.AvailabilityZones); return err },
 		func() (err error) { o.Alarm, err = c.inAlarm(ctx); return err },
-		func() (err error) { o.StackUpdating, err = c.stackUpdating(ctx); return err },
+		func() error {
+			status, err := c.stackStatus(ctx)
+			o.StackUpdating = strings.HasSuffix(string(status), "_IN_PROGRESS")
+			return err
+		},
 		func() (err error) {
 			o.ZonalShift, err = c.zonalShift(ctx, aws.ToString(f.AutoScalingGroupARN))
 			return err
@@ -103,26 +108,62 @@ func query(id, namespace, name, statistic string, dimensions map[string]string) 
 	}}
 }
 
+// inAlarm reports whether the deployment alarm keeps a refresh from beginning: AWS
+// takes none while an alarm that watches it is in ALARM or INSUFFICIENT_DATA. Source:
+// EC2 Auto Scaling User Guide, "Undo changes with a manual or auto rollback".
 func (c *controller) inAlarm(ctx context.Context) (bool, error) {
-	out, err := c.cloudwatch.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{c.deploymentAlarm}})
-	if err != nil {
-		return false, err
-	}
-	if len(out.MetricAlarms) != 1 {
-		return false, fmt.Errorf("there is no alarm %s", c.deploymentAlarm)
-	}
-	return out.MetricAlarms[0].StateValue == cloudwatchtypes.StateValueAlarm, nil
+	state, err := c.alarmState(ctx)
+	return state != cloudwatchtypes.StateValueOk, err
 }
 
-func (c *controller) stackUpdating(ctx context.Context) (bool, error) {
+func (c *controller) alarmState(ctx context.Context) (cloudwatchtypes.StateValue, error) {
+	out, err := c.cloudwatch.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{c.deploymentAlarm}})
+	if err != nil {
+		return "", err
+	}
+	if len(out.MetricAlarms) != 1 {
+		return "", fmt.Errorf("there is no alarm %s", c.deploymentAlarm)
+	}
+	return out.MetricAlarms[0].StateValue, nil
+}
+
+// failedShare is the percentage of requests that failed in the last minutes, as the
+// deployment alarm counts them.
+func (c *controller) failedShare(ctx context.Context, now time.Time) (float64, error) {
+	const counted = setting.AlarmMinutes * time.Minute
+	balancer := map[string]string{"LoadBalancer": fullName(c.loadBalancerARN)}
+	queries := []cloudwatchtypes.MetricDataQuery{
+		query("r", "AWS/ApplicationELB", "RequestCount", "Sum", balancer),
+		query("t", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", balancer),
+		query("e", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", balancer),
+	}
+	end := now.Truncate(time.Minute)
+	out, err := c.cloudwatch.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{MetricDataQueries: queries, StartTime: aws.Time(end.Add(-counted)), EndTime: &end})
+	if err != nil {
+		return 0, err
+	}
+	sums := map[string]float64{}
+	for _, r := range out.MetricDataResults {
+		for _, v := range r.Values {
+			sums[aws.ToString(r.Id)] += v
+		}
+	}
+	requests := sums["r"] + sums["e"]
+	if requests < setting.AlarmMinutes*setting.AlarmRequests {
+		return 0, nil
+	}
+	return 100 * (sums["t"] + sums["e"]) / requests, nil
+}
+
+func (c *controller) stackStatus(ctx context.Context) (cloudformationtypes.StackStatus, error) {
 	out, err := c.cloudformation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &c.stack})
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	if len(out.Stacks) != 1 {
-		return false, fmt.Errorf("there is no stack %s", c.stack)
+		return "", fmt.Errorf("there is no stack %s", c.stack)
 	}
-	return strings.HasSuffix(string(out.Stacks[0].StackStatus), "_IN_PROGRESS"), nil
+	return out.Stacks[0].StackStatus, nil
 }
 
 // zonalShift reports whether the load balancer or the group leaves a zone out.

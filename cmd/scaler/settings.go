@@ -19,8 +19,11 @@ type settings struct {
 	startAt           scaling.Rung
 	requestsPerTarget int
 
-	group, stack, deploymentAlarm    string
-	loadBalancerARN, targetGroup     string
+	template, group, stack           string
+	deploymentAlarm                  string
+	unguarded                        bool // a deployment is not stopped by the alarm
+	loadBalancerARN                  string
+	targetGroup, targetGroupARN      string
 	instanceType, remembered, frozen string // SSM parameters
 	topic                            string
 	memoryMetric                     bool
@@ -38,11 +41,14 @@ func readSettings(getenv func(string) string) (settings, error) {
 	s := settings{
 		deployment:      required(setting.Deployment),
 		region:          required(setting.Region),
+		template:        required(setting.Template),
 		group:           required(setting.Group),
 		stack:           required(setting.Stack),
 		deploymentAlarm: required(setting.DeploymentAlarm),
 		loadBalancerARN: required(setting.LoadBalancerARN),
 		targetGroup:     required(setting.TargetGroup),
+		targetGroupARN:  required(setting.TargetGroupARN),
+		unguarded:       getenv(setting.Unguarded) == "true",
 		instanceType:    required(setting.InstanceTypeParameter),
 		remembered:      required(setting.ScalingParameter),
 		frozen:          required(setting.FrozenParameter),
@@ -73,8 +79,10 @@ func readSettings(getenv func(string) string) (settings, error) {
 	if s.ladder, err = scaling.NewLadder(strings.Split(ladder, ",")); err != nil {
 		return settings{}, fmt.Errorf("%s%w", setting.Ladder, err)
 	}
-	if err := s.policy.Validate(s.ladder); err != nil {
-		return settings{}, err
+	if s.policy.Mode != scaling.Off { // else it decides nothing
+		if err := s.policy.Validate(s.ladder); err != nil {
+			return settings{}, err
+		}
 	}
 	i := s.ladder.Find(startAt)
 	if i < 0 {

@@ -1,9 +1,12 @@
 package setting
 
+import "time"
+
 // Names of the scaler's settings, as environment variables. It also reads
 // Deployment.
 const (
-	// ScalerMode is "advise" or "auto". Required.
+	// ScalerMode is "off", "advise" or "auto": whether the scaler decides on the
+	// instance type, and whether it does what it decided. Required.
 	ScalerMode = "MODE"
 	// Ladder are the instance types, the smallest first, between commas. Required.
 	Ladder = "LADDER"
@@ -18,17 +21,26 @@ const (
 	// Window is when steps may begin, such as "01:00-05:00 Europe/Madrid".
 	// Default: always.
 	Window = "WINDOW"
+	// Template is the id of the launch template that deployments make versions of.
+	// Required.
+	Template = "TEMPLATE"
 	// Group is the Auto Scaling group's name. Required.
 	Group = "GROUP"
 	// Stack is the id of the group's stack. Required.
 	Stack = "STACK"
-	// DeploymentAlarm is the name of the alarm that stops a step. Required.
+	// DeploymentAlarm is the name of the alarm that stops a step and a deployment.
+	// Required.
 	DeploymentAlarm = "DEPLOYMENT_ALARM"
 	// LoadBalancerARN is the load balancer's. Required.
 	LoadBalancerARN = "LOAD_BALANCER_ARN"
 	// TargetGroup is the full name of the fleet's target group, as metrics have it.
 	// Required.
 	TargetGroup = "TARGET_GROUP"
+	// TargetGroupARN is that target group's ARN. Required.
+	TargetGroupARN = "TARGET_GROUP_ARN"
+	// Unguarded set to "true" lets a deployment go on while too many requests fail.
+	// Default: "false".
+	Unguarded = "UNGUARDED"
 	// InstanceTypeParameter, ScalingParameter and FrozenParameter are SSM
 	// parameters: the fleet's instance type, what the scaler remembers, and the
 	// switch that freezes it while it holds "true". Required; the last two need
@@ -56,4 +68,23 @@ const (
 	FailedMetric = "StepFailed"
 	// TopMetric is 1 while the fleet is hot on the largest rung.
 	TopMetric = "HotAtTheTop"
+)
+
+// Facts of the fleet that its construct writes into the template, and its scaler
+// counts on.
+const (
+	// GracePeriod is how long the load balancer's word on a new instance does not
+	// count, from when it runs: as long as a boot takes.
+	GracePeriod = 3 * time.Minute
+	// RefreshWarmup is how long an instance refresh waits after an instance runs
+	// before it goes on. It is longer than the grace period and two health checks, so
+	// that no old instance ends before a new one was asked whether it is well.
+	RefreshWarmup = 4 * time.Minute
+	// AlarmMinutes is how long the deployment alarm takes to see that requests fail,
+	// with a minute to spare.
+	AlarmMinutes = 3
+	// AlarmPercent of failed requests are too many.
+	AlarmPercent = 5
+	// AlarmRequests a minute are too few to judge by.
+	AlarmRequests = 20
 )

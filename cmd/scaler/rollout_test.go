@@ -1,0 +1,438 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// stack is CloudFormation: it sends requests to the function and takes its answers.
+type stack struct {
+	*island
+	url string
+
+	mu      sync.Mutex
+	answers []cfn.Response
+	broken  int // how many answers are not taken
+	number  int
+}
+
+func newStack(t *testing.T, name string) *stack {
+	t.Helper()
+	s := &stack{island: newIsland(t, name)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.broken > 0 {
+			s.broken--
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		var answer cfn.Response
+		if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || r.Method != http.MethodPut {
+			t.Errorf("%s: %v", r.Method, err)
+		}
+		s.answers = append(s.answers, answer)
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	s.ring(t, cloudwatchtypes.StateValueOk)
+	return s
+}
+
+// version makes a version of the template with a description.
+func (s *stack) version(t *testing.T, build string) {
+	t.Helper()
+	_, err := ec2.NewFromConfig(s.config(nil)).CreateLaunchTemplateVersion(t.Context(), &ec2.CreateLaunchTemplateVersionInput{
+		LaunchTemplateId: &s.settings.template, VersionDescription: &build,
+		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{ImageId: aws.String("ami-12c6146b")},
+	})
+	must(t, err)
+}
+
+// request is one to a custom resource.
+func (s *stack) request(kind cfn.RequestType, resource, build string) cfn.Event {
+	s.number++
+	e := cfn.Event{
+		RequestType: kind, RequestID: fmt.Sprint("request-", s.number), ResponseURL: s.url, ResourceType: resource,
+		LogicalResourceID: "Resource", StackID: "stack", ResourceProperties: map[string]any{"Build": build},
+	}
+	if kind != cfn.RequestCreate {
+		e.PhysicalResourceID = "Resource"
+	}
+	return e
+}
+
+// send gives the function a request, and leaves the rest to the schedule.
+func (s *stack) send(t *testing.T, e cfn.Event) error {
+	t.Helper()
+	return s.sendBy(t, nil, e)
+}
+
+func (s *stack) sendBy(t *testing.T, k *killer, e cfn.Event) error {
+	t.Helper()
+	c := s.controller(k)
+	p, err := c.parameters(t.Context())
+	if err != nil {
+		return err
+	}
+	if err := c.accept(t.Context(), &p, e); err != nil || p.memory.Pending == nil {
+		return err
+	}
+	_, err = c.advance(t.Context(), &p, time.Time{})
+	return err
+}
+
+// answered runs the schedule until a request has its answer, and plays the load
+// balancer and the time in between.
+func (s *stack) answered(t *testing.T, e cfn.Event) cfn.Response {
+	t.Helper()
+	began := s.now(t)
+	for s.now(t).Before(began.Add(70 * time.Minute)) {
+		s.mu.Lock()
+		for _, a := range s.answers {
+			if a.RequestID == e.RequestID {
+				s.mu.Unlock()
+				t.Logf("after %s: %s %s %v", s.now(t).Sub(began).Round(time.Second), a.Status, a.Reason, a.Data)
+				return a
+			}
+		}
+		s.mu.Unlock()
+		s.minute(t)
+	}
+	t.Fatalf("no answer: %+v", s.state(t).Remembered.Pending)
+	return cfn.Response{}
+}
+
+// minute lets one go by.
+func (s *stack) minute(t *testing.T) {
+	t.Helper()
+	emulatortest.Advance(t, s.control, time.Minute)
+	s.report(t)
+	if err := s.controller(nil).tend(t.Context(), s.now(t)); err != nil && !strings.Contains(err.Error(), "did not take the answer") {
+		t.Fatal(err)
+	}
+}
+
+// report says which instances are healthy: all but the sick ones.
+func (s *stack) report(t *testing.T) {
+	t.Helper()
+	f, err := s.controller(nil).fleet(t.Context())
+	must(t, err)
+	health := map[string]string{}
+	for _, i := range f.Instances {
+		health[*i.InstanceId] = "healthy"
+		if *i.InstanceType == s.sick || aws.ToString(i.LaunchTemplate.Version) == s.sick {
+			health[*i.InstanceId] = "unhealthy"
+		}
+	}
+	must(t, s.control.Report(t.Context(), emulator.Status{Health: health}))
+}
+
+// runs checks what all instances run and what the group would launch.
+func (s *stack) runs(t *testing.T, version, instanceType string) {
+	t.Helper()
+	f, err := s.controller(nil).fleet(t.Context())
+	must(t, err)
+	want := live{Template: s.settings.template, Version: version, Type: instanceType}
+	if got := f.saved(); !got.same(want) {
+		t.Errorf("the group has %s, want %s", got, want)
+	}
+	if !f.only(want) || f.launched(want) != int(*f.DesiredCapacity) {
+		t.Errorf("the instances are %v of version %s and others: %+v", f.launched(want), version, f.Instances)
+	}
+}
+
+// made is a fleet whose stack has been made.
+func (s *stack) made(t *testing.T) {
+	t.Helper()
+	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	must(t, s.send(t, e))
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+		t.Fatalf("got %+v", a)
+	}
+	emulatortest.Advance(t, s.control, 4*time.Hour) // no step comes soon after a refresh
+}
+
+func TestFirstDeploymentWaitsForHealthyInstances(t *testing.T) {
+	s := newStack(t, "first")
+	s.sick = "1"
+	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	must(t, s.send(t, e))
+	for range 5 {
+		s.minute(t)
+	}
+	if len(s.answers) > 0 {
+		t.Fatalf("got %+v while no instance is healthy", s.answers)
+	}
+	s.sick = ""
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess || a.PhysicalResourceID == "" {
+		t.Errorf("got %+v", a)
+	}
+	if l := s.state(t).Remembered.Live; l == nil || l.Build != "one" || l.Type != "m7g.medium" {
+		t.Errorf("live is %+v", l)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
+func TestFirstDeploymentFailsWithTheReason(t *testing.T) {
+	s := newStack(t, "never")
+	s.sick = "1"
+	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	must(t, s.send(t, e))
+	a := s.answered(t, e)
+	if a.Status != cfn.StatusFailed || !strings.Contains(a.Reason, "0 of 2 instances are healthy") || !strings.Contains(a.Reason, "Health checks failed") {
+		t.Errorf("got %+v", a)
+	}
+}
+
+func TestDeploymentKeepsTheLiveType(t *testing.T) {
+	s := newStack(t, "good")
+	s.made(t)
+	s.use(t, 90)
+	s.run(t, nil) // a step to m7g.large
+	s.version(t, "two")
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess || a.Data["Type"] != "m7g.large" || a.Data["Version"] != "2" {
+		t.Errorf("got %+v", a)
+	}
+	s.runs(t, "2", "m7g.large")
+
+	// The stack's rollback: the same build has another version by then.
+	s.version(t, "three")
+	s.version(t, "one")
+	e = s.request(cfn.RequestUpdate, rolloutType, "one")
+	must(t, s.send(t, e))
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+		t.Errorf("got %+v", a)
+	}
+	s.runs(t, "4", "m7g.large")
+}
+
+func TestSameBuildMovesNothing(t *testing.T) {
+	s := newStack(t, "same")
+	s.made(t)
+	s.version(t, "one") // as a rollback of the template makes
+	e := s.request(cfn.RequestUpdate, rolloutType, "one")
+	must(t, s.send(t, e))
+	if len(s.answers) != 2 || s.answers[1].Status != cfn.StatusSuccess {
+		t.Errorf("got %+v, want success at once", s.answers)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
+func TestBuildThatIsNeverHealthyIsRolledBack(t *testing.T) {
+	s := newStack(t, "sick")
+	s.made(t)
+	s.version(t, "two")
+	s.sick = "2"
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	began := s.now(t)
+	a := s.answered(t, e)
+	if a.Status != cfn.StatusFailed || !strings.Contains(a.Reason, "not healthy after") || !strings.Contains(a.Reason, "Health checks failed") {
+		t.Errorf("got %+v", a)
+	}
+	if took := s.now(t).Sub(began); took > 12*time.Minute {
+		t.Errorf("it took %s, want at most 12 minutes", took)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
+func TestAnswerIsTriedUntilItIsTaken(t *testing.T) {
+	s := newStack(t, "deaf")
+	s.broken = 3
+	s.made(t)
+	if p := s.state(t).Remembered.Pending; p != nil || len(s.answers) != 1 {
+		t.Errorf("pending is %+v, %d answers; want none, one", p, len(s.answers))
+	}
+}
+
+func TestSameRequestTwiceIsOne(t *testing.T) {
+	s := newStack(t, "twice")
+	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	for range 2 {
+		must(t, s.send(t, e))
+	}
+	s.answered(t, e)
+	must(t, s.send(t, e))
+	if len(s.answers) != 1 {
+		t.Errorf("got %d answers, want 1", len(s.answers))
+	}
+}
+
+func TestHoldAnswersWhatIsLive(t *testing.T) {
+	s := newStack(t, "hold")
+	s.made(t)
+	s.use(t, 90)
+	_, err := s.controller(nil).run(t.Context(), s.now(t)) // a step begins
+	must(t, err)
+	for range 10 {
+		s.minute(t)
+	}
+	e := s.request(cfn.RequestUpdate, holdType, "")
+	must(t, s.send(t, e))
+	if len(s.answers) != 1 {
+		t.Errorf("it answered while a step goes on: %+v", s.answers)
+	}
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess || a.Data["Type"] != "m7g.large" || a.Data["Version"] != "1" || a.Data["Template"] != s.settings.template {
+		t.Errorf("got %+v", a)
+	}
+	if got := s.state(t); got.Parameter != "m7g.large" || got.Remembered.Step != nil {
+		t.Errorf("the step was not seen to its end: %+v", got)
+	}
+}
+
+func TestHoldRollsAStuckStepBack(t *testing.T) {
+	s := newStack(t, "stuck")
+	s.made(t)
+	s.use(t, 90)
+	s.sick = "m7g.large"
+	_, err := s.controller(nil).run(t.Context(), s.now(t))
+	must(t, err)
+	e := s.request(cfn.RequestUpdate, holdType, "")
+	must(t, s.send(t, e))
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess || a.Data["Type"] != "m7g.medium" {
+		t.Errorf("got %+v", a)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
+func TestHoldComesBeforeTheGroup(t *testing.T) {
+	s := newStack(t, "before")
+	s.settings.group = "not-yet"
+	s.write(t, s.settings.instanceType, "m7g.large")
+	e := s.request(cfn.RequestCreate, holdType, "")
+	must(t, s.send(t, e))
+	if len(s.answers) != 1 || s.answers[0].Data["Version"] != "1" || s.answers[0].Data["Type"] != "m7g.large" || s.answers[0].Data["Template"] != s.settings.template {
+		t.Errorf("got %+v", s.answers)
+	}
+}
+
+func TestDeleteIsAnsweredAtOnce(t *testing.T) {
+	s := newStack(t, "delete")
+	s.made(t)
+	for n, resource := range []string{rolloutType, holdType} {
+		must(t, s.send(t, s.request(cfn.RequestDelete, resource, "one")))
+		if len(s.answers) != n+2 || s.answers[n+1].Status != cfn.StatusSuccess {
+			t.Errorf("%s: got %+v", resource, s.answers)
+		}
+	}
+	if l := s.state(t).Remembered.Live; l != nil {
+		t.Errorf("live is still %+v", l)
+	}
+}
+
+// TestDriftIsBroughtBack: whatever writes another version or type into the group.
+func TestDriftIsBroughtBack(t *testing.T) {
+	s := newStack(t, "drift")
+	s.made(t)
+	s.version(t, "two")
+	f, err := s.controller(nil).fleet(t.Context())
+	must(t, err)
+	policy := f.MixedInstancesPolicy
+	policy.LaunchTemplate.LaunchTemplateSpecification.Version = aws.String("2")
+	policy.LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateName = nil
+	policy.LaunchTemplate.Overrides[0].InstanceType = aws.String("m7g.xlarge")
+	_, err = s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &s.settings.group, MixedInstancesPolicy: policy})
+	must(t, err)
+	for range bringBackEvery {
+		s.minute(t)
+	}
+	s.settled(t)
+	s.run(t, nil)
+	s.runs(t, "1", "m7g.medium")
+}
+
+// TestRefreshOfSomebodyElseIsAdopted: one that succeeded is what is live.
+func TestRefreshOfSomebodyElseIsAdopted(t *testing.T) {
+	s := newStack(t, "adopt")
+	s.made(t)
+	s.version(t, "two")
+	emulatortest.Advance(t, s.control, time.Minute)
+	c := s.controller(nil)
+	f, err := c.fleet(t.Context())
+	must(t, err)
+	to := f.saved()
+	to.Version = "2"
+	_, err = c.start(t.Context(), f, to, preferences{})
+	must(t, err)
+	if got := s.settled(t); got != types.InstanceRefreshStatusSuccessful {
+		t.Fatalf("it is %s", got)
+	}
+	for range bringBackEvery {
+		s.minute(t)
+	}
+	if l := s.state(t).Remembered.Live; l == nil || l.Version != "2" || l.Build != "two" {
+		t.Errorf("live is %+v, want what was adopted", l)
+	}
+	s.runs(t, "2", "m7g.medium")
+}
+
+// TestDeploymentThatIsKilledEndsTheSame at every call.
+func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
+	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
+	for _, answered := range []bool{false, true} {
+		for at := 1; ; at++ {
+			s := newStack(t, fmt.Sprintf("killed-%v-%d", answered, at))
+			s.made(t)
+			s.version(t, "two")
+			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			k := &killer{at: at, answered: answered}
+			err := s.sendBy(t, k, e)
+			if err == nil && k.calls < at {
+				break // there was no such call
+			}
+			if err != nil && !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+			must(t, s.send(t, e)) // Lambda tries again
+			if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+				t.Errorf("killed at call %d: %+v", at, a)
+			}
+			s.runs(t, "2", "m7g.medium")
+			f, err := s.controller(nil).fleet(t.Context())
+			must(t, err)
+			if n := len(f.refreshes); n != 2 { // the rehearsal and this one
+				t.Errorf("killed at call %d: %d refreshes, want 2", at, n)
+			}
+			s.remove(t)
+		}
+	}
+}
+
+// TestUnreadableMemoryIsAnswered: silence would cost an hour.
+func TestUnreadableMemoryIsAnswered(t *testing.T) {
+	s := newStack(t, "unreadable")
+	s.write(t, s.settings.remembered, "no JSON")
+	h := &handler{s.controller(nil), io.Discard}
+	for kind, want := range map[cfn.RequestType]cfn.StatusType{cfn.RequestUpdate: cfn.StatusFailed, cfn.RequestDelete: cfn.StatusSuccess} {
+		e := s.request(kind, rolloutType, "one")
+		message, err := json.Marshal(e)
+		must(t, err)
+		if _, err := h.handle(t.Context(), message); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.answered(t, e); got.Status != want || want == cfn.StatusFailed && !strings.Contains(got.Reason, "cannot be read") {
+			t.Errorf("%s: got %+v, want %s", kind, got, want)
+		}
+	}
+}
