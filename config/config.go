@@ -223,9 +223,9 @@ type Fleet struct {
 	// Schedule are the times at which the fleet's bounds change, each {name, cron,
 	// timezone, min, max}. Default: none.
 	Schedule []Schedule `json:"schedule"`
-	// Guard fails a deployment while more than 5 % of a region's requests fail,
-	// and its stack rolls back; false repairs a fleet that fails already. Default:
-	// true.
+	// Guard fails a deployment while more than 5 % of a region's requests fail, or
+	// more than before where they failed already; false looks at the instances'
+	// health alone. Default: true.
 	Guard bool `json:"guard" default:"true"`
 }
 

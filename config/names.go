@@ -72,6 +72,9 @@ func (n Names) InstanceTypeParameter() string { return "/" + n.Name + "/fleet/in
 // global stack publishes the ARN of the accelerator's listener.
 func (n Names) ListenerParameter() string { return "/" + n.Name + "/entry/listener-arn" }
 
+// Group is the Auto Scaling group, the same in every region.
+func (n Names) Group() string { return n.Name + "-fleet" }
+
 // Scaler is the function that changes the fleet's instance type, the same in every
 // region.
 func (n Names) Scaler() string { return n.Name + "-scaler" }

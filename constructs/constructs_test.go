@@ -243,7 +243,7 @@ func TestDeploymentLaunchesBeforeItTerminates(t *testing.T) {
 	newFleet(t, nil).HasResource(jsii.String("AWS::AutoScaling::AutoScalingGroup"), properties{
 		"UpdatePolicy": properties{"AutoScalingInstanceRefresh": properties{
 			"Strategy":    "Rolling",
-			"Preferences": assertions.Match_ObjectLike(&properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 60}),
+			"Preferences": assertions.Match_ObjectLike(&properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 240}),
 		}},
 	})
 }

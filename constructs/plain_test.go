@@ -46,6 +46,7 @@ type plain struct {
 	group    awsautoscaling.AutoScalingGroup
 	template awsec2.LaunchTemplate
 	role     awsiam.IRole
+	inside   awsec2.ISecurityGroup
 	alarm    awscloudwatch.IAlarm
 	table    awsdynamodb.ITable
 	bucket   awss3.IBucket
@@ -91,6 +92,7 @@ func newPlain(t *testing.T, imported bool) *plain {
 
 func (p *plain) makeAll() {
 	p.vpc = awsec2.NewVpc(p.stack, str("Vpc"), &awsec2.VpcProps{AvailabilityZones: jsii.Strings("eu-west-1a", "eu-west-1b")})
+	p.inside = awsec2.NewSecurityGroup(p.stack, str("Inside"), &awsec2.SecurityGroupProps{Vpc: p.vpc})
 	balancer := elb.NewApplicationLoadBalancer(p.stack, str("Balancer"), &elb.ApplicationLoadBalancerProps{Vpc: p.vpc})
 	listener := balancer.AddListener(str("Listener"), &elb.BaseApplicationListenerProps{Port: jsii.Number(80)})
 	p.balancer, p.listener = balancer, listener
@@ -114,6 +116,7 @@ func (p *plain) importAll() {
 		PrivateSubnetIds: jsii.Strings("subnet-0000000a", "subnet-0000000b"), PrivateSubnetRouteTableIds: jsii.Strings("rtb-0000000a", "rtb-0000000b"),
 		PublicSubnetIds: jsii.Strings("subnet-1111111a", "subnet-1111111b"), PublicSubnetRouteTableIds: jsii.Strings("rtb-1111111a", "rtb-1111111b"),
 	})
+	p.inside = awsec2.SecurityGroup_FromSecurityGroupId(p.stack, str("Inside"), str("sg-0123456789abcdef0"), nil)
 	group := awsec2.SecurityGroup_FromSecurityGroupId(p.stack, str("BalancerGroup"), str("sg-01234567"), nil)
 	p.balancer = elb.ApplicationLoadBalancer_FromApplicationLoadBalancerAttributes(p.stack, str("Balancer"), &elb.ApplicationLoadBalancerAttributes{
 		LoadBalancerArn: str(balancer), SecurityGroupId: group.SecurityGroupId(), Vpc: p.vpc,
@@ -208,9 +211,9 @@ var l3s = map[string]struct {
 	"scaler.New": {func(p *plain) constructs.Construct {
 		return scaler.New(p.stack, "Ours", &scaler.Props{
 			Name: "ours", Deployment: "ours", Code: p.program, Architecture: awslambda.Architecture_ARM_64(), Mode: "auto",
-			Group: p.group, LaunchTemplate: p.template, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm,
+			GroupName: "ours", LaunchTemplate: p.template, SecurityGroup: p.inside, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm,
 			LoadBalancer: p.balancer, TargetGroup: p.targets, Ladder: []string{"m7g.medium", "m7g.large"}, StartAt: "m7g.medium", CPUTarget: 55,
-			InstanceTypeParameter: "/ours/instance-type", ScalingParameter: "/ours/scaling", FrozenParameter: "/ours/frozen", Topic: p.topic,
+			InstanceTypeParameter: "/ours/instance-type", ScalingParameter: "/ours/scaling", FrozenParameter: "/ours/frozen",
 		}).Construct
 	}, "AWS::Scheduler::Schedule"},
 	"tables.New": {func(p *plain) constructs.Construct {
@@ -255,10 +258,10 @@ func TestPropsThatCannotWork(t *testing.T) {
 	for want, place := range map[string]func(*plain){
 		"fleet: want a VPC":     func(p *plain) { fleet.New(p.stack, "Ours", &fleet.Props{VPC: p.vpc}) },
 		"scaler: want the Mode": func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "on"}) },
-		"scaler: want a Group":  func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "auto", Group: p.group}) },
+		"scaler: want a Group":  func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "auto", GroupName: "ours"}) },
 		"scaler: want a LaunchTemplate with an id": func(p *plain) {
 			scaler.New(p.stack, "Ours", &scaler.Props{
-				Mode: "auto", Group: p.group, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm, LoadBalancer: p.balancer, TargetGroup: p.targets,
+				Mode: "auto", GroupName: "ours", SecurityGroup: p.inside, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm, LoadBalancer: p.balancer, TargetGroup: p.targets,
 				LaunchTemplate: awsec2.LaunchTemplate_FromLaunchTemplateAttributes(p.stack, str("Named"), &awsec2.LaunchTemplateAttributes{LaunchTemplateName: str("theirs")}),
 			})
 		},

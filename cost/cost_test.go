@@ -49,6 +49,7 @@ const (
 		"Lights": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "lambda", "HealthCheckIntervalSeconds": 20}},
 		"Lighthouse": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "provided.al2023", "MemorySize": 256}},
 		"Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "rate(5 minutes)"}},
+		"Deployments": {"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": "rate(1 minute)"}},
 		"Helper": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": {"Fn::FindInMap": ["a", "b", "c"]}, "MemorySize": 512}},
 		"Eip": {"Type": "AWS::EC2::EIP"},
 		"Nat": {"Type": "AWS::EC2::NatGateway"},
@@ -103,7 +104,7 @@ func TestWhatCostsMoneyIsRead(t *testing.T) {
 	want := Region{
 		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
 		Public: true, PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
-		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerEvery: 5, Agents: true, LogsPut: true,
+		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerRuns: 1.2, Agents: true, LogsPut: true,
 	}
 	if got := *d.Regions["us-east-1"]; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -135,7 +136,7 @@ func TestEstimate(t *testing.T) {
 	}
 	const requests = 2628e3       // a month's, of one region: one a second
 	const looks = 2 * 2628e3 / 20 // two nodes, every 20 s
-	const runs = 2628e3 / 60 / 5
+	const runs = 2628e3 / 60 * 1.2 // each fifth minute for a decision, each minute for deployments
 	for what, want := range map[string]float64{
 		"instances, m7g.large":             2 * 730,
 		"their volumes":                    2 * 8,

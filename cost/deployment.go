@@ -43,11 +43,11 @@ type Region struct {
 	Dashboards         int
 	AlarmMetrics       int
 	CompositeAlarms    int
-	LooksEvery         int  // seconds between two of a lighthouse's health checks; 0 is no lighthouse
-	FunctionMemoryMiB  int  // of the lighthouse and of the scaler
-	ScalerEvery        int  // minutes between two runs of the scaler; 0 is no scaler
-	Agents             bool // each instance sends its log and metrics to CloudWatch
-	LogsPut            bool // each instance puts its log into a bucket
+	LooksEvery         int     // seconds between two of a lighthouse's health checks; 0 is no lighthouse
+	FunctionMemoryMiB  int     // of the lighthouse and of the scaler
+	ScalerRuns         float64 // runs of the scaler a minute, by all of its schedules
+	Agents             bool    // each instance sends its log and metrics to CloudWatch
+	LogsPut            bool    // each instance puts its log into a bucket
 }
 
 // Read reads the templates that a synth wrote to dir.
@@ -197,9 +197,11 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 		if err := read(); err != nil {
 			return err
 		}
-		if _, err := fmt.Sscanf(p.ScheduleExpression, "rate(%d minutes)", &r.ScalerEvery); err != nil {
-			return fmt.Errorf("the schedule %q: %w", p.ScheduleExpression, err)
+		var every int
+		if _, err := fmt.Sscanf(p.ScheduleExpression, "rate(%d minute", &every); err != nil || every < 1 {
+			return fmt.Errorf("the schedule %q: want a rate in minutes: %w", p.ScheduleExpression, err)
 		}
+		r.ScalerRuns += 1 / float64(every)
 	case "AWS::EC2::EIP":
 		r.PublicAddresses++
 	case "AWS::EC2::NatGateway":

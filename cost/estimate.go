@@ -211,8 +211,8 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 			looks*lookLogBytes/gb*price("logs")+lookMetrics*price("metric")+
 			looks/1e3*price("object read")+writesPerMonth/1e3*price("object write"), "lighthouse")
 	}
-	if r.ScalerEvery > 0 {
-		runs := seconds / 60 / float64(r.ScalerEvery)
+	if r.ScalerRuns > 0 {
+		runs := seconds / 60 * r.ScalerRuns
 		add(runs/1e6*price("function call")+runs*runSeconds*float64(r.FunctionMemoryMiB)/1024*price("function second")+
 			runs*runLogBytes/gb*price("logs")+runMetrics*price("metric"), "scaler")
 	}

@@ -56,7 +56,13 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			RateLimit:    c.WAF.RateLimit,
 		})
 	}
+	var control *scaler.Scaler
 	machines := fleet.New(stack, "Fleet", &fleet.Props{
+		GroupName: names.Group(),
+		Controller: func(f *fleet.Fleet) *fleet.Live {
+			control = newScaler(stack, c, builds, net, balancer, f)
+			return (*fleet.Live)(control.Hold(stack, "Hold"))
+		},
 		VPC:                    net.VPC,
 		Subnets:                net.Fleet,
 		S3Endpoint:             net.S3,
@@ -65,7 +71,6 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		TargetGroup:            balancer.TargetGroup,
 		Port:                   c.Service.Port,
 		HealthPath:             c.Service.Health,
-		InstanceTypeParameter:  names.InstanceTypeParameter(),
 		AMI:                    region.AMI,
 		Architecture:           architecture(c.Fleet),
 		Min:                    c.Fleet.Min,
@@ -91,7 +96,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
 	}
 	all.grant(machines.Role)
-	lighthouse.New(stack, "Lighthouse", &lighthouse.Props{
+	lit := lighthouse.New(stack, "Lighthouse", &lighthouse.Props{
 		Name:           names.Lighthouse(),
 		Deployment:     c.Name,
 		Code:           builds.Function("lighthouse"),
@@ -103,15 +108,16 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		DrainParameter: names.DrainParameter(),
 		Drained:        region.Weight == 0,
 	})
+	var way constructs.Construct
 	switch {
 	case c.Entry == config.EntryAccelerator:
-		entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
+		way = entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
 			LoadBalancer:      balancer.ALB,
 			ListenerParameter: names.ListenerParameter(),
 			Weight:            region.Weight,
 		})
 	case records(c) && region.Weight > 0:
-		entry.NewRecord(stack, "Record", &entry.RecordProps{
+		way = entry.NewRecord(stack, "Record", &entry.RecordProps{
 			LoadBalancer: balancer.ALB,
 			Host:         c.Domain.Host,
 			Zone:         zone,
@@ -135,35 +141,48 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Agent:           c.Logs == config.LogsCloudWatch,
 		Emails:          c.Alarms,
 	})
-	if c.Fleet.Vertical != config.VerticalOff {
-		scaler.New(stack, "Scaler", &scaler.Props{
-			Name:                  names.Scaler(),
-			Deployment:            c.Name,
-			Code:                  builds.Function("scaler"),
-			Architecture:          builds.FunctionArchitecture,
-			Mode:                  c.Fleet.Vertical,
-			Group:                 machines.Group,
-			LaunchTemplate:        machines.LaunchTemplate,
-			InstanceRole:          machines.Role,
-			VPC:                   net.VPC,
-			Subnets:               net.Fleet,
-			DeploymentAlarm:       machines.DeploymentAlarm,
-			LoadBalancer:          balancer.ALB,
-			TargetGroup:           balancer.TargetGroup,
-			Ladder:                c.Fleet.Ladder,
-			StartAt:               c.Fleet.StartAt,
-			CPUTarget:             c.Fleet.CPUTarget,
-			RequestsPerTarget:     c.Fleet.RequestsPerTarget,
-			Window:                c.Fleet.Window,
-			InstanceTypeParameter: names.InstanceTypeParameter(),
-			ScalingParameter:      names.ScalingParameter(),
-			FrozenParameter:       names.FrozenParameter(),
-			Memory:                c.Logs == config.LogsCloudWatch,
-			Topic:                 watch.Topic,
-		})
+	if watch.Topic != nil {
+		control.Notify(watch.Topic)
+	}
+	// Users come after the first healthy instances, and to a build that stayed.
+	rollout := control.Rollout(stack, "Rollout", machines.Build, machines.LaunchTemplate.LatestVersionNumber(),
+		balancer.Construct, machines.Construct, lit.Construct)
+	if way != nil {
+		way.Node().AddDependency(rollout)
 	}
 	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
 	return stack
+}
+
+// newScaler places what brings the fleet to each build and gives it its instance type.
+func newScaler(stack awscdk.Stack, c config.Config, builds Builds, net *network.Network, balancer *loadbalancer.LoadBalancer, f *fleet.Fleet) *scaler.Scaler {
+	names := c.Names()
+	return scaler.New(stack, "Scaler", &scaler.Props{
+		Name:                  names.Scaler(),
+		Deployment:            c.Name,
+		Code:                  builds.Function("scaler"),
+		Architecture:          builds.FunctionArchitecture,
+		Mode:                  c.Fleet.Vertical,
+		GroupName:             names.Group(),
+		LaunchTemplate:        f.LaunchTemplate,
+		SecurityGroup:         f.SecurityGroup,
+		InstanceRole:          f.Role,
+		VPC:                   net.VPC,
+		Subnets:               net.Fleet,
+		DeploymentAlarm:       f.DeploymentAlarm,
+		Unguarded:             !c.Fleet.Guard,
+		LoadBalancer:          balancer.ALB,
+		TargetGroup:           balancer.TargetGroup,
+		Ladder:                c.Fleet.Ladder,
+		StartAt:               c.Fleet.StartAt,
+		CPUTarget:             c.Fleet.CPUTarget,
+		RequestsPerTarget:     c.Fleet.RequestsPerTarget,
+		Window:                c.Fleet.Window,
+		InstanceTypeParameter: names.InstanceTypeParameter(),
+		ScalingParameter:      names.ScalingParameter(),
+		FrozenParameter:       names.FrozenParameter(),
+		Memory:                c.Logs == config.LogsCloudWatch,
+	})
 }
 
 // newNetwork places the region's VPC, or takes the one that exists already.

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -10,21 +11,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-const (
-	// alarmMinutes is how long the deployment alarm takes to see that requests fail, with a
-	// minute to spare.
-	alarmMinutes = 3
-	// alarmPercent of failed requests are too many.
-	alarmPercent = 5
-	// alarmRequests a minute are too few to judge by.
-	alarmRequests = 20
-)
-
 // newDeploymentAlarm creates the alarm that stops a deployment: two of three minutes in
 // which more than 5 % of the requests got a 5xx, from the service or from the
 // load balancer itself, which does not count its own among the requests.
 func newDeploymentAlarm(scope constructs.Construct, props *Props) awscloudwatch.Alarm {
-	description := fmt.Sprintf("More than %d %% of the answers are errors", alarmPercent)
+	description := fmt.Sprintf("More than %d %% of the answers are errors", setting.AlarmPercent)
 	if props.Runbook != "" {
 		description += ". What to do: " + props.Runbook
 	}
@@ -34,7 +25,7 @@ func newDeploymentAlarm(scope constructs.Construct, props *Props) awscloudwatch.
 	}
 	metrics := props.LoadBalancer.Metrics()
 	share := awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.Sprintf("IF(FILL(r, 0) + FILL(e, 0) >= %d, 100 * (FILL(t, 0) + FILL(e, 0)) / (FILL(r, 0) + FILL(e, 0)), 0)", alarmRequests),
+		Expression: jsii.Sprintf("IF(FILL(r, 0) + FILL(e, 0) >= %d, 100 * (FILL(t, 0) + FILL(e, 0)) / (FILL(r, 0) + FILL(e, 0)), 0)", setting.AlarmRequests),
 		Label:      jsii.String("failed requests, %"),
 		Period:     options.Period,
 		UsingMetrics: &map[string]awscloudwatch.IMetric{
@@ -46,9 +37,9 @@ func newDeploymentAlarm(scope constructs.Construct, props *Props) awscloudwatch.
 	return awscloudwatch.NewAlarm(scope, jsii.String("DeploymentAlarm"), &awscloudwatch.AlarmProps{
 		AlarmDescription:   &description,
 		Metric:             share,
-		Threshold:          jsii.Number(alarmPercent),
+		Threshold:          jsii.Number(setting.AlarmPercent),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		EvaluationPeriods:  jsii.Number(alarmMinutes),
+		EvaluationPeriods:  jsii.Number(setting.AlarmMinutes),
 		DatapointsToAlarm:  jsii.Number(2),
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	})

@@ -1,10 +1,13 @@
 // Package fleet gives an island its machines: a launch template that installs
 // the service, and an Auto Scaling group whose instance type is kept in a
-// parameter.
+// parameter, or by a controller that also moves it from one build to the next.
 package fleet
 
 import (
+	"maps"
+
 	"github.com/archipelago-cdk/archipelago/internal/al2023"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -43,8 +46,15 @@ type Props struct {
 	// as "/livez". Required with Agent, which is started when it does.
 	HealthPath string
 	// InstanceTypeParameter is the name of the SSM parameter that holds the
-	// instance type. Required.
+	// instance type. Required without Controller.
 	InstanceTypeParameter string
+	// GroupName is the Auto Scaling group's name. Default: CloudFormation makes one.
+	GroupName string
+	// Controller returns what the group launches, given the fleet without its group:
+	// what moves the group from one build to the next is created before it. Default:
+	// nil, CloudFormation replaces instances when the launch template or the instance
+	// type changes.
+	Controller func(*Fleet) *Live
 	// AMI is the image, an Amazon Linux 2023. Default: AWS's latest for
 	// Architecture, looked up at each deployment.
 	AMI string
@@ -95,6 +105,17 @@ type Schedule struct {
 	Min, Max int
 }
 
+// Live is what a group launches while something other than CloudFormation moves it.
+type Live struct {
+	// LaunchTemplateID, Version and InstanceType are tokens of what that was when
+	// the deployment began. Required.
+	LaunchTemplateID, Version, InstanceType *string
+	// Follow is given the group's other properties, as they will be: what answers
+	// Live has to be asked again when they change. They are known when the template is
+	// written. Required.
+	Follow func(properties func() any)
+}
+
 // Fleet is an island's Auto Scaling group.
 type Fleet struct {
 	// Construct holds all of it.
@@ -105,6 +126,11 @@ type Fleet struct {
 	LaunchTemplate awsec2.LaunchTemplate
 	// DeploymentAlarm is the alarm that stops a deployment.
 	DeploymentAlarm awscloudwatch.Alarm
+	// Build is a token of the launch template's content, which is the description of
+	// its newest version: the same content is the same build.
+	Build *string
+	// SecurityGroup admits the load balancer to the instances.
+	SecurityGroup awsec2.SecurityGroup
 	// Role is what the service may do.
 	Role awsiam.Role
 }
@@ -126,10 +152,11 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 	if props.Agent != nil {
 		props.Agent.grant(role)
 	}
+	inside := securityGroup(this, props)
 	template := awsec2.NewLaunchTemplate(this, jsii.String("LaunchTemplate"), &awsec2.LaunchTemplateProps{
 		MachineImage:            image(this, props),
 		Role:                    role,
-		SecurityGroup:           securityGroup(this, props),
+		SecurityGroup:           inside,
 		UserData:                props.Service.userData(this, props, role),
 		DetailedMonitoring:      jsii.Bool(true), // scaling that sees a minute, not five
 		RequireImdsv2:           jsii.Bool(true),
@@ -142,17 +169,41 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 			}),
 		}},
 	})
-	instanceType := awsssm.StringParameter_ValueForStringParameter(this, &props.InstanceTypeParameter, nil)
-	deploymentAlarm := newDeploymentAlarm(this, props)
-	group := awsautoscaling.NewAutoScalingGroup(this, jsii.String("Group"), &awsautoscaling.AutoScalingGroupProps{
-		Vpc:         props.VPC,
-		VpcSubnets:  props.Subnets,
-		MinCapacity: jsii.Number(props.Min),
-		MaxCapacity: jsii.Number(props.Max),
+	cfnTemplate := template.Node().DefaultChild().(awsec2.CfnLaunchTemplate)
+	cfnTemplate.SetVersionDescription(newBuild(cfnTemplate))
+	f := &Fleet{
+		Construct: this, LaunchTemplate: template, Build: cfnTemplate.VersionDescription(),
+		DeploymentAlarm: newDeploymentAlarm(this, props), SecurityGroup: inside, Role: role,
+	}
+	f.Group = newGroup(f, props)
+	return f
+}
+
+func newGroup(f *Fleet, props *Props) awsautoscaling.AutoScalingGroup {
+	var live *Live
+	var instanceType *string
+	var policy awsautoscaling.UpdatePolicy
+	if props.Controller != nil {
+		live = props.Controller(f)
+		instanceType = live.InstanceType
+	} else {
+		instanceType = awsssm.StringParameter_ValueForStringParameter(f.Construct, &props.InstanceTypeParameter, nil)
+		policy = refresh(props, f.DeploymentAlarm)
+	}
+	var name *string
+	if props.GroupName != "" {
+		name = &props.GroupName
+	}
+	group := awsautoscaling.NewAutoScalingGroup(f.Construct, jsii.String("Group"), &awsautoscaling.AutoScalingGroupProps{
+		AutoScalingGroupName: name,
+		Vpc:                  props.VPC,
+		VpcSubnets:           props.Subnets,
+		MinCapacity:          jsii.Number(props.Min),
+		MaxCapacity:          jsii.Number(props.Max),
 		// The size is an override, not part of the launch template: a step to
 		// another rung makes no new template version.
 		MixedInstancesPolicy: &awsautoscaling.MixedInstancesPolicy{
-			LaunchTemplate: template,
+			LaunchTemplate: f.LaunchTemplate,
 			LaunchTemplateOverrides: &[]*awsautoscaling.LaunchTemplateOverrides{
 				{InstanceType: awsec2.NewInstanceType(instanceType)},
 			},
@@ -162,7 +213,7 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 		},
 		HealthChecks: awsautoscaling.HealthChecks_WithAdditionalChecks(&awsautoscaling.AdditionalHealthChecksOptions{
 			AdditionalTypes: &[]awsautoscaling.AdditionalHealthCheckType{awsautoscaling.AdditionalHealthCheckType_ELB},
-			GracePeriod:     awscdk.Duration_Minutes(jsii.Number(2)),
+			GracePeriod:     awscdk.Duration_Seconds(jsii.Number(setting.GracePeriod.Seconds())),
 		}),
 		DefaultInstanceWarmup: warmUp(),
 		// Zones get equal shares; where one has no capacity the others make up.
@@ -172,7 +223,7 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 		// Launch before terminate, whatever the reason to replace.
 		MinHealthyPercentage: jsii.Number(100),
 		MaxHealthyPercentage: jsii.Number(150),
-		UpdatePolicy:         refresh(props, deploymentAlarm),
+		UpdatePolicy:         policy,
 	})
 	group.Node().AddDependency(props.DependsOn...)
 	cfn := group.Node().DefaultChild().(awsautoscaling.CfnAutoScalingGroup)
@@ -181,12 +232,23 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 		// What cannot be reached in a zone that was left is not replaced there.
 		ImpairedZoneHealthCheckBehavior: jsii.String("IgnoreUnhealthy"),
 	})
-	allowInstanceRefresh(cfn)
 	group.AttachToApplicationTargetGroup(props.TargetGroup)
 	// Health checks of a target group without a load balancer never pass.
 	group.Node().AddDependency(props.TargetGroup.LoadBalancerAttached())
 	scale(group, props)
-	return &Fleet{Construct: this, Group: group, LaunchTemplate: template, DeploymentAlarm: deploymentAlarm, Role: role}
+	if live == nil {
+		allowInstanceRefresh(cfn)
+		return group
+	}
+	cfn.AddPropertyOverride(jsii.String("MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification"), map[string]any{
+		"LaunchTemplateId": live.LaunchTemplateID, "Version": live.Version,
+	})
+	live.Follow(func() any {
+		properties := maps.Clone(*cfn.CfnProperties())
+		delete(properties, "mixedInstancesPolicy")
+		return properties
+	})
+	return group
 }
 
 // maxLifetime is after how many days an instance is replaced, so that none
@@ -203,15 +265,15 @@ func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.U
 		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
 		MinHealthyPercentage: jsii.Number(100),
 		MaxHealthyPercentage: jsii.Number(150),
-		InstanceWarmup:       warmUp(),
+		InstanceWarmup:       awscdk.Duration_Seconds(jsii.Number(setting.RefreshWarmup.Seconds())),
 		// Instances that are right already are left: those of a size that scaling
 		// has chosen.
 		SkipMatching: jsii.Bool(true),
 		// The alarm sees what the first quarter does before the others follow, and
 		// what all do before the deployment is done.
 		CheckpointPercentages: &[]*float64{jsii.Number(25), jsii.Number(100)},
-		CheckpointDelay:       awscdk.Duration_Minutes(jsii.Number(alarmMinutes)),
-		BakeTime:              awscdk.Duration_Minutes(jsii.Number(alarmMinutes)),
+		CheckpointDelay:       awscdk.Duration_Minutes(jsii.Number(setting.AlarmMinutes)),
+		BakeTime:              awscdk.Duration_Minutes(jsii.Number(setting.AlarmMinutes)),
 	}
 	if !props.DisableDeploymentAlarm {
 		options.Alarms = &[]interfacesawscloudwatch.IAlarmRef{deploymentAlarm}

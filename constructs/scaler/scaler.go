@@ -1,5 +1,6 @@
-// Package scaler gives an island's fleet the instance type that its load asks for:
-// a function that a schedule runs, and what it may do.
+// Package scaler owns the replacement of an island's instances: a function that a
+// schedule and CloudFormation run, and what it may do. It brings the fleet to each
+// new build, and gives it the instance type that its load asks for.
 package scaler
 
 import (
@@ -10,7 +11,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
@@ -34,22 +34,28 @@ type Props struct {
 	Code string
 	// Architecture is what the program is built for. Required.
 	Architecture awslambda.Architecture
-	// Mode is "advise" or "auto": whether it says what it would do, or does it.
-	// Required.
+	// Mode is "off", "advise" or "auto": whether it decides on the instance type, and
+	// whether it does what it decided. Required.
 	Mode string
-	// Group is the Auto Scaling group, of the same stack, whose one override of
-	// LaunchTemplate is the instance type. Required.
-	Group awsautoscaling.IAutoScalingGroup
+	// GroupName is the name of the Auto Scaling group, of the same stack, whose one
+	// override of LaunchTemplate is the instance type. Required: the group is created
+	// after the function.
+	GroupName string
 	// LaunchTemplate is what the instances are launched from. Required.
 	LaunchTemplate awsec2.ILaunchTemplate
+	// SecurityGroup is the instances'. Required.
+	SecurityGroup awsec2.ISecurityGroup
 	// InstanceRole is the instances' role. Required.
 	InstanceRole awsiam.IRole
 	// VPC is where the instances run. Required.
 	VPC awsec2.IVpc
 	// Subnets are those of VPC that instances run in. Default: the private ones.
 	Subnets *awsec2.SubnetSelection
-	// DeploymentAlarm stops a change of the instance type. Required.
+	// DeploymentAlarm stops a change of the instance type, and of the build. Required.
 	DeploymentAlarm awscloudwatch.IAlarm
+	// Unguarded lets a deployment go on while that alarm rings, as it has to in order
+	// to repair a fleet that fails already. Default: false.
+	Unguarded bool
 	// LoadBalancer sends requests to TargetGroup, which the instances are in; one that
 	// is imported has to name the load balancer's ARN. Required.
 	LoadBalancer elb.IApplicationLoadBalancer
@@ -73,8 +79,6 @@ type Props struct {
 	InstanceTypeParameter, ScalingParameter, FrozenParameter string
 	// Memory reports whether instances publish their memory use. Default: false.
 	Memory bool
-	// Topic hears of steps. Default: nobody does.
-	Topic awssns.ITopic
 }
 
 // Scaler gives a fleet its instance type.
@@ -85,7 +89,8 @@ type Scaler struct {
 	Function awslambda.Function
 }
 
-// Every is how often the scaler runs, in minutes.
+// Every is how often the scaler decides, in minutes. For deployments it looks each
+// minute.
 const Every = 5
 
 // timeout is the function's, in seconds: its calls are tried again when AWS
@@ -98,7 +103,7 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "scaler",
-		Description:  "Gives the fleet the instance type that its load asks for",
+		Description:  "Brings the fleet to each build, and gives it the instance type that its load asks for",
 		Code:         props.Code,
 		Architecture: props.Architecture,
 		Timeout:      timeout,
@@ -107,26 +112,77 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 		Concurrency:  1, // two runs at once could forget each other's step
 	})
 	grant(scope, props, function.Role)
-	// A run that failed is tried twice more, a minute and two later; what is older
-	// than the next one is of no use, so nothing keeps it.
+	// A run that failed is tried twice more, a minute and two later. A request of
+	// CloudFormation that comes while another run goes on waits for it.
 	function.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		RetryAttempts: jsii.Number(2),
-		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(Every)),
+		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(15)),
 	})
-	schedule(function.Construct, function.Function)
+	schedule(function.Construct, function.Function, props.Mode != "off")
 	return &Scaler{Construct: function.Construct, Function: function.Function}
 }
 
 func check(props *Props) {
 	switch {
-	case props.Mode != "advise" && props.Mode != "auto":
-		panic(fmt.Sprintf("scaler: want the Mode advise or auto, got %q", props.Mode))
-	case props.Group == nil || props.LaunchTemplate == nil || props.InstanceRole == nil || props.VPC == nil ||
+	case props.Mode != "off" && props.Mode != "advise" && props.Mode != "auto":
+		panic(fmt.Sprintf("scaler: want the Mode off, advise or auto, got %q", props.Mode))
+	case props.GroupName == "" || props.LaunchTemplate == nil || props.SecurityGroup == nil || props.InstanceRole == nil || props.VPC == nil ||
 		props.DeploymentAlarm == nil || props.LoadBalancer == nil || props.TargetGroup == nil:
-		panic("scaler: want a Group, LaunchTemplate, InstanceRole, VPC, DeploymentAlarm, LoadBalancer and TargetGroup in Props")
+		panic("scaler: want a GroupName, LaunchTemplate, SecurityGroup, InstanceRole, VPC, DeploymentAlarm, LoadBalancer and TargetGroup in Props")
 	case props.LaunchTemplate.LaunchTemplateId() == nil:
 		panic("scaler: want a LaunchTemplate with an id: import it by that")
 	}
+}
+
+// answerWithin is how long CloudFormation waits for an answer, its most.
+func answerWithin() awscdk.Duration { return awscdk.Duration_Hours(jsii.Number(1)) }
+
+// Live is what a group launches, as Hold has found it.
+type Live struct {
+	// LaunchTemplateID, Version and InstanceType are tokens of it.
+	LaunchTemplateID, Version, InstanceType *string
+	// Follow has the function asked again whenever these properties change: the
+	// group's own.
+	Follow func(properties func() any)
+}
+
+// Hold adds what a deployment asks before it touches the group: it waits until no
+// instance refresh is active, and answers what is live, so that the deployment writes
+// that again and nothing else.
+func (s *Scaler) Hold(scope constructs.Construct, id string) *Live {
+	followed := &followed{}
+	hold := awscdk.NewCustomResource(scope, &id, &awscdk.CustomResourceProps{
+		ServiceToken:   s.Function.FunctionArn(),
+		ServiceTimeout: answerWithin(),
+		ResourceType:   jsii.String("Custom::FleetHold"),
+		Properties:     &map[string]any{"Group": awscdk.Lazy_Any(followed, nil)},
+	})
+	hold.Node().AddDependency(s.Construct)
+	return &Live{
+		LaunchTemplateID: hold.GetAttString(jsii.String("Template")),
+		Version:          hold.GetAttString(jsii.String("Version")),
+		InstanceType:     hold.GetAttString(jsii.String("Type")),
+		Follow:           func(properties func() any) { followed.properties = properties },
+	}
+}
+
+type followed struct{ properties func() any }
+
+// Produce returns what is followed.
+func (f *followed) Produce() any { return f.properties() }
+
+// Rollout adds what brings the fleet to a build, after all that it needs. Version is
+// of the launch template, and only says that something changed: the build is found by
+// its name.
+func (s *Scaler) Rollout(scope constructs.Construct, id string, build, version *string, after ...constructs.IDependable) awscdk.CustomResource {
+	rollout := awscdk.NewCustomResource(scope, &id, &awscdk.CustomResourceProps{
+		ServiceToken:   s.Function.FunctionArn(),
+		ServiceTimeout: answerWithin(),
+		ResourceType:   jsii.String("Custom::FleetRollout"),
+		Properties:     &map[string]any{"Build": build, "Version": version},
+	})
+	rollout.Node().AddDependency(append(after, s.Construct)...)
+	return rollout
 }
 
 func environment(scope constructs.Construct, props *Props) map[string]*string {
@@ -137,11 +193,14 @@ func environment(scope constructs.Construct, props *Props) map[string]*string {
 		setting.StartAt:               &props.StartAt,
 		setting.CPUTarget:             jsii.String(strconv.Itoa(props.CPUTarget)),
 		setting.RequestsPerTarget:     jsii.String(strconv.Itoa(props.RequestsPerTarget)),
-		setting.Group:                 props.Group.AutoScalingGroupName(),
+		setting.Template:              props.LaunchTemplate.LaunchTemplateId(),
+		setting.Group:                 &props.GroupName,
 		setting.Stack:                 awscdk.Stack_Of(scope).StackId(),
 		setting.DeploymentAlarm:       props.DeploymentAlarm.AlarmName(),
 		setting.LoadBalancerARN:       props.LoadBalancer.LoadBalancerArn(),
 		setting.TargetGroup:           fullName(props.TargetGroup),
+		setting.TargetGroupARN:        props.TargetGroup.TargetGroupArn(),
+		setting.Unguarded:             jsii.String(strconv.FormatBool(props.Unguarded)),
 		setting.InstanceTypeParameter: &props.InstanceTypeParameter,
 		setting.ScalingParameter:      &props.ScalingParameter,
 		setting.FrozenParameter:       &props.FrozenParameter,
@@ -150,10 +209,20 @@ func environment(scope constructs.Construct, props *Props) map[string]*string {
 	if props.Window != "" {
 		values[setting.Window] = &props.Window
 	}
-	if props.Topic != nil {
-		values[setting.Topic] = props.Topic.TopicArn()
-	}
 	return values
+}
+
+// Notify has a topic hear of steps, and of deployments that fail.
+func (s *Scaler) Notify(topic awssns.ITopic) {
+	s.Function.AddEnvironment(jsii.String(setting.Topic), topic.TopicArn(), nil)
+	s.Function.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("sns:Publish"), Resources: &[]*string{topic.TopicArn()},
+	}))
+	if key := topic.MasterKey(); key != nil {
+		s.Function.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{key.KeyArn()},
+		}))
+	}
 }
 
 // fullName is what the group's metrics call it. CDK's interface of a target group,
@@ -163,9 +232,9 @@ func fullName(group elb.IApplicationTargetGroup) *string {
 	return jsii.String(dimensions["TargetGroup"].(string))
 }
 
-// schedule runs the function. A run is told when it was due: one that is tried
-// again looks at the same minutes.
-func schedule(scope constructs.Construct, function awslambda.Function) {
+// schedule runs the function, for deployments and, if it decides, for that. A run is
+// told when it was due: one that is tried again looks at the same minutes.
+func schedule(scope constructs.Construct, function awslambda.Function, decides bool) {
 	role := awsiam.NewRole(scope, jsii.String("ScheduleRole"), &awsiam.RoleProps{
 		// Against a schedule of somebody else's.
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
@@ -176,19 +245,25 @@ func schedule(scope constructs.Construct, function awslambda.Function) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
 	}))
-	schedule := awsscheduler.NewCfnSchedule(scope, jsii.String("Schedule"), &awsscheduler.CfnScheduleProps{
-		Description:        jsii.String("Runs the scaler"),
-		ScheduleExpression: jsii.Sprintf("rate(%d minutes)", Every),
-		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
-		Target: &awsscheduler.CfnSchedule_TargetProperty{
-			Arn:     function.FunctionArn(),
-			RoleArn: role.RoleArn(),
-			Input:   jsii.String(`{"time":"<aws.scheduler.scheduled-time>"}`),
-			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
-				MaximumEventAgeInSeconds: jsii.Number(Every * 60),
-				MaximumRetryAttempts:     jsii.Number(3),
+	add := func(id, description, rate, input string) {
+		schedule := awsscheduler.NewCfnSchedule(scope, &id, &awsscheduler.CfnScheduleProps{
+			Description:        &description,
+			ScheduleExpression: &rate,
+			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+			Target: &awsscheduler.CfnSchedule_TargetProperty{
+				Arn:     function.FunctionArn(),
+				RoleArn: role.RoleArn(),
+				Input:   &input,
+				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
+					MaximumEventAgeInSeconds: jsii.Number(Every * 60),
+					MaximumRetryAttempts:     jsii.Number(3),
+				},
 			},
-		},
-	})
-	schedule.Node().AddDependency(role)
+		})
+		schedule.Node().AddDependency(role)
+	}
+	add("DeploymentSchedule", "Runs the scaler for deployments", "rate(1 minute)", `{"time":"<aws.scheduler.scheduled-time>","deployments":true}`)
+	if decides {
+		add("Schedule", "Runs the scaler", fmt.Sprintf("rate(%d minutes)", Every), `{"time":"<aws.scheduler.scheduled-time>"}`)
+	}
 }
