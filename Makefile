@@ -131,7 +131,7 @@ SHARD_7 = shard-cloud shard-hello
 TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
 # YIELDING is how all parts run but the local cloud's day, in which people are served
 # meanwhile: it waits for nobody.
-YIELDING = nice -n 10
+YIELDING = nice -n 5
 # TESTSUM runs tests: a line for each package, and all of what failed.
 TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=skipped --
 # NORULES switches CDK's rules off, which are most of a synth's time: TestSnapshots

@@ -298,7 +298,13 @@ func (d *day) unharmed(t *testing.T, region string) func() {
 
 func (d *day) deploysAgain(t *testing.T, a *assembly) {
 	before := fleetOf(t, d.running, "eu-west-1")
+	// As `make up` does: instances are replaced as soon as they are healthy, and none
+	// is given up on while this machine boots it.
+	d.pace(t, 4)
+	emulatortest.Set(t, d.control, emulator.Settings{Hurry: true})
 	output := d.deploy(t, a)
+	emulatortest.Set(t, d.control, emulator.Settings{})
+	d.pace(t, calm)
 	if want := d.running.Setup; !strings.Contains(output, want) {
 		t.Errorf("the output lacks %q:\n%s", want, output)
 	}

@@ -38,6 +38,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	objects "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -798,6 +800,37 @@ func (w *walk) scale(t *testing.T, region string, r role) {
 	await(t, step)
 }
 
+// looksAtRollout makes the calls of a deployment that a step does not make.
+func (w *walk) looksAtRollout(t *testing.T, region string, r role, group string, environment map[string]string) error {
+	t.Helper()
+	config := w.as(region, r)
+	scaling := autoscaling.NewFromConfig(config)
+	if _, err := scaling.DescribeScalingActivities(t.Context(), &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: &group}); err != nil {
+		return err
+	}
+	if _, err := ec2.NewFromConfig(config).DescribeLaunchTemplateVersions(t.Context(), &ec2.DescribeLaunchTemplateVersionsInput{
+		LaunchTemplateId: sdk.String(environment[setting.Template]),
+	}); err != nil {
+		return err
+	}
+	if _, err := elasticloadbalancingv2.NewFromConfig(config).DescribeTargetHealth(t.Context(), &elasticloadbalancingv2.DescribeTargetHealthInput{
+		TargetGroupArn: sdk.String(environment[setting.TargetGroupARN]),
+	}); err != nil {
+		return err
+	}
+	var none *types.ActiveInstanceRefreshNotFoundFault // the step's has ended, or is none that can go back
+	var irreversible *types.IrreversibleInstanceRefreshFault
+	_, err := scaling.RollbackInstanceRefresh(t.Context(), &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: &group})
+	if err != nil && !errors.As(err, &none) && !errors.As(err, &irreversible) {
+		return err
+	}
+	_, err = scaling.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &group})
+	if err != nil && !errors.As(err, &none) {
+		return err
+	}
+	return nil
+}
+
 // step makes the calls of a step, one to what the fleet has already, and logs as
 // Lambda does for the function.
 func (w *walk) step(t *testing.T, region string, r role, function emulator.Function) error {
@@ -822,6 +855,9 @@ func (w *walk) step(t *testing.T, region string, r role, function emulator.Funct
 		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: described.AutoScalingGroups[0].MixedInstancesPolicy},
 		Preferences:          &types.RefreshPreferences{SkipMatching: sdk.Bool(true)},
 	}); err != nil {
+		return err
+	}
+	if err := w.looksAtRollout(t, region, r, group, function.Environment); err != nil {
 		return err
 	}
 	parameters := ssm.NewFromConfig(w.as(region, r))

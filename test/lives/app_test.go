@@ -71,15 +71,12 @@ func app(address string) error {
 }
 
 // serveApp synthesizes for all lives, and returns the command that asks for it. What
-// is deployed has stand-ins.
+// is deployed has stand-ins, but for what deployments wait for.
 func serveApp(t *testing.T) string {
 	t.Helper()
-	builds := map[string]stacks.Builds{}
+	standIns := map[string]stacks.Builds{}
 	for _, architecture := range []string{"arm64", "x86_64"} {
-		var err error
-		if builds[architecture], err = synth.StandIns(t.TempDir(), architecture); err != nil {
-			t.Fatal(err)
-		}
+		standIns[architecture] = builds(t, architecture)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var asked request
@@ -89,7 +86,7 @@ func serveApp(t *testing.T) string {
 			deployment, err = config.Parse(maps.Clone(asked.Context), asked.Account)
 		}
 		if err == nil {
-			err = synth.App(asked.Context, asked.Account, asked.Dir, builds[deployment.Fleet.Architecture()], nil)
+			err = synth.App(asked.Context, asked.Account, asked.Dir, standIns[deployment.Fleet.Architecture()], nil)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -174,7 +175,7 @@ func begin(t *testing.T, app, name string) *life {
 		t.Fatal(err)
 	}
 	control := emulator.Control{URL: server.URL}
-	go keepHealthy(t.Context(), control)
+	play(t, control)
 	// No instance runs here, so that there is nothing to judge in AWS's minutes.
 	if err := control.Set(t.Context(), emulator.Settings{Hurry: true}); err != nil {
 		t.Fatal(err)
@@ -214,9 +215,28 @@ func (l *life) makeExisting() {
 	}
 }
 
+// play keeps instances healthy and functions running until the test ends.
+func play(t *testing.T, control emulator.Control) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "archipelago-lives-") // anybody may enter: functions run as nobody
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { keepHealthy(ctx, control, dir); close(ended) }()
+	t.Cleanup(func() { end(); <-ended; _ = os.RemoveAll(dir) })
+}
+
 // keepHealthy says of every instance that it is well, so that those that replace
-// others may take their place, until ctx ends.
-func keepHealthy(ctx context.Context, control emulator.Control) {
+// others may take their place, and runs the functions that deployments wait for,
+// until ctx ends.
+func keepHealthy(ctx context.Context, control emulator.Control, dir string) {
+	f := &functions{control: control, dir: dir, running: map[string]*lambda.Function{}}
+	defer f.stop()
 	for ; ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
 		deployed, err := control.Fleet(ctx)
 		if err != nil {
@@ -227,6 +247,7 @@ func keepHealthy(ctx context.Context, control emulator.Control) {
 			health[instance.ID] = "healthy"
 		}
 		_ = control.Report(ctx, emulator.Status{Health: health})
+		_ = f.handle(ctx, deployed.Functions)
 	}
 }
 

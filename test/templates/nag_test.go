@@ -42,13 +42,13 @@ var suppressions = []suppression{
 	{`AwsSolutions-IAM5\[Resource::\*\]`, `Fleet/Role/DefaultPolicy/Resource`,
 		"Only with ssm and with logs in CloudWatch: the actions of ssmmessages that open a session, and cloudwatch:PutMetricData, know no resources. The latter is bound to our namespace."},
 	{`AwsSolutions-IAM5\[Resource::\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
-		"Descriptions of Auto Scaling and of EC2, and CloudWatch's metrics, know no resources."},
+		"Descriptions of Auto Scaling, load balancers and EC2, and CloudWatch's metrics, know no resources; a zonal shift's is bound by a condition."},
 	{`AwsSolutions-IAM5\[Resource::arn:aws:cloudwatch:[a-z0-9-]+:\d+:alarm:\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
 		"To describe an alarm by its name is to list alarms."},
-	{`AwsSolutions-IAM5\[Resource::arn:aws:autoscaling:[a-z0-9-]+:\d+:autoScalingGroup:\*:autoScalingGroupName/<FleetGroupASG\w+>\]`, `Scaler/Role/DefaultPolicy/Resource`,
+	{`AwsSolutions-IAM5\[Resource::arn:aws:autoscaling:[a-z0-9-]+:\d+:autoScalingGroup:\*:autoScalingGroupName/[a-z0-9-]+-fleet\]`, `Scaler/Role/DefaultPolicy/Resource`,
 		"The fleet's group and no other: what is open is the id that AWS gives it, beside its name."},
-	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d*:(instance|volume|network-interface|security-group|image)/\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
-		"An instance refresh takes the right to launch from the fleet's launch template. Conditions bind it to that template, to what it says, and to the ladder's types."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d*:(instance|volume|network-interface|image)/\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
+		"An instance refresh takes the right to launch from the fleet's launch template. Conditions bind it to that template, to images of Amazon and of the account, and to the ladder's types."},
 }
 
 // matches reports whether s is about a finding.

@@ -28,23 +28,27 @@ const permissionsPage = "../../docs/permissions.md"
 // the kind of resource that gives them, each with its reason. A part of a name,
 // such as a bucket's objects, is no wildcard.
 var wildcards = map[string]string{
-	"Role: AWSLambdaBasicExecutionRole":                "CDK's own helper of a custom resource: AWS's managed policy for logs, which names no log group",
-	"Role: ssmmessages:CreateControlChannel on *":      "only with `ssm`: the actions that open a session know no resources",
-	"Role: ssmmessages:CreateDataChannel on *":         "the same",
-	"Role: ssmmessages:OpenControlChannel on *":        "the same",
-	"Role: ssmmessages:OpenDataChannel on *":           "the same",
-	"Role: cloudwatch:PutMetricData on *":              "only with `logs: cloudwatch`: the action knows no resources; the condition binds it to our namespace",
-	"BucketPolicy: s3:DeleteObject*":                   "CDK's own helper that empties the buckets of a deployment without `protect`, on that bucket",
-	"BucketPolicy: s3:GetBucket*":                      "the same helper",
-	"BucketPolicy: s3:List*":                           "the same helper",
-	"Key: kms:* on *":                                  "a key's own policy: the account keeps the key, and its IAM policies decide",
-	"Key: kms:Decrypt on *":                            "a key's own policy: the resource is the key",
-	"Key: kms:GenerateDataKey on *":                    "a key's own policy: the resource is the key",
-	"Role: autoscaling:DescribeAutoScalingGroups on *": "the scaler: Auto Scaling's descriptions know no resources",
-	"Role: autoscaling:DescribeInstanceRefreshes on *": "the same",
-	"Role: autoscaling:DescribePolicies on *":          "the same",
-	"Role: cloudwatch:GetMetricData on *":              "the scaler: metrics are no resources",
-	"Role: ec2:DescribeInstanceTypeOfferings on *":     "the scaler: what EC2 offers is no resource",
+	"Role: AWSLambdaBasicExecutionRole":                    "CDK's own helper of a custom resource: AWS's managed policy for logs, which names no log group",
+	"Role: ssmmessages:CreateControlChannel on *":          "only with `ssm`: the actions that open a session know no resources",
+	"Role: ssmmessages:CreateDataChannel on *":             "the same",
+	"Role: ssmmessages:OpenControlChannel on *":            "the same",
+	"Role: ssmmessages:OpenDataChannel on *":               "the same",
+	"Role: cloudwatch:PutMetricData on *":                  "only with `logs: cloudwatch`: the action knows no resources; the condition binds it to our namespace",
+	"BucketPolicy: s3:DeleteObject*":                       "CDK's own helper that empties the buckets of a deployment without `protect`, on that bucket",
+	"BucketPolicy: s3:GetBucket*":                          "the same helper",
+	"BucketPolicy: s3:List*":                               "the same helper",
+	"Key: kms:* on *":                                      "a key's own policy: the account keeps the key, and its IAM policies decide",
+	"Key: kms:Decrypt on *":                                "a key's own policy: the resource is the key",
+	"Key: kms:GenerateDataKey on *":                        "a key's own policy: the resource is the key",
+	"Role: autoscaling:DescribeAutoScalingGroups on *":     "the scaler: Auto Scaling's descriptions know no resources",
+	"Role: autoscaling:DescribeInstanceRefreshes on *":     "the same",
+	"Role: autoscaling:DescribePolicies on *":              "the same",
+	"Role: autoscaling:DescribeScalingActivities on *":     "the same",
+	"Role: elasticloadbalancing:DescribeTargetHealth on *": "the scaler: the descriptions of load balancers know no resources",
+	"Role: ec2:DescribeLaunchTemplateVersions on *":        "the scaler: EC2's descriptions know no resources",
+	"Role: arc-zonal-shift:GetManagedResource on *":        "the scaler: a condition names the load balancer and the group",
+	"Role: cloudwatch:GetMetricData on *":                  "the scaler: metrics are no resources",
+	"Role: ec2:DescribeInstanceTypeOfferings on *":         "the scaler: what EC2 offers is no resource",
 }
 
 // permissionsConfigurations are those whose permissions the page shows: the
@@ -153,10 +157,11 @@ func TestNobodyMayDoEverything(t *testing.T) {
 
 // calls are the operations whose permission has another name.
 var calls = map[string]string{
-	"arczonalshift:GetManagedResource": "arc-zonal-shift:GetManagedResource",
-	"s3:HeadBucket":                    "s3:ListBucket",
-	"s3:HeadObject":                    "s3:GetObject",
-	"s3:ListObjectsV2":                 "s3:ListBucket",
+	"arczonalshift:GetManagedResource":            "arc-zonal-shift:GetManagedResource",
+	"elasticloadbalancingv2:DescribeTargetHealth": "elasticloadbalancing:DescribeTargetHealth",
+	"s3:HeadBucket":    "s3:ListBucket",
+	"s3:HeadObject":    "s3:GetObject",
+	"s3:ListObjectsV2": "s3:ListBucket",
 }
 
 // TestProgramsMayMakeTheirCalls reads out of the sources what the programs ask of
@@ -223,7 +228,7 @@ func callsIn(t *testing.T, dir string) []string {
 			}
 			service, _ := name.X.(*ast.Ident)
 			operation, ok := strings.CutSuffix(name.Sel.Name, "Input")
-			if ok && service != nil && slices.Contains([]string{"arczonalshift", "autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "s3", "sns", "ssm"}, service.Name) {
+			if ok && service != nil && slices.Contains([]string{"arczonalshift", "autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "elasticloadbalancingv2", "s3", "sns", "ssm"}, service.Name) {
 				action := service.Name + ":" + operation
 				actions = append(actions, cmp.Or(calls[action], action))
 			}

@@ -36,6 +36,8 @@ var untagged = []string{
 	"AWS::Scheduler::Schedule", // its group would
 	"AWS::WAFv2::WebACLAssociation",
 	"Custom::AWS",
+	"Custom::FleetHold",
+	"Custom::FleetRollout",
 	"Custom::S3AutoDeleteObjects",
 	"Custom::VpcRestrictDefaultSG",
 }
