@@ -134,8 +134,8 @@ func TestEstimate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const requests = 2628e3       // a month's, of one region: one a second
-	const looks = 2 * 2628e3 / 20 // two nodes, every 20 s
+	const requests = 2628e3        // a month's, of one region: one a second
+	const looks = 2 * 2628e3 / 20  // two nodes, every 20 s
 	const runs = 2628e3 / 60 * 1.2 // each fifth minute for a decision, each minute for deployments
 	for what, want := range map[string]float64{
 		"instances, m7g.large":             2 * 730,

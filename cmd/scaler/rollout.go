@@ -39,8 +39,8 @@ const (
 	// back before answerWithin.
 	deployWithin = 45 * time.Minute
 	// restoreWithin is when a stack's rollback is told that all is well, whatever is:
-	// the group is the controller's to bring back, and a stack whose rollback fails is
-	// nobody's.
+	// the controller brings the group back, and a stack whose rollback fails takes an
+	// operator.
 	restoreWithin = 50 * time.Minute
 	answerWithin  = 57 * time.Minute
 	// alarmWithin is how long a deployment waits for the alarm to have data.
@@ -433,7 +433,7 @@ func (c *controller) restore(ctx context.Context, f fleet, p *parameters, now ti
 	if r.Status == types.InstanceRefreshStatusSuccessful {
 		return &answer{Live: c.now(&to, r)}, nil
 	}
-	w.Began, w.Refresh = false, "" // once more
+	w.Began, w.Refresh = false, "" // again
 	return nil, c.remember(ctx, p.memory)
 }
 

@@ -53,7 +53,7 @@ type Props struct {
 	Subnets *awsec2.SubnetSelection
 	// DeploymentAlarm stops a change of the instance type, and of the build. Required.
 	DeploymentAlarm awscloudwatch.IAlarm
-	// Unguarded lets a deployment go on while that alarm rings, as it has to in order
+	// Unguarded lets a deployment go on while that alarm is in ALARM, as it has to in order
 	// to repair a fleet that fails already. Default: false.
 	Unguarded bool
 	// LoadBalancer sends requests to TargetGroup, which the instances are in; one that

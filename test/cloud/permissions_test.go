@@ -818,7 +818,7 @@ func (w *walk) looksAtRollout(t *testing.T, region string, r role, group string,
 	}); err != nil {
 		return err
 	}
-	var none *types.ActiveInstanceRefreshNotFoundFault // the step's has ended, or is none that can go back
+	var none *types.ActiveInstanceRefreshNotFoundFault // the step's has ended, or cannot go back
 	var irreversible *types.IrreversibleInstanceRefreshFault
 	_, err := scaling.RollbackInstanceRefresh(t.Context(), &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: &group})
 	if err != nil && !errors.As(err, &none) && !errors.As(err, &irreversible) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,15 +157,4 @@ func (r resources) with(more resources) resources {
 		}
 	}
 	return all
-}
-
-// without is r without some.
-func (r resources) without(names ...string) resources {
-	left := resources{}
-	for name, resource := range r {
-		if !slices.Contains(names, name) {
-			left[name] = resource
-		}
-	}
-	return left
 }

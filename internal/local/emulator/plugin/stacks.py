@@ -103,8 +103,9 @@ def create_resource(logical_id, resource_json, resources_map, account_id, region
     try:
         return _create_resource(logical_id, resource_json, resources_map, account_id, region_name)
     except played.Failed as e:
-        e.resource.cf_resource_type, e.resource.logical_resource_id = resource_json["Type"], logical_id
-        resources_map._parsed_resources[logical_id] = e.resource
+        if e.resource:
+            e.resource.cf_resource_type, e.resource.logical_resource_id = resource_json["Type"], logical_id
+            resources_map._parsed_resources[logical_id] = e.resource
         raise
 
 
@@ -435,6 +436,7 @@ def create_change_set(self):
             del backend.stacks[stack.stack_id]  # moto would make another of the same name
     answer = _create_change_set(self)
     made = find_change_set(self)
+    assert made
     missing = list(missing_parameters(made))
     if missing:
         del backend.change_sets[made.change_set_id]

@@ -13,9 +13,9 @@ from . import models, patches
 
 
 class GlobalTable(CloudFormationModel):
-    def __init__(self, name, account_id, home):
+    def __init__(self, name, account_id, home, replicas=None):
         self.name, self.account_id, self.home = name, account_id, home
-        self.replicas = {}  # what the template says of each, by its region
+        self.replicas = replicas or {}  # what the template says of each, by its region
 
     @property
     def physical_resource_id(self):
@@ -110,11 +110,12 @@ class GlobalTable(CloudFormationModel):
 def adopt(account_id, region_name, name):
     """A table that exists, as an import takes it: with what is there of it, whatever
     the template says."""
-    adopted = GlobalTable(name, account_id, region_name)
-    for region, backend in dynamodb_backends[account_id].items():
-        if name in backend.tables:
-            adopted.replicas[region] = {"DeletionProtectionEnabled": backend.tables[name].deletion_protection_enabled}
-    return adopted
+    replicas = {
+        region: {"DeletionProtectionEnabled": backend.tables[name].deletion_protection_enabled}
+        for region, backend in dynamodb_backends[account_id].items()
+        if name in backend.tables
+    }
+    return GlobalTable(name, account_id, region_name, replicas)
 
 
 def protected(replica):

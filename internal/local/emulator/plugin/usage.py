@@ -3,6 +3,7 @@ minutes of CloudWatch, and the count of instances that follows from it."""
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
@@ -62,7 +63,7 @@ def publish_group(account, region, backend, group, minute, measured, minutes):
     serving = group.active_instances()
     by_group = [{"Name": "AutoScalingGroupName", "Value": group.name}]
     cpu = [measured["cpu"][s.instance.id] for s in serving if s.instance.id in measured["cpu"]]
-    data = [("AWS/EC2", "CPUUtilization", by_group, cpu)]
+    data: list[tuple[str, str, list[dict[str, str]], Any]] = [("AWS/EC2", "CPUUtilization", by_group, cpu)]
     data.append(("AWS/AutoScaling", "GroupInServiceInstances", by_group, [len(serving)]))
     data.append(("AWS/AutoScaling", "GroupDesiredCapacity", by_group, [group.desired_capacity]))
     data.append(("AWS/AutoScaling", "GroupMinSize", by_group, [group.min_size]))
