@@ -61,7 +61,8 @@ func newIsland(t *testing.T, name string) *island {
 	targets, err := c.elb.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: &name, Protocol: "HTTP", Port: aws.Int32(8080), VpcId: aws.String(vpc(t, i))})
 	must(t, err)
 	_, err = c.autoscaling.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
-		TargetGroupARNs:      []string{*targets.TargetGroups[0].TargetGroupArn},
+		TargetGroupARNs: []string{*targets.TargetGroups[0].TargetGroupArn},
+		HealthCheckType: aws.String("ELB"), HealthCheckGracePeriod: aws.Int32(int32(setting.GracePeriod.Seconds())),
 		AutoScalingGroupName: &name, MinSize: aws.Int32(2), MaxSize: aws.Int32(2), AvailabilityZones: []string{region + "a", region + "b"},
 		MixedInstancesPolicy: &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{
 			LaunchTemplateSpecification: &types.LaunchTemplateSpecification{LaunchTemplateId: templates.LaunchTemplates[0].LaunchTemplateId, Version: aws.String("1")},
@@ -391,6 +392,7 @@ func TestHotFleetStepsUp(t *testing.T) {
 // TestKilledAtEachCall kills the function at each of its calls, before and after
 // the call takes effect: run again, it ends where it would have.
 func TestKilledAtEachCall(t *testing.T) {
+	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
 	for name, sick := range map[string]string{"up": "", "failing": "m7g.large"} {
 		t.Run(name, func(t *testing.T) {
 			end := func(t *testing.T, name string, first, second *killer) state {

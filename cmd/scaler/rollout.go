@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,6 +95,9 @@ type pending struct {
 	// since which others are not.
 	Healthy int       `json:"healthy,omitempty"`
 	Unwell  time.Time `json:"unwell,omitzero"`
+	// Reason is what was said last of an instance that is not healthy: it may have been
+	// replaced by another one since.
+	Reason string `json:"reason,omitempty"`
 	// Unguarded is set where the alarm was off before the refresh: then the share of
 	// failed requests, Failed, may not grow.
 	Unguarded bool    `json:"unguarded,omitempty"`
@@ -158,8 +161,13 @@ func (c *controller) advance(ctx context.Context, p *parameters, now time.Time) 
 	if w.Answer == nil {
 		a, err := c.pursue(ctx, p, now)
 		if err != nil {
-			// An error that stays is an answer in the end.
-			if !passed(w.Asked, answerWithin, now) {
+			// An error that stays is an answer in the end: on creation soon, since it is
+			// most often a right that is missing.
+			within := answerWithin
+			if w.Kind == create {
+				within = createWithin
+			}
+			if !passed(w.Asked, within, now) {
 				return false, err
 			}
 			a = &answer{Failure: err.Error()}
@@ -290,15 +298,15 @@ func (c *controller) quiet(ctx context.Context, f fleet, p *parameters, now time
 func (c *controller) awaitFirst(ctx context.Context, f fleet, p *parameters, now time.Time) (*answer, error) {
 	w := p.memory.Pending
 	if !w.Began {
-		healthy, reason, err := c.healthy(ctx, f, nil)
+		healthy, err := c.healthy(ctx, f, nil, w)
 		if err != nil {
 			return nil, err
 		}
 		if healthy < int(aws.ToInt32(f.MinSize)) {
 			if passed(w.Asked, createWithin, now) {
-				return c.fail(ctx, fmt.Sprintf("%d of %d instances are healthy after %s: %s", healthy, *f.MinSize, createWithin, reason))
+				return c.fail(ctx, fmt.Sprintf("%d of %d instances are healthy after %s: %s", healthy, *f.MinSize, createWithin, cmp.Or(w.Reason, c.lastActivity(ctx))))
 			}
-			return nil, nil
+			return nil, c.remember(ctx, p.memory)
 		}
 	}
 	r, ended, err := c.refresh(ctx, f, p, *p.memory.Live, preferences{})
@@ -374,7 +382,7 @@ func (c *controller) failing(ctx context.Context, f fleet, p *parameters, to liv
 	if now.IsZero() {
 		return "", nil
 	}
-	healthy, reason, err := c.healthy(ctx, f, &to)
+	healthy, err := c.healthy(ctx, f, &to, w)
 	if err != nil {
 		return "", err
 	}
@@ -390,7 +398,7 @@ func (c *controller) failing(ctx context.Context, f fleet, p *parameters, to liv
 	}
 	switch {
 	case passed(w.Unwell, healthyWithin, now):
-		return fmt.Sprintf("a new instance is not healthy after %s: %s", healthyWithin, reason), nil
+		return fmt.Sprintf("a new instance is not healthy after %s: %s", healthyWithin, cmp.Or(w.Reason, c.lastActivity(ctx))), nil
 	case passed(w.Moved, movesWithin, now):
 		return fmt.Sprintf("no instance was replaced for %s: %s", movesWithin, c.lastActivity(ctx)), nil
 	case passed(w.Asked, deployWithin, now):
@@ -437,10 +445,14 @@ func (c *controller) restore(ctx context.Context, f fleet, p *parameters, now ti
 	return nil, c.remember(ctx, p.memory)
 }
 
-// target is the pending build on the live type.
+// target is the pending build on the live type, or on the type to start at where the
+// ladder has that one no more.
 func (c *controller) target(ctx context.Context, p *parameters) (live, error) {
 	to := *p.memory.Live
 	to.Build = p.memory.Pending.Build
+	if c.ladder.Find(to.Type) < 0 {
+		to.Type = c.startAt.Type
+	}
 	if to.Build == p.memory.Live.Build {
 		return to, nil
 	}
@@ -556,29 +568,27 @@ func ending(r types.InstanceRefresh) string {
 	return fmt.Sprintf("%s is %s: %s", aws.ToString(r.InstanceRefreshId), r.Status, aws.ToString(r.StatusReason))
 }
 
-// healthy counts the healthy instances, all or those of one configuration, and says
-// why others are not.
-func (c *controller) healthy(ctx context.Context, f fleet, of *live) (int, string, error) {
+// healthy counts the healthy instances, all or those of one configuration, and keeps
+// for w why others are not.
+func (c *controller) healthy(ctx context.Context, f fleet, of *live, w *pending) (int, error) {
 	out, err := c.elb.DescribeTargetHealth(ctx, &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: &c.targetGroupARN})
 	if err != nil {
-		return 0, "", err
+		return 0, err
 	}
-	count, reasons := 0, map[string]bool{}
+	count := 0
 	for _, d := range out.TargetHealthDescriptions {
 		i := slices.IndexFunc(f.Instances, func(i types.Instance) bool { return aws.ToString(i.InstanceId) == aws.ToString(d.Target.Id) })
 		if i < 0 || of != nil && !of.launched(f.Instances[i]) {
 			continue
 		}
-		if d.TargetHealth.State == elbtypes.TargetHealthStateEnumHealthy {
+		switch d.TargetHealth.State {
+		case elbtypes.TargetHealthStateEnumHealthy:
 			count++
-		} else {
-			reasons[fmt.Sprintf("%s is %s, %s", aws.ToString(d.Target.Id), d.TargetHealth.State, aws.ToString(d.TargetHealth.Description))] = true
+		case elbtypes.TargetHealthStateEnumUnhealthy:
+			w.Reason = fmt.Sprintf("%s is %s: %s", aws.ToString(d.Target.Id), d.TargetHealth.State, aws.ToString(d.TargetHealth.Description))
 		}
 	}
-	if len(reasons) == 0 {
-		return count, c.lastActivity(ctx), nil
-	}
-	return count, strings.Join(slices.Sorted(maps.Keys(reasons)), "; "), nil
+	return count, nil
 }
 
 // lastActivity is what the group says of the last thing that it did.

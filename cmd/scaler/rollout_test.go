@@ -14,6 +14,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -225,6 +226,22 @@ func TestDeploymentKeepsTheLiveType(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 	s.runs(t, "4", "m7g.large")
+}
+
+// TestTypeThatIsNoRungAnyMoreIsLeft: the function may launch the ladder's types only.
+func TestTypeThatIsNoRungAnyMoreIsLeft(t *testing.T) {
+	s := newStack(t, "ladder")
+	s.made(t)
+	ladder, err := scaling.NewLadder([]string{"m7g.large", "m7g.xlarge"})
+	must(t, err)
+	s.settings.ladder, s.settings.startAt = ladder, ladder[1]
+	s.version(t, "two")
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+		t.Errorf("got %+v", a)
+	}
+	s.runs(t, "2", "m7g.xlarge")
 }
 
 func TestSameBuildMovesNothing(t *testing.T) {

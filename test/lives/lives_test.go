@@ -33,7 +33,7 @@ import (
 
 // commandWithin bounds one command of an operator: one that hangs is meant, not a
 // machine that is busy.
-const commandWithin = 10 * time.Minute
+const commandWithin = 30 * time.Minute
 
 // step is something that an operator does with a deployment.
 type step struct {
