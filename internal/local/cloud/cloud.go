@@ -276,7 +276,14 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 		return err
 	}
 	defer fleet.stop()
-	if err := cdk.deploy(ctx, assembly); err != nil {
+	deploying, stop := context.WithCancelCause(ctx)
+	go func() { stop(watchDeployment(deploying, control, fleet)) }()
+	err = cdk.deploy(deploying, assembly)
+	stop(nil)
+	if cause := context.Cause(deploying); ctx.Err() == nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err != nil {
 		return err
 	}
 	var playing emulator.Status
@@ -464,6 +471,42 @@ func awaitFleets(ctx context.Context, control emulator.Control, regions []string
 		return playing.URL != "", nil
 	})
 	return playing, err
+}
+
+// watchDeployment returns why a deployment waits without success, or nil once an instance has
+// been healthy: CloudFormation would wait for a quarter of an hour and roll back.
+func watchDeployment(ctx context.Context, control emulator.Control, fleet *fleet) error {
+	var unwell func() error
+	err := poll(ctx, func() (bool, error) {
+		deployed, err := control.Fleet(ctx)
+		if err != nil {
+			return false, ctx.Err() // the deployment says why
+		}
+		status, err := control.Status(ctx)
+		if err != nil {
+			return false, ctx.Err()
+		}
+		for _, i := range deployed.Instances {
+			if status.Health[i.ID] == balancer.Healthy.String() {
+				return true, nil
+			}
+		}
+		if err := refused(status.Refused); err != nil {
+			return false, err
+		}
+		if unwell == nil && len(deployed.Instances) > 0 {
+			unwell = fleet.unwell(time.Now())
+		}
+		if unwell == nil {
+			return false, nil
+		}
+		return false, unwell()
+	})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // refused is the error of what could not run on AWS.
