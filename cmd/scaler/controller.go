@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
@@ -85,8 +84,8 @@ func (c *controller) bringBack(ctx context.Context, f fleet, p parameters, now t
 	if p.memory.Live == nil || p.memory.Step != nil || f.refreshing() || f.saved().same(*p.memory.Live) {
 		return nil
 	}
-	status, err := c.stackStatus(ctx)
-	if err != nil || strings.HasSuffix(string(status), "_IN_PROGRESS") {
+	updating, err := c.stackUpdating(ctx)
+	if err != nil || updating {
 		return err
 	}
 	if r := f.refreshes; len(r) > 0 && r[0].Status == types.InstanceRefreshStatusSuccessful && r[0].EndTime.After(p.memory.Live.Since) && f.is(r[0], f.saved()) {

@@ -36,11 +36,7 @@ func (c *controller) observe(ctx context.Context, f fleet, p parameters, now tim
 		func() error { return c.readMetrics(ctx, &o, now) },
 		func() (err error) { o.Offered, err = c.offered(ctx, f.AvailabilityZones); return err },
 		func() (err error) { o.Alarm, err = c.inAlarm(ctx); return err },
-		func() error {
-			status, err := c.stackStatus(ctx)
-			o.StackUpdating = strings.HasSuffix(string(status), "_IN_PROGRESS")
-			return err
-		},
+		func() (err error) { o.StackUpdating, err = c.stackUpdating(ctx); return err },
 		func() (err error) {
 			o.ZonalShift, err = c.zonalShift(ctx, aws.ToString(f.AutoScalingGroupARN))
 			return err
@@ -153,6 +149,11 @@ func (c *controller) failedShare(ctx context.Context, now time.Time) (float64, e
 		return 0, nil
 	}
 	return 100 * (sums["t"] + sums["e"]) / requests, nil
+}
+
+func (c *controller) stackUpdating(ctx context.Context) (bool, error) {
+	status, err := c.stackStatus(ctx)
+	return strings.HasSuffix(string(status), "_IN_PROGRESS"), err
 }
 
 func (c *controller) stackStatus(ctx context.Context) (cloudformationtypes.StackStatus, error) {

@@ -161,14 +161,20 @@ func (s *stack) runs(t *testing.T, version, instanceType string) {
 	}
 }
 
-// made is a fleet whose stack has been made.
-func (s *stack) made(t *testing.T) {
+// deployed brings the fleet to a build, which succeeds.
+func (s *stack) deployed(t *testing.T, kind cfn.RequestType, build string) {
 	t.Helper()
-	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	e := s.request(kind, rolloutType, build)
 	must(t, s.send(t, e))
 	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
 		t.Fatalf("got %+v", a)
 	}
+}
+
+// made is a fleet whose stack has been made.
+func (s *stack) made(t *testing.T) {
+	t.Helper()
+	s.deployed(t, cfn.RequestCreate, "one")
 	emulatortest.Advance(t, s.control, 4*time.Hour) // no step comes soon after a refresh
 }
 
@@ -220,11 +226,7 @@ func TestDeploymentKeepsTheLiveType(t *testing.T) {
 	// The stack's rollback: the same build has another version by then.
 	s.version(t, "three")
 	s.version(t, "one")
-	e = s.request(cfn.RequestUpdate, rolloutType, "one")
-	must(t, s.send(t, e))
-	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
-		t.Errorf("got %+v", a)
-	}
+	s.deployed(t, cfn.RequestUpdate, "one")
 	s.runs(t, "4", "m7g.large")
 }
 
@@ -236,11 +238,7 @@ func TestTypeThatIsNoRungAnyMoreIsLeft(t *testing.T) {
 	must(t, err)
 	s.settings.ladder, s.settings.startAt = ladder, ladder[1]
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
-	must(t, s.send(t, e))
-	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
-		t.Errorf("got %+v", a)
-	}
+	s.deployed(t, cfn.RequestUpdate, "two")
 	s.runs(t, "2", "m7g.xlarge")
 }
 
