@@ -1,18 +1,13 @@
 package lives_test
 
 import (
-	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"sync"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/build"
-	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
-	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/internal/synth"
 	"github.com/archipelago-cdk/archipelago/stacks"
@@ -57,51 +52,4 @@ func builds(t *testing.T, architecture string) stacks.Builds {
 		return standIn(name)
 	}
 	return b
-}
-
-// functions runs those that custom resources ask for.
-type functions struct {
-	control emulator.Control
-	dir     string
-	running map[string]*lambda.Function
-	done    sync.WaitGroup
-}
-
-// handle takes the invocations that are due.
-func (f *functions) handle(ctx context.Context, deployed []emulator.Function) error {
-	taken, err := f.control.TakeInvocations(ctx)
-	if err != nil {
-		return err
-	}
-	for _, i := range taken {
-		for _, function := range deployed {
-			if function.ARN != i.Function {
-				continue
-			}
-			running := f.running[i.Function]
-			if running != nil && !reflect.DeepEqual(running.Function, function) {
-				running.Stop()
-				running = nil
-			}
-			if running == nil {
-				if running, err = lambda.Start(function, f.control.URL, f.dir, io.Discard); err != nil {
-					return err
-				}
-				f.running[i.Function] = running
-			}
-			f.done.Go(func() {
-				if _, err := running.Invoke(ctx, []byte(i.Payload)); err != nil && ctx.Err() == nil {
-					_ = f.control.FailInvocation(ctx, i.ID)
-				}
-			})
-		}
-	}
-	return nil
-}
-
-func (f *functions) stop() {
-	for _, running := range f.running {
-		running.Stop()
-	}
-	f.done.Wait()
 }

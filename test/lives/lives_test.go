@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"os"
 	"os/exec"
@@ -235,19 +237,28 @@ func play(t *testing.T, control emulator.Control) {
 // others may take their place, and runs the functions that deployments wait for,
 // until ctx ends.
 func keepHealthy(ctx context.Context, control emulator.Control, dir string) {
-	f := &functions{control: control, dir: dir, running: map[string]*lambda.Function{}}
-	defer f.stop()
+	functions := lambda.NewPool(control, dir, func(emulator.Function) io.Writer { return io.Discard }, log.Default())
+	defer functions.Stop()
+	asked := map[string]bool{} // others are stand-ins, which do not run
+	var taken []emulator.Invocation
 	for ; ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+		more, _ := control.TakeInvocations(ctx) // the test ends, or its next command says why
+		for _, i := range more {
+			asked[i.Function] = true
+		}
+		taken = append(taken, more...)
 		deployed, err := control.Fleet(ctx)
 		if err != nil {
-			continue // the test ends, or its next command says why
+			continue
 		}
 		health := map[string]string{}
 		for _, instance := range deployed.Instances {
 			health[instance.ID] = "healthy"
 		}
 		_ = control.Report(ctx, emulator.Status{Health: health})
-		_ = f.handle(ctx, deployed.Functions)
+		functions.Update(slices.DeleteFunc(deployed.Functions, func(f emulator.Function) bool { return !asked[f.ARN] }))
+		functions.Handle(ctx, taken)
+		taken = nil
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,8 +43,8 @@ type fleet struct {
 
 	mu        sync.Mutex
 	machines  map[string]*machine.Machine
-	logs      map[string]io.Closer          // of the machines
-	functions map[string]*lambda.Function   // by ARN
+	logs      map[string]io.Closer // of the machines
+	functions *lambda.Pool
 	balancers map[string]*balancer.Balancer // by ARN
 	due       map[string]time.Time          // when schedules are, by ARN
 	taken     []emulator.Invocation         // which the emulator does not tell again
@@ -105,11 +104,13 @@ func newFleet(ctx context.Context, url string, listener net.Listener, o Options,
 		cpuScale:  o.CPUScale,
 		machines:  map[string]*machine.Machine{},
 		logs:      map[string]io.Closer{},
-		functions: map[string]*lambda.Function{},
 		balancers: map[string]*balancer.Balancer{},
 		due:       map[string]time.Time{},
 		cancel:    cancel,
 	}
+	f.functions = lambda.NewPool(f.control, filepath.Join(runs, functionsDir), func(function emulator.Function) io.Writer {
+		return io.MultiWriter(output, f.metricsOf(function))
+	}, f.log)
 	f.entry = balancer.NewEntry(ctx, listener, f.log)
 	f.done.Go(func() { f.play(ctx) })
 	f.done.Go(func() { f.measure(ctx) })
@@ -121,6 +122,7 @@ func newFleet(ctx context.Context, url string, listener net.Listener, o Options,
 func (f *fleet) stop() {
 	f.cancel()
 	f.done.Wait()
+	f.functions.Stop()
 	for _, of := range []string{machinesDir, functionsDir} {
 		if err := os.RemoveAll(filepath.Join(f.dir, of)); err != nil {
 			f.log.Print(err)
@@ -146,7 +148,8 @@ func (f *fleet) play(ctx context.Context) {
 		if err == nil {
 			f.follow(ctx, deployed)
 			f.invoke(ctx, deployed)
-			f.handle(ctx)
+			f.functions.Handle(ctx, f.taken)
+			f.taken = nil
 			err = f.report(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -179,7 +182,7 @@ func (f *fleet) follow(ctx context.Context, deployed emulator.Fleet) {
 			f.stopMachine(ctx, m)
 		}
 	}
-	f.updateFunctions(deployed.Functions)
+	f.functions.Update(deployed.Functions)
 	for _, config := range deployed.LoadBalancers {
 		f.updateBalancer(ctx, config, deployed.Clock.Now)
 	}
@@ -231,46 +234,15 @@ func (f *fleet) stopMachine(ctx context.Context, m *machine.Machine) {
 	})
 }
 
-// updateFunctions starts what is deployed, and restarts what was deployed again.
-func (f *fleet) updateFunctions(deployed []emulator.Function) {
-	wanted := map[string]emulator.Function{}
-	for _, function := range deployed {
-		wanted[function.ARN] = function
-	}
-	for arn, running := range f.functions {
-		if !reflect.DeepEqual(running.Function, wanted[arn]) {
-			delete(f.functions, arn)
-			running.Stop()
-		}
-	}
-	for arn, function := range wanted {
-		if f.functions[arn] != nil {
-			continue
-		}
-		started, err := lambda.Start(function, f.control.URL, filepath.Join(f.dir, functionsDir), io.MultiWriter(f.output, f.metricsOf(function)))
-		if err != nil {
-			f.log.Printf("%s: %v", arn, err)
-			continue
-		}
-		f.functions[arn] = started
-	}
-}
-
 // functionTarget is the function of an ARN as it is deployed when it is asked.
 type functionTarget struct {
-	fleet *fleet
-	arn   string
+	functions *lambda.Pool
+	arn       string
 }
 
 // Invoke implements balancer.Function.
 func (t functionTarget) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	t.fleet.mu.Lock()
-	function := t.fleet.functions[t.arn]
-	t.fleet.mu.Unlock()
-	if function == nil {
-		return nil, errors.New("there is no such function")
-	}
-	return function.Invoke(ctx, event)
+	return t.functions.Invoke(ctx, t.arn, event)
 }
 
 // target returns what a load balancer sends requests to.
@@ -278,8 +250,8 @@ func (f *fleet) target(id string) (balancer.Target, bool) {
 	if m := f.machines[id]; m != nil {
 		return balancer.Target{Addr: m.Addr}, true
 	}
-	if f.functions[id] != nil {
-		return balancer.Target{Function: functionTarget{f, id}}, true
+	if f.functions.Has(id) {
+		return balancer.Target{Function: functionTarget{f.functions, id}}, true
 	}
 	return balancer.Target{}, false
 }
@@ -379,18 +351,13 @@ func (f *fleet) run(ctx context.Context, arguments ...string) (string, error) {
 
 // report tells the emulator what is played.
 func (f *fleet) report(ctx context.Context) error {
-	p := emulator.Status{Health: map[string]string{}, Regions: map[string]string{}, Refused: map[string]string{}}
+	p := emulator.Status{Health: map[string]string{}, Regions: map[string]string{}, Refused: f.functions.Refused()}
 	for id, state := range f.health() {
 		p.Health[id] = state.String()
 	}
 	refused := ""
 	f.mu.Lock()
 	p.Deployment = f.deployed.Deployment
-	for arn, function := range f.functions {
-		if err := function.Refused(); err != nil {
-			p.Refused[arn] = err.Error()
-		}
-	}
 	for _, id := range slices.Sorted(maps.Keys(f.machines)) {
 		switch f.machines[id].State() {
 		case machine.Starting:

@@ -38,26 +38,8 @@ func (f *fleet) invoke(ctx context.Context, deployed emulator.Fleet) {
 func (f *fleet) invokeOne(ctx context.Context, s emulator.Schedule, at time.Time) {
 	input := strings.ReplaceAll(s.Input, scheduledTime, at.UTC().Format(time.RFC3339))
 	f.done.Go(func() {
-		if _, err := (functionTarget{f, s.Target}).Invoke(ctx, []byte(input)); err != nil && ctx.Err() == nil {
+		if _, err := f.functions.Invoke(ctx, s.Target, []byte(input)); err != nil && ctx.Err() == nil {
 			f.log.Printf("%s: %v", s.ARN, err)
 		}
 	})
-}
-
-// handle invokes the functions of custom resources. The stack waits for what a function
-// puts to the response URL, and not for its answer.
-func (f *fleet) handle(ctx context.Context) {
-	for _, i := range f.taken {
-		f.done.Go(func() {
-			_, err := (functionTarget{f, i.Function}).Invoke(ctx, []byte(i.Payload))
-			if err == nil || ctx.Err() != nil {
-				return
-			}
-			f.log.Printf("%s: %v", i.Function, err)
-			if err := f.control.FailInvocation(ctx, i.ID); err != nil && ctx.Err() == nil {
-				f.log.Print(err)
-			}
-		})
-	}
-	f.taken = nil
 }
