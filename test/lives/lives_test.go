@@ -259,6 +259,16 @@ func keepHealthy(ctx context.Context, control emulator.Control, dir string) {
 		functions.Update(slices.DeleteFunc(deployed.Functions, func(f emulator.Function) bool { return !asked[f.ARN] }))
 		functions.Handle(ctx, taken)
 		taken = nil
+		// What a deployment waits for is looked at by schedule, each minute: that is long
+		// where nothing boots.
+		var schedules []emulator.Schedule
+		for _, s := range deployed.Schedules {
+			if asked[s.Target] {
+				s.Every = min(s.Every, 3)
+				schedules = append(schedules, s)
+			}
+		}
+		functions.Schedule(ctx, deployed.Clock.Now, schedules)
 	}
 }
 

@@ -46,7 +46,6 @@ type fleet struct {
 	logs      map[string]io.Closer // of the machines
 	functions *lambda.Pool
 	balancers map[string]*balancer.Balancer // by ARN
-	due       map[string]time.Time          // when schedules are, by ARN
 	taken     []emulator.Invocation         // which the emulator does not tell again
 	entered   bool                          // whether there is an accelerator
 	deployed  emulator.Fleet                // what is followed
@@ -105,7 +104,6 @@ func newFleet(ctx context.Context, url string, listener net.Listener, o Options,
 		machines:  map[string]*machine.Machine{},
 		logs:      map[string]io.Closer{},
 		balancers: map[string]*balancer.Balancer{},
-		due:       map[string]time.Time{},
 		cancel:    cancel,
 	}
 	f.functions = lambda.NewPool(f.control, filepath.Join(runs, functionsDir), func(function emulator.Function) io.Writer {
@@ -147,7 +145,7 @@ func (f *fleet) play(ctx context.Context) {
 		}
 		if err == nil {
 			f.follow(ctx, deployed)
-			f.invoke(ctx, deployed)
+			f.functions.Schedule(ctx, deployed.Clock.Now, deployed.Schedules)
 			f.functions.Handle(ctx, f.taken)
 			f.taken = nil
 			err = f.report(ctx)

@@ -6,7 +6,9 @@ import (
 	"io"
 	"log"
 	"reflect"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 )
@@ -19,7 +21,8 @@ type Pool struct {
 	log     *log.Logger
 	mu      sync.Mutex
 	running map[string]*Function // by ARN
-	handled sync.WaitGroup
+	due     map[string]time.Time // when the next invocation of a schedule is, by its ARN
+	invoked sync.WaitGroup
 }
 
 // NewPool returns a pool without functions. Their code is put below dir, and what one
@@ -78,7 +81,7 @@ func (p *Pool) Invoke(ctx context.Context, arn string, event []byte) ([]byte, er
 // the response URL, and not for its answer.
 func (p *Pool) Handle(ctx context.Context, taken []emulator.Invocation) {
 	for _, i := range taken {
-		p.handled.Go(func() {
+		p.invoked.Go(func() {
 			_, err := p.Invoke(ctx, i.Function, []byte(i.Payload))
 			if err == nil || ctx.Err() != nil {
 				return
@@ -89,6 +92,42 @@ func (p *Pool) Handle(ctx context.Context, taken []emulator.Invocation) {
 			}
 		})
 	}
+}
+
+// scheduledTime is what an input has where the time of the invocation belongs.
+// Source: EventBridge Scheduler User Guide, "Adding context attributes".
+const scheduledTime = "<aws.scheduler.scheduled-time>"
+
+// Schedule invokes the functions that are due now, on the emulator's clock, each for the
+// first time one interval after its schedule was seen. One that fails is not tried again
+// before its next time.
+func (p *Pool) Schedule(ctx context.Context, now time.Time, schedules []emulator.Schedule) {
+	due := map[string]time.Time{}
+	for _, s := range schedules {
+		every := time.Duration(s.Every) * time.Second
+		at, known := p.due[s.ARN]
+		switch {
+		case !known:
+			at = now.Add(every)
+		case !now.Before(at):
+			p.invokeAt(ctx, s, at)
+			at = at.Add(every)
+			if at.Before(now) { // times that nobody was there for
+				at = now.Add(every)
+			}
+		}
+		due[s.ARN] = at
+	}
+	p.due = due
+}
+
+func (p *Pool) invokeAt(ctx context.Context, s emulator.Schedule, at time.Time) {
+	input := strings.ReplaceAll(s.Input, scheduledTime, at.UTC().Format(time.RFC3339))
+	p.invoked.Go(func() {
+		if _, err := p.Invoke(ctx, s.Target, []byte(input)); err != nil && ctx.Err() == nil {
+			p.log.Printf("%s: %v", s.ARN, err)
+		}
+	})
 }
 
 // Refused returns why functions cannot run on AWS, by their ARNs.
@@ -107,5 +146,5 @@ func (p *Pool) Refused() map[string]string {
 // Stop stops all functions and waits until nothing of them is left.
 func (p *Pool) Stop() {
 	p.Update(nil)
-	p.handled.Wait()
+	p.invoked.Wait()
 }
