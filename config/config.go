@@ -92,7 +92,7 @@ type Config struct {
 	Profile string `json:"profile" default:"full" jsonschema:"enum=full,enum=trial"`
 	// Regions are the islands, at most 15, the primary first: names, or objects
 	// with the keys below. Required.
-	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15" want:"at least one region, such as [\"eu-west-1\", \"us-east-1\"]" wantMost:"at most 15 regions, since the role that publishes to all of them may have a policy of 10,240 characters"`
+	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15" want:"at least one region, such as [\"eu-west-1\", \"us-east-1\"]" wantMost:"at most 15 regions, since the rules that replicate 4 buckets between more do not fit into a template of 1 MB"`
 	// Service is the program that the instances run, an object with the keys below.
 	// Required.
 	Service Service `json:"service" jsonschema:"required"`
@@ -147,7 +147,8 @@ type Config struct {
 	// SSM lets operators open sessions on instances; without a NAT gateway that
 	// takes two endpoints, paid per zone and hour. Default: false.
 	SSM bool `json:"ssm" default:"false"`
-	// Protect retains data and forbids deletion; false is for throw-away
+	// Protect keeps tables, buckets, logs and the fleets' instance types when their
+	// stacks are deleted, and has DynamoDB delete no table; false is for throw-away
 	// deployments. Default: true.
 	Protect bool `json:"protect" default:"true" trial:"false"`
 	// Tags are what all stacks and resources are tagged with beside project,

@@ -231,11 +231,7 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 			`buckets[0].name: want another name: the construct id that it gives, "Items", is that of tables[0], got "items"`,
 			`buckets[1].name: want another name: the construct id that it gives, "Logs", is something else's, got "logs"`,
 		}},
-		"names that give one id": {`"tables": [{"name": "a1", "partitionKey": "pk"}, {"name": "a-1", "partitionKey": "pk"}]`, []string{`tables[1].name: want another name: the construct id that it gives, "A1", is that of tables[0], got "a-1"`}},
-		"too many buckets for the regions": {
-			`"regions": "us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1,eu-west-1,eu-west-2,eu-west-3,eu-central-1", "buckets": [{"name": "a"}, {"name": "b"}, {"name": "c"}]`,
-			[]string{`buckets: want at most 24 buckets in all regions together, since the role that writes their replication may have policies of 10,240 characters: 2 for 9 regions, got 27`},
-		},
+		"names that give one id":    {`"tables": [{"name": "a1", "partitionKey": "pk"}, {"name": "a-1", "partitionKey": "pk"}]`, []string{`tables[1].name: want another name: the construct id that it gives, "A1", is that of tables[0], got "a-1"`}},
 		"too many tables":           {`"tables": [` + strings.Repeat(`{"name": "a", "partitionKey": "pk"},`, 8) + `{"name": "b", "partitionKey": "pk"}]`, []string{`tables: want at most 8 tables, got 9`}},
 		"a watch by numbers":        {`"tables": [{"name": "items", "partitionKey": "pk", "sortKey": {"name": "n", "type": "N"}, "watch": "read"}]`, []string{`tables[0].watch: want false: the item of a lighthouse has string keys, and "n" is of type "N", got "read"`}},
 		"a watch of another kind":   {table(`"watch": "write"`), []string{`tables[0].watch: want true, false or "read", got "write"`}},

@@ -20,8 +20,8 @@ type Table struct {
 	// TTL is the attribute that says when an item expires, in seconds since 1970.
 	// Default: none, items stay.
 	TTL string `json:"ttl" jsonschema:"pattern=^[A-Za-z0-9_.:#-]+$,maxLength=255" want:"an attribute's name, of letters, digits and _ . : # -"`
-	// Ephemeral marks what is not worth recovering: the table has no backups, is
-	// deleted with the deployment and is never strong. Default: false.
+	// Ephemeral marks what is not worth recovering: the table has no backups and is
+	// never strong. Default: false.
 	Ephemeral bool `json:"ephemeral" default:"false"`
 	// Watch makes users leave a region where the table fails: true, the region's
 	// lighthouse writes and reads an item of its own; "read", it only reads. Its
@@ -170,11 +170,6 @@ const (
 	// roles, which have 32 and 64, are left to CloudFormation, which shortens them.
 	// Source: Amazon S3 User Guide, "General purpose bucket naming rules".
 	maxBucketName = 34
-	// maxReplicated keeps the inline policies of the role that writes replication
-	// rules below the 10,240 characters that a role may have: with the longest names,
-	// a bucket in a region takes 408. Source: IAM User Guide, "IAM and AWS STS
-	// quotas".
-	maxReplicated = 24
 	// lighthousePrefix begins the keys of the lighthouses' own objects.
 	lighthousePrefix = "lighthouse/"
 )
@@ -200,10 +195,6 @@ func (c Config) validateStores(p problems) {
 		key := fmt.Sprintf("tables[%d]", i)
 		check(p.under(key), key, t.Name, t.Watch)
 		c.validateTable(p.under(key), t)
-	}
-	if n := len(c.Buckets) * len(c.Islands()); n > maxReplicated && len(c.Buckets) > 1 {
-		p.add("buckets", fmt.Sprintf("at most %d buckets in all regions together, since the role that writes their replication may have policies of 10,240 characters: %d for %d regions",
-			maxReplicated, maxReplicated/len(c.Islands()), len(c.Islands())), n)
 	}
 	for i, b := range c.Buckets {
 		key := fmt.Sprintf("buckets[%d]", i)

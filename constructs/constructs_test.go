@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
 )
 
 // properties are those of one resource, or of part of one.
@@ -59,9 +60,9 @@ func newNetwork(stack awscdk.Stack, public bool) *network.Network {
 	})
 }
 
-func newLoadBalancer(stack awscdk.Stack, public, protect bool) *loadbalancer.LoadBalancer {
+func newLoadBalancer(stack awscdk.Stack, public bool) *loadbalancer.LoadBalancer {
 	props := loadBalancerProps(newNetwork(stack, public))
-	props.Public, props.Protect = public, protect
+	props.Public = public
 	return loadbalancer.New(stack, "LoadBalancer", props)
 }
 
@@ -178,12 +179,12 @@ func TestNetworkSpansTheNamedZones(t *testing.T) {
 
 func TestLoadBalancer(t *testing.T) {
 	stack := newStack()
-	newLoadBalancer(stack, false, true)
+	newLoadBalancer(stack, false)
 	template := assertions.Template_FromStack(stack, nil)
 	has(template, "AWS::ElasticLoadBalancingV2::LoadBalancer", properties{
 		"Scheme": "internal",
 		"LoadBalancerAttributes": assertions.Match_ArrayWith(&[]any{
-			properties{"Key": "deletion_protection.enabled", "Value": "true"},
+			properties{"Key": "deletion_protection.enabled", "Value": "false"},
 			properties{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
 		}),
 	})
@@ -192,7 +193,7 @@ func TestLoadBalancer(t *testing.T) {
 
 func TestLoadBalancerHasPublicAddressesOnlyWhenAsked(t *testing.T) {
 	stack := newStack()
-	newLoadBalancer(stack, true, false)
+	newLoadBalancer(stack, true)
 	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::LoadBalancer",
 		properties{"Scheme": "internet-facing"})
 }
@@ -386,13 +387,36 @@ func TestUnprotectedBucketsAreEmptiedAndDeleted(t *testing.T) {
 
 func newMesh(names ...string) assertions.Template {
 	stack := newStack()
+	placeMesh(stack, "", names...)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+func placeMesh(stack awscdk.Stack, pattern string, names ...string) {
 	buckets.New(stack, "Images", &buckets.Props{Name: names[0], Logs: logsBucket(stack), LogsPrefix: "images/", Protect: true})
 	var members []awss3.IBucket
 	for _, b := range names {
 		members = append(members, awss3.Bucket_FromBucketAttributes(stack, &b, &awss3.BucketAttributes{BucketName: &b, Region: jsii.String("region-of-" + b)}))
 	}
-	buckets.NewReplication(stack, "Replication", &buckets.ReplicationProps{Buckets: members, Prefix: "images/"})
-	return assertions.Template_FromStack(stack, nil)
+	buckets.NewReplication(stack, "Replication", &buckets.ReplicationProps{Buckets: members, Names: pattern, Prefix: "images/"})
+}
+
+// TestJoiningRegionChangesNoPolicy: a policy that changes is in force some seconds
+// after the calls that need it.
+func TestJoiningRegionChangesNoPolicy(t *testing.T) {
+	policies := func(regions ...string) any {
+		var names []string
+		for _, region := range regions {
+			names = append(names, "images-"+region)
+		}
+		stack := newStack()
+		placeMesh(stack, "images-*", names...)
+		entry.New(stack, "Entry", &entry.Props{Name: "test", Ports: []int{80}, ListenerParameter: "/test/entry/listener-arn", Regions: regions})
+		return *assertions.Template_FromStack(stack, nil).FindResources(jsii.String("AWS::IAM::Policy"), nil)
+	}
+	two, three := policies("eu-west-1", "us-east-1"), policies("eu-west-1", "us-east-1", "ca-central-1")
+	if diff := cmp.Diff(two, three); diff != "" {
+		t.Errorf("a region changes policies: %s", diff)
+	}
 }
 
 func TestMeshReplicatesEachBucketIntoAllOthers(t *testing.T) {
@@ -488,20 +512,21 @@ func TestTablesAreInEveryRegion(t *testing.T) {
 	}{
 		"kept":                        {true, false, "Retain"},
 		"to throw away":               {false, false, "Delete"},
-		"ephemeral":                   {true, true, "Delete"}, // nobody's data is in it
+		"ephemeral":                   {true, true, "Retain"},
 		"ephemeral and to throw away": {false, true, "Delete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			template := newTable(func(p *tables.Props) { p.Protect, p.Ephemeral = test.protect, test.ephemeral })
-			replica := func(region string) any {
+			replica := func(region string, protected bool) any {
 				return assertions.Match_ObjectLike(&properties{
 					"Region":                           region,
-					"DeletionProtectionEnabled":        test.protect,
+					"DeletionProtectionEnabled":        protected,
 					"PointInTimeRecoverySpecification": properties{"PointInTimeRecoveryEnabled": !test.ephemeral},
 				})
 			}
 			template.HasResource(jsii.String("AWS::DynamoDB::GlobalTable"), properties{
-				"DeletionPolicy": test.policy,
+				"DeletionPolicy":      test.policy,
+				"UpdateReplacePolicy": test.policy,
 				"Properties": assertions.Match_ObjectLike(&properties{
 					"TableName":   "test-orders",
 					"BillingMode": "PAY_PER_REQUEST",
@@ -509,11 +534,29 @@ func TestTablesAreInEveryRegion(t *testing.T) {
 						properties{"AttributeName": "customer", "KeyType": "HASH"}, properties{"AttributeName": "number", "KeyType": "RANGE"},
 					},
 					"AttributeDefinitions": assertions.Match_ArrayWith(&[]any{properties{"AttributeName": "number", "AttributeType": "N"}}),
-					"Replicas":             assertions.Match_ArrayWith(&[]any{replica("us-east-1"), replica("eu-west-1")}),
+					"Replicas":             assertions.Match_ArrayWith(&[]any{replica("us-east-1", false), replica("eu-west-1", test.protect)}),
 				}),
 			})
 		})
 	}
+}
+
+// TestReplicasHaveTheTagsOfTheirRegions in place of the stack's.
+func TestReplicasHaveTheTagsOfTheirRegions(t *testing.T) {
+	of := map[string]map[string]string{"eu-west-1": {"region": "eu-west-1"}, "us-east-1": {"region": "us-east-1"}}
+	replica := func(region string) any {
+		return assertions.Match_ObjectLike(&properties{"Region": region, "Tags": []any{properties{"Key": "region", "Value": region}}})
+	}
+	has(newTable(func(p *tables.Props) { p.Tags = of }), "AWS::DynamoDB::GlobalTable", properties{
+		"Replicas": []any{replica("us-east-1"), replica("eu-west-1")},
+	})
+}
+
+// TestTableOfOneRegionHasItsStream: it cannot be added in the update that adds a region.
+func TestTableOfOneRegionHasItsStream(t *testing.T) {
+	has(newTable(func(p *tables.Props) { p.Regions = nil }), "AWS::DynamoDB::GlobalTable", properties{
+		"StreamSpecification": properties{"StreamViewType": "NEW_AND_OLD_IMAGES"},
+	})
 }
 
 func TestTableWithoutSortKeyExpiryAndIndexes(t *testing.T) {
@@ -539,8 +582,9 @@ func TestGrantsAreOfTheOwnRegion(t *testing.T) {
 	})
 	tables.Grant(tableNamed(stack, "orders"), role, []string{"byDate"}, []string{"GetItem", "Query", "PutItem"})
 	tables.Grant(tableNamed(stack, "prices"), role, []string{"unused"}, []string{"GetItem"})
-	buckets.GrantReadWrite(bucketNamed(stack, "files-eu-west-1"), role, "orders/")
-	buckets.GrantRead(bucketNamed(stack, "files-us-east-1"), role, "")
+	buckets.GrantWrite(bucketNamed(stack, "files-eu-west-1"), role, "orders/")
+	buckets.GrantRead(bucketNamed(stack, "notes"), role, "")
+	buckets.GrantReadMatching("files-*", role, "")
 	table := func(name string) any { return "arn:aws:dynamodb:eu-west-1:123456789012:table/" + name }
 	bucket := func(name string) any {
 		return properties{"Fn::Join": []any{"", []any{"arn:", properties{"Ref": "AWS::Partition"}, ":s3:::" + name}}}
@@ -557,9 +601,9 @@ func TestGrantsAreOfTheOwnRegion(t *testing.T) {
 			statement(table("orders"), "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
 			statement(table("orders/index/byDate"), "dynamodb:Query"),
 			statement(table("prices"), "dynamodb:GetItem"),
-			statement(bucket("files-eu-west-1/orders/*"), "s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
+			statement(bucket("files-eu-west-1/orders/*"), "s3:DeleteObject", "s3:PutObject"),
 			statement(bucket("files-eu-west-1"), "s3:ListBucket"),
-			statement(bucket("files-us-east-1/*"), "s3:GetObject"),
+			statement([]any{bucket("files-*/*"), bucket("notes/*")}, "s3:GetObject"),
 		}},
 	})
 }
@@ -575,7 +619,7 @@ func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 		"PolicyDocument": assertions.Match_ObjectLike(&properties{
 			"Statement": []any{assertions.Match_ObjectLike(&properties{
 				"Action":   []any{"ssm:DeleteParameter", "ssm:PutParameter"},
-				"Resource": "arn:aws:ssm:us-east-1:123456789012:parameter/test/entry/listener-arn",
+				"Resource": "arn:aws:ssm:*:123456789012:parameter/test/entry/listener-arn",
 			})},
 		}),
 	})
@@ -584,7 +628,7 @@ func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 func TestEndpointKeepsTheClientsAddress(t *testing.T) {
 	stack := newStack()
 	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 100,
+		LoadBalancer: newLoadBalancer(stack, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 100,
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{
 		"EndpointGroupRegion": "eu-west-1",

@@ -43,7 +43,7 @@ func TestLoadBalancerLogsAndShiftsZones(t *testing.T) {
 
 func TestTargetsDrainAndGetTheFewestRequests(t *testing.T) {
 	stack := newStack()
-	newLoadBalancer(stack, false, false)
+	newLoadBalancer(stack, false)
 	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::TargetGroup", properties{
 		"TargetGroupAttributes": assertions.Match_ArrayWith(&[]any{
 			properties{"Key": "deregistration_delay.timeout_seconds", "Value": "30"},
@@ -116,7 +116,7 @@ func TestCertificateThatExists(t *testing.T) {
 
 func newWebACL(props waf.Props) assertions.Template {
 	stack := newStack()
-	props.LoadBalancer = newLoadBalancer(stack, false, false).ALB
+	props.LoadBalancer = newLoadBalancer(stack, false).ALB
 	waf.New(stack, "WebACL", &props)
 	return assertions.Template_FromStack(stack, nil)
 }
@@ -163,7 +163,7 @@ func TestWebACLLetsPhotosThrough(t *testing.T) {
 func TestWeightIsTheRegionsDial(t *testing.T) {
 	stack := newStack()
 	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 0,
+		LoadBalancer: newLoadBalancer(stack, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 0,
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{"TrafficDialPercentage": 0})
 }
@@ -188,7 +188,7 @@ func TestAcceleratorWithADomain(t *testing.T) {
 func TestRecordIsLeftWhenItsIslandIsUnhealthy(t *testing.T) {
 	stack := newStack()
 	entry.NewRecord(stack, "Record", &entry.RecordProps{
-		LoadBalancer: newLoadBalancer(stack, true, false).ALB, Host: example, Zone: exampleZone(stack),
+		LoadBalancer: newLoadBalancer(stack, true).ALB, Host: example, Zone: exampleZone(stack),
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::Route53::RecordSet", properties{
 		"Name": "staff.example.com.", "HostedZoneId": "Z0123", "Type": "A",

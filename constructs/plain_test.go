@@ -147,7 +147,7 @@ var l3s = map[string]struct {
 	"buckets.NewReplication": {func(p *plain) constructs.Construct {
 		there := awscdk.NewStack(awscdk.App_Of(p.stack), str("There"), &awscdk.StackProps{Env: &awscdk.Environment{Account: str("123456789012"), Region: str("us-east-1")}})
 		here := awss3.Bucket_FromBucketAttributes(p.stack, str("Here"), &awss3.BucketAttributes{BucketName: str("here"), Region: str("eu-west-1")})
-		buckets.GrantReadWrite(p.bucket, p.role, "")
+		buckets.GrantWrite(p.bucket, p.role, "")
 		return buckets.NewReplication(p.stack, "Ours", &buckets.ReplicationProps{Buckets: []awss3.IBucket{
 			here, awss3.NewBucket(there, str("Bucket"), &awss3.BucketProps{BucketName: str("there")}),
 		}})

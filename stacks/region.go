@@ -42,7 +42,6 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Zone:        zone,
 		Certificate: certificate(stack, c, region.Name),
 		LogsBucket:  logs,
-		Protect:     c.Protect,
 		Port:        c.Service.Port,
 		HealthPath:  c.Service.Health,
 	})

@@ -45,6 +45,10 @@ func Add(app awscdk.App, c config.Config, builds Builds) {
 	}
 }
 
+// newStack makes a stack without termination protection: the CDK CLI switches it on
+// before the first change set, and could not delete a stack whose creation has failed,
+// to make it again. What holds data is kept by its own policy.
+//
 // newStack tags everything in it that takes tags, for bills and for people who find
 // it: the resources, so that a launch template tags what it launches, and the
 // stack, so that CloudFormation tags what CDK makes without. The parameter of the
@@ -55,10 +59,9 @@ func newStack(app awscdk.App, c config.Config, id, region, description string) a
 		tags[key] = &value
 	}
 	stack := awscdk.NewStack(app, &id, &awscdk.StackProps{
-		Env:                   &awscdk.Environment{Account: &c.Account, Region: &region},
-		Description:           &description,
-		TerminationProtection: &c.Protect,
-		Tags:                  &tags,
+		Env:         &awscdk.Environment{Account: &c.Account, Region: &region},
+		Description: &description,
+		Tags:        &tags,
 	})
 	for name, value := range tags {
 		// That these take tags is newer than cfn-lint's schema (1.51.0); they have

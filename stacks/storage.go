@@ -6,7 +6,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/archipelago-cdk/archipelago/constructs/logs"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // newStorage places what a region keeps: its buckets and its fleet's size. It
@@ -15,8 +14,6 @@ func newStorage(app awscdk.App, c config.Config, region config.Region) awscdk.St
 	names := c.Names()
 	stack := newStack(app, c, names.StorageStack(region.Name), region.Name,
 		"Archipelago: buckets and fleet size of "+region.Name)
-	// A retired region's storage is to be destroyed; its buckets are kept anyway.
-	stack.SetTerminationProtection(jsii.Bool(c.Protect && !region.Retired))
 	logsBucket := logs.NewBucket(stack, "Logs", &logs.BucketProps{
 		Name:    names.LogsBucket(region.Name),
 		Protect: c.Protect,

@@ -29,7 +29,9 @@ func (s stores) replicate(scope constructs.Construct) []constructs.IDependable {
 				BucketName: new(s.Names().Bucket(b.Name, region)), Region: &region,
 			}))
 		}
-		if replication := buckets.NewReplication(this, config.ConstructID(b.Name), &buckets.ReplicationProps{Buckets: regional, Prefix: b.Prefix}); replication != nil {
+		if replication := buckets.NewReplication(this, config.ConstructID(b.Name), &buckets.ReplicationProps{
+			Buckets: regional, Names: s.Names().Bucket(b.Name, "*"), Prefix: b.Prefix,
+		}); replication != nil {
 			all = append(all, replication)
 		}
 	}
@@ -48,6 +50,10 @@ func (s stores) tables(scope constructs.Construct, after []constructs.IDependabl
 			MultiRegionStrongConsistency: s.Strong(t),
 			Ephemeral:                    t.Ephemeral,
 			Protect:                      s.Protect,
+			Tags:                         map[string]map[string]string{},
+		}
+		for _, region := range s.RegionNames() {
+			props.Tags[region] = s.AllTags(region)
 		}
 		if s.Strong(t) {
 			props.Witness = s.Witness
@@ -80,19 +86,17 @@ func attribute(k config.Key) *awsdynamodb.Attribute {
 // what other stacks make.
 type regionalStores struct {
 	config.Config
-	scope   constructs.Construct
-	region  string
 	tables  []awsdynamodb.ITable // one for each of Config.Tables
 	buckets []awss3.IBucket      // one for each of Config.Buckets
 }
 
 func (s stores) in(stack awscdk.Stack, region string) regionalStores {
-	r := regionalStores{Config: s.Config, scope: constructs.NewConstruct(stack, new("Stores")), region: region}
+	r, scope := regionalStores{Config: s.Config}, constructs.NewConstruct(stack, new("Stores"))
 	for _, t := range s.Tables {
-		r.tables = append(r.tables, awsdynamodb.TableV2_FromTableName(r.scope, new("Table"+config.ConstructID(t.Name)), new(s.Names().Table(t.Name))))
+		r.tables = append(r.tables, awsdynamodb.TableV2_FromTableName(scope, new("Table"+config.ConstructID(t.Name)), new(s.Names().Table(t.Name))))
 	}
 	for _, b := range s.Buckets {
-		r.buckets = append(r.buckets, bucket(r.scope, "Bucket"+config.ConstructID(b.Name), s.Names().Bucket(b.Name, region)))
+		r.buckets = append(r.buckets, bucket(scope, "Bucket"+config.ConstructID(b.Name), s.Names().Bucket(b.Name, region)))
 	}
 	return r
 }
@@ -109,14 +113,13 @@ func (r regionalStores) grant(role awsiam.IGrantable) {
 		tables.Grant(r.tables[i], role, t.IndexNames(), t.Actions)
 	}
 	for i, b := range r.Buckets {
-		for _, other := range r.RegionNames() {
-			switch {
-			case other == r.region:
-				buckets.GrantReadWrite(r.buckets[i], role, b.Prefix)
-			case b.Everywhere:
-				buckets.GrantRead(bucket(r.scope, "Bucket"+config.ConstructID(b.Name)+"In"+other, r.Names().Bucket(b.Name, other)), role, b.Prefix)
-			}
+		if b.Everywhere {
+			// A region that joins changes no policy of the others.
+			buckets.GrantReadMatching(r.Names().Bucket(b.Name, "*"), role, b.Prefix)
+		} else {
+			buckets.GrantRead(r.buckets[i], role, b.Prefix)
 		}
+		buckets.GrantWrite(r.buckets[i], role, b.Prefix)
 	}
 }
 

@@ -49,18 +49,24 @@ func New(scope constructs.Construct, id string, props *Props) awss3.Bucket {
 	})
 }
 
-// GrantReadWrite lets grantee read, add and delete the objects of bucket whose keys
-// begin with prefix, and list the bucket. Without the right to list, S3 answers 403
-// instead of 404 for an object that has not been replicated yet.
-func GrantReadWrite(bucket awss3.IBucket, grantee awsiam.IGrantable, prefix string) {
-	grant(grantee, []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, objects(bucket, prefix))
+// GrantWrite lets grantee add and delete the objects of bucket whose keys begin with
+// prefix, and list the bucket. Without the right to list, S3 answers 403 instead of 404
+// for an object that has not been replicated yet.
+func GrantWrite(bucket awss3.IBucket, grantee awsiam.IGrantable, prefix string) {
+	grant(grantee, []string{"s3:DeleteObject", "s3:PutObject"}, objects(arn(bucket), prefix))
 	grant(grantee, []string{"s3:ListBucket"}, arn(bucket))
 }
 
-// GrantRead lets grantee read the objects of bucket whose keys begin with prefix: to
-// sign an address of one in another region takes the right to read it.
+// GrantRead lets grantee read the objects of bucket whose keys begin with prefix.
 func GrantRead(bucket awss3.IBucket, grantee awsiam.IGrantable, prefix string) {
-	grant(grantee, []string{"s3:GetObject"}, objects(bucket, prefix))
+	GrantReadMatching(*bucket.BucketName(), grantee, prefix)
+}
+
+// GrantReadMatching is GrantRead of all buckets whose names match a pattern, such as
+// "shop-files-123456789012-*" for those of all regions: to sign an address of an
+// object in another region takes the right to read it.
+func GrantReadMatching(names string, grantee awsiam.IGrantable, prefix string) {
+	grant(grantee, []string{"s3:GetObject"}, objects(arnOf(names), prefix))
 }
 
 func grant(grantee awsiam.IGrantable, actions []string, resource string) {
@@ -73,8 +79,9 @@ func grant(grantee awsiam.IGrantable, actions []string, resource string) {
 
 // arn has a reference to the partition, as it always had: with BucketArn, the
 // policies of each deployment that exists would read otherwise and say the same.
-func arn(bucket awss3.IBucket) string {
-	return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *bucket.BucketName()
-}
+func arn(bucket awss3.IBucket) string { return arnOf(*bucket.BucketName()) }
 
-func objects(bucket awss3.IBucket, prefix string) string { return arn(bucket) + "/" + prefix + "*" }
+func arnOf(name string) string { return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + name }
+
+// objects are those of the bucket with an ARN whose keys begin with prefix.
+func objects(arn, prefix string) string { return arn + "/" + prefix + "*" }

@@ -22,6 +22,11 @@ type ReplicationProps struct {
 	// known at synth, or imported with theirs. With fewer than two there is nothing to
 	// do. Required.
 	Buckets []awss3.IBucket
+	// Names is a pattern that the names of Buckets match, with * for what tells them
+	// apart, as in "shop-files-123456789012-*". Policies are for all that match it:
+	// IAM takes seconds to apply a policy, and a bucket that joins is used at once.
+	// Default: the names of Buckets, so that one that joins changes policies.
+	Names string
 	// Prefix is what the keys of the objects that are replicated begin with.
 	// Default: all are.
 	Prefix string
@@ -51,13 +56,25 @@ func NewReplication(scope constructs.Construct, id string, props *ReplicationPro
 	return this
 }
 
+// arns are those of all buckets, as policies name them.
+func (p *ReplicationProps) arns() []string {
+	if p.Names != "" {
+		return []string{arnOf(p.Names)}
+	}
+	var arns []string
+	for _, b := range p.Buckets {
+		arns = append(arns, arn(b))
+	}
+	return arns
+}
+
 // replicationPolicy is what S3 needs to replicate. Source: Amazon S3 User
 // Guide, "Setting up permissions for live replication".
 func replicationPolicy(scope constructs.Construct, props *ReplicationProps) awsiam.Policy {
-	var arns, replicated []string
-	for _, b := range props.Buckets {
-		arns = append(arns, arn(b))
-		replicated = append(replicated, objects(b, props.Prefix))
+	arns := props.arns()
+	var replicated []string
+	for _, bucket := range arns {
+		replicated = append(replicated, objects(bucket, props.Prefix))
 	}
 	return awsiam.NewPolicy(scope, jsii.String("Policy"), &awsiam.PolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
@@ -115,7 +132,7 @@ func configure(scope constructs.Construct, source awss3.IBucket, props *Replicat
 		},
 		// FromSdkCalls would derive s3:PutBucketReplication, but IAM has no such action.
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
-			statement([]string{"s3:PutReplicationConfiguration"}, arn(source)),
+			statement([]string{"s3:PutReplicationConfiguration"}, props.arns()...),
 			passToS3(roleARN),
 		}),
 	})

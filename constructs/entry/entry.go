@@ -88,8 +88,8 @@ func publish(scope constructs.Construct, region, parameter, value string) {
 		},
 		PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String(region + parameter)),
 	}
-	arn := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ssm"), Region: &region,
+	everywhere := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Region: jsii.String("*"),
 		Resource: jsii.String("parameter"), ResourceName: jsii.String(parameter[1:]),
 	})
 	awscall.New(scope, "PublishTo"+region, &customresources.AwsCustomResourceProps{
@@ -105,7 +105,7 @@ func publish(scope constructs.Construct, region, parameter, value string) {
 		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Actions:   jsii.Strings("ssm:PutParameter", "ssm:DeleteParameter"),
-				Resources: &[]*string{arn},
+				Resources: &[]*string{everywhere},
 			}),
 		}),
 	})

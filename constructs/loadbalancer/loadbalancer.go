@@ -45,8 +45,6 @@ type Props struct {
 	// LogsBucket takes its access logs, and must let it write, as that of package
 	// logs does. Default: none, there are no access logs.
 	LogsBucket awss3.IBucket
-	// Protect forbids its deletion. Default: false.
-	Protect bool
 	// Port is the TCP port of the targets. Required.
 	Port int
 	// HealthPath is the path on which a target answers 200 while it can serve.
@@ -100,11 +98,13 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 		}
 	}
 	alb := elb.NewApplicationLoadBalancer(this, jsii.String(albID(props.Public)), &elb.ApplicationLoadBalancerProps{
-		Vpc:                     props.VPC,
-		VpcSubnets:              props.Subnets,
-		InternetFacing:          &props.Public,
-		SecurityGroup:           securityGroup,
-		DeletionProtection:      &props.Protect,
+		Vpc:            props.VPC,
+		VpcSubnets:     props.Subnets,
+		InternetFacing: &props.Public,
+		SecurityGroup:  securityGroup,
+		// It would be in the way of CloudFormation's own: of the rollback of a first
+		// deployment, and of a replacement.
+		DeletionProtection:      jsii.Bool(false),
 		DropInvalidHeaderFields: jsii.Bool(true),
 		// A connection stays where it is when a zone or an island is left, so it
 		// is not kept for AWS's hour. Source: ARC Developer Guide, "Best practices

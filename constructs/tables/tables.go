@@ -2,6 +2,7 @@
 package tables
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -35,11 +36,16 @@ type Props struct {
 	// Default: none.
 	Witness string
 	// Ephemeral says that nothing in it is worth recovering: it has no
-	// point-in-time recovery, and is deleted with its stack. Default: false.
+	// point-in-time recovery. Default: false.
 	Ephemeral bool
-	// Protect forbids the table's deletion, and retains it unless it is ephemeral.
+	// Protect forbids the deletion of the replica in the stack's own region, without
+	// which DynamoDB deletes no table, and retains the table. The other replicas may
+	// be deleted, so that adding one can be rolled back, and one can be removed.
 	// Default: false.
 	Protect bool
+	// Tags are, by their region, what replicas are tagged with in place of the stack's
+	// tags of the same keys. Default: none, they have the stack's.
+	Tags map[string]map[string]string
 }
 
 // New creates a global table in scope's region, with a replica in each other one.
@@ -52,8 +58,9 @@ func New(scope constructs.Construct, id string, props *Props) awsdynamodb.TableV
 	for _, region := range slices.DeleteFunc(slices.Clone(props.Regions), func(r string) bool { return r == home }) {
 		replicas = append(replicas, &awsdynamodb.ReplicaTableProps{
 			Region:                           &region,
-			DeletionProtection:               &props.Protect,
+			DeletionProtection:               jsii.Bool(false),
 			PointInTimeRecoverySpecification: recovery,
+			Tags:                             tags(props.Tags[region]),
 		})
 	}
 	table := &awsdynamodb.TablePropsV2{
@@ -64,8 +71,12 @@ func New(scope constructs.Construct, id string, props *Props) awsdynamodb.TableV
 		Encryption:                       awsdynamodb.TableEncryptionV2_DynamoOwnedKey(),
 		PointInTimeRecoverySpecification: recovery,
 		DeletionProtection:               &props.Protect,
-		RemovalPolicy:                    awscdk.RemovalPolicy_DESTROY,
-		Replicas:                         &replicas,
+		// Replication reads it. It is there from the beginning, since it only changes
+		// while there is one replica: a second region is one update.
+		DynamoStream:  awsdynamodb.StreamViewType_NEW_AND_OLD_IMAGES,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+		Tags:          tags(props.Tags[home]),
+		Replicas:      &replicas,
 	}
 	if props.TimeToLive != "" {
 		table.TimeToLiveAttribute = &props.TimeToLive
@@ -79,10 +90,19 @@ func New(scope constructs.Construct, id string, props *Props) awsdynamodb.TableV
 	if props.Witness != "" {
 		table.WitnessRegion = &props.Witness
 	}
-	if props.Protect && !props.Ephemeral {
+	if props.Protect {
 		table.RemovalPolicy = awscdk.RemovalPolicy_RETAIN
 	}
 	return awsdynamodb.NewTableV2(scope, &id, table)
+}
+
+// tags are a replica's own, in the order of their keys.
+func tags(values map[string]string) *[]*awscdk.CfnTag {
+	var list []*awscdk.CfnTag
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, &awscdk.CfnTag{Key: &key, Value: jsii.String(values[key])})
+	}
+	return &list
 }
 
 // Grant lets grantee make the calls called actions, such as "GetItem", of table: of an

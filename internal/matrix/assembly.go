@@ -36,6 +36,8 @@ type Stack struct {
 	Tags map[string]string
 	// DependsOn are the stacks that are deployed before it.
 	DependsOn []string
+	// TerminationProtection reports whether it cannot be deleted.
+	TerminationProtection bool
 	// Findings are the errors and warnings of CDK and of cdk-nag.
 	Findings []Finding
 }
@@ -162,6 +164,8 @@ func read(t testing.TB, name, dir string) Assembly {
 			Template:  filepath.Join(dir, s.Properties.TemplateFile),
 			Tags:      s.Properties.Tags,
 			DependsOn: s.Dependencies,
+
+			TerminationProtection: s.Properties.TerminationProtection,
 		}
 		for line := range strings.Lines(string(findings)) {
 			path, message, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -183,6 +187,9 @@ type Resource struct {
 	Type       string
 	Properties map[string]any
 	DependsOn  []string
+	// DeletionPolicy is what becomes of it with its stack, and UpdateReplacePolicy when
+	// an update replaces it; "" is "Delete".
+	DeletionPolicy, UpdateReplacePolicy string
 }
 
 // Resources reads those of a template.

@@ -180,8 +180,7 @@ func (d document) without(p permission) document {
 	return less
 }
 
-// permissions are all that the role's policies give. Several may give the same:
-// each call that a deployment makes has a policy of its own.
+// permissions are all that the role's policies give. Several may give the same.
 func (r role) permissions() []permission {
 	var all []permission
 	for _, d := range r.policies {

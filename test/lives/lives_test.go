@@ -566,17 +566,9 @@ func (l *life) remove(region string) {
 	}
 	steps := procedure(l.t, "Remove a region", l.names(region))
 	l.leaveBehind(region)
-	const leave, unprotect, drop, destroy = 0, 1, 2, 3
-	if l.config.Protect {
-		l.refused("cdk destroy --exclusively "+l.config.Names().RegionStack(region), "TerminationProtection")
-	}
+	const leave, drop, destroy = 0, 1, 2
 	l.clean(l.run(steps[leave]))
 	l.setRegions(retire)
-	if l.config.Protect {
-		l.refused(steps[drop], "DeletionProtectionEnabled")
-		l.intact()
-	}
-	l.run(steps[unprotect])
 	l.clean(l.run(steps[drop]))
 	l.intact()
 	l.run(steps[destroy])
@@ -665,14 +657,11 @@ func (l *life) destroy() {
 	l.t.Helper()
 	c := l.config
 	steps := procedure(l.t, "Destroy everything", l.names(""))
-	const unprotect, unprotectEach, destroy, forgetEach = 0, 1, 2, 3
+	const destroy, forgetEach = 0, 1
 	want := []string{}
 	if c.Protect {
-		l.refused(steps[destroy], "TerminationProtection")
-		l.run(steps[unprotect])
 		for _, region := range c.RegionNames() {
-			l.run(procedure(l.t, "Destroy everything", l.names(region))[unprotectEach])
-			want = append(want, "dynamodb "+region+" tables/"+c.Names().Table("employees"))
+			want = append(want, "dynamodb "+region+" tables/"+c.Names().Table("employees"), "dynamodb "+region+" tables/"+c.Names().Table("sessions"))
 		}
 		for _, region := range l.kept {
 			want = append(want,

@@ -28,7 +28,7 @@ const permissionsPage = "../../docs/permissions.md"
 // the kind of resource that gives them, each with its reason. A part of a name,
 // such as a bucket's objects, is no wildcard.
 var wildcards = map[string]string{
-	"Role: AWSLambdaBasicExecutionRole":                    "CDK's own helper of a custom resource: AWS's managed policy for logs, which names no log group",
+	"Role: AWSLambdaBasicExecutionRole":                    "the function of custom resources, CDK's own: AWS's managed policy for logs, which names no log group",
 	"Role: ssmmessages:CreateControlChannel on *":          "only with `ssm`: the actions that open a session know no resources",
 	"Role: ssmmessages:CreateDataChannel on *":             "the same",
 	"Role: ssmmessages:OpenControlChannel on *":            "the same",

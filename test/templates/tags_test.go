@@ -2,10 +2,12 @@ package templates_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 )
 
@@ -59,7 +61,8 @@ func TestEverythingIsTagged(t *testing.T) {
 			for id, resource := range stack.Resources(t) {
 				tags := tagsOf(resource.Properties["Tags"])
 				if resource.Type == "AWS::DynamoDB::GlobalTable" {
-					tags = tagsOf(resource.Properties["Replicas"].([]any)[0].(map[string]any)["Tags"])
+					replicasAreTagged(t, a.Config, id, resource)
+					continue
 				}
 				if slices.Contains(untagged, resource.Type) || strings.Contains(id, "CustomResourceProvider") {
 					continue
@@ -72,6 +75,21 @@ func TestEverythingIsTagged(t *testing.T) {
 			}
 		}
 	})
+}
+
+// replicasAreTagged: each with its own region.
+func replicasAreTagged(t *testing.T, c config.Config, id string, table matrix.Resource) {
+	t.Helper()
+	for _, replica := range table.Properties["Replicas"].([]any) {
+		replica := replica.(map[string]any)
+		got := map[string]string{}
+		for _, tag := range tagsOf(replica["Tags"]) {
+			got[tag.Key] = tag.Value
+		}
+		if want := c.AllTags(replica["Region"].(string)); !maps.Equal(got, want) {
+			t.Errorf("%s has the tags %v in %s, want %v", id, got, replica["Region"], want)
+		}
+	}
 }
 
 // TestInstancesAreTagged: by the launch template, with their volumes.

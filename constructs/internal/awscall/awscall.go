@@ -4,25 +4,56 @@ package awscall
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// logsID is the id, within a stack, of the log group of the function that makes
+// The ids, within a stack, of the log group and the role of the function that makes
 // all of the stack's calls.
-const logsID = "AwsCallLogs"
+const (
+	logsID = "AwsCallLogs"
+	roleID = "AwsCallRole"
+)
 
-// New is an AwsCustomResource with the SDK that Lambda brings and a log group
-// that exists before its function. The one that CDK makes by default comes after
-// it: a function that is called at once creates its own meanwhile, and the stack
-// fails on what it finds (github.com/aws/aws-cdk/issues/34612).
+// New is an AwsCustomResource with the SDK that Lambda brings, a log group that exists
+// before its function, and one policy for all calls of its stack.
+//
+// The log group that CDK makes by default comes after the function: one that is called
+// at once creates its own meanwhile, and the stack fails on what it finds
+// (github.com/aws/aws-cdk/issues/34612).
+//
+// CDK gives each call a policy of its own, in force some seconds after the function is
+// called already, which is then denied (github.com/aws/aws-cdk/issues/37675). The
+// statements of props.Policy go into the role's one policy instead, which comes before
+// the function. A call that is the same for each region should state what it needs for
+// all of them, by a wildcard: one more region then changes no policy.
 func New(scope constructs.Construct, id string, props *customresources.AwsCustomResourceProps) customresources.AwsCustomResource {
+	stack := awscdk.Stack_Of(scope)
+	role := role(stack)
+	for _, statement := range *props.Policy.Statements() {
+		role.AddToPrincipalPolicy(statement)
+	}
 	call := *props
 	call.InstallLatestAwsSdk = jsii.Bool(false)
-	call.LogGroup = logs(awscdk.Stack_Of(scope))
+	call.LogGroup = logs(stack)
+	call.Role, call.Policy = role, nil
 	return customresources.NewAwsCustomResource(scope, &id, &call)
+}
+
+func role(stack awscdk.Stack) awsiam.Role {
+	if role := stack.Node().TryFindChild(jsii.String(roleID)); role != nil {
+		return role.(awsiam.Role)
+	}
+	return awsiam.NewRole(stack, jsii.String(roleID), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.String("What the calls of a deployment may do"),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{
+			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWSLambdaBasicExecutionRole")),
+		},
+	})
 }
 
 func logs(stack awscdk.Stack) awslogs.ILogGroup {
