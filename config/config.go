@@ -92,7 +92,7 @@ type Config struct {
 	Profile string `json:"profile" default:"full" jsonschema:"enum=full,enum=trial"`
 	// Regions are the islands, at most 15, the primary first: names, or objects
 	// with the keys below. Required.
-	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15" want:"at least one region, such as [\"eu-west-1\", \"us-east-1\"]" wantMost:"at most 15 regions, since the rules that replicate 4 buckets between more do not fit into a template of 1 MB"`
+	Regions []Region `json:"regions" jsonschema:"required,minItems=1,maxItems=15" want:"at least one region, such as [\"eu-west-1\", \"us-east-1\"]" wantMost:"at most 15 regions, since nothing was measured with more"`
 	// Service is the program that the instances run, an object with the keys below.
 	// Required.
 	Service Service `json:"service" jsonschema:"required"`

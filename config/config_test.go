@@ -286,9 +286,9 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": []}}`,
 			[]string{`archipelago.regions: want at least one region`},
 		},
-		"more regions than a template has room for": {
+		"more regions than were measured": {
 			`{"archipelago": {"regions": "us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1,eu-west-1,eu-west-2,eu-west-3,eu-central-1,eu-north-1,ap-south-1,ap-southeast-1,ap-southeast-2,ap-northeast-1,ap-northeast-2,sa-east-1"}}`,
-			[]string{`archipelago.regions: want at most 15 regions, since the rules that replicate 4 buckets between more do not fit into a template of 1 MB, got 16`},
+			[]string{`archipelago.regions: want at most 15 regions, since nothing was measured with more, got 16`},
 		},
 		"a region twice": {
 			`{"archipelago": {"regions": ["eu-west-1", {"name": "eu-west-1"}]}}`,

@@ -231,7 +231,11 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 			`buckets[0].name: want another name: the construct id that it gives, "Items", is that of tables[0], got "items"`,
 			`buckets[1].name: want another name: the construct id that it gives, "Logs", is something else's, got "logs"`,
 		}},
-		"names that give one id":    {`"tables": [{"name": "a1", "partitionKey": "pk"}, {"name": "a-1", "partitionKey": "pk"}]`, []string{`tables[1].name: want another name: the construct id that it gives, "A1", is that of tables[0], got "a-1"`}},
+		"names that give one id": {`"tables": [{"name": "a1", "partitionKey": "pk"}, {"name": "a-1", "partitionKey": "pk"}]`, []string{`tables[1].name: want another name: the construct id that it gives, "A1", is that of tables[0], got "a-1"`}},
+		"too many buckets for the regions": {
+			`"regions": "us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1,eu-west-1,eu-west-2,eu-west-3,eu-central-1,eu-north-1,ap-south-1,sa-east-1,ap-southeast-1", "buckets": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d"}]`,
+			[]string{`buckets: want at most 3 for 13 regions, since the rules from each bucket to all others have to fit into a template of 1 MB, got 4`},
+		},
 		"too many tables":           {`"tables": [` + strings.Repeat(`{"name": "a", "partitionKey": "pk"},`, 8) + `{"name": "b", "partitionKey": "pk"}]`, []string{`tables: want at most 8 tables, got 9`}},
 		"a watch by numbers":        {`"tables": [{"name": "items", "partitionKey": "pk", "sortKey": {"name": "n", "type": "N"}, "watch": "read"}]`, []string{`tables[0].watch: want false: the item of a lighthouse has string keys, and "n" is of type "N", got "read"`}},
 		"a watch of another kind":   {table(`"watch": "write"`), []string{`tables[0].watch: want true, false or "read", got "write"`}},

@@ -170,6 +170,10 @@ const (
 	// roles, which have 32 and 64, are left to CloudFormation, which shortens them.
 	// Source: Amazon S3 User Guide, "General purpose bucket naming rules".
 	maxBucketName = 34
+	// maxRules keeps the rules that replicate buckets within a template's 1 MB: with the
+	// longest names, one takes 1.6 KB, as it is written for its creation and for its
+	// update. Source: AWS CloudFormation User Guide, "CloudFormation quotas".
+	maxRules = 600
 	// lighthousePrefix begins the keys of the lighthouses' own objects.
 	lighthousePrefix = "lighthouse/"
 )
@@ -195,6 +199,11 @@ func (c Config) validateStores(p problems) {
 		key := fmt.Sprintf("tables[%d]", i)
 		check(p.under(key), key, t.Name, t.Watch)
 		c.validateTable(p.under(key), t)
+	}
+	islands := len(c.Islands())
+	if n := len(c.Buckets) * islands * (islands - 1); n > maxRules {
+		p.add("buckets", fmt.Sprintf("at most %d for %d regions, since the rules from each bucket to all others have to fit into a template of 1 MB",
+			maxRules/islands/(islands-1), islands), len(c.Buckets))
 	}
 	for i, b := range c.Buckets {
 		key := fmt.Sprintf("buckets[%d]", i)
