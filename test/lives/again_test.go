@@ -1,0 +1,67 @@
+package lives_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// TestStacksAreMadeAgain fails the creation of a storage stack and of the global one,
+// each at something that somebody else has under its name, after what it retains was
+// made. What holds data is taken over as docs/operations.md says.
+func TestStacksAreMadeAgain(t *testing.T) {
+	t.Parallel()
+	l := begin(t, serveApp(t), "nat")
+	region, names := l.regions()[0], l.config.Names()
+	const exists, takeOver, look = "already exists", 1, 2
+	page := procedure(t, "Recover from a failed deployment", l.names(region))
+	if want := "cdk deploy --all --import-existing-resources"; strings.TrimSpace(page[takeOver]) != want {
+		t.Fatalf("docs/operations.md takes over by %q, want %q", page[takeOver], want)
+	}
+
+	// The storage stack: the bucket of logs and the log group are there when it fails.
+	bucket := aws.String(names.Bucket("photos", region))
+	if _, err := l.s3(region).CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.refused("cdk deploy --all", *bucket+"' "+exists)
+	if _, err := l.s3(region).DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: bucket}); err != nil {
+		t.Fatal(err)
+	}
+
+	// The global stack: the employees' table is there. The storage stack is taken over.
+	l.makeTable(names.Table("sessions"))
+	l.clean(l.run(strings.Replace(page[takeOver], "--all", names.StorageStack(region), 1)))
+	l.refused("cdk deploy --all", names.Table("sessions")+"' "+exists)
+	if _, err := l.dynamoDB(region).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(names.Table("sessions"))}); err != nil {
+		t.Fatal(err)
+	}
+
+	// What was written meanwhile stays.
+	l.written = append(l.written, "before")
+	if _, err := l.dynamoDB(region).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(names.Table("employees")), Item: employee("before")}); err != nil {
+		t.Fatal(err)
+	}
+	l.clean(l.run(strings.Replace(page[takeOver], "--all", names.GlobalStack(), 1)))
+	l.run(page[look])
+	l.write("after")
+}
+
+// makeTable makes a table by hand.
+func (l *life) makeTable(name string) {
+	l.t.Helper()
+	if _, err := l.dynamoDB(l.regions()[0]).CreateTable(l.t.Context(), &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
+	}); err != nil {
+		l.t.Fatal(err)
+	}
+}
