@@ -97,6 +97,11 @@ func (a *assembly) make(settings map[string]any) (string, error) {
 		key, value, _ := strings.Cut(setting, "=")
 		settings[key] = value
 	}
+	return synth(settings, builds)
+}
+
+// synth makes an assembly of a context and returns its folder.
+func synth(settings map[string]any, builds stacks.Builds) (string, error) {
 	deployment, err := config.Parse(maps.Clone(settings), matrix.Account)
 	if err != nil {
 		return "", err

@@ -321,8 +321,13 @@ func awaitEmployee(t *testing.T, address, path, name string, photo []byte, regio
 // await repeats check until it passes.
 func await(t *testing.T, check func() error) {
 	t.Helper()
+	awaitFor(t, time.Minute, check)
+}
+
+func awaitFor(t *testing.T, d time.Duration, check func() error) {
+	t.Helper()
 	var err error
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}

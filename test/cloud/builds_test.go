@@ -1,0 +1,391 @@
+package cloud_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/build"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// badBuilds are what a deployment may bring, and what its failure says. How long each
+// takes on AWS's clock is logged: cmd/scaler's tests hold it to its bounds, on a clock
+// that waits for the scaler.
+var badBuilds = []struct {
+	name, behaviour string
+	says            string
+	// serves is whether its instances become healthy, so that requests fail on them.
+	serves bool
+	// full is whether EC2 has no capacity meanwhile.
+	full bool
+	gate bool
+}{
+	{name: "exits at its start", behaviour: "exits", says: "a new instance is not healthy", gate: true},
+	{name: "is healthy after 300 s", behaviour: "starts-after 300", says: "a new instance is not healthy"},
+	{name: "listens elsewhere", behaviour: "elsewhere", says: "a new instance is not healthy"},
+	{name: "is for another architecture", behaviour: "foreign", says: "a new instance is not healthy"},
+	{name: "finds no capacity", behaviour: "", says: "no instance was replaced", full: true},
+	{name: "answers 500", behaviour: "fails 1", says: "alarm", serves: true},
+	{name: "answers one in ten with 500", behaviour: "fails 10", says: "alarm", serves: true},
+}
+
+// TestBuilds deploys bad builds under load into a fleet that grew in number and size:
+// each is rolled back, with the size that there is, and the next good build is
+// deployed. A good one that takes its time is deployed, and fails no request.
+func TestBuilds(t *testing.T) {
+	t.Parallel()
+	d := beginBuilds(t)
+	load := startPlainLoad(t, d.running)
+	fleet := &builtFleet{day: d, group: groupOf(t, d.running, "eu-west-1")}
+	fleet.grow(t)
+	number := 0
+	good := func(t *testing.T) {
+		number++
+		behaviour := fmt.Sprintf("good %d", number)
+		if number == 1 {
+			behaviour = fleet.after(100 * time.Second) // long, but not too long
+		}
+		sent, failed := load.sent.Load(), load.failed.Load()
+		took, why := fleet.deploy(t, behaviour, "")
+		if why != "" {
+			t.Fatalf("a good build is not deployed: %s", why)
+		}
+		if n := load.failed.Load() - failed; n > 0 {
+			t.Errorf("%d of %d requests failed while a good build was deployed", n, load.sent.Load()-sent)
+		}
+		t.Logf("a good build: %s at pace %d, %d requests", took.Round(time.Second), building, load.sent.Load()-sent)
+		fleet.serves(t, behaviour)
+	}
+	t.Run("a good build", good)
+	for _, bad := range badBuilds {
+		if !bad.gate && !matrix.All() {
+			continue
+		}
+		t.Run("a build that "+bad.name, func(t *testing.T) {
+			before := fleet.behaviour
+			behaviour, program := bad.behaviour, ""
+			switch {
+			case behaviour == "starts-after 300":
+				behaviour = fleet.after(300 * time.Second)
+			case behaviour == "foreign":
+				program = "foreign"
+			}
+			if bad.full {
+				emulatortest.Set(t, d.control, emulator.Settings{NoCapacity: map[string][]string{
+					"eu-west-1a": {grown}, "eu-west-1b": {grown}, "eu-west-1c": {grown},
+				}})
+			}
+			sent, failed := load.sent.Load(), load.failed.Load()
+			took, why := fleet.deploy(t, behaviour, program)
+			emulatortest.Set(t, d.control, emulator.Settings{})
+			sent, failed = load.sent.Load()-sent, load.failed.Load()-failed
+			t.Logf("rolled back after %s at pace %d; %d of %d requests failed: %s", took.Round(time.Second), building, failed, sent, why)
+			if !strings.Contains(why, bad.says) {
+				t.Errorf("the failure is %q, want it to say %q", why, bad.says)
+			}
+			if failed > 0 && !bad.serves {
+				t.Errorf("%d of %d requests failed, though it was never healthy", failed, sent)
+			}
+			fleet.serves(t, before)
+			t.Run("and the next", good)
+		})
+	}
+	load.stop()
+}
+
+// grown is the type that the fleet grew to, of its ladder.
+const grown = "m7g.large"
+
+// beginBuilds brings up one region with the service of ./serve.
+func beginBuilds(t *testing.T) *day {
+	dir := t.TempDir()
+	o := options(dir, behave(t, "", ""))
+	o.CPUScale = func() float64 { return 0 }                   // the count follows the requests
+	o.Context = []string{"archipelago.service.local.setup=[]"} // the checkout's is the directory's
+	running := up(t, o)
+	return &day{dir: dir, running: running, control: emulator.Control{URL: running.Emulator}}
+}
+
+// behave makes the assembly of a behaviour. program is "foreign" for one of another
+// architecture.
+func behave(t *testing.T, behaviour, program string) string {
+	t.Helper()
+	builds, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	architecture := runtime.GOARCH
+	if program == "foreign" {
+		architecture = map[string]string{"amd64": "arm64", "arm64": "amd64"}[architecture]
+	}
+	serve := build.Deployment{Root: "../..", Dir: madeDir, Package: "./test/cloud/serve", Instances: architecture, Functions: runtime.GOARCH}
+	if _, err := os.Stat(serve.Service()); err != nil {
+		if err := serve.Build(context.Background(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	builds.Service = maps.Clone(builds.Service)
+	for machine := range builds.Service {
+		builds.Service[machine] = serve.Service()
+	}
+	synthesizing.Lock()
+	defer synthesizing.Unlock()
+	dir, err := synth(map[string]any{"archipelago": map[string]any{
+		"regions": []any{"eu-west-1"}, "profile": "trial",
+		"service": map[string]any{
+			"name": "serve", "package": "./test/cloud/serve", "port": 8080.0, "health": "/health",
+			"environment": map[string]any{"BEHAVIOUR": behaviour},
+		},
+		"fleet": map[string]any{
+			"min": 2.0, "max": 4.0, "ladder": []any{"m7g.medium", grown}, "startAt": "m7g.medium", "vertical": "auto",
+			"requestsPerTarget": float64(perTarget),
+		},
+	}}, builds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+const (
+	// building leaves the scaler time: each of its runs, one a minute, takes as long on
+	// this machine as at any other pace.
+	building = 20
+	// perSecond is the load in requests, and perTarget what an instance takes of them
+	// in a minute at this pace: three instances for a load between 80 and 120 a second.
+	perSecond = 100
+	perTarget = 40 * 60 / building
+)
+
+// plainLoad is people who read.
+type plainLoad struct {
+	sent, failed atomic.Int64
+	stop         func()
+}
+
+func startPlainLoad(t *testing.T, running cloud.Running) *plainLoad {
+	t.Helper()
+	control := emulator.Control{URL: running.Emulator}
+	if err := control.RegisterLoad(t.Context(), loadClient); err != nil {
+		t.Fatal(err)
+	}
+	l := &plainLoad{}
+	ctx, cancel := context.WithCancel(context.Background())
+	client := &http.Client{Timeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second / perSecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			go func() {
+				res, err := client.Get(running.URL)
+				if err == nil {
+					_, err = io.Copy(io.Discard, res.Body)
+					res.Body.Close()
+				}
+				if ctx.Err() != nil {
+					return
+				}
+				l.sent.Add(1)
+				if err != nil || res.StatusCode != http.StatusOK {
+					l.failed.Add(1)
+				}
+			}()
+		}
+	}()
+	l.stop = func() { cancel(); <-done }
+	t.Cleanup(l.stop)
+	return l
+}
+
+// builtFleet is the fleet of eu-west-1, at the pace building.
+type builtFleet struct {
+	*day
+	group     string
+	behaviour string // of the build that serves
+}
+
+// after is the behaviour of a build that is healthy after d of AWS's time.
+func (f *builtFleet) after(d time.Duration) string {
+	return fmt.Sprintf("starts-after %s", d/building)
+}
+
+// grow waits for the fleet to grow in number by its load, and has an operator's refresh
+// bring it to a larger type.
+func (f *builtFleet) grow(t *testing.T) {
+	t.Helper()
+	f.freeze(t, "eu-west-1") // its CPU is idle
+	f.pace(t, building)
+	client := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1"))
+	g := f.describe(t)
+	launched := g.MixedInstancesPolicy.LaunchTemplate
+	launched.Overrides = []types.LaunchTemplateOverrides{{InstanceType: sdk.String(grown)}}
+	if _, err := client.StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
+		AutoScalingGroupName: &f.group,
+		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: &types.MixedInstancesPolicy{LaunchTemplate: launched}},
+		Preferences:          &types.RefreshPreferences{MinHealthyPercentage: sdk.Int32(100), MaxHealthyPercentage: sdk.Int32(150), InstanceWarmup: sdk.Int32(240)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.serves(t, "")
+}
+
+func (f *builtFleet) describe(t *testing.T) types.AutoScalingGroup {
+	t.Helper()
+	out, err := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1")).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{f.group}})
+	if err != nil || len(out.AutoScalingGroups) != 1 {
+		t.Fatalf("%v: %+v", err, out)
+	}
+	return out.AutoScalingGroups[0]
+}
+
+// serves waits until the fleet has its size and type and runs a behaviour, all of it
+// healthy: the count may have followed a minute with more or fewer requests.
+func (f *builtFleet) serves(t *testing.T, behaviour string) {
+	t.Helper()
+	awaitFor(t, 3*time.Minute, func() error {
+		g := f.describe(t)
+		if n := int(*g.DesiredCapacity); n != 3 || len(g.Instances) != n {
+			return fmt.Errorf("%d instances of %d, want 3", len(g.Instances), n)
+		}
+		for _, i := range g.Instances {
+			if *i.InstanceType != grown {
+				return fmt.Errorf("%s is a %s, want %s", *i.InstanceId, *i.InstanceType, grown)
+			}
+		}
+		if err := allHealthy(t, f.running, 3); err != nil {
+			return err
+		}
+		for range 6 {
+			if a := fetch(t, f.running.URL); strings.TrimSpace(string(a.body)) != behaviour {
+				return fmt.Errorf("got %q with status %d, want the build %q", a.body, a.status, behaviour)
+			}
+		}
+		return nil
+	})
+	f.behaviour = behaviour
+}
+
+// deploy updates the region's stack to a behaviour, and returns how long it took on
+// the emulator's clock, and why it failed if it did. The CLI is not asked: it polls each
+// five seconds, minutes at this pace.
+func (f *builtFleet) deploy(t *testing.T, behaviour, program string) (time.Duration, string) {
+	t.Helper()
+	const stack = "archipelago-region-eu-west-1"
+	dir := behave(t, behaviour, program)
+	template, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if program != "" {
+		f.publish(t, filepath.Join(dir, stack+".assets.json"))
+	}
+	client := cloudformation.NewFromConfig(administrator(f.running, "eu-west-1"))
+	describe := func() cloudformationtypes.Stack {
+		out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: sdk.String(stack)})
+		if err != nil || len(out.Stacks) != 1 {
+			t.Fatalf("%v: %+v", err, out)
+		}
+		return out.Stacks[0]
+	}
+	change := &cloudformation.CreateChangeSetInput{
+		StackName: sdk.String(stack), ChangeSetType: cloudformationtypes.ChangeSetTypeUpdate, ChangeSetName: sdk.String(fmt.Sprintf("change-%d", time.Now().UnixNano())),
+		TemplateBody: sdk.String(string(template)), Capabilities: []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityNamedIam},
+	}
+	for _, p := range describe().Parameters {
+		change.Parameters = append(change.Parameters, cloudformationtypes.Parameter{ParameterKey: p.ParameterKey, UsePreviousValue: sdk.Bool(true)})
+	}
+	if _, err := client.CreateChangeSet(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	began := emulatortest.Now(t, f.control)
+	if _, err := client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: sdk.String(stack), ChangeSetName: change.ChangeSetName}); err != nil {
+		t.Fatal(err)
+	}
+	var status cloudformationtypes.StackStatus
+	awaitFor(t, 5*time.Minute, func() error {
+		if status = describe().StackStatus; strings.HasSuffix(string(status), "_IN_PROGRESS") {
+			return fmt.Errorf("the stack is %s", status)
+		}
+		return nil
+	})
+	took := emulatortest.Now(t, f.control).Sub(began)
+	switch status {
+	case cloudformationtypes.StackStatusUpdateComplete:
+		return took, ""
+	case cloudformationtypes.StackStatusUpdateRollbackComplete:
+	default:
+		t.Fatalf("the stack is %s", status)
+	}
+	out, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: sdk.String(stack)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range out.StackEvents { // the newest first
+		if e.ResourceStatus == cloudformationtypes.ResourceStatusUpdateFailed {
+			return took, sdk.ToString(e.ResourceStatusReason)
+		}
+	}
+	t.Fatal("the stack was rolled back, and no event says why")
+	return 0, ""
+}
+
+// publish uploads the files of a stack's asset manifest, as the CLI does.
+func (f *builtFleet) publish(t *testing.T, manifest string) {
+	t.Helper()
+	b, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var assets struct {
+		Files map[string]struct {
+			Source       struct{ Path, Packaging string }
+			Destinations map[string]struct{ BucketName, ObjectKey string }
+		}
+	}
+	if err := json.Unmarshal(b, &assets); err != nil {
+		t.Fatal(err)
+	}
+	client := s3.NewFromConfig(administrator(f.running, "eu-west-1"), pathStyle)
+	for _, file := range assets.Files {
+		if file.Source.Packaging != "file" {
+			continue // folders are CDK's own functions
+		}
+		body, err := os.ReadFile(filepath.Join(filepath.Dir(manifest), file.Source.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range file.Destinations {
+			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &to.BucketName, Key: &to.ObjectKey, Body: bytes.NewReader(body)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
