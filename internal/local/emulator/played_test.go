@@ -53,7 +53,7 @@ func (c *custom) of(size int) resources {
 // take waits until the function is to be invoked.
 func (c *custom) take(t *testing.T) (emulator.Invocation, request) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		taken, err := c.control.TakeInvocations(t.Context())
 		if err != nil {
 			t.Fatal(err)

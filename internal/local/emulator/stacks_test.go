@@ -83,7 +83,7 @@ func (s *stack) deploy(t *testing.T, want types.StackStatus, template fmt.String
 // await waits until the stack has a status.
 func (s *stack) await(t *testing.T, want types.StackStatus) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		got := s.status(t)
 		if got == want {
 			return
