@@ -93,6 +93,13 @@ func (c *controller) bringBack(ctx context.Context, f fleet, p parameters, now t
 		if err != nil {
 			return err
 		}
+		// Its type is the fleet's, unless another one was written in the meantime: else
+		// the next decision would take it back.
+		if p.instanceType == p.memory.Live.Type && adopted.Type != p.instanceType {
+			if err := c.put(ctx, c.instanceType, adopted.Type); err != nil {
+				return err
+			}
+		}
 		p.memory.Live = c.now(adopted, r[0])
 		return c.remember(ctx, p.memory)
 	}

@@ -387,7 +387,7 @@ func TestRefreshOfSomebodyElseIsAdopted(t *testing.T) {
 	f, err := c.fleet(t.Context())
 	must(t, err)
 	to := f.saved()
-	to.Version = "2"
+	to.Version, to.Type = "2", "m7g.large"
 	_, err = c.start(t.Context(), f, to, preferences{})
 	must(t, err)
 	if got := s.settled(t); got != types.InstanceRefreshStatusSuccessful {
@@ -399,7 +399,9 @@ func TestRefreshOfSomebodyElseIsAdopted(t *testing.T) {
 	if l := s.state(t).Remembered.Live; l == nil || l.Version != "2" || l.Build != "two" {
 		t.Errorf("live is %+v, want what was adopted", l)
 	}
-	s.runs(t, "2", "m7g.medium")
+	s.run(t, nil) // decides
+	s.settled(t)
+	s.runs(t, "2", "m7g.large")
 }
 
 // TestDeploymentThatIsKilledEndsTheSame at every call.
