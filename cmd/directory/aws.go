@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/logging"
 )
 
@@ -40,6 +41,11 @@ func impatient(log *slog.Logger) []func(*config.LoadOptions) error {
 	retryer := func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = attempts
+			// Of a strong table's two writes at once in two regions DynamoDB refuses one,
+			// which may be made again; the SDK does not know.
+			o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: map[string]struct{}{
+				(*types.ReplicatedWriteConflictException)(nil).ErrorCode(): {},
+			}})
 			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return rand.N(backOffWithin), nil })
 		})
 	}

@@ -96,9 +96,15 @@ func refused(err error) bool {
 	return errors.As(err, &failed)
 }
 
+// unavailable is what a call that failed means: that the table cannot be used, or where
+// another region wrote the same item of a strong table at once, a conflict.
 func unavailable(err error) error {
 	if err == nil {
 		return nil
+	}
+	var conflict *types.ReplicatedWriteConflictException
+	if errors.As(err, &conflict) {
+		return fmt.Errorf("%w: %w", directory.ErrConflict, err)
 	}
 	return fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
 }
