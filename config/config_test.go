@@ -62,7 +62,7 @@ func TestDefaults(t *testing.T) {
 		Profile:     ProfileFull,
 		FlowLogs:    true,
 		Logs:        LogsBucket,
-		WAF:         WAF{Enabled: true, Common: ModeBlock, BadInputs: ModeBlock, IPReputation: ModeBlock, Rate: ModeBlock, RateLimit: 10000},
+		WAF:         WAF{Enabled: true, Common: ModeBlock, BadInputs: ModeBlock, IPReputation: ModeBlock, Rate: ModeBlock, RateLimit: 10000, FailOpen: true},
 		Protect:     true,
 		Service:     Service{Name: "hello", Package: "./service", Port: 8080, Health: "/healthz"},
 	}
@@ -84,7 +84,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
 		"alarms": ["ops@example.com"], "logs": "cloudwatch", "ssm": true,
 		"tags": {"cost-center": "1234"}, "flowLogs": false,
-		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99},
+		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99, "failOpen": false},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
 		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge",

@@ -27,4 +27,7 @@ type WAF struct {
 	// RateLimit is how many requests an address may make in five minutes.
 	// Default: 10000, for offices whose people share one address.
 	RateLimit int `json:"rateLimit" default:"10000" jsonschema:"minimum=10,maximum=2000000000" want:"10 to 2000000000 requests of an address in five minutes"`
+	// FailOpen is whether a load balancer that gets no answer from AWS WAF lets
+	// requests pass; else it answers them with 500. Default: true.
+	FailOpen bool `json:"failOpen" default:"true"`
 }

@@ -25,7 +25,7 @@ func exampleZone(stack awscdk.Stack) awsroute53.IHostedZone {
 // newNamedLoadBalancer places a public load balancer with a domain.
 func newNamedLoadBalancer(stack awscdk.Stack) *loadbalancer.LoadBalancer {
 	props := loadBalancerProps(newNetwork(stack, true))
-	props.Public, props.Host, props.Zone, props.LogsBucket = true, example, exampleZone(stack), logsBucket(stack)
+	props.Public, props.Host, props.Zone, props.LogsBucket, props.WAFFailOpen = true, example, exampleZone(stack), logsBucket(stack), true
 	return loadbalancer.New(stack, "LoadBalancer", props)
 }
 
@@ -34,6 +34,7 @@ func TestLoadBalancerLogsAndShiftsZones(t *testing.T) {
 	newNamedLoadBalancer(stack)
 	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::LoadBalancer", properties{
 		"LoadBalancerAttributes": assertions.Match_ArrayWith(&[]any{
+			properties{"Key": "waf.fail_open.enabled", "Value": "true"},
 			properties{"Key": "zonal_shift.config.enabled", "Value": "true"},
 			properties{"Key": "access_logs.s3.enabled", "Value": "true"},
 			properties{"Key": "access_logs.s3.bucket", "Value": "logs"},

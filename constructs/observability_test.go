@@ -132,7 +132,8 @@ func TestWhatIsInAlarm(t *testing.T) {
 		"SurplusCredits":       {"GreaterThanThreshold", 0, "notBreaching"},
 		"OrdersThrottled":      {"GreaterThanThreshold", 0, "notBreaching"},
 		"OrdersLagTouseast1":   {"GreaterThanThreshold", 60_000, "missing"},
-		"PhotosLagFromuseast1": {"GreaterThanThreshold", 900, "notBreaching"},
+		"PhotosLagFromuseast1": {"GreaterThanThreshold", 900, "ignore"},
+		"PhotosFailsTouseast1": {"GreaterThanThreshold", 0, "ignore"},
 		"TopRung":              {"GreaterThanThreshold", 0, "notBreaching"},
 		"StepFailed":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"ScalerSilent":         {"LessThanThreshold", 1, "breaching"},
@@ -226,11 +227,16 @@ func TestWhatDoesNotApplyIsNotWatched(t *testing.T) {
 
 // TestLagsAreOfTheReplication: the dimensions are those of the replication rules.
 func TestLagsAreOfTheReplication(t *testing.T) {
-	alarm := alarms(watchedRegion(t, nil))["PhotosLagFromuseast1"]
-	got := fmt.Sprint(alarm["Metrics"])
-	for _, want := range []string{"SourceBucket Value:photos-us-east-1", "DestinationBucket Value:photos-eu-west-1", "RuleId Value:eu-west-1"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("the metric lacks %s: %s", want, got)
+	found := alarms(watchedRegion(t, nil))
+	for name, dimensions := range map[string][]string{
+		"PhotosLagFromuseast1": {"SourceBucket Value:photos-us-east-1", "DestinationBucket Value:photos-eu-west-1", "RuleId Value:eu-west-1"},
+		"PhotosFailsTouseast1": {"SourceBucket Value:photos-eu-west-1", "DestinationBucket Value:photos-us-east-1", "RuleId Value:us-east-1"},
+	} {
+		got := fmt.Sprint(found[name]["Metrics"], found[name]["Dimensions"])
+		for _, want := range dimensions {
+			if !strings.Contains(strings.ReplaceAll(got, " Value:", " Value:"), want) {
+				t.Errorf("the metric of %s lacks %s: %s", name, want, got)
+			}
 		}
 	}
 }

@@ -42,6 +42,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Zone:        zone,
 		Certificate: certificate(stack, c, region.Name),
 		LogsBucket:  logs,
+		WAFFailOpen: c.WAF.Enabled && c.WAF.FailOpen,
 		Port:        c.Service.Port,
 		HealthPath:  c.Service.Health,
 	})

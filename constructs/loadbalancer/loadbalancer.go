@@ -45,6 +45,9 @@ type Props struct {
 	// LogsBucket takes its access logs, and must let it write, as that of package
 	// logs does. Default: none, there are no access logs.
 	LogsBucket awss3.IBucket
+	// WAFFailOpen lets requests pass while AWS WAF does not answer, which else get 500.
+	// Default: false.
+	WAFFailOpen bool
 	// Port is the TCP port of the targets. Required.
 	Port int
 	// HealthPath is the path on which a target answers 200 while it can serve.
@@ -106,6 +109,7 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 		// deployment, and of a replacement.
 		DeletionProtection:      jsii.Bool(false),
 		DropInvalidHeaderFields: jsii.Bool(true),
+		WafFailOpen:             &props.WAFFailOpen,
 		// A connection stays where it is when a zone or an island is left, so it
 		// is not kept for AWS's hour. Source: ARC Developer Guide, "Best practices
 		// for zonal shifts".

@@ -62,6 +62,15 @@ func bucketLag(bucket Bucket, from, to string) awscloudwatch.Metric {
 		every(fiveMinutes, "Maximum", from+" → "+to))
 }
 
+// bucketFailures counts what is not replicated from one bucket to the other, and never
+// will be by itself. S3 publishes it where the source is. Source: Amazon S3 User Guide,
+// "Using S3 Replication metrics".
+func bucketFailures(bucket Bucket, from, to string) awscloudwatch.Metric {
+	return metric("AWS/S3", "OperationsFailedReplication",
+		map[string]string{"SourceBucket": bucket.Name(from), "DestinationBucket": bucket.Name(to), "RuleId": buckets.RuleID(to)}, from,
+		every(fiveMinutes, "Sum", from+" → "+to))
+}
+
 // throttles counts the reads or writes of a table, or of its index, that region
 // refused.
 func throttles(table, index, name, region string) awscloudwatch.Metric {

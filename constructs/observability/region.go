@@ -200,6 +200,10 @@ func (r *region) watchScaler() {
 	})
 }
 
+// whileReplicationIsSilent keeps the state of an alarm on a bucket's replication, whose
+// metrics come by best effort. Source: Amazon S3 User Guide, "Metrics and dimensions".
+const whileReplicationIsSilent = awscloudwatch.TreatMissingData_IGNORE
+
 // watchData adds alarms for tables that refuse requests and copies that lag.
 func (r *region) watchData() {
 	for _, table := range r.Tables {
@@ -210,6 +214,12 @@ func (r *region) watchData() {
 			r.alarm(bucket.ID+"LagFrom"+other, alarm{
 				anchor: "bucket-replication-lag", says: bucket.ID + " from " + other + " take longer than the 15 minutes that AWS promises",
 				metric: bucketLag(bucket, other, r.name), above: 15 * 60, periods: 2, breaching: 2,
+				silence: whileReplicationIsSilent,
+			})
+			r.alarm(bucket.ID+"FailsTo"+other, alarm{
+				anchor: "bucket-replication-failed", says: bucket.ID + " were not replicated to " + other + ", and will not be by themselves",
+				metric: bucketFailures(bucket, r.name, other), above: 0, periods: 1, breaching: 1,
+				silence: whileReplicationIsSilent,
 			})
 		}
 	}
