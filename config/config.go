@@ -392,6 +392,9 @@ func (c Config) validateRegions(p problems) {
 			at.add("name", `an AWS region such as "eu-west-1"`+didYouMean(r.Name, KnownRegions()), r.Name)
 			continue
 		}
+		if c.Entry == EntryAccelerator && !r.Retired && slices.Contains(withoutAccelerator, r.Name) {
+			at.add("name", fmt.Sprintf("a region in which Global Accelerator has endpoints, or archipelago.entry: %q or %q", EntryDNS, EntryNone), r.Name)
+		}
 		r.validate(at)
 		c.validateSize(at, r)
 		for j, other := range c.Regions[:i] {

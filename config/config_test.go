@@ -290,6 +290,10 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": "us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1,eu-west-1,eu-west-2,eu-west-3,eu-central-1,eu-north-1,ap-south-1,ap-southeast-1,ap-southeast-2,ap-northeast-1,ap-northeast-2,sa-east-1"}}`,
 			[]string{`archipelago.regions: want at most 15 regions, since nothing was measured with more, got 16`},
 		},
+		"a region without Global Accelerator": {
+			`{"archipelago": {"regions": ["eu-west-1", "mx-central-1"]}}`,
+			[]string{`archipelago.regions[1].name: want a region in which Global Accelerator has endpoints, or archipelago.entry: "dns" or "none", got "mx-central-1"`},
+		},
 		"a region twice": {
 			`{"archipelago": {"regions": ["eu-west-1", {"name": "eu-west-1"}]}}`,
 			[]string{`archipelago.regions[1].name: want a region once, it is regions[0] already, got "eu-west-1"`},
