@@ -9,6 +9,8 @@ PORT ?=
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
+# BASE is the commit that `make review` compares with.
+BASE ?= main
 # NAME is the deployment that `make drain`, `make freeze` and `make logs` are about.
 NAME ?= archipelago
 # DIST is where `make dist` puts what deployments publish, and ARCH is what it is
@@ -64,6 +66,9 @@ ami: ## pin AWS's latest image of every region in cdk.json
 diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago diff $(ARGS)
 
+review: ## say what the last commit does to people and data, what it risks and costs, compared with BASE=main
+	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago review -base "$(BASE)" $(ARGS)
+
 permissions: setup ## write docs/permissions.md: who may do what
 	go test -run TestPermissionsPageIsCurrent ./test/templates -update
 
@@ -117,9 +122,9 @@ dist:
 # ones first. Each prints what it did and its time; all run, whatever fails.
 PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
-TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-constructs
+TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-review part-constructs
 SHARD_0 = shard-lives shard-fuzz
-SHARD_1 = shard-lives shard-templates
+SHARD_1 = shard-lives shard-templates shard-review
 SHARD_2 = shard-lives shard-changes
 SHARD_3 = shard-lives shard-builds shard-pages
 SHARD_4 = shard-lives shard-race
@@ -140,7 +145,7 @@ TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=s
 # test's first line.
 NORULES = CDK_VALIDATION=false
 # OWN are the packages that have a part of their own.
-OWN = . ./constructs ./internal/local/emulator ./service/web/browsertest ./stacks ./test/cloud ./test/hello ./test/lives ./test/templates
+OWN = . ./constructs ./internal/local/emulator ./internal/review ./service/web/browsertest ./stacks ./test/cloud ./test/hello ./test/lives ./test/templates
 # QUICK lists the packages whose tests need no CDK, emulator or browser; what builds
 # whole programs is not among them.
 QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
@@ -157,6 +162,7 @@ part-lint:
 	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
 		go vet ./... && \
 		go tool -modfile=tools.mod staticcheck ./... && \
+		go tool -modfile=tools.mod actionlint && \
 		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
 part-quick:
 	$(TIMED) $(YIELDING) $(TESTSUM) $$($(QUICK))
@@ -179,6 +185,9 @@ part-hello:
 part-emulator:
 	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 ./internal/local/emulator
 
+part-review:
+	$(TIMED) $(NORULES) $(YIELDING) $(TESTSUM) -count=1 ./internal/review
+
 shard-lives:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/lives -shard $(SHARD)/7
 shard-templates:
@@ -187,6 +196,8 @@ shard-changes:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
 shard-builds:
 	$(TIMED) $(TESTSUM) -count=1 ./internal/build -all
+shard-review:
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./internal/review -run TestVerdicts -all
 shard-pages: browser
 	@mkdir -p $(DIST)/artifacts
 	$(TIMED) $(TESTSUM) -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest -run TestEveryPage -all
@@ -201,4 +212,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff review permissions cost simulate calibrate drain freeze logs bench setup browser dist

@@ -18,6 +18,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/command/ami"
 	"github.com/archipelago-cdk/archipelago/internal/command/cost"
+	"github.com/archipelago-cdk/archipelago/internal/command/review"
 	"github.com/archipelago-cdk/archipelago/internal/command/setup"
 	"github.com/archipelago-cdk/archipelago/internal/command/simulate"
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
@@ -44,6 +45,7 @@ func commands() []command {
 		{"setup", "fetch the CDK CLI, Node.js and the AWS emulator into this repository", setup.RunUser},
 		{"up", "deploy all islands into an AWS emulator on this machine and serve them", local("up", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Up })},
 		{"diff", "show what a deployment would change: on AWS with AWS_PROFILE set, else in what `up` runs", local("diff", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Diff })},
+		{"review", "say what a commit does to people and data, what it risks and costs, compared with another one", review.Run},
 		{"synth", "write the CloudFormation templates to cdk.out", local("synth", synth)},
 		{"cost", "estimate a month's bill of what synth wrote", cost.Run},
 		{"ami", "pin AWS's latest image of every region in cdk.json", ami.Run},

@@ -14,7 +14,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ssm.models import ssm_backends
 
-from . import names, patches, played, settings, updates
+from . import names, patches, played, schemas, settings, updates
 
 
 def install():
@@ -245,14 +245,7 @@ EXCEPT_ON_CREATE = "RetainExceptOnCreate"
 
 def is_replaced_by(resource_type, old, new):
     """Whether a resource is replaced when its properties change, as its schema says."""
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError  # takes a second
-
-    try:
-        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
-    except ResourceNotFoundError:
-        return False  # newer than the schemas
-    names = [path.split("/")[2] for path in schema.get("createOnlyProperties", []) if path.count("/") == 2]
-    return any(old.get(name) != new.get(name) for name in names)
+    return any(old.get(name) != new.get(name) for name in schemas.create_only(resource_type))
 
 
 def remove(self, logical_id, resource, resource_json, policy, failures):

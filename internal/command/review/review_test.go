@@ -1,0 +1,185 @@
+package review
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// repository is a git repository with a commit for each set of files, tagged "c0",
+// "c1" and so on. A "-" removes a file.
+func repository(t *testing.T, commits ...map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	do := func(arguments ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, arguments...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", arguments, err, out)
+		}
+	}
+	do("init", "--quiet", "--initial-branch=main")
+	for i, files := range commits {
+		for name, content := range files {
+			path := filepath.Join(root, name)
+			if content == "-" {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		do("add", "--all")
+		do("commit", "--quiet", "--message", "c")
+		do("tag", "c"+string(rune('0'+i)))
+	}
+	return root
+}
+
+// app is a repository whose CDK CLI is a script: it copies what is in made.
+func app(files map[string]string) map[string]string {
+	all := map[string]string{
+		".gitignore":        "/node_modules\n/.archipelago/\n",
+		"cdk.json":          `{"context": {"archipelago": {}}}`,
+		"package.json":      `{}`,
+		"package-lock.json": `{}`,
+	}
+	for name, content := range files {
+		all[name] = content
+	}
+	return all
+}
+
+const copies = `#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+cp -r made "$2"
+`
+
+// installed puts the script and the checkout's own tools into node_modules.
+func installed(t *testing.T, root, script string) {
+	t.Helper()
+	own, err := filepath.Abs("../../../node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{".bin", "aws-cdk"} {
+		if err := os.MkdirAll(filepath.Join(root, "node_modules", dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "node_modules", ".bin", "cdk"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != ".bin" && e.Name() != "aws-cdk" {
+			if err := os.Symlink(filepath.Join(own, e.Name()), filepath.Join(root, "node_modules", e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.Symlink(filepath.Join(own, ".bin", "node"), filepath.Join(root, "node_modules", ".bin", "node")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	manifest = `{"version": "54.0.0", "artifacts": {"s": {"type": "aws:cloudformation:stack", "environment": "aws://123456789012/eu-west-1", "properties": {"templateFile": "s.template.json"}}}}`
+	queue    = `{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "` + "`</details>\\n# Approved `" + `"}}}}`
+)
+
+// TestBadInput: what cannot be reviewed is said in one sentence, and no comment is
+// left, nor one of before.
+func TestBadInput(t *testing.T) {
+	good := map[string]string{"made/manifest.json": manifest, "made/s.template.json": `{"Resources": {}}`}
+	for name, test := range map[string]struct {
+		commits []map[string]string
+		script  string
+		base    string
+		want    string
+	}{
+		"no such base":      {commits: []map[string]string{app(good)}, base: "elsewhere", want: `there is no commit "elsewhere" to take as the base`},
+		"an option as base": {commits: []map[string]string{app(good)}, base: "--help", want: `there is no commit "--help"`},
+		"no package.json":   {commits: []map[string]string{{"cdk.json": "{}", ".gitignore": "/node_modules\n"}, app(good)}, base: "c0", want: `the base "c0" has no package.json`},
+		"no cdk.json":       {commits: []map[string]string{app(good), {"cdk.json": "-"}}, base: "c0", want: `the head "HEAD" has no cdk.json`},
+		"does not synthesize": {commits: []map[string]string{app(good)}, base: "c0", script: "#!/bin/sh\necho archipelago: nothing was deployed >&2\nexit 1\n",
+			want: `the base "c0" does not synthesize: archipelago: nothing was deployed`},
+		"no assembly":     {commits: []map[string]string{app(map[string]string{"made/other": ""})}, base: "c0", want: "manifest.json"},
+		"another schema":  {commits: []map[string]string{app(map[string]string{"made/manifest.json": `{"version": "1.0.0", "stacks": {}}`})}, base: "c0", want: `of the schema "1.0.0"`},
+		"a nested schema": {commits: []map[string]string{app(map[string]string{"made/manifest.json": `{"version": "54.0.0", "artifacts": {"Prod": {"type": "cdk:cloud-assembly"}}}`})}, base: "c0", want: "has stages"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := repository(t, test.commits...)
+			script := test.script
+			if script == "" {
+				script = copies
+			}
+			installed(t, root, script)
+			before := filepath.Join(root, ".archipelago", "review", markdownFile)
+			if err := os.MkdirAll(filepath.Dir(before), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(before, []byte("old"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			err := Run(t.Context(), []string{"-root", root, "-base", test.base}, &out)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if out.Len() > 0 {
+				t.Errorf("it printed %q", out.String())
+			}
+			if _, err := os.Stat(before); err == nil {
+				t.Error("the comment of before is still there")
+			}
+		})
+	}
+}
+
+// TestReviewOfCommits: base and head are synthesized from their commits, not from what
+// the checkout has, and the same change gives the same bytes.
+func TestReviewOfCommits(t *testing.T) {
+	root := repository(t,
+		app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": queue}),
+		map[string]string{"made/s.template.json": `{"Resources": {}}`},
+	)
+	installed(t, root, copies)
+	if err := os.WriteFile(filepath.Join(root, "made", "s.template.json"), []byte("not committed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var first string
+	for i := range 2 {
+		var out bytes.Buffer
+		if err := Run(t.Context(), []string{"-root", root, "-base", "c0"}, &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(out.String(), "# Review: data at risk\n") {
+			t.Errorf("got:\n%s", out.String())
+		}
+		if strings.Contains(out.String(), "\n# Approved") {
+			t.Errorf("a name breaks out of the comment:\n%s", out.String())
+		}
+		written, err := os.ReadFile(filepath.Join(root, ".archipelago", "review", markdownFile))
+		if err != nil || string(written) != out.String() {
+			t.Errorf("what is written is not what is printed: %v", err)
+		}
+		if i == 0 {
+			first = out.String()
+		} else if first != out.String() {
+			t.Errorf("the second time it is another comment:\n%s\nwas\n%s", out.String(), first)
+		}
+	}
+}

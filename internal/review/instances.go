@@ -1,0 +1,123 @@
+package review
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/internal/setting"
+)
+
+const (
+	launchTemplate = "AWS::EC2::LaunchTemplate"
+	scalingGroup   = "AWS::AutoScaling::AutoScalingGroup"
+)
+
+// instances judges whether a stack's fleet is replaced, and how it is bounded.
+func (j *judge) instances(base, head *Stack, changes []delta, replaced map[string]bool) {
+	var why []string
+	for _, c := range changes {
+		switch r := c.is(); {
+		case c.added() || c.removed():
+		case r.kind == launchTemplate:
+			old, new := fieldsOf(c.old.props["LaunchTemplateData"]), fieldsOf(c.new.props["LaunchTemplateData"])
+			for _, name := range slices.Sorted(maps.Keys(merged(old, new))) {
+				if encoded(old[name]) != encoded(new[name]) {
+					why = append(why, name)
+				}
+			}
+		case strings.HasSuffix(r.kind, "::FleetRollout") && c.has("Build"):
+			why = append(why, "Build")
+		}
+	}
+	// What a launch template refers to is another one.
+	for _, template := range head.of(launchTemplate) {
+		for _, id := range slices.Sorted(maps.Keys(replaced)) {
+			if replaced[id] && refersTo(template.props, id) {
+				why = append(why, id)
+			}
+		}
+	}
+	for _, c := range changes {
+		if c.is().kind != scalingGroup || c.added() || c.removed() {
+			continue
+		}
+		low, high := number(c.new.props["MinSize"], 0), number(c.new.props["MaxSize"], 0)
+		if was := number(c.old.props["MaxSize"], 0); was != high {
+			j.say(head, Fleets, InPlace, high < was, "the fleet has at most %v instances, before that %v", high, was)
+		}
+		if was := number(c.old.props["MinSize"], 0); was != low {
+			j.say(head, Fleets, InPlace, low < was, "the fleet has at least %v instances, before that %v", low, was)
+		}
+		for _, subnet := range itemsOf(c.old.props["VPCZoneIdentifier"]) {
+			if !slices.ContainsFunc(itemsOf(c.new.props["VPCZoneIdentifier"]), func(v any) bool { return encoded(v) == encoded(subnet) }) {
+				j.say(head, Fleets, Instances, true, "instances leave a subnet of the fleet, and others are launched in those that remain")
+			}
+		}
+	}
+	if len(why) == 0 {
+		return
+	}
+	slices.Sort(why)
+	for _, group := range head.of(scalingGroup) {
+		n := int(number(group.props["MaxSize"], 1))
+		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, at most %d at %s, in about %d minutes then, by %s", n, code("max"), refreshMinutes(n), codes(slices.Compact(why)))
+	}
+}
+
+func merged(a, b map[string]any) map[string]any {
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, b)
+	return all
+}
+
+// refreshMinutes is about how long an instance refresh of n instances takes, as the
+// scaler asks for it: a quarter, at most half as many as there are at once, then the
+// alarm's time; the rest, and its time again. Sources: cmd/scaler/fleet.go, start, and
+// EC2 Auto Scaling User Guide, "Instance refresh".
+func refreshMinutes(n int) int {
+	batch := max(1, n/2)
+	ceil := func(a, b int) int { return (a + b - 1) / b }
+	quarter := ceil(n, 4)
+	batches := ceil(quarter, batch) + ceil(n-quarter, batch)
+	return batches*int(setting.RefreshWarmup.Minutes()) + 2*setting.AlarmMinutes
+}
+
+// watch judges what tells of trouble, and what stops it.
+func (j *judge) watch(c delta) {
+	s, r := c.stack, c.is()
+	name := code(s.titleOf(r))
+	switch r.kind {
+	case "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm":
+		switch {
+		case c.removed():
+			j.say(s, Watch, InPlace, true, "the alarm %s is removed", name)
+		case c.added():
+			j.say(s, Watch, InPlace, false, "the alarm %s is new", name)
+		case c.has("Threshold") || c.has("ActionsEnabled") || c.has("EvaluationPeriods") || c.has("DatapointsToAlarm"):
+			j.say(s, Watch, InPlace, true, "the alarm %s rings at something else: %s", name, codes(c.names))
+		case c.has("AlarmActions"):
+			j.say(s, Watch, InPlace, len(itemsOf(c.new.props["AlarmActions"])) == 0, "the alarm %s tells somebody else", name)
+		}
+	case "AWS::EC2::FlowLog":
+		if c.removed() {
+			j.say(s, Watch, InPlace, true, "connections are no longer logged: %s (FlowLog) is removed", name)
+		}
+	case "AWS::Lambda::Function":
+		was, is := get(c.old.props, "Environment", "Variables", setting.Unguarded), get(c.new.props, "Environment", "Variables", setting.Unguarded)
+		if !c.added() && !c.removed() && is == "true" && was != "true" {
+			j.say(s, Watch, InPlace, true, "deployments lose their guard: they go on while requests fail")
+		}
+	}
+	if was, is := get(c.old.props, "LoadBalancerAttributes"), get(c.new.props, "LoadBalancerAttributes"); !c.added() && !c.removed() && encoded(was) != encoded(is) {
+		for _, attribute := range itemsOf(was) {
+			key := get(attribute, "Key")
+			if (key == "access_logs.s3.enabled" || key == "deletion_protection.enabled") && get(attribute, "Value") == "true" && !strings.Contains(encoded(is), encoded(attribute)) {
+				j.say(s, Watch, InPlace, true, "the load balancer %s loses %s", name, code(text(key)))
+			}
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package review
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// maxBytes is how long a comment may be: GitHub takes 65,536 characters.
+const maxBytes = 60_000
+
+// mostDecisions is how many are listed before the sections, which have all.
+const mostDecisions = 8
+
+// code is a text of a template between backquotes, so that it is nothing but text:
+// on one line, without what Markdown, HTML or the reader's terminal would act on.
+func code(t string) string {
+	t = short(strings.Map(printable, t))
+	if strings.TrimSpace(t) == "" {
+		return "(nothing)"
+	}
+	fence := fenceFor(t, 1)
+	if strings.HasPrefix(t, "`") || strings.HasSuffix(t, "`") {
+		t = " " + t + " "
+	}
+	return fence + t + fence
+}
+
+// codes are several, between commas.
+func codes(all []string) string {
+	quoted := make([]string, len(all))
+	for i, t := range all {
+		quoted[i] = code(t)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// printable leaves out what is not seen, such as marks that turn the direction of
+// text, and makes a space of what would end a line.
+func printable(r rune) rune {
+	switch {
+	case r == '\n' || r == '\r' || r == '\t' || r == '\u2028' || r == '\u2029':
+		return ' '
+	case unicode.Is(unicode.Cf, r) || unicode.IsControl(r) || r == unicode.ReplacementChar:
+		return -1
+	}
+	return r
+}
+
+// short is a value as text, no longer than a line.
+func short(v any) string {
+	t, ok := v.(string)
+	if !ok {
+		t = encoded(v)
+	}
+	const most = 200
+	if runes := []rune(t); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return t
+}
+
+// fenceFor is a run of backquotes that t does not have, of n at least.
+func fenceFor(t string, n int) string {
+	fence := strings.Repeat("`", n)
+	for strings.Contains(t, fence) {
+		fence += "`"
+	}
+	return fence
+}
+
+// Markdown is the report as a comment, of at most 60 kB: what the diff has beyond that
+// is named without its lines. It fails where not even that is short enough.
+func (r Report) Markdown() (string, error) {
+	top := r.top()
+	rest := "\n## Blind spots\n\n"
+	for _, b := range r.Blind {
+		rest += "- " + b + "\n"
+	}
+	diff := r.folded(maxBytes - len(top) - len(rest))
+	if whole := top + diff + rest; len(whole) <= maxBytes {
+		return whole, nil
+	}
+	return "", fmt.Errorf("the comment would have more than %d bytes, for %d findings in %d changed resources: split the change", maxBytes, len(r.Findings), len(r.Changes))
+}
+
+// advice is what a reader does with a verdict.
+func (r Report) advice() string {
+	switch {
+	case r.Verdict == NoEffect:
+		return "Nothing to decide: deploying it changes nothing."
+	case r.Verdict == DataAtRisk:
+		return "Stop: do not merge before somebody who owns the data has said that it may be lost."
+	case r.Verdict == IslandDown:
+		return "Ask: merge it only if the loss of an island for that time is meant, and users were moved away before."
+	case len(r.Decide) > 0:
+		return "Ask: merge it only if all of the following is meant."
+	default:
+		return "Nothing to decide: it may be merged."
+	}
+}
+
+func (r Report) top() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Review: %s\n\n%s\n", r.Verdict, r.advice())
+	if len(r.Decide) > 0 {
+		b.WriteString("\n")
+		for i, d := range r.Decide {
+			if i == mostDecisions {
+				fmt.Fprintf(&b, "\nAnd %d more, below.\n", len(r.Decide)-i)
+				break
+			}
+			fmt.Fprintf(&b, "%d. Is it meant that %s?\n", i+1, d)
+		}
+	}
+	section := func(title, none string, sections ...Section) {
+		fmt.Fprintf(&b, "\n## %s\n\n", title)
+		n := 0
+		for _, f := range r.Findings {
+			for _, s := range sections {
+				if f.Section == s {
+					n++
+					mark := ""
+					if f.Verdict >= IslandDown {
+						mark = "**" + f.Verdict.String() + "**: "
+					}
+					fmt.Fprintf(&b, "- %s%s%s\n", mark, f.What, in(f.Regions, r.Islands))
+				}
+			}
+		}
+		if n == 0 && none != "" {
+			b.WriteString(none + "\n")
+		}
+	}
+	section("Data", "Nothing is lost, left behind or less guarded.", Data)
+	section("Users", "Users notice nothing: the islands stay reachable.", Users)
+	section("Instances", "No instance is launched or ended by it.", Fleets)
+	section("Security", "Nobody may do more or less than before.", Security)
+	b.WriteString("\n## Cost\n\n")
+	if r.CostUnknown != "" {
+		fmt.Fprintf(&b, "It cannot be told: %s\n", code(r.CostUnknown))
+	} else {
+		b.WriteString("| requests a second | before, USD a month | after | difference |\n|---:|---:|---:|---:|\n")
+		for _, c := range r.Cost {
+			fmt.Fprintf(&b, "| %g | %.2f | %.2f | %+.2f |\n", c.Requests, c.Before, c.After, c.After-c.Before)
+		}
+	}
+	watched := strings.Builder{}
+	for _, f := range r.Findings {
+		if f.Section == Watch {
+			fmt.Fprintf(&watched, "- %s%s\n", f.What, in(f.Regions, r.Islands))
+		}
+	}
+	if watched.Len() > 0 {
+		b.WriteString("\n" + watched.String())
+	}
+	section("Plan", "", Elsewhere)
+	if len(r.Plan) == 0 {
+		b.WriteString("No stack changes.\n")
+	} else {
+		if r.Verdict >= IslandDown {
+			b.WriteString("\nFirst: a backup of what is named under Data, and `make drain` for the regions under Users.\n\n")
+		}
+		n := 0
+		for i := 0; i < len(r.Plan); {
+			s, last := r.Plan[i], i
+			var regions []string
+			for ; last < len(r.Plan) && r.Plan[last].neutral == s.neutral && r.Plan[last].Guard == s.Guard; last++ {
+				regions = append(regions, r.Plan[last].Region)
+			}
+			name, each := s.Stack, ""
+			if len(regions) > 1 {
+				name, each = s.neutral, ", one after the other"
+			}
+			i, n = last, n+1
+			fmt.Fprintf(&b, "%d. %s%s%s: %s\n", n, code(name), each, in(regions, r.Islands), s.Guard)
+		}
+		back := "deploy the base again: `git revert` this change, then `cdk deploy --all`."
+		if r.Verdict == DataAtRisk {
+			back = "deploying the base again brings resources back, not what was in them: see *Restore data* in docs/operations.md."
+		}
+		fmt.Fprintf(&b, "\nBack: %s\n", back)
+	}
+	return b.String()
+}
+
+// folded is the diff, in at most n bytes.
+func (r Report) folded(n int) string {
+	if len(r.Changes) == 0 {
+		return "\n## Diff\n\nNone.\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## Diff\n\n<details><summary>%d changes of resources</summary>\n\n", len(r.Changes))
+	const end = "\n</details>\n"
+	left := 0
+	for _, c := range r.Changes {
+		title := fmt.Sprintf("%s %s, %s%s\n", c.How, code(c.Name), code(c.Type), in(c.Regions, r.Islands))
+		entry := title + "\n"
+		if len(c.Lines) > 0 {
+			lines := make([]string, len(c.Lines))
+			for i, line := range c.Lines {
+				lines[i] = line[:2] + strings.Map(func(r rune) rune {
+					if r == '\t' {
+						return r
+					}
+					return printable(r)
+				}, line[2:])
+			}
+			text := strings.Join(lines, "\n")
+			fence := fenceFor(text, 3)
+			entry = title + "\n" + fence + "diff\n" + text + "\n" + fence + "\n\n"
+		}
+		if b.Len()+len(entry)+len(end)+100 > n {
+			left++
+			continue
+		}
+		b.WriteString(entry)
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "%d more are in the report's JSON: they would not fit here.\n", left)
+	}
+	b.WriteString(end)
+	return b.String()
+}

@@ -1,0 +1,250 @@
+package review
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/cost"
+)
+
+// Report is what a review says. It has no time, path or commit of its own: the same
+// change gives the same report.
+type Report struct {
+	Verdict Verdict `json:"verdict"`
+	// Islands is how many the head has.
+	Islands int `json:"islands"`
+	// Decide is what somebody has to say that it is meant, the worst first.
+	Decide   []string  `json:"decide"`
+	Findings []Finding `json:"findings"`
+	// Cost is a month's before and after, at each load, none where it cannot be told;
+	// CostUnknown says why then.
+	Cost        []Cost   `json:"cost"`
+	CostUnknown string   `json:"costUnknown,omitempty"`
+	Plan        []Step   `json:"plan"`
+	Changes     []Change `json:"changes"`
+	// Blind is what the templates do not say.
+	Blind []string `json:"blindSpots"`
+}
+
+// Cost is that of a month at one load, in USD.
+type Cost struct {
+	Load     string  `json:"load"`
+	Requests float64 `json:"requestsPerSecond"`
+	Before   float64 `json:"before"`
+	After    float64 `json:"after"`
+}
+
+// Step is a stack to deploy.
+type Step struct {
+	Stack  string `json:"stack"`
+	Region string `json:"region"`
+	Guard  string `json:"guard"`
+	// neutral is the stack's name without the region's.
+	neutral string
+}
+
+// Change is a resource's, said once for all regions that have it.
+type Change struct {
+	Name    string   `json:"name"`
+	Type    string   `json:"type"`
+	How     string   `json:"how"`
+	Regions []string `json:"regions"`
+	// Lines begin with "+", "-" or a space.
+	Lines []string `json:"lines"`
+}
+
+// dearer is from when on a rise of the cost is to be decided.
+const dearer = 1.1
+
+// Compare reviews the change from base to head.
+func (d *Differ) Compare(base, head *Assembly) (Report, error) {
+	a, err := d.compare(base, head)
+	if err != nil {
+		return Report{}, err
+	}
+	j := &judge{base: base, head: head, answer: a, differ: d}
+	j.run()
+	r := Report{Islands: islands(head), Findings: once(j.found)}
+	byWorst := slices.Clone(r.Findings)
+	slices.SortStableFunc(byWorst, func(a, b Finding) int { return cmp.Compare(b.Verdict, a.Verdict) })
+	for _, f := range byWorst {
+		r.Verdict = max(r.Verdict, f.Verdict)
+		if f.Decide {
+			r.Decide = append(r.Decide, f.What+in(f.Regions, r.Islands))
+		}
+	}
+	if len(j.changes) > 0 {
+		r.Verdict = max(r.Verdict, InPlace)
+	}
+	r.cost(base, head)
+	for _, c := range r.Cost {
+		if c.After > c.Before*dearer {
+			r.Decide = append(r.Decide, fmt.Sprintf("it costs $%.0f in place of $%.0f a month at %g requests a second", c.After, c.Before, c.Requests))
+			break
+		}
+	}
+	r.Plan = j.plan()
+	r.Changes = j.diff()
+	r.Blind = j.blind()
+	return r, nil
+}
+
+// once says findings of several regions once, in the order of sections, the worst
+// first.
+func once(found []finding) []Finding {
+	type key struct {
+		section Section
+		verdict Verdict
+		what    string
+	}
+	merged := map[key]*Finding{}
+	first := map[key]string{}
+	for _, f := range found {
+		k := key{f.Section, f.Verdict, neutral(f.stack, f.What)}
+		if m := merged[k]; m != nil {
+			m.Decide = m.Decide || f.Decide
+			if !slices.Contains(m.Regions, f.Regions[0]) {
+				m.Regions = append(m.Regions, f.Regions[0])
+			}
+			if first[k] != f.What {
+				m.What = k.what
+			}
+			continue
+		}
+		copied := f.Finding
+		merged[k], first[k] = &copied, f.What
+	}
+	var all []Finding
+	for _, m := range merged {
+		slices.Sort(m.Regions)
+		all = append(all, *m)
+	}
+	order := []Section{Data, Users, Fleets, Security, Watch, Elsewhere}
+	slices.SortFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Section), slices.Index(order, b.Section)), cmp.Compare(b.Verdict, a.Verdict),
+			cmp.Compare(a.What, b.What), slices.Compare(a.Regions, b.Regions))
+	})
+	return all
+}
+
+// neutral is a text with what is the region's own replaced by stand-ins: its name, as
+// it is written in names and, without hyphens, in the ids of resources, and the range
+// of its addresses.
+func neutral(s *Stack, t string) string {
+	t = strings.ReplaceAll(t, s.Region, "REGION")
+	t = strings.ReplaceAll(t, strings.ReplaceAll(s.Region, "-", ""), "REGION")
+	for _, vpc := range s.of("AWS::EC2::VPC") {
+		cidr := text(vpc.props["CidrBlock"])
+		if _, err := netip.ParsePrefix(cidr); err == nil {
+			t = strings.ReplaceAll(t, cidr, "CIDR")
+		}
+	}
+	return t
+}
+
+// in says in which regions something is, "" where that is all that can be meant.
+func in(regions []string, islands int) string {
+	switch {
+	case len(regions) == 0:
+		return ""
+	case len(regions) == islands && islands > 1:
+		return strings.Replace(fmt.Sprintf(" (in all %d islands)", islands), "all 2", "both", 1)
+	case len(regions) > 3:
+		return fmt.Sprintf(" (in %d regions: %s)", len(regions), codes(regions))
+	default:
+		return " (" + codes(regions) + ")"
+	}
+}
+
+// cost estimates both.
+func (r *Report) cost(base, head *Assembly) {
+	prices, err := cost.ReadPrices()
+	if err != nil {
+		r.CostUnknown = err.Error()
+		return
+	}
+	var all []Cost
+	for _, load := range cost.Loads {
+		c := Cost{Load: load.Name, Requests: load.Requests}
+		for i, a := range []*Assembly{base, head} {
+			deployment, err := cost.Read(a.Dir)
+			if err == nil {
+				var e cost.Estimate
+				if e, err = prices.Estimate(deployment, load); err == nil {
+					*[]*float64{&c.Before, &c.After}[i] = float64(int(e.Total()*100+0.5)) / 100
+				}
+			}
+			if err != nil {
+				r.CostUnknown = strings.Split(err.Error(), "\n")[0]
+				return
+			}
+		}
+		all = append(all, c)
+	}
+	r.Cost = all
+}
+
+// plan lists the stacks that change, in the order in which they are deployed.
+func (j *judge) plan() []Step {
+	changed := map[string]bool{}
+	for _, d := range j.changes {
+		changed[d.stack.Name] = true
+	}
+	done := map[string]bool{}
+	var steps []Step
+	var visit func(name string)
+	visit = func(name string) {
+		s := j.head.Stacks[name]
+		if s == nil || done[name] {
+			return
+		}
+		done[name] = true
+		for _, d := range s.DependsOn {
+			visit(d)
+		}
+		if !changed[name] {
+			return
+		}
+		guard := "CloudFormation rolls it back when a resource fails"
+		if len(s.of(scalingGroup)) > 0 {
+			guard = "rolled back when instances are not healthy or the deployment alarm rings; the next region waits for it"
+		}
+		steps = append(steps, Step{name, s.Region, guard, neutral(s, name)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(j.head.Stacks)) {
+		visit(name)
+	}
+	return steps
+}
+
+// blind lists what a review cannot see.
+func (j *judge) blind() []string {
+	var all []string
+	parameters := map[string]bool{}
+	for _, s := range j.head.Stacks {
+		for _, p := range fieldsOf(s.Template["Parameters"]) {
+			if strings.HasPrefix(text(get(p, "Type")), "AWS::SSM::Parameter::Value") {
+				parameters[neutral(s, text(get(p, "Default")))] = true
+			}
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(parameters)) {
+		what := "its value is read at each deployment, and may be another one"
+		if strings.Contains(p, "/ami-") {
+			what = "the image is AWS's latest at each deployment, so that any of them may replace instances"
+		}
+		all = append(all, fmt.Sprintf("the parameter %s: %s", code(p), what))
+	}
+	return append(all, "what was changed by hand, or by the scaler, since the base was deployed; what the programs do otherwise; quotas; what a custom resource's function does beside its properties")
+}
+
+// JSON is the report, indented.
+func (r Report) JSON() ([]byte, error) {
+	b, err := json.MarshalIndent(r, "", "\t")
+	return append(b, '\n'), err
+}

@@ -1,0 +1,154 @@
+package review
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/synth"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// TestMain ends CDK's own process, which removes its files.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	for _, dir := range made {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// made are the folders of assemblies, by what they are made from.
+var made = map[string]string{}
+
+// assembly synthesizes a change's base or head, once for all that have the same.
+func (c change) assembly(t *testing.T, head bool) string {
+	t.Helper()
+	context, service := c.context(t, head), ""
+	if head {
+		service = c.service
+	}
+	content, err := json.Marshal(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := fmt.Sprintf("%x", sha256.Sum256(append(content, service...)))
+	if dir := made[key]; dir != "" {
+		return dir
+	}
+	dir, err := os.MkdirTemp("", "archipelago-review-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment, err := config.Parse(context, matrix.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	builds, err := synth.StandIns(t.TempDir(), deployment.Fleet.Architecture())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range builds.Service {
+		if service != "" {
+			if err := os.WriteFile(path, []byte(service), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	context["@aws-cdk/core:annotationsInValidationReport"] = false
+	if err := synth.App(context, matrix.Account, dir, builds, nil); err != nil {
+		t.Fatal(err)
+	}
+	made[key] = dir
+	return dir
+}
+
+// both returns a change's base and head, edited.
+func (c change) both(t *testing.T) (base, head *Assembly) {
+	t.Helper()
+	dirs := [2]string{c.assembly(t, false), c.assembly(t, true)}
+	if c.edit != nil {
+		e := readEdited(t, dirs[1])
+		e.before = readEdited(t, dirs[0])
+		c.edit(e)
+		for i, edited := range []*edited{e.before, e} {
+			copied := t.TempDir()
+			if err := os.CopyFS(copied, os.DirFS(dirs[i])); err != nil {
+				t.Fatal(err)
+			}
+			dirs[i] = copied
+			edited.write(copied)
+		}
+	}
+	read := func(dir string) *Assembly {
+		a, err := ReadAssembly(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	return read(dirs[0]), read(dirs[1])
+}
+
+func newDiffer(t *testing.T) *Differ {
+	t.Helper()
+	root, err := matrix.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := NewDiffer(t.Context(), root, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// TestVerdicts: what a review says of each change of the corpus is what was decided
+// before.
+func TestVerdicts(t *testing.T) {
+	d := newDiffer(t)
+	proved := 0
+	for _, c := range corpus {
+		if !c.gate && !matrix.All() {
+			continue
+		}
+		proved++
+		t.Run(c.name, func(t *testing.T) {
+			base, head := c.both(t)
+			r, err := d.Compare(base, head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			comment, err := r.Markdown()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dir := os.Getenv("REVIEWS"); dir != "" { // to be looked at
+				if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".md"), []byte(comment), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if r.Verdict != c.want {
+				t.Errorf("got %q, want %q:\n%s", r.Verdict, c.want, comment)
+			}
+			for _, words := range c.says {
+				if !strings.Contains(strings.ToLower(comment), strings.ToLower(words)) {
+					t.Errorf("the comment lacks %q:\n%s", words, comment)
+				}
+			}
+		})
+	}
+	t.Logf("%d of %d changes", proved, len(corpus))
+}
