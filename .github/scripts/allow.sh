@@ -1,0 +1,47 @@
+#!/bin/bash
+# Does what the event in the file $1 says of the label allow-data-loss: a status of the
+# commit that was the head then.
+set -euo pipefail
+event=$1
+repo=$GITHUB_REPOSITORY
+field() { jq -er "$1" "$event"; }
+
+action=$(field .action)
+number=$(field .pull_request.number)
+sha=$(field .pull_request.head.sha)
+status() {
+	gh api --silent "repos/$repo/statuses/$sha" -f context="$1" -f state="$2" -f description="$3"
+}
+
+if [ "$action" = synchronize ]; then
+	# The label was for another commit.
+	if field '[.pull_request.labels[].name] | index("allow-data-loss") != null' >/dev/null; then
+		gh api --silent --method DELETE "repos/$repo/issues/$number/labels/allow-data-loss"
+	fi
+	exit
+fi
+[ "$(field .label.name)" = allow-data-loss ] || exit 0
+if [ "$action" = unlabeled ]; then
+	status allow-data-loss failure 'The label was taken off'
+	if [ "$(gh api "repos/$repo/commits/$sha/status" --jq '.statuses[] | select(.context == "review") | .description')" = 'data at risk, and allowed' ]; then
+		status review failure 'data at risk, and no longer allowed'
+	fi
+	exit
+fi
+[ "$action" = labeled ] || exit 0
+sender=$(field .sender.login)
+permission=$(gh api "repos/$repo/collaborators/$sender/permission" --jq .permission)
+case $permission in
+admin | write) ;;
+*)
+	echo "$sender may not write: the label says nothing" >&2
+	gh api --silent --method DELETE "repos/$repo/issues/$number/labels/allow-data-loss"
+	exit 1
+	;;
+esac
+status allow-data-loss success "Set by $sender"
+# The review may have said its verdict already.
+description=$(gh api "repos/$repo/commits/$sha/status" --jq '.statuses[] | select(.context == "review") | .description')
+case $description in
+'data at risk'*) status review success 'data at risk, and allowed' ;;
+esac
