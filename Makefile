@@ -101,11 +101,11 @@ bench: setup ## measure what docs/figures.md says
 setup: ## fetch the CDK CLI, Node and the emulator
 	$(prepare) -tools
 
-shellcheck: ## install shellcheck, which `make check` needs
-	@command -v shellcheck >/dev/null || { \
+shellcheck: ## install shellcheck and jq, which `make check` needs
+	@command -v shellcheck >/dev/null && command -v jq >/dev/null || { \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
-		apt-get -qq update && apt-get -qq install --no-install-recommends shellcheck >/dev/null; } || { \
-		echo 'make shellcheck: `make check` needs shellcheck: install it, on Debian by: sudo apt-get install shellcheck' >&2; exit 1; }
+		apt-get -qq update && apt-get -qq install --no-install-recommends shellcheck jq >/dev/null; } || { \
+		echo 'make shellcheck: `make check` needs shellcheck and jq: install them, on Debian by: sudo apt-get install shellcheck jq' >&2; exit 1; }
 
 browser: ## install Chromium, which the browser tests drive
 	@command -v chromium >/dev/null || { \

@@ -55,5 +55,5 @@ case $verdict in
 		status failure 'data at risk: the label allow-data-loss, set by somebody who may write, allows it'
 	fi
 	;;
-*) fail 'The review has a verdict that is none' ;;
+*) fail "The review's verdict is unknown" ;;
 esac

@@ -33,7 +33,7 @@ type Stack struct {
 }
 
 // regionName is how AWS spells one, and CDK one that it does not know.
-var regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
+var regionName = regexp.MustCompile(`^[a-z][a-z0-9-]+$`)
 
 // ReadAssembly reads what a synth wrote to dir.
 func ReadAssembly(dir string) (*Assembly, error) {
@@ -68,7 +68,7 @@ func ReadAssembly(dir string) (*Assembly, error) {
 		case "aws:cloudformation:stack":
 			region := artifact.Environment[strings.LastIndex(artifact.Environment, "/")+1:]
 			if artifact.Properties.TemplateFile == "" || !regionName.MatchString(region) {
-				return nil, fmt.Errorf("the assembly in %s, of the schema %q, says neither template nor region of the stack %q: it is none that a review reads", dir, manifest.Version, name)
+				return nil, fmt.Errorf("the assembly in %s, of the schema %q, has a stack %q without a template or a region that a review can read", dir, manifest.Version, name)
 			}
 			s := &Stack{Name: name, Region: region, assets: assets, paths: map[string]string{}}
 			for _, d := range artifact.Dependencies {

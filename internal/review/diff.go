@@ -2,6 +2,7 @@ package review
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ func (j *judge) diff() []Change {
 		s := d.stack
 		c := Change{Name: s.titleOf(d.is()), Type: d.is().kind, Regions: []string{s.Region}}
 		switch {
+		case d.whole:
+			c.Name, c.Type, c.How, c.Lines = s.Name, "AWS::CloudFormation::Stack", "added", kinds(s)
 		case d.added():
 			c.How = "added"
 		case d.removed():
@@ -28,7 +31,7 @@ func (j *judge) diff() []Change {
 		default:
 			c.How = "changed"
 		}
-		if j.base.Stacks[s.Name] != nil { // else the stack is new, with everything in it
+		if !d.whole {
 			c.Lines = lineDiff(j.lines(j.base, d.old), j.lines(j.head, d.new))
 		}
 		if c.How == "changed" && len(c.Lines) == 0 {
@@ -55,6 +58,19 @@ func (j *judge) diff() []Change {
 	var all []Change
 	for _, key := range order {
 		all = append(all, byKey[key].said)
+	}
+	return all
+}
+
+// kinds are how many resources of each type a stack has.
+func kinds(s *Stack) []string {
+	count := map[string]int{}
+	for _, r := range s.resources() {
+		count[r.kind]++
+	}
+	var all []string
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		all = append(all, fmt.Sprintf("+ %d %s", count[kind], kind))
 	}
 	return all
 }

@@ -59,6 +59,9 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 		return
 	}
 	slices.Sort(why)
+	if other := slices.DeleteFunc(slices.Clone(why), func(w string) bool { return w == "Build" }); len(other) > 0 {
+		why = other // of which the build is a hash
+	}
 	for _, group := range head.of(scalingGroup) {
 		n := int(number(group.props["MaxSize"], 1))
 		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, at most %d at %s, in about %d minutes then, by %s", n, code("max"), refreshMinutes(n), codes(slices.Compact(why)))
@@ -86,7 +89,7 @@ func refreshMinutes(n int) int {
 	return batches*int(setting.RefreshWarmup.Minutes()) + 2*setting.AlarmMinutes
 }
 
-// watch judges what tells of trouble, and what stops it.
+// watch judges what reports trouble, and what stops it.
 func (j *judge) watch(c delta) {
 	s, r := c.stack, c.is()
 	name := code(s.titleOf(r))
@@ -98,7 +101,7 @@ func (j *judge) watch(c delta) {
 		case c.added():
 			j.say(s, Watch, InPlace, false, "the alarm %s is new", name)
 		case c.has("Threshold") || c.has("ActionsEnabled") || c.has("EvaluationPeriods") || c.has("DatapointsToAlarm"):
-			j.say(s, Watch, InPlace, true, "the alarm %s rings at something else: %s", name, codes(c.names))
+			j.say(s, Watch, InPlace, true, "the alarm %s is in ALARM at something else: %s", name, codes(c.names))
 		case c.has("AlarmActions"):
 			j.say(s, Watch, InPlace, len(itemsOf(c.new.props["AlarmActions"])) == 0, "the alarm %s tells somebody else", name)
 		}

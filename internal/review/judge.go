@@ -55,6 +55,7 @@ type delta struct {
 	old, new resource
 	replaced bool
 	names    []string // the properties that differ
+	whole    bool     // all of a stack, that is new
 }
 
 func (c delta) added() bool   { return c.old.all == nil }
@@ -179,26 +180,28 @@ func (j *judge) moved(base, head *Stack) {
 // addedStack judges a stack that the base does not have.
 func (j *judge) addedStack(s *Stack) {
 	what := "is new"
-	if len(s.of("AWS::AutoScaling::AutoScalingGroup")) > 0 {
+	if len(s.of(scalingGroup)) > 0 {
 		what = "is new: an island that users get once its instances are healthy"
 	}
-	j.say(s, Elsewhere, InPlace, false, "the stack %s in %s %s", code(s.Name), code(s.Region), what)
-	for _, id := range slices.Sorted(maps.Keys(s.resources())) {
-		j.changes = append(j.changes, delta{stack: s, new: s.resources()[id]})
+	j.say(s, Elsewhere, InPlace, false, "the stack %s %s", code(s.Name), what)
+	j.changes = append(j.changes, delta{stack: s, whole: true})
+	for _, other := range j.base.Stacks {
+		if neutral(other, other.Name) == neutral(s, s.Name) {
+			return // another region has the same
+		}
 	}
+	j.permissions(&Stack{Name: s.Name, Region: s.Region}, s, j.answer.Stacks[s.Name])
 }
 
 // removedStack judges a stack that the head no longer has. The CDK CLI leaves it as it
 // is.
 func (j *judge) removedStack(s *Stack) {
-	j.say(s, Data, InPlace, true, "the stack %s in %s is left behind: nothing deploys it any more, and it costs money until somebody runs %s", code(s.Name), code(s.Region), code("cdk destroy "+s.Name))
+	j.say(s, Data, InPlace, true, "the stack %s is left behind: nothing deploys it any more, and it costs money until somebody destroys it", code(s.Name))
 	old := s.resources()
-	passed := ""
+	passed := false
 	for _, id := range slices.Sorted(maps.Keys(old)) {
 		r := old[id]
-		if passed == "" && usersPass[r.kind] {
-			passed = r.kind
-		}
+		passed = passed || usersPass[r.kind]
 		if !j.answer.Stateful[r.kind] || r.kind == "AWS::Logs::LogGroup" || r.kind == "AWS::KMS::Key" {
 			continue
 		}
@@ -209,8 +212,11 @@ func (j *judge) removedStack(s *Stack) {
 			}
 		}
 	}
-	if passed != "" {
-		j.say(s, Users, IslandDown, true, "%s is no longer an island of the deployment, or no longer led to: what %s leads to gets no deployments, and what the others share is taken from it", code(s.Region), code(s.Name))
+	switch {
+	case len(s.of(scalingGroup)) > 0:
+		j.say(s, Users, IslandDown, true, "users lose the island in %s: its stack gets no more deployments, and what it shares with the others is taken from it", code(s.Region))
+	case passed:
+		j.say(s, Users, IslandDown, true, "users pass what is in the stack %s, which nothing deploys any more, to islands that may no longer know it", code(s.Name))
 	}
 }
 

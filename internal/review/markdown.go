@@ -2,6 +2,7 @@ package review
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -53,11 +54,22 @@ func short(v any) string {
 	if !ok {
 		t = encoded(v)
 	}
-	const most = 200
-	if runes := []rune(t); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+	return cut(t, 200)
+}
+
+// cut is a text without what it has beyond n characters.
+func cut(t string, n int) string {
+	if runes := []rune(t); len(runes) > n {
+		return string(runes[:n-1]) + "…"
 	}
 	return t
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // fenceFor is a run of backquotes that t does not have, of n at least.
@@ -133,7 +145,11 @@ func (r Report) top() string {
 		}
 	}
 	section("Data", "Nothing is lost, left behind or less guarded.", Data)
-	section("Users", "Users notice nothing: the islands stay reachable.", Users)
+	reachable := "Users notice nothing: the islands stay reachable."
+	if r.Verdict == DataAtRisk {
+		reachable = "The islands stay reachable, with the data that they have then."
+	}
+	section("Users", reachable, Users)
 	section("Instances", "No instance is launched or ended by it.", Fleets)
 	section("Security", "Nobody may do more or less than before.", Security)
 	b.WriteString("\n## Cost\n\n")
@@ -155,11 +171,21 @@ func (r Report) top() string {
 		b.WriteString("\n" + watched.String())
 	}
 	section("Plan", "", Elsewhere)
+	if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Section == Elsewhere }) {
+		b.WriteString("\n")
+	}
 	if len(r.Plan) == 0 {
 		b.WriteString("No stack changes.\n")
 	} else {
-		if r.Verdict >= IslandDown {
-			b.WriteString("\nFirst: a backup of what is named under Data, and `make drain` for the regions under Users.\n\n")
+		var first []string
+		if r.Verdict == DataAtRisk {
+			first = append(first, "a backup of what is at risk")
+		}
+		if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Section == Users && f.Verdict == IslandDown }) {
+			first = append(first, "`make drain` for the regions under Users")
+		}
+		if len(first) > 0 {
+			fmt.Fprintf(&b, "First: %s.\n\n", strings.Join(first, ", and "))
 		}
 		n := 0
 		for i := 0; i < len(r.Plan); {
@@ -190,8 +216,8 @@ func (r Report) folded(n int) string {
 		return "\n## Diff\n\nNone.\n"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## Diff\n\n<details><summary>%d changes of resources</summary>\n\n", len(r.Changes))
-	const end = "\n</details>\n"
+	fmt.Fprintf(&b, "\n## Diff\n\n<details><summary>%s</summary>\n\n", plural(len(r.Changes), "resource"))
+	const end = "</details>\n"
 	left := 0
 	for _, c := range r.Changes {
 		title := fmt.Sprintf("%s %s, %s%s\n", c.How, code(c.Name), code(c.Type), in(c.Regions, r.Islands))
@@ -199,12 +225,12 @@ func (r Report) folded(n int) string {
 		if len(c.Lines) > 0 {
 			lines := make([]string, len(c.Lines))
 			for i, line := range c.Lines {
-				lines[i] = line[:2] + strings.Map(func(r rune) rune {
+				lines[i] = line[:2] + cut(strings.Map(func(r rune) rune {
 					if r == '\t' {
 						return r
 					}
 					return printable(r)
-				}, line[2:])
+				}, line[2:]), 300)
 			}
 			text := strings.Join(lines, "\n")
 			fence := fenceFor(text, 3)
@@ -217,7 +243,7 @@ func (r Report) folded(n int) string {
 		b.WriteString(entry)
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "%d more are in the report's JSON: they would not fit here.\n", left)
+		fmt.Fprintf(&b, "%d more are in the report's JSON: they would not fit here.\n\n", left)
 	}
 	b.WriteString(end)
 	return b.String()

@@ -152,8 +152,10 @@ func in(regions []string, islands int) string {
 	switch {
 	case len(regions) == 0:
 		return ""
+	case len(regions) == islands && islands == 2:
+		return " (in both islands)"
 	case len(regions) == islands && islands > 1:
-		return strings.Replace(fmt.Sprintf(" (in all %d islands)", islands), "all 2", "both", 1)
+		return fmt.Sprintf(" (in all %d islands)", islands)
 	case len(regions) > 3:
 		return fmt.Sprintf(" (in %d regions: %s)", len(regions), codes(regions))
 	default:
@@ -212,7 +214,7 @@ func (j *judge) plan() []Step {
 		}
 		guard := "CloudFormation rolls it back when a resource fails"
 		if len(s.of(scalingGroup)) > 0 {
-			guard = "rolled back when instances are not healthy or the deployment alarm rings; the next region waits for it"
+			guard = "rolled back when instances are not healthy or the deployment alarm is in ALARM; the next region waits for it"
 		}
 		steps = append(steps, Step{name, s.Region, guard, neutral(s, name)})
 	}

@@ -3,9 +3,11 @@ package review
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +115,40 @@ func newDiffer(t *testing.T) *Differ {
 		}
 	})
 	return d
+}
+
+var update = flag.Bool("update", false, "write the comment into docs/review.md instead of comparing with it")
+
+// TestPageShowsAComment: the one in docs/review.md is what a review says now.
+func TestPageShowsAComment(t *testing.T) {
+	i := slices.IndexFunc(corpus, func(c change) bool { return c.name == "a bucket's old versions are kept for less" })
+	base, head := corpus[i].both(t)
+	r, err := newDiffer(t).Compare(base, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, err := r.Markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path, mark, end = "../../docs/review.md", "<!-- the comment, as TestPageShowsAComment writes it -->\n", "\n## What it does not see\n"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(page), mark)
+	_, after, found2 := strings.Cut(rest, end)
+	if !found || !found2 {
+		t.Fatalf("%s has no place for the comment", path)
+	}
+	want := before + mark + "\n````markdown\n" + comment + "````\n" + end + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(page) != want {
+		t.Errorf("%s has another comment; if that is meant, run `go test ./internal/review -run Page -update`:\n%s", path, comment)
+	}
 }
 
 // TestVerdicts: what a review says of each change of the corpus is what was decided

@@ -217,7 +217,7 @@ func (r rule) words(s *Stack) string {
 	return fmt.Sprintf("%s (port %s, %s)", code(from), code(port), code(r.IPProtocol))
 }
 
-// encodedText is the text of a peer that is no range of addresses.
+// encodedText is the text of a peer that is not a range of addresses.
 func encodedText(peer map[string]any) string {
 	for _, key := range []string{"securityGroupId", "prefixListId"} {
 		if t := text(peer[key]); t != "" {

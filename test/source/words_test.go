@@ -96,7 +96,7 @@ func TestPhrases(t *testing.T) {
 // which files its cached result depends on.
 func texts(t *testing.T) []string {
 	t.Helper()
-	skipped := []string{".git", ".venv", "node_modules", "dist", "cdk.out", "data", "testdata", "__pycache__"}
+	skipped := []string{".archipelago", ".git", ".venv", "node_modules", "dist", "cdk.out", "data", "testdata", "__pycache__"}
 	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".json", ".txt", ".ts", ".mjs"}
 	names := []string{"Makefile", "run", "bootstrap"}
 	others := []string{"package-lock.json", "words_test.go"}

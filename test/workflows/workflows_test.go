@@ -146,16 +146,16 @@ func TestComment(t *testing.T) {
 		state   string // of the commit, "" for none
 		posted  string // the call that posts, "" for none
 	}{
-		"a good one":            {verdict: "instances replaced", answers: head, ok: true, state: "success", posted: "api --silent repos/o/r/issues/7/comments "},
-		"a second one":          {verdict: "no effect", answers: with("repos/o/r/issues/7/comments", `[{"id": 5, "user": {"login": "somebody"}, "body": "<!-- archipelago-review -->"}, {"id": 6, "user": {"login": "github-actions[bot]"}, "body": "<!-- archipelago-review --> x"}]`), ok: true, state: "success", posted: "--method PATCH repos/o/r/issues/comments/6"},
-		"data at risk":          {verdict: "data at risk", answers: head, ok: true, state: "failure", posted: "issues/7/comments"},
-		"and allowed":           {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "success"}]}`), ok: true, state: "success", posted: "issues/7/comments"},
-		"and not allowed":       {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "failure"}]}`), ok: true, state: "failure", posted: "issues/7/comments"},
-		"another's number":      {verdict: "no effect", answers: with("repos/o/r/pulls/7", `{"head": {"sha": "`+other+`"}}`), ok: true},
-		"a number that is none": {verdict: "no effect", over: map[string]string{"number": "7/x"}, answers: head, state: "failure"},
-		"a verdict of its own":  {verdict: "harmless", answers: head, state: "failure", posted: "issues/7/comments"},
-		"no JSON":               {over: map[string]string{"review.json": "{"}, answers: head, state: "failure"},
-		"too long":              {verdict: "no effect", over: map[string]string{"review.md": strings.Repeat("x", 60_001)}, answers: head, state: "failure"},
+		"a good one":           {verdict: "instances replaced", answers: head, ok: true, state: "success", posted: "api --silent repos/o/r/issues/7/comments "},
+		"a second one":         {verdict: "no effect", answers: with("repos/o/r/issues/7/comments", `[{"id": 5, "user": {"login": "somebody"}, "body": "<!-- archipelago-review -->"}, {"id": 6, "user": {"login": "github-actions[bot]"}, "body": "<!-- archipelago-review --> x"}]`), ok: true, state: "success", posted: "--method PATCH repos/o/r/issues/comments/6"},
+		"data at risk":         {verdict: "data at risk", answers: head, ok: true, state: "failure", posted: "issues/7/comments"},
+		"and allowed":          {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "success"}]}`), ok: true, state: "success", posted: "issues/7/comments"},
+		"and not allowed":      {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "failure"}]}`), ok: true, state: "failure", posted: "issues/7/comments"},
+		"another's number":     {verdict: "no effect", answers: with("repos/o/r/pulls/7", `{"head": {"sha": "`+other+`"}}`), ok: true},
+		"an invalid number":    {verdict: "no effect", over: map[string]string{"number": "7/x"}, answers: head, state: "failure"},
+		"a verdict of its own": {verdict: "harmless", answers: head, state: "failure", posted: "issues/7/comments"},
+		"no JSON":              {over: map[string]string{"review.json": "{"}, answers: head, state: "failure"},
+		"too long":             {verdict: "no effect", over: map[string]string{"review.md": strings.Repeat("x", 60_001)}, answers: head, state: "failure"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, ok, dir := script(t, "comment.sh", artifact(t, test.verdict, test.over), test.answers)
