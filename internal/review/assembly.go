@@ -22,6 +22,8 @@ type Assembly struct {
 // Stack is one of an assembly.
 type Stack struct {
 	Name, Region string
+	// Tags are those that CloudFormation puts on it.
+	Tags map[string]string
 	// DependsOn are the stacks that are deployed before it.
 	DependsOn []string
 	// Template is CloudFormation's, as JSON.
@@ -41,8 +43,11 @@ func ReadAssembly(dir string) (*Assembly, error) {
 		Version   string
 		Artifacts map[string]struct {
 			Type, Environment string
-			Properties        struct{ TemplateFile, File string }
-			Dependencies      []string
+			Properties        struct {
+				TemplateFile, File string
+				Tags               map[string]string
+			}
+			Dependencies []string
 		}
 	}
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &manifest); err != nil {
@@ -70,7 +75,7 @@ func ReadAssembly(dir string) (*Assembly, error) {
 			if artifact.Properties.TemplateFile == "" || !regionName.MatchString(region) {
 				return nil, fmt.Errorf("the assembly in %s, of the schema %q, has a stack %q without a template or a region that a review can read", dir, manifest.Version, name)
 			}
-			s := &Stack{Name: name, Region: region, assets: assets, paths: map[string]string{}}
+			s := &Stack{Name: name, Region: region, Tags: artifact.Properties.Tags, assets: assets, paths: map[string]string{}}
 			for _, d := range artifact.Dependencies {
 				if manifest.Artifacts[d].Type == "aws:cloudformation:stack" {
 					s.DependsOn = append(s.DependsOn, d)

@@ -4,6 +4,7 @@ package review
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,8 @@ const (
 
 type options struct {
 	root, dir, base, head string
+	// deployed has what is deployed be the base.
+	deployed bool
 }
 
 // Run does what args, its flags, say: it prints the comment to stdout, and writes it,
@@ -43,6 +46,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.StringVar(&o.dir, "dir", "", "`directory` for the report and for the commits' worktrees (default .archipelago/review below -root)")
 	flags.StringVar(&o.base, "base", "main", "`commit` that is compared with")
 	flags.StringVar(&o.head, "head", "HEAD", "`commit` that is reviewed; what is not committed is not")
+	flags.BoolVar(&o.deployed, "deployed", false, "compare with what is deployed in place of -base: on AWS with AWS_PROFILE set, else in what `up` runs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -91,7 +95,13 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 			return review.Report{}, err
 		}
 	}
-	sides := []side{{name: "base", ref: o.base}, {name: "head", ref: o.head}}
+	sides := []side{{name: "head", ref: o.head}, {name: "base", ref: o.base}}
+	if o.deployed {
+		sides = sides[:1]
+		if err := o.findAccount(ctx, &sides[0]); err != nil {
+			return review.Report{}, err
+		}
+	}
 	for i := range sides {
 		// One after the other: git locks what both would write.
 		if err := sides[i].checkOut(ctx, o); err != nil {
@@ -113,12 +123,19 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 	if err := errors.Join(errs...); err != nil {
 		return review.Report{}, err
 	}
+	if o.deployed {
+		base, err := o.readDeployed(ctx, assemblies[0])
+		if err != nil {
+			return review.Report{}, err
+		}
+		assemblies = append(assemblies, base)
+	}
 	differ, err := review.NewDiffer(ctx, o.root, os.Getenv("PYTHON"))
 	if err != nil {
 		return review.Report{}, err
 	}
 	defer differ.Close()
-	return differ.Compare(assemblies[0], assemblies[1])
+	return differ.Compare(assemblies[1], assemblies[0])
 }
 
 // side is one of the commits.
@@ -127,6 +144,10 @@ type side struct {
 	name, ref string
 	// dir is the folder of cdk.json in its worktree.
 	dir string
+	// account is in the names, where cdk.json says none.
+	account string
+	// app is the command that synthesizes, where it is not cdk.json's.
+	app string
 }
 
 // checkOut brings the commit into a worktree of its own, which stays for the next
@@ -218,7 +239,10 @@ func (s *side) synthesize(ctx context.Context, o options) (*review.Assembly, err
 	}
 	arguments := []string{"synth", "--quiet", "--output", out}
 	if !hasAccount(s.dir) {
-		arguments = append(arguments, "-c", "archipelago.account="+synthAccount)
+		arguments = append(arguments, "-c", "archipelago.account="+cmp.Or(s.account, synthAccount))
+	}
+	if s.app != "" {
+		arguments = append(arguments, "--app", s.app)
 	}
 	bin := filepath.Join(s.dir, "node_modules", ".bin")
 	cmd := exec.Command(filepath.Join(bin, "cdk"), arguments...)

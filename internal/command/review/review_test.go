@@ -7,6 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
 // repository is a git repository with a commit for each set of files, tagged "c0",
@@ -146,6 +152,56 @@ func TestBadInput(t *testing.T) {
 				t.Error("the comment of before is still there")
 			}
 		})
+	}
+}
+
+// TestReviewOfWhatIsDeployed: the base is what CloudFormation has, with stacks that the
+// head has no longer.
+func TestReviewOfWhatIsDeployed(t *testing.T) {
+	control := emulatortest.Shared(t)
+	tagged := strings.Replace(manifest, `"properties": {`, `"properties": {"tags": {"deployment": "d"}, `, 1)
+	root := repository(t, app(map[string]string{"made/manifest.json": tagged, "made/s.template.json": `{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 1}}}}`}))
+	installed(t, root, copies)
+	run := func() (string, error) {
+		var out bytes.Buffer
+		err := Run(t.Context(), []string{"-root", root, "-deployed"}, &out)
+		return out.String(), err
+	}
+	for _, name := range []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID"} {
+		t.Setenv(name, "")
+	}
+	if out, err := run(); err == nil || out != "" || !strings.Contains(err.Error(), "nothing runs here: run `make up` first; for what is on AWS set AWS_PROFILE") {
+		t.Errorf("without credentials: %v, %q", err, out)
+	}
+	for _, pair := range emulator.Environment(control.URL) {
+		name, value, _ := strings.Cut(pair, "=")
+		t.Setenv(name, value)
+	}
+	if out, err := run(); err == nil || out != "" || !strings.Contains(err.Error(), "nothing of s is deployed in [eu-west-1]") {
+		t.Errorf("with another name: %v, %q", err, out)
+	}
+	client := cloudformation.NewFromConfig(emulatortest.Config(control, "eu-west-1"))
+	for _, name := range []string{"s", "gone", "another"} {
+		deployment := map[string]string{"another": "another"}[name] + "d"
+		_, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+			StackName: &name, TemplateBody: aws.String(`{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 2}}}}`),
+			Tags: []types.Tag{{Key: aws.String("deployment"), Value: &deployment}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Review: changed in place", "-   DelaySeconds: 2\n+   DelaySeconds: 1", "the stack `gone` is left behind"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "another") {
+		t.Errorf("it has a stack of another deployment:\n%s", out)
 	}
 }
 

@@ -104,6 +104,9 @@ func (r *logReader) copy(out io.Writer) error {
 	return err
 }
 
+// errNothingRuns is that there is no deployment to be asked.
+var errNothingRuns = errors.New("nothing runs here: run `make up` first; for what is on AWS set AWS_PROFILE")
+
 // running returns what runs here, where it has region.
 func (o *Options) running(ctx context.Context, region string) (running, error) {
 	if err := o.complete(); err != nil {
@@ -111,7 +114,7 @@ func (o *Options) running(ctx context.Context, region string) (running, error) {
 	}
 	r, ok := find(ctx, o.Dir)
 	if !ok {
-		return running{}, errors.New("nothing runs here: run `make up` first; for what is on AWS set AWS_PROFILE")
+		return running{}, errNothingRuns
 	}
 	playing, err := emulator.Control{URL: r.Emulator}.Status(ctx)
 	if err != nil {

@@ -49,19 +49,33 @@ func Turn(ctx context.Context, o Options, name, region string, s Switch, on bool
 	return nil
 }
 
-func (o *Options) parameters(ctx context.Context, region string) (*ssm.Client, error) {
+// Settings are those of an AWS client for what is deployed in a region: on AWS, or in
+// what runs here.
+func Settings(ctx context.Context, o Options, region string) (aws.Config, error) {
 	if OnAWS() {
-		settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
-		if err != nil {
+		return config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	}
+	if err := o.complete(); err != nil {
+		return aws.Config{}, err
+	}
+	r, ok := find(ctx, o.Dir)
+	if !ok {
+		return aws.Config{}, errNothingRuns
+	}
+	return aws.Config{
+		Region: region, BaseEndpoint: &r.Emulator, Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
+	}, nil
+}
+
+func (o *Options) parameters(ctx context.Context, region string) (*ssm.Client, error) {
+	if !OnAWS() {
+		if _, err := o.running(ctx, region); err != nil {
 			return nil, err
 		}
-		return ssm.NewFromConfig(settings), nil
 	}
-	r, err := o.running(ctx, region)
+	settings, err := Settings(ctx, *o, region)
 	if err != nil {
 		return nil, err
 	}
-	return ssm.New(ssm.Options{
-		Region: region, BaseEndpoint: &r.Emulator, Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
-	}), nil
+	return ssm.NewFromConfig(settings), nil
 }
