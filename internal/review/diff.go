@@ -109,6 +109,9 @@ func flatten(out *[]string, indent, key string, v any, assets map[string]string)
 	if key != "" {
 		prefix += key + ": "
 	}
+	if t, ok := joined(v); ok {
+		v = t
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		if len(v) == 0 {
@@ -129,7 +132,7 @@ func flatten(out *[]string, indent, key string, v any, assets map[string]string)
 		}
 		*out = append(*out, indent+key+":")
 		for _, item := range v {
-			if _, ok := item.(string); ok {
+			if _, ok := joined(item); ok {
 				flatten(out, indent+"  ", "-", item, assets)
 				continue
 			}
@@ -156,6 +159,39 @@ func flatten(out *[]string, indent, key string, v any, assets map[string]string)
 	default:
 		*out = append(*out, prefix+encoded(v))
 	}
+}
+
+// joined is a text that CloudFormation puts together, with "${ID}" and "${ID.Attribute}"
+// for what it takes from resources.
+func joined(v any) (string, bool) {
+	if t, ok := v.(string); ok {
+		return t, true
+	}
+	fields, ok := v.(map[string]any)
+	if !ok || len(fields) != 1 {
+		return "", false
+	}
+	if ref, ok := fields["Ref"].(string); ok {
+		return "${" + ref + "}", true
+	}
+	if of := itemsOf(fields["Fn::GetAtt"]); len(of) == 2 {
+		return "${" + text(of[0]) + "." + text(of[1]) + "}", true
+	}
+	of := itemsOf(fields["Fn::Join"])
+	if len(of) != 2 {
+		return "", false
+	}
+	parts, ok := of[1].([]any)
+	if !ok {
+		return "", false
+	}
+	texts := make([]string, len(parts))
+	for i, part := range parts {
+		if texts[i], ok = joined(part); !ok {
+			return "", false
+		}
+	}
+	return strings.Join(texts, text(of[0])), true
 }
 
 // named writes the names of what is published in place of hashes of its content, as

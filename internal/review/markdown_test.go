@@ -182,3 +182,26 @@ func TestManyRegionsAreSaidOnce(t *testing.T) {
 		t.Errorf("for two it has %d bytes, for ten %d:\n%s", len(two), len(ten), ten)
 	}
 }
+
+// TestLinesOfAResource: texts that CloudFormation joins are one, JSON in them is read,
+// and what says only that something else changed is left out.
+func TestLinesOfAResource(t *testing.T) {
+	a := &Assembly{Stacks: map[string]*Stack{"s": {assets: map[string]string{strings.Repeat("ab", 32): "Service"}}}}
+	r := resource{kind: launchTemplate, all: object(`{"Type": "T", "DependsOn": ["x"], "Metadata": {"a": 1}}`), props: object(`{
+		"Body": {"Fn::Join": ["", ["{\"a\": \"", {"Fn::GetAtt": ["R", "Arn"]}, "\"}"]]},
+		"VersionDescription": "hash", "Script": "one\ntwo", "Key": "` + strings.Repeat("ab", 32) + `.zip",
+		"Replicas": [{"Region": "b"}, {"Region": "a"}]}`)}
+	got := strings.Join((&judge{}).lines(a, r), "\n")
+	want := `Properties:
+  Body:
+    a: ${R.Arn}
+  Key: <Service abababab>.zip
+  Replicas: [{"Region":"a"},{"Region":"b"}]
+  Script: |
+    one
+    two
+Type: T`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
