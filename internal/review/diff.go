@@ -106,7 +106,11 @@ func (j *judge) lines(a *Assembly, r resource) []string {
 // flatten writes v as indented lines.
 func flatten(out *[]string, indent, key string, v any, assets map[string]string) {
 	prefix := indent
-	if key != "" {
+	switch key {
+	case "":
+	case "-":
+		prefix += "- "
+	default:
 		prefix += key + ": "
 	}
 	if t, ok := joined(v); ok {
@@ -130,7 +134,9 @@ func flatten(out *[]string, indent, key string, v any, assets map[string]string)
 			*out = append(*out, prefix+named(string(b), assets))
 			return
 		}
-		*out = append(*out, indent+key+":")
+		if key != "" {
+			*out = append(*out, indent+key+":")
+		}
 		for _, item := range v {
 			if _, ok := joined(item); ok {
 				flatten(out, indent+"  ", "-", item, assets)
@@ -188,7 +194,7 @@ func joined(v any) (string, bool) {
 	texts := make([]string, len(parts))
 	for i, part := range parts {
 		if texts[i], ok = joined(part); !ok {
-			return "", false
+			texts[i] = "${" + strings.ReplaceAll(encoded(part), `"`, "'") + "}" // so that JSON around it stays JSON
 		}
 	}
 	return strings.Join(texts, text(of[0])), true
