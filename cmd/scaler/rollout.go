@@ -190,7 +190,11 @@ func (c *controller) advance(ctx context.Context, p *parameters, now time.Time) 
 		return false, fmt.Errorf("CloudFormation did not take the answer to %s: %w", w.Request.LogicalResourceID, err)
 	}
 	p.memory.Pending, p.memory.Answered = nil, w.Request.RequestID
-	return true, c.remember(ctx, p.memory)
+	err := c.remember(ctx, p.memory)
+	if w.Request.RequestType == cfn.RequestDelete {
+		err = nil // the stack may have deleted the function's rights by now
+	}
+	return true, err
 }
 
 // passed reports whether so much time has gone by since a time that is known.
@@ -229,6 +233,10 @@ func (c *controller) pursue(ctx context.Context, p *parameters, now time.Time) (
 		if p.memory.Live, err = c.adopt(ctx, f); err != nil {
 			return nil, err
 		}
+	}
+	// A step that has ended is live, also where no run has seen its end.
+	if err := c.settle(ctx, f, p); err != nil {
+		return nil, err
 	}
 	switch p.memory.Pending.Kind {
 	case hold:
@@ -284,7 +292,7 @@ func (c *controller) quiet(ctx context.Context, f fleet, p *parameters, now time
 	switch {
 	case !active:
 		w.Failing = ""
-		return true, c.settle(ctx, f, p)
+		return true, nil
 	case w.Failing == "" && passed(w.Asked, stepWithin, now):
 		w.Failing = "a deployment waits for it"
 		return false, c.rollBack(ctx, p, r)

@@ -230,6 +230,25 @@ func TestDeploymentKeepsTheLiveType(t *testing.T) {
 	s.runs(t, "4", "m7g.large")
 }
 
+// TestRollbackKeepsAStepThatNobodySawEnd: it has ended since the last run.
+func TestRollbackKeepsAStepThatNobodySawEnd(t *testing.T) {
+	s := newStack(t, "unseen")
+	s.made(t)
+	s.use(t, 90)
+	c := s.controller(nil)
+	_, err := c.run(t.Context(), s.now(t)) // a step to m7g.large
+	must(t, err)
+	s.settled(t)
+	p, err := c.parameters(t.Context())
+	must(t, err)
+	must(t, c.accept(t.Context(), &p, s.request(cfn.RequestUpdate, rolloutType, "one")))
+	p.memory.Pending.Kind = restore
+	if done, err := c.advance(t.Context(), &p, s.now(t)); !done || err != nil {
+		t.Errorf("the rollback replaces instances: %v", err)
+	}
+	s.runs(t, "1", "m7g.large")
+}
+
 // TestTypeThatIsNoRungAnyMoreIsLeft: the function may launch the ladder's types only.
 func TestTypeThatIsNoRungAnyMoreIsLeft(t *testing.T) {
 	s := newStack(t, "ladder")
