@@ -13,7 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -188,8 +190,29 @@ func TestImportTakesOverWhatExists(t *testing.T) {
 	if s.exists(t, "us-east-1") {
 		t.Error("the import has made a replica")
 	}
-	// It is one of the stack's now.
-	s.deploy(t, types.StackStatusUpdateComplete, again.with(resources{"More": parameter("/"+s.name, "x")}))
+	// It is one of the stack's now, whose updates do not see what is missing.
+	again["Table"].(map[string]any)["Properties"].(map[string]any)["BillingMode"] = "PROVISIONED"
+	s.deploy(t, types.StackStatusUpdateComplete, again)
+	if s.exists(t, "us-east-1") {
+		t.Error("an update has made the replica")
+	}
+	region := aws.String("us-east-1")
+	for _, c := range []struct {
+		update  dynamodbtypes.ReplicationGroupUpdate
+		replica bool
+	}{
+		{dynamodbtypes.ReplicationGroupUpdate{Create: &dynamodbtypes.CreateReplicationGroupMemberAction{RegionName: region}}, true},
+		{dynamodbtypes.ReplicationGroupUpdate{Delete: &dynamodbtypes.DeleteReplicationGroupMemberAction{RegionName: region}}, false},
+	} {
+		if _, err := dynamodb.NewFromConfig(emulatortest.Config(s.control, "eu-west-1")).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{
+			TableName: &s.name, ReplicaUpdates: []dynamodbtypes.ReplicationGroupUpdate{c.update},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.exists(t, *region); got != c.replica {
+			t.Errorf("there is the replica: %t, want %t", got, c.replica)
+		}
+	}
 }
 
 func TestNothingIsImportedThatIsNotRetained(t *testing.T) {
@@ -369,5 +392,89 @@ func TestStackWritesThePolicyWithOtherProperties(t *testing.T) {
 			}
 			g.cancel(t)
 		})
+	}
+}
+
+// TestResourcesFailOnce before their effect, and after it: what is there of them is
+// deleted, unless it is retained.
+func TestResourcesFailOnce(t *testing.T) {
+	s := newStack(t)
+	name := "/" + s.name
+	fail := func(id string, when emulator.When) {
+		emulatortest.Set(t, s.control, emulator.Settings{FailAt: []emulator.Failure{{Stack: s.name, Resource: id, When: when}}})
+	}
+	deploy := func(template resources, failed types.StackStatus, change ...func(*cloudformation.CreateChangeSetInput)) {
+		t.Helper()
+		s.deploy(t, failed, template, change...)
+		if left, err := s.control.Settings(t.Context()); err != nil || len(left.FailAt) > 0 {
+			t.Errorf("still to fail are %v, %v", left.FailAt, err)
+		}
+		if failed == types.StackStatusRollbackComplete {
+			if err := s.delete(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	template := resources{"Parameter": parameter(name, "x")}
+	for _, when := range []emulator.When{emulator.Before, emulator.After} {
+		fail("Parameter", when)
+		deploy(template, types.StackStatusRollbackComplete)
+		if s.value(t, name) != "" {
+			t.Errorf("a parameter that failed %s its effect is left", when)
+		}
+	}
+	// A table is kept with the replicas that it has by then.
+	table := s.replicated(false, "eu-west-1", "us-east-1")
+	for _, c := range []struct {
+		when           emulator.When
+		table, replica bool
+	}{{emulator.Before, false, false}, {emulator.Between, true, false}} {
+		fail("Table", c.when)
+		deploy(table, types.StackStatusRollbackComplete)
+		if table, replica := s.exists(t, "eu-west-1"), s.exists(t, "us-east-1"); table != c.table || replica != c.replica {
+			t.Errorf("%s its effect there is the table: %t, and the replica: %t", c.when, table, replica)
+		}
+	}
+	s.deploy(t, types.StackStatusCreateComplete, table.with(template), importing)
+
+	for _, when := range []emulator.When{emulator.Before, emulator.After} {
+		fail("Parameter", when)
+		deploy(table.with(resources{"Parameter": parameter(name, "y")}), types.StackStatusUpdateRollbackComplete)
+		if got := s.value(t, name); got != "x" {
+			t.Errorf("an update that failed %s its effect leaves %q", when, got)
+		}
+	}
+	s.deploy(t, types.StackStatusUpdateComplete, table.with(resources{"Parameter": parameter(name, "y")}))
+	if got := s.value(t, name); got != "y" {
+		t.Errorf("the next update leaves %q", got)
+	}
+}
+
+// TestTagsChangeASecurityGroupInPlace: what refers to it does not change.
+func TestTagsChangeASecurityGroupInPlace(t *testing.T) {
+	s := newStack(t)
+	template := func(tag string) resources {
+		return resources{
+			"VPC": map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.0.0.0/16"}},
+			"Group": map[string]any{"Type": "AWS::EC2::SecurityGroup", "Properties": map[string]any{
+				"GroupDescription": s.name, "VpcId": map[string]any{"Ref": "VPC"}, "Tags": []any{map[string]any{"Key": "team", "Value": tag}},
+			}},
+		}
+	}
+	group := func() ec2types.SecurityGroup {
+		t.Helper()
+		out, err := ec2.NewFromConfig(emulatortest.Config(s.control, "eu-west-1")).DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
+			Filters: []ec2types.Filter{{Name: aws.String("description"), Values: []string{s.name}}},
+		})
+		if err != nil || len(out.SecurityGroups) != 1 {
+			t.Fatalf("got %v, %v", out, err)
+		}
+		return out.SecurityGroups[0]
+	}
+	s.deploy(t, types.StackStatusCreateComplete, template("one"))
+	before := group()
+	s.deploy(t, types.StackStatusUpdateComplete, template("two"))
+	if after := group(); *after.GroupId != *before.GroupId || *after.Tags[0].Value != "two" {
+		t.Errorf("%s has become %s with the tags %v", *before.GroupId, *after.GroupId, after.Tags)
 	}
 }

@@ -38,6 +38,34 @@ type Settings struct {
 	// those of which it has none left at this moment.
 	NotOffered map[string][]string `json:"notOffered,omitempty"`
 	NoCapacity map[string][]string `json:"noCapacity,omitempty"`
+	// FailAt are resources whose creation or update fails, each once: what has failed
+	// is no longer among them.
+	FailAt []Failure `json:"failAt,omitempty"`
+}
+
+// Failure is one resource that fails.
+type Failure struct {
+	Stack    string `json:"stack"`
+	Resource string `json:"resource"` // its logical id
+	When     When   `json:"when"`
+}
+
+// When is how much of a resource's creation or update has happened when it fails.
+type When string
+
+const (
+	// Before is nothing.
+	Before When = "before"
+	// Between is a global table in its own region, without replicas.
+	Between When = "between"
+	// After is all.
+	After When = "after"
+)
+
+// Settings returns what holds.
+func (c Control) Settings(ctx context.Context) (Settings, error) {
+	var s Settings
+	return s, c.call(ctx, http.MethodGet, "settings", nil, &s)
 }
 
 // Set has these settings hold, and no others.

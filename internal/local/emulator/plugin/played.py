@@ -15,6 +15,7 @@ from moto.awslambda.models import lambda_backends
 
 from . import customs, models, settings
 from .clock import clock
+from .failures import Failed
 
 # TIMEOUT is how many seconds CloudFormation waits at most, which is the default too.
 TIMEOUT = 3600
@@ -31,14 +32,6 @@ _taken: dict[str, dict[str, str]] = {}
 _failures: dict[str, int] = {}
 _responses: dict[str, dict[str, Any]] = {}  # what was put to a response URL first
 _waiting: set[str] = set()
-
-
-class Failed(RuntimeError):
-    """A function said so, or nothing. resource is what is to be deleted for it."""
-
-    def __init__(self, reason, resource=None):
-        super().__init__(reason)
-        self.resource = resource
 
 
 def install():

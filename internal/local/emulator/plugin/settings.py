@@ -1,6 +1,7 @@
 """What a test sets of an account, and which way AWS goes where its documents leave it
 open. Every value's zero is AWS's default, or the harder reading."""
 
+import copy
 from typing import Any
 
 from .clock import Refused
@@ -30,9 +31,12 @@ DEFAULTS: dict[str, Any] = {
     # at this moment: {zone: [type]}.
     "notOffered": {},
     "noCapacity": {},
+    # What fails once, and is then no longer among them:
+    # [{"stack": name, "resource": logical id, "when": as in failures.py}].
+    "failAt": [],
 }
 
-_values = dict(DEFAULTS)
+_values = copy.deepcopy(DEFAULTS)
 
 
 def get(name: str) -> Any:
@@ -44,7 +48,7 @@ def replace(wanted: dict[str, Any]) -> dict[str, Any]:
     unknown = wanted.keys() - DEFAULTS.keys()
     if unknown:
         raise Refused(f"there is no setting {', '.join(sorted(unknown))}: want some of {', '.join(DEFAULTS)}")
-    _values.update(DEFAULTS | {name: value for name, value in wanted.items() if value is not None})
+    _values.update(copy.deepcopy(DEFAULTS) | {name: value for name, value in wanted.items() if value is not None})
     return describe()
 
 

@@ -12,9 +12,10 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.security_groups import SecurityGroup
 from moto.ssm.models import ssm_backends
 
-from . import names, patches, played, schemas, settings, updates
+from . import failures, names, patches, played, schemas, settings, tables, updates
 
 
 def install():
@@ -26,6 +27,7 @@ def install():
         parsing.ResourceMap, parse_ssm_parameter=parse_ssm_parameter, update=update_resources, delete=delete_resources
     )
     patches.replace(cloudformation.ChangeSet, apply=apply)
+    patches.replace(LaunchTemplate, latest_version=latest_version, get_version=get_version)
     patches.replace(
         cloudformation.Stack, stack_parameters=property(stack_parameters), stack_resources=property(stack_resources)
     )
@@ -89,9 +91,10 @@ _create_resource = parsing.parse_and_create_resource
 
 def create_resource(logical_id, resource_json, resources_map, account_id, region_name):
     """Make nothing a second time, but take over what is to be imported as it is (rules
-    R8 and R9). Keep a custom resource whose creation has failed: its function is asked
-    to delete it."""
+    R8 and R9). Keep what there is of a resource whose creation has failed, to be deleted:
+    of a custom one whatever there is, its function is asked."""
     properties = clean_json(resource_json.get("Properties", {}), resources_map)
+    failures.at(resources_map.stack_id, logical_id, failures.BEFORE)
     existing, name = names.find(resource_json["Type"], properties, account_id, region_name)
     if existing:
         importing = resources_map.__dict__.get("importing") and names.may_import(resource_json)
@@ -99,10 +102,15 @@ def create_resource(logical_id, resource_json, resources_map, account_id, region
             raise names.AlreadyExists(resource_json["Type"], name)
         parse_resource(logical_id, resource_json, resources_map)
         existing.cf_resource_type, existing.logical_resource_id = resource_json["Type"], logical_id
+        if isinstance(existing, tables.GlobalTable):
+            existing.believe(properties)
+        failures.at(resources_map.stack_id, logical_id, failures.AFTER)
         return existing
     try:
-        return _create_resource(logical_id, resource_json, resources_map, account_id, region_name)
-    except played.Failed as e:
+        created = _create_resource(logical_id, resource_json, resources_map, account_id, region_name)
+        failures.at(resources_map.stack_id, logical_id, failures.AFTER, created)
+        return created
+    except failures.Failed as e:
         if e.resource:
             e.resource.cf_resource_type, e.resource.logical_resource_id = resource_json["Type"], logical_id
             resources_map._parsed_resources[logical_id] = e.resource
@@ -129,15 +137,48 @@ _update_resource = parsing.parse_and_update_resource
 
 def update_resource(logical_id, resource_json, resources_map, account_id, region_name):
     """Leave a resource as it is whose model cannot be updated; moto forgets it."""
-    if isinstance(template := resources_map[logical_id], LaunchTemplate) and resources_map.__dict__.get("rolling_back"):
+    resource, rolling_back = resources_map[logical_id], resources_map.__dict__.get("rolling_back")
+    if isinstance(resource, LaunchTemplate) and rolling_back:
         if settings.get("rollbackKeepsVersion"):  # rule R13: the last of them is what the update made
-            template.versions.pop()
+            vars(resource).setdefault("taken_back", []).append(resource.versions[-1])
             parse_resource(logical_id, resource_json, resources_map)
-            return template
-    updated = _update_resource(logical_id, resource_json, resources_map, account_id, region_name)
-    if isinstance(updated, played.Played) and resources_map.__dict__.get("rolling_back"):
+            return resource
+    if not rolling_back and failures.due(resources_map.stack_id, logical_id, failures.BEFORE):
+        if not isinstance(resource, LaunchTemplate) or not settings.get("rollbackKeepsVersion"):
+            parse_resource(logical_id, resource_json, resources_map)  # a rollback updates what failed, too
+        raise failures.Failed(f"{logical_id} fails before its effect, as a test wants it")
+    if isinstance(resource, SecurityGroup) and set_tags(resource, made_of(resources_map)[logical_id], resource_json, resources_map):
+        updated = parse_resource(logical_id, resource_json, resources_map) and resource
+    else:
+        updated = _update_resource(logical_id, resource_json, resources_map, account_id, region_name)
+    if not rolling_back:
+        failures.at(resources_map.stack_id, logical_id, failures.AFTER)
+    if isinstance(updated, played.Played) and rolling_back:
         updated.rolled_back()
-    return updated or resources_map[logical_id]
+    return updated or resource
+
+
+def latest_version(template):
+    """The last one that no rollback took back. Such a one stays: EC2 gives no number
+    twice, and instances may run it."""
+    return next(v for v in reversed(template.versions) if v not in template.__dict__.get("taken_back", []))
+
+
+_get_version = LaunchTemplate.get_version
+
+
+def get_version(template, number):
+    return latest_version(template) if str(number).lower() == "$latest" else _get_version(template, number)
+
+
+def set_tags(group, old, resource_json, resources_map):
+    """Change a group's tags where nothing else of it changes; moto makes another group."""
+    new = dict(clean_json(resource_json.get("Properties", {}), resources_map))
+    if old | {"Tags": None} != new | {"Tags": None}:
+        return False
+    group.ec2_backend.tags.pop(group.id, None)
+    group.add_tags({tag["Key"]: tag["Value"] for tag in new.get("Tags", [])})
+    return True
 
 
 def dependencies(value):

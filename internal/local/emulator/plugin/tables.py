@@ -8,8 +8,9 @@ from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.exceptions import DeletionProtectedException, MockValidationException
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 
-from . import models, patches
+from . import failures, models, patches
 
 
 class GlobalTable(CloudFormationModel):
@@ -54,6 +55,7 @@ class GlobalTable(CloudFormationModel):
         )
         created = cls(resource_name, account_id, region_name)
         created.replicas[region_name] = wanted[region_name]
+        failures.at(kwargs["StackId"], kwargs["LogicalId"], failures.BETWEEN, created)
         for region in wanted.keys() - {region_name}:
             created.add(region, wanted[region])
         return created
@@ -87,16 +89,13 @@ class GlobalTable(CloudFormationModel):
             self.replicas[region] = replica
 
     def add(self, region, replica):
-        """Serve the same items in another region."""
-        if self.name in self.backend(region).tables:
-            raise MockValidationException(
-                f"Failed to create a new replica of the table {self.name}: one or more replicas already existed as tables ({region})"
-            )
-        table = copy.copy(self.table(self.home))
-        table.region_name, table.table_arn = region, table.table_arn.replace(f":{self.home}:", f":{region}:")
-        table.deletion_protection_enabled = protected(replica)
-        self.backend(region).tables[self.name] = table
+        replicate(self.account_id, self.name, self.home, region, protected(replica))
         self.replicas[region] = replica
+
+    def believe(self, properties):
+        """Take it that there are the replicas that a template has, as an import does
+        (rule R9)."""
+        self.replicas = {r["Region"]: r for r in properties["Replicas"]}
 
     def delete(self, account_id, region_name):
         served = [region for region in self.replicas if self.name in self.backend(region).tables]
@@ -105,6 +104,32 @@ class GlobalTable(CloudFormationModel):
                 raise DeletionProtectedException(self.name)
         for region in served:
             self.backend(region).delete_table(self.name)
+
+
+def replicate(account_id, name, home, region, protect=False):
+    """Serve the same items in another region."""
+    if name in dynamodb_backends[account_id][region].tables:
+        raise MockValidationException(
+            f"Failed to create a new replica of the table {name}: one or more replicas already existed as tables ({region})"
+        )
+    table = copy.copy(dynamodb_backends[account_id][home].tables[name])
+    table.region_name, table.table_arn = region, table.table_arn.replace(f":{home}:", f":{region}:")
+    table.deletion_protection_enabled = protect
+    dynamodb_backends[account_id][region].tables[name] = table
+
+
+_update_table = DynamoHandler.update_table
+
+
+def update_table(self):
+    """Add and delete replicas, which moto ignores."""
+    answer, name = _update_table(self), self.body["TableName"]
+    for update in self.body.get("ReplicaUpdates", []):
+        if "Create" in update:
+            replicate(self.current_account, name, self.region, update["Create"]["RegionName"])
+        if "Delete" in update:
+            dynamodb_backends[self.current_account][update["Delete"]["RegionName"]].delete_table(name)
+    return answer
 
 
 def adopt(account_id, region_name, name):
@@ -141,4 +166,5 @@ def alone(write):
 def install():
     for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
         patches.replace(DynamoDBBackend, **{name: alone(getattr(DynamoDBBackend, name))})
+    patches.replace(DynamoHandler, update_table=update_table)
     models.emulated["AWS::DynamoDB::GlobalTable"] = GlobalTable
