@@ -56,6 +56,13 @@ func Chosen() []string {
 	return part(names, Weight, shard)
 }
 
+// Mine reports whether this run proves the nth of what has no weight: with -shard a
+// part of all.
+func Mine(n int) bool { return n%shard.of == shard.number }
+
+// Shard returns the number of this run's shard, or 0.
+func Shard() int { return shard.number }
+
 // part returns one of s.of parts that weigh about the same: each name, the
 // heaviest first, joins the lightest part.
 func part(names []string, weight func(string) int, s shardOf) []string {
