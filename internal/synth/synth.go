@@ -86,6 +86,8 @@ func StandIns(dir, architecture string) (stacks.Builds, error) {
 		return path, os.WriteFile(path, []byte(name), 0o644)
 	}
 	service, err := standIn("directory")
+	kernel.Lock()
+	defer kernel.Unlock()
 	return stacks.Builds{
 		Service: map[string]string{machine: service},
 		Function: func(name string) string {
