@@ -322,9 +322,8 @@ func TestDeployAppliesCDKsRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const broken = `	awscdk.NewCfnResource(stack, jsii.String("Broken"), &awscdk.CfnResourceProps{
-		Type: jsii.String("AWS::S3::Bucket"), Properties: &map[string]any{"BucketNaem": "photos"},
-	})
+	const broken = `	id, bucket := "Broken", "AWS::S3::Bucket"
+	awscdk.NewCfnResource(stack, &id, &awscdk.CfnResourceProps{Type: &bucket, Properties: &map[string]any{"BucketNaem": "photos"}})
 	return stack
 `
 	dir := t.TempDir()

@@ -88,8 +88,8 @@ var Configurations = map[string]Configuration{
 		"fleet.vertical": "advise", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
 	}), Gate: true},
 	"cleartext": {Options: options{
-		"regions": []any{with(existing("us-west-1", "10.9.0.0/22", "a", "c"), options{"ami": ami})},
-		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "logs": "off",
+		"regions": []any{with(existing("us-west-1", "10.9.0.0/22", "a", "b"), options{"ami": ami})},
+		"entry":   "none", "waf.common": "count", "waf.badInputs": "count", "waf.ipReputation": "count", "waf.failOpen": "false", "logs": "off",
 		"protect": "false", "service.environment.ALLOW_CLEARTEXT": "true", "service.environment.READS": "signed-in", "fleet.min": "3", "fleet.cpuTarget": "40",
 		"fleet.vertical": "off", "fleet.schedule": workdays, "fleet.guard": "false",
 	}, Gate: true},

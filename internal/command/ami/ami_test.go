@@ -86,7 +86,7 @@ func TestImagesArePinned(t *testing.T) {
 
 func TestNothingIsWrittenWhenARegionFails(t *testing.T) {
 	// The emulator knows no image of mx-central-1.
-	const file = `{"context": {"archipelago": {"regions": ["eu-west-1", "mx-central-1"], ` + service + `}}}`
+	const file = `{"context": {"archipelago": {"entry": "none", "regions": ["eu-west-1", "mx-central-1"], ` + service + `}}}`
 	_, after, err := ami(t, file)
 	if err == nil || !strings.Contains(err.Error(), "mx-central-1: /aws/service/ami-amazon-linux-latest/") {
 		t.Errorf("got %v, want the region and the parameter", err)
