@@ -78,8 +78,7 @@ func (c *controller) tend(ctx context.Context, now time.Time) error {
 }
 
 // bringBack replaces what does not run what is live, whatever wrote it: the tags of a
-// stack, a drift that was reverted, somebody by hand. A refresh that succeeded since
-// then is taken for live instead.
+// stack, a drift that was reverted, somebody by hand.
 func (c *controller) bringBack(ctx context.Context, f fleet, p parameters, now time.Time) error {
 	if p.memory.Live == nil || p.memory.Step != nil || f.refreshing() || f.saved().same(*p.memory.Live) {
 		return nil
@@ -88,20 +87,8 @@ func (c *controller) bringBack(ctx context.Context, f fleet, p parameters, now t
 	if err != nil || updating {
 		return err
 	}
-	if r := f.refreshes; len(r) > 0 && r[0].Status == types.InstanceRefreshStatusSuccessful && r[0].EndTime.After(p.memory.Live.Since) && f.is(r[0], f.saved()) {
-		adopted, err := c.adopt(ctx, f)
-		if err != nil {
-			return err
-		}
-		// Its type is the fleet's, unless another one was written in the meantime: else
-		// the next decision would take it back.
-		if p.instanceType == p.memory.Live.Type && adopted.Type != p.instanceType {
-			if err := c.put(ctx, c.instanceType, adopted.Type); err != nil {
-				return err
-			}
-		}
-		p.memory.Live = c.now(adopted, r[0])
-		return c.remember(ctx, p.memory)
+	if adopted, err := c.adoptNewer(ctx, f, &p); err != nil || adopted {
+		return err
 	}
 	s := step{Kind: scaling.Reconcile, From: p.instanceType, To: p.memory.Live.Type, At: now}
 	p.memory.Step = &s
@@ -166,11 +153,12 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 }
 
 // settle looks whether the step that was begun has ended, and if it succeeded
-// makes its type the fleet's.
+// makes its type the fleet's. Without one it looks for a refresh of somebody else.
 func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 	s := p.memory.Step
 	if s == nil {
-		return nil
+		_, err := c.adoptNewer(ctx, f, p)
+		return err
 	}
 	var told error // is said, and holds nothing up
 	refresh, began := f.refreshOf(*s)
@@ -204,6 +192,34 @@ func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 	}
 	p.memory.Step = nil
 	return errors.Join(told, c.remember(ctx, p.memory))
+}
+
+// adoptNewer takes a refresh of somebody else that succeeded since the last one that is
+// known for what is live, and reports whether there was one. What a deployment has begun
+// is its own.
+func (c *controller) adoptNewer(ctx context.Context, f fleet, p *parameters) (bool, error) {
+	l, w := p.memory.Live, p.memory.Pending
+	if l == nil || w != nil && w.Began || f.refreshing() || len(f.refreshes) == 0 || f.saved().same(*l) {
+		return false, nil
+	}
+	r := f.refreshes[0]
+	if r.Status != types.InstanceRefreshStatusSuccessful || !r.EndTime.After(l.Since) || !f.is(r, f.saved()) {
+		return false, nil
+	}
+	adopted, err := c.adopt(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	// Its type is the fleet's, unless another one was written in the meantime: else
+	// the next decision would take it back.
+	if p.instanceType == l.Type && adopted.Type != p.instanceType {
+		if err := c.put(ctx, c.instanceType, adopted.Type); err != nil {
+			return false, err
+		}
+		p.instanceType = adopted.Type
+	}
+	p.memory.Live = c.now(adopted, r)
+	return true, c.remember(ctx, p.memory)
 }
 
 // hold keeps the requests' target that belongs to the fleet's rung: a step leaves

@@ -423,6 +423,30 @@ func TestRefreshOfSomebodyElseIsAdopted(t *testing.T) {
 	s.runs(t, "2", "m7g.large")
 }
 
+// TestDeploymentRightAfterARefreshOfSomebodyElse keeps its type, also where no run
+// has looked in between.
+func TestDeploymentRightAfterARefreshOfSomebodyElse(t *testing.T) {
+	s := newStack(t, "right-after")
+	s.made(t)
+	s.version(t, "two")
+	emulatortest.Advance(t, s.control, time.Minute)
+	c := s.controller(nil)
+	f, err := c.fleet(t.Context())
+	must(t, err)
+	to := f.saved()
+	to.Type = "m7g.large"
+	_, err = c.start(t.Context(), f, to, preferences{})
+	must(t, err)
+	if got := s.settled(t); got != types.InstanceRefreshStatusSuccessful {
+		t.Fatalf("it is %s", got)
+	}
+	s.deployed(t, cfn.RequestUpdate, "two")
+	s.runs(t, "2", "m7g.large")
+	if got := s.state(t).Parameter; got != "m7g.large" {
+		t.Errorf("the parameter is %s, so the next decision takes the type back", got)
+	}
+}
+
 // TestDeploymentThatIsKilledEndsTheSame at every call.
 func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
 	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
