@@ -138,10 +138,8 @@ func (j *judge) table(c delta, name string, risk func(string, ...any)) {
 			j.say(c.stack, Data, InPlace, true, "the replica of %s%s is deleted; %d remain, with all items", name, where, len(new))
 			continue
 		}
-		for property, what := range map[string]string{"DeletionProtectionEnabled": "its protection from deletion"} {
-			if was[property] == true && is[property] != true {
-				risk("%s loses %s%s", name, what, where)
-			}
+		if was["DeletionProtectionEnabled"] == true && is["DeletionProtectionEnabled"] != true {
+			risk("%s loses its protection from deletion%s", name, where)
 		}
 		if get(was, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") == true && get(is, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != true {
 			risk("%s loses its point-in-time recovery%s: its backups of up to 35 days go", name, where)
@@ -271,7 +269,7 @@ func (j *judge) replication(base, head *Stack, changes []delta) {
 func islands(a *Assembly) int {
 	n := 0
 	for _, s := range a.Stacks {
-		n += len(s.of("AWS::AutoScaling::AutoScalingGroup"))
+		n += len(s.of(scalingGroup))
 	}
 	return n
 }

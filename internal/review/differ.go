@@ -29,19 +29,17 @@ type Differ struct {
 	input  io.WriteCloser
 	output *bufio.Reader
 	said   *bytes.Buffer
-	python string
 	// createOnly are the properties whose change replaces a resource, by its type.
 	createOnly map[string][]string
 }
 
-// NewDiffer starts one with the tools in root's node_modules. python has the
-// emulator's packages.
-func NewDiffer(ctx context.Context, root, python string) (*Differ, error) {
+// NewDiffer starts one with the tools in root's node_modules.
+func NewDiffer(ctx context.Context, root string) (*Differ, error) {
 	node := filepath.Join(root, "node_modules", ".bin", "node")
 	if _, err := os.Stat(filepath.Join(root, "node_modules", "@aws-cdk", "cloudformation-diff")); err != nil {
 		return nil, fmt.Errorf("@aws-cdk/cloudformation-diff is missing from node_modules: run `make setup` (%w)", err)
 	}
-	d := &Differ{node: exec.CommandContext(ctx, node, "-e", differScript), said: &bytes.Buffer{}, python: python, createOnly: map[string][]string{}}
+	d := &Differ{node: exec.CommandContext(ctx, node, "-e", differScript), said: &bytes.Buffer{}, createOnly: map[string][]string{}}
 	d.node.Dir, d.node.Stderr = root, d.said
 	var err error
 	if d.input, err = d.node.StdinPipe(); err != nil {
@@ -174,7 +172,7 @@ func (d *Differ) readSchemas(kinds map[string]bool) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	properties, err := emulator.CreateOnly(d.python, missing)
+	properties, err := emulator.CreateOnly(missing)
 	if err != nil {
 		return err
 	}

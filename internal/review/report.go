@@ -170,21 +170,23 @@ func (r *Report) cost(base, head *Assembly) {
 		r.CostUnknown = err.Error()
 		return
 	}
+	var deployments [2]cost.Deployment
+	for i, a := range []*Assembly{base, head} {
+		if deployments[i], err = cost.Read(a.Dir); err != nil {
+			r.CostUnknown = strings.Split(err.Error(), "\n")[0]
+			return
+		}
+	}
 	var all []Cost
 	for _, load := range cost.Loads {
 		c := Cost{Load: load.Name, Requests: load.Requests}
-		for i, a := range []*Assembly{base, head} {
-			deployment, err := cost.Read(a.Dir)
-			if err == nil {
-				var e cost.Estimate
-				if e, err = prices.Estimate(deployment, load); err == nil {
-					*[]*float64{&c.Before, &c.After}[i] = float64(int(e.Total()*100+0.5)) / 100
-				}
-			}
+		for i, total := range []*float64{&c.Before, &c.After} {
+			e, err := prices.Estimate(deployments[i], load)
 			if err != nil {
 				r.CostUnknown = strings.Split(err.Error(), "\n")[0]
 				return
 			}
+			*total = float64(int(e.Total()*100+0.5)) / 100
 		}
 		all = append(all, c)
 	}

@@ -105,7 +105,7 @@ func newDiffer(t *testing.T) *Differ {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := NewDiffer(t.Context(), root, "")
+	d, err := NewDiffer(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}

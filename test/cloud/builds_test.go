@@ -1,9 +1,7 @@
 package cloud_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -26,15 +24,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // badBuilds are what a deployment may bring, and what its failure says. How long each
 // takes on AWS's clock is logged: cmd/scaler's tests hold it to its bounds, on a clock
 // that waits for the scaler.
 var badBuilds = []struct {
-	name, behaviour string
-	says            string
+	name string
+	// behaviour is that of the service, which is healthy after so long if after is set.
+	behaviour string
+	after     time.Duration
+	// foreign is whether the program is for another architecture.
+	foreign bool
+	says    string
 	// serves is whether its instances become healthy, so that requests fail on them.
 	serves bool
 	// full is whether EC2 has no capacity meanwhile.
@@ -42,10 +44,10 @@ var badBuilds = []struct {
 	gate bool
 }{
 	{name: "exits at its start", behaviour: "exits", says: "a new instance is not healthy", gate: true},
-	{name: "is healthy after 300 s", behaviour: "starts-after 300", says: "a new instance is not healthy"},
+	{name: "is healthy after 300 s", after: 300 * time.Second, says: "a new instance is not healthy"},
 	{name: "listens elsewhere", behaviour: "elsewhere", says: "a new instance is not healthy"},
-	{name: "is for another architecture", behaviour: "foreign", says: "a new instance is not healthy"},
-	{name: "finds no capacity", behaviour: "", says: "no instance was replaced", full: true},
+	{name: "is for another architecture", foreign: true, says: "a new instance is not healthy"},
+	{name: "finds no capacity", says: "no instance was replaced", full: true},
 	{name: "answers 500", behaviour: "fails 1", says: "alarm", serves: true},
 	{name: "answers one in ten with 500", behaviour: "fails 10", says: "alarm", serves: true},
 }
@@ -57,17 +59,11 @@ func TestBuilds(t *testing.T) {
 	t.Parallel()
 	d := beginBuilds(t)
 	load := startPlainLoad(t, d.running)
-	fleet := &builtFleet{day: d, group: groupOf(t, d.running, "eu-west-1")}
+	fleet := &builtFleet{day: d}
 	fleet.grow(t)
-	number := 0
-	good := func(t *testing.T) {
-		number++
-		behaviour := fmt.Sprintf("good %d", number)
-		if number == 1 {
-			behaviour = fleet.after(100 * time.Second) // long, but not too long
-		}
+	good := func(t *testing.T, behaviour string) {
 		sent, failed := load.sent.Load(), load.failed.Load()
-		took, why := fleet.deploy(t, behaviour, "")
+		took, why := fleet.deploy(t, behaviour, false)
 		if why != "" {
 			t.Fatalf("a good build is not deployed: %s", why)
 		}
@@ -77,19 +73,15 @@ func TestBuilds(t *testing.T) {
 		t.Logf("a good build: %s at pace %d, %d requests", took.Round(time.Second), building, load.sent.Load()-sent)
 		fleet.serves(t, behaviour)
 	}
-	t.Run("a good build", good)
+	t.Run("a good build", func(t *testing.T) { good(t, startsAfter(100*time.Second)) }) // long, but not too long
 	for _, bad := range badBuilds {
 		if !bad.gate && !matrix.All() {
 			continue
 		}
 		t.Run("a build that "+bad.name, func(t *testing.T) {
-			before := fleet.behaviour
-			behaviour, program := bad.behaviour, ""
-			switch {
-			case behaviour == "starts-after 300":
-				behaviour = fleet.after(300 * time.Second)
-			case behaviour == "foreign":
-				program = "foreign"
+			before, behaviour := fleet.behaviour, bad.behaviour
+			if bad.after > 0 {
+				behaviour = startsAfter(bad.after)
 			}
 			if bad.full {
 				emulatortest.Set(t, d.control, emulator.Settings{NoCapacity: map[string][]string{
@@ -97,7 +89,7 @@ func TestBuilds(t *testing.T) {
 				}})
 			}
 			sent, failed := load.sent.Load(), load.failed.Load()
-			took, why := fleet.deploy(t, behaviour, program)
+			took, why := fleet.deploy(t, behaviour, bad.foreign)
 			emulatortest.Set(t, d.control, emulator.Settings{})
 			sent, failed = load.sent.Load()-sent, load.failed.Load()-failed
 			t.Logf("rolled back after %s at pace %d; %d of %d requests failed: %s", took.Round(time.Second), building, failed, sent, why)
@@ -108,7 +100,7 @@ func TestBuilds(t *testing.T) {
 				t.Errorf("%d of %d requests failed, though it was never healthy", failed, sent)
 			}
 			fleet.serves(t, before)
-			t.Run("and the next", good)
+			t.Run("and the next", func(t *testing.T) { good(t, "good after one that "+bad.name) })
 		})
 	}
 	load.stop()
@@ -120,23 +112,23 @@ const grown = "m7g.large"
 // beginBuilds brings up one region with the service of ./serve.
 func beginBuilds(t *testing.T) *day {
 	dir := t.TempDir()
-	o := options(dir, behave(t, "", ""))
+	o := options(dir, behave(t, "", false))
 	o.CPUScale = func() float64 { return 0 }                   // the count follows the requests
 	o.Context = []string{"archipelago.service.local.setup=[]"} // the checkout's is the directory's
 	running := up(t, o)
 	return &day{dir: dir, running: running, control: emulator.Control{URL: running.Emulator}}
 }
 
-// behave makes the assembly of a behaviour. program is "foreign" for one of another
-// architecture.
-func behave(t *testing.T, behaviour, program string) string {
+// behave makes the assembly of a behaviour, of a program for this machine's
+// architecture or a foreign one.
+func behave(t *testing.T, behaviour string, foreign bool) string {
 	t.Helper()
 	builds, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	architecture := runtime.GOARCH
-	if program == "foreign" {
+	if foreign {
 		architecture = map[string]string{"amd64": "arm64", "arm64": "amd64"}[architecture]
 	}
 	serve := build.Deployment{Root: "../..", Dir: madeDir, Package: "./test/cloud/serve", Instances: architecture, Functions: runtime.GOARCH}
@@ -228,12 +220,11 @@ func startPlainLoad(t *testing.T, running cloud.Running) *plainLoad {
 // builtFleet is the fleet of eu-west-1, at the pace building.
 type builtFleet struct {
 	*day
-	group     string
 	behaviour string // of the build that serves
 }
 
-// after is the behaviour of a build that is healthy after d of AWS's time.
-func (f *builtFleet) after(d time.Duration) string {
+// startsAfter is the behaviour of a build that is healthy after d of AWS's time.
+func startsAfter(d time.Duration) string {
 	return fmt.Sprintf("starts-after %s", d/building)
 }
 
@@ -244,11 +235,11 @@ func (f *builtFleet) grow(t *testing.T) {
 	f.freeze(t, "eu-west-1") // its CPU is idle
 	f.pace(t, building)
 	client := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1"))
-	g := f.describe(t)
+	g := theGroup(t, f.running)
 	launched := g.MixedInstancesPolicy.LaunchTemplate
 	launched.Overrides = []types.LaunchTemplateOverrides{{InstanceType: sdk.String(grown)}}
 	if _, err := client.StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
-		AutoScalingGroupName: &f.group,
+		AutoScalingGroupName: g.AutoScalingGroupName,
 		DesiredConfiguration: &types.DesiredConfiguration{MixedInstancesPolicy: &types.MixedInstancesPolicy{LaunchTemplate: launched}},
 		Preferences:          &types.RefreshPreferences{MinHealthyPercentage: sdk.Int32(100), MaxHealthyPercentage: sdk.Int32(150), InstanceWarmup: sdk.Int32(240)},
 	}); err != nil {
@@ -257,21 +248,12 @@ func (f *builtFleet) grow(t *testing.T) {
 	f.serves(t, "")
 }
 
-func (f *builtFleet) describe(t *testing.T) types.AutoScalingGroup {
-	t.Helper()
-	out, err := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1")).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{f.group}})
-	if err != nil || len(out.AutoScalingGroups) != 1 {
-		t.Fatalf("%v: %+v", err, out)
-	}
-	return out.AutoScalingGroups[0]
-}
-
 // serves waits until the fleet has its size and type and runs a behaviour, all of it
 // healthy: the count may have followed a minute with more or fewer requests.
 func (f *builtFleet) serves(t *testing.T, behaviour string) {
 	t.Helper()
 	awaitFor(t, 3*time.Minute, func() error {
-		g := f.describe(t)
+		g := theGroup(t, f.running)
 		if n := int(*g.DesiredCapacity); n != 3 || len(g.Instances) != n {
 			return fmt.Errorf("%d instances of %d, want 3", len(g.Instances), n)
 		}
@@ -296,46 +278,29 @@ func (f *builtFleet) serves(t *testing.T, behaviour string) {
 // deploy updates the region's stack to a behaviour, and returns how long it took on
 // the emulator's clock, and why it failed if it did. The CLI is not asked: it polls each
 // five seconds, minutes at this pace.
-func (f *builtFleet) deploy(t *testing.T, behaviour, program string) (time.Duration, string) {
+func (f *builtFleet) deploy(t *testing.T, behaviour string, foreign bool) (time.Duration, string) {
 	t.Helper()
 	const stack = "archipelago-region-eu-west-1"
-	dir := behave(t, behaviour, program)
+	dir := behave(t, behaviour, foreign)
 	template, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if program != "" {
-		f.publish(t, filepath.Join(dir, stack+".assets.json"))
-	}
+	emulatortest.Publish(t, f.control, filepath.Join(dir, stack+".assets.json"))
 	client := cloudformation.NewFromConfig(administrator(f.running, "eu-west-1"))
-	describe := func() cloudformationtypes.Stack {
-		out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: sdk.String(stack)})
-		if err != nil || len(out.Stacks) != 1 {
-			t.Fatalf("%v: %+v", err, out)
-		}
-		return out.Stacks[0]
+	deployed, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: sdk.String(stack)})
+	if err != nil {
+		t.Fatal(err)
 	}
 	change := &cloudformation.CreateChangeSetInput{
 		StackName: sdk.String(stack), ChangeSetType: cloudformationtypes.ChangeSetTypeUpdate, ChangeSetName: sdk.String(fmt.Sprintf("change-%d", time.Now().UnixNano())),
 		TemplateBody: sdk.String(string(template)), Capabilities: []cloudformationtypes.Capability{cloudformationtypes.CapabilityCapabilityNamedIam},
 	}
-	for _, p := range describe().Parameters {
+	for _, p := range deployed.Stacks[0].Parameters {
 		change.Parameters = append(change.Parameters, cloudformationtypes.Parameter{ParameterKey: p.ParameterKey, UsePreviousValue: sdk.Bool(true)})
 	}
-	if _, err := client.CreateChangeSet(t.Context(), change); err != nil {
-		t.Fatal(err)
-	}
 	began := emulatortest.Now(t, f.control)
-	if _, err := client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: sdk.String(stack), ChangeSetName: change.ChangeSetName}); err != nil {
-		t.Fatal(err)
-	}
-	var status cloudformationtypes.StackStatus
-	awaitFor(t, 5*time.Minute, func() error {
-		if status = describe().StackStatus; strings.HasSuffix(string(status), "_IN_PROGRESS") {
-			return fmt.Errorf("the stack is %s", status)
-		}
-		return nil
-	})
+	status, failed := emulatortest.ChangeStack(t, client, change, 5*time.Minute)
 	took := emulatortest.Now(t, f.control).Sub(began)
 	switch status {
 	case cloudformationtypes.StackStatusUpdateComplete:
@@ -344,48 +309,11 @@ func (f *builtFleet) deploy(t *testing.T, behaviour, program string) (time.Durat
 	default:
 		t.Fatalf("the stack is %s", status)
 	}
-	out, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: sdk.String(stack)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range out.StackEvents { // the newest first
+	for _, e := range failed {
 		if e.ResourceStatus == cloudformationtypes.ResourceStatusUpdateFailed {
 			return took, sdk.ToString(e.ResourceStatusReason)
 		}
 	}
 	t.Fatal("the stack was rolled back, and no event says why")
 	return 0, ""
-}
-
-// publish uploads the files of a stack's asset manifest, as the CLI does.
-func (f *builtFleet) publish(t *testing.T, manifest string) {
-	t.Helper()
-	b, err := os.ReadFile(manifest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var assets struct {
-		Files map[string]struct {
-			Source       struct{ Path, Packaging string }
-			Destinations map[string]struct{ BucketName, ObjectKey string }
-		}
-	}
-	if err := json.Unmarshal(b, &assets); err != nil {
-		t.Fatal(err)
-	}
-	client := s3.NewFromConfig(administrator(f.running, "eu-west-1"), pathStyle)
-	for _, file := range assets.Files {
-		if file.Source.Packaging != "file" {
-			continue // folders are CDK's own functions
-		}
-		body, err := os.ReadFile(filepath.Join(filepath.Dir(manifest), file.Source.Path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, to := range file.Destinations {
-			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &to.BucketName, Key: &to.ObjectKey, Body: bytes.NewReader(body)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }

@@ -33,7 +33,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/sweep"
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -310,10 +309,7 @@ func (w *walk) as(region string, r role) sdk.Config {
 func (w *walk) administrator(region string) sdk.Config { return administrator(w.running, region) }
 
 func administrator(running cloud.Running, region string) sdk.Config {
-	return sdk.Config{
-		Region: region, BaseEndpoint: &running.Emulator,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
-	}
+	return emulatortest.Config(emulator.Control{URL: running.Emulator}, region)
 }
 
 func bucketOf(region string) string { return "archipelago-photos-123456789012-" + region }

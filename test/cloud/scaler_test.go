@@ -21,6 +21,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -68,17 +69,23 @@ func (f *scaledFleet) state() fleetState {
 			s.Parameter = *p.Value
 		}
 	}
-	groups, err := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1")).DescribeAutoScalingGroups(f.Context(), nil)
-	if err != nil || len(groups.AutoScalingGroups) != 1 {
-		f.Fatalf("%v: %+v", err, groups)
-	}
-	g := groups.AutoScalingGroups[0]
+	g := theGroup(f.T, f.running)
 	s.Desired, s.Override = int(*g.DesiredCapacity), *g.MixedInstancesPolicy.LaunchTemplate.Overrides[0].InstanceType
 	for _, i := range g.Instances {
 		s.Instances = append(s.Instances, *i.InstanceId+" "+*i.InstanceType)
 	}
 	slices.Sort(s.Instances)
 	return s
+}
+
+// theGroup is that of eu-west-1.
+func theGroup(t *testing.T, running cloud.Running) types.AutoScalingGroup {
+	t.Helper()
+	groups, err := autoscaling.NewFromConfig(administrator(running, "eu-west-1")).DescribeAutoScalingGroups(t.Context(), nil)
+	if err != nil || len(groups.AutoScalingGroups) != 1 {
+		t.Fatalf("%v: %+v", err, groups)
+	}
+	return groups.AutoScalingGroups[0]
 }
 
 // scalingParameter is what the scaler remembers by.

@@ -19,10 +19,10 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -368,7 +368,7 @@ func (l *life) run(commands string) string {
 
 // aws is how the test itself, who is not an operator, asks the emulator.
 func (l *life) aws(region string) aws.Config {
-	return aws.Config{Region: region, BaseEndpoint: &l.control.URL, Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", "")}
+	return emulatortest.Config(l.control, region)
 }
 
 func (l *life) dynamoDB(region string) *dynamodb.Client {

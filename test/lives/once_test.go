@@ -1,10 +1,7 @@
 package lives_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/internal/synth"
 	"github.com/archipelago-cdk/archipelago/stacks"
@@ -58,11 +56,10 @@ func TestEverythingFailsOnce(t *testing.T) {
 // once is a life that is deployed by change sets, as the CDK CLI makes them.
 type once struct {
 	*life
-	builds    stacks.Builds
-	dir       string     // the assembly's
-	stacks    []artifact // in their order
-	published map[string]bool
-	sets      int
+	builds stacks.Builds
+	dir    string     // the assembly's
+	stacks []artifact // in their order
+	sets   int
 	// retained are the stacks whose creation has failed: what they kept is imported.
 	retained map[string]bool
 	// size is the fleet's that is watched, nil before there is one.
@@ -95,7 +92,7 @@ type artifact struct {
 
 func beginOnce(t *testing.T) *once {
 	t.Helper()
-	o := &once{life: begin(t, serveApp(t), "shipped"), builds: builds(t, "arm64"), published: map[string]bool{}, retained: map[string]bool{}}
+	o := &once{life: begin(t, serveApp(t), "shipped"), builds: builds(t, "arm64"), retained: map[string]bool{}}
 	// Alarms are evaluated each minute.
 	if err := o.control.SetPace(t.Context(), 20); err != nil {
 		t.Fatal(err)
@@ -134,7 +131,9 @@ func (o *once) synth() {
 	for _, name := range slices.Sorted(maps.Keys(manifest.Artifacts)) {
 		place(name)
 	}
-	o.publish()
+	for _, s := range o.stacks {
+		emulatortest.Publish(o.t, o.control, filepath.Join(dir, s.name+".assets.json"))
+	}
 }
 
 // read reads a file of the assembly.
@@ -149,50 +148,11 @@ func (o *once) read(name string, to any) {
 	}
 }
 
-// publish puts the assembly's assets where its templates expect them.
-func (o *once) publish() {
-	o.t.Helper()
-	for _, s := range o.stacks {
-		var assets struct {
-			Files map[string]struct {
-				Source       struct{ Path, Packaging string }
-				Destinations map[string]struct{ BucketName, ObjectKey, Region string }
-			}
-		}
-		o.read(s.name+".assets.json", &assets)
-		for _, file := range assets.Files {
-			for _, to := range file.Destinations {
-				if o.published[to.BucketName+to.ObjectKey] {
-					continue
-				}
-				body, err := os.ReadFile(filepath.Join(o.dir, file.Source.Path))
-				if file.Source.Packaging == "zip" {
-					body, err = zipped(filepath.Join(o.dir, file.Source.Path))
-				}
-				if err == nil {
-					_, err = o.s3(to.Region).PutObject(o.t.Context(), &s3.PutObjectInput{Bucket: &to.BucketName, Key: &to.ObjectKey, Body: bytes.NewReader(body)})
-				}
-				if err != nil {
-					o.t.Fatal(err)
-				}
-				o.published[to.BucketName+to.ObjectKey] = true
-			}
-		}
-	}
-}
-
-func zipped(dir string) ([]byte, error) {
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close())
-	return b.Bytes(), err
-}
-
 // try deploys a stack as the CDK CLI does, and returns how it ended, and why.
 func (o *once) try(s artifact) (types.StackStatus, string) {
 	o.t.Helper()
 	client, kind := cloudformation.NewFromConfig(o.aws(s.region)), types.ChangeSetTypeUpdate
-	switch o.status(client, s.name) {
+	switch emulatortest.StackStatus(o.t, client, s.name) {
 	case types.StackStatusRollbackComplete, types.StackStatusRollbackFailed:
 		o.drop(s)
 		fallthrough
@@ -207,52 +167,17 @@ func (o *once) try(s artifact) (types.StackStatus, string) {
 	for name, value := range s.Properties.Tags {
 		tags = append(tags, types.Tag{Key: &name, Value: &value})
 	}
-	if _, err := client.CreateChangeSet(o.t.Context(), &cloudformation.CreateChangeSetInput{
+	status, failed := emulatortest.ChangeStack(o.t, client, &cloudformation.CreateChangeSetInput{
 		StackName: &s.name, ChangeSetName: &set, ChangeSetType: kind, Tags: tags,
 		TemplateURL:             aws.String(o.control.URL + "/" + bucket + "/" + key),
 		Capabilities:            []types.Capability{types.CapabilityCapabilityNamedIam},
 		ImportExistingResources: aws.Bool(o.retained[s.name]),
-	}); err != nil {
-		o.t.Fatalf("%s: %v", s.name, err)
-	}
-	if _, err := client.ExecuteChangeSet(o.t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: &s.name, ChangeSetName: &set}); err != nil {
-		o.t.Fatalf("%s: %v", s.name, err)
-	}
-	status := o.await(client, s.name)
-	out, err := client.DescribeStackEvents(o.t.Context(), &cloudformation.DescribeStackEventsInput{StackName: &s.name})
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	}, commandWithin)
 	var why []string
-	for _, e := range out.StackEvents {
-		if strings.HasSuffix(string(e.ResourceStatus), "_FAILED") {
-			why = append(why, fmt.Sprintf("%s %s %s", aws.ToString(e.LogicalResourceId), e.ResourceStatus, aws.ToString(e.ResourceStatusReason)))
-		}
+	for _, e := range failed {
+		why = append(why, fmt.Sprintf("%s %s %s", aws.ToString(e.LogicalResourceId), e.ResourceStatus, aws.ToString(e.ResourceStatusReason)))
 	}
 	return status, strings.Join(why, "\n")
-}
-
-// status is a stack's, or "" where there is none.
-func (o *once) status(client *cloudformation.Client, stack string) types.StackStatus {
-	out, err := client.DescribeStacks(o.t.Context(), &cloudformation.DescribeStacksInput{StackName: &stack})
-	if err != nil {
-		return ""
-	}
-	return out.Stacks[0].StackStatus
-}
-
-// await waits until a stack is at rest.
-func (o *once) await(client *cloudformation.Client, stack string) types.StackStatus {
-	o.t.Helper()
-	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		status := o.status(client, stack)
-		if !strings.HasSuffix(string(status), "_IN_PROGRESS") {
-			return status
-		}
-		if time.Since(start) > commandWithin {
-			o.t.Fatalf("%s stays %s", stack, status)
-		}
-	}
 }
 
 // drop deletes a stack.
@@ -262,7 +187,7 @@ func (o *once) drop(s artifact) {
 	if _, err := client.DeleteStack(o.t.Context(), &cloudformation.DeleteStackInput{StackName: &s.name}); err != nil {
 		o.t.Fatal(err)
 	}
-	if status := o.await(client, s.name); status != "" {
+	if status := emulatortest.AwaitStack(o.t, client, s.name, commandWithin); status != "" {
 		o.t.Fatalf("%s cannot be deleted: it is %s", s.name, status)
 	}
 }
@@ -333,7 +258,7 @@ func (o *once) former() bool { return matrix.Shard()&1 != 0 }
 func (o *once) chain(s artifact, check func()) {
 	o.t.Helper()
 	start, here := time.Now(), 0
-	creating := o.status(cloudformation.NewFromConfig(o.aws(s.region)), s.name) == ""
+	creating := emulatortest.StackStatus(o.t, cloudformation.NewFromConfig(o.aws(s.region)), s.name) == ""
 	wanted := o.failures(s, creating)
 	o.failAt(wanted)
 	for {

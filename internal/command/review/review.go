@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
@@ -110,16 +111,11 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 	}
 	assemblies := make([]*review.Assembly, len(sides))
 	errs := make([]error, len(sides))
-	done := make(chan struct{})
+	var group sync.WaitGroup
 	for i := range sides {
-		go func() {
-			assemblies[i], errs[i] = sides[i].synthesize(ctx, o)
-			done <- struct{}{}
-		}()
+		group.Go(func() { assemblies[i], errs[i] = sides[i].synthesize(ctx, o) })
 	}
-	for range sides {
-		<-done
-	}
+	group.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return review.Report{}, err
 	}
@@ -130,7 +126,7 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 		}
 		assemblies = append(assemblies, base)
 	}
-	differ, err := review.NewDiffer(ctx, o.root, os.Getenv("PYTHON"))
+	differ, err := review.NewDiffer(ctx, o.root)
 	if err != nil {
 		return review.Report{}, err
 	}

@@ -62,20 +62,27 @@ func Settings(ctx context.Context, o Options, region string) (aws.Config, error)
 	if !ok {
 		return aws.Config{}, errNothingRuns
 	}
+	return r.settings(region), nil
+}
+
+// settings are those of a client for a region of what runs here.
+func (r running) settings(region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: &r.Emulator, Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
-	}, nil
+	}
 }
 
 func (o *Options) parameters(ctx context.Context, region string) (*ssm.Client, error) {
-	if !OnAWS() {
-		if _, err := o.running(ctx, region); err != nil {
+	if OnAWS() {
+		settings, err := Settings(ctx, *o, region)
+		if err != nil {
 			return nil, err
 		}
+		return ssm.NewFromConfig(settings), nil
 	}
-	settings, err := Settings(ctx, *o, region)
+	r, err := o.running(ctx, region)
 	if err != nil {
 		return nil, err
 	}
-	return ssm.NewFromConfig(settings), nil
+	return ssm.NewFromConfig(r.settings(region)), nil
 }

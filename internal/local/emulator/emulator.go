@@ -4,6 +4,7 @@ package emulator
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -56,14 +57,14 @@ type Server struct {
 // URL is the endpoint of an emulator at a port.
 func URL(port int) string { return "http://localhost:" + strconv.Itoa(port) }
 
+// interpreter is a Python that has the emulator's packages.
+func interpreter() string { return cmp.Or(os.Getenv("PYTHON"), "python3") }
+
 // Start starts an emulator and returns when it answers. It ends with Stop, with
 // ctx, and with this process, however that ends.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Python == "" {
-		o.Python = os.Getenv("PYTHON")
-	}
-	if o.Python == "" {
-		o.Python = "python3"
+		o.Python = interpreter()
 	}
 	if o.ReplicationDelay == 0 {
 		o.ReplicationDelay = time.Second

@@ -4,21 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 )
 
 // CreateOnly returns the properties of resource types whose change replaces a
-// resource, by the schemas that the emulator replaces them by. python is an
-// interpreter of an environment that has its packages; default: that of Options.
-func CreateOnly(python string, types []string) (map[string][]string, error) {
-	if python == "" {
-		python = os.Getenv("PYTHON")
-	}
-	if python == "" {
-		python = "python3"
-	}
+// resource, by the schemas that the emulator replaces them by.
+func CreateOnly(types []string) (map[string][]string, error) {
+	python := interpreter()
 	script, err := plugin.ReadFile("plugin/schemas.py")
 	if err != nil {
 		return nil, err

@@ -97,11 +97,7 @@ func (s *stack) await(t *testing.T, want types.StackStatus) {
 // status is the stack's, or "" where there is none.
 func (s *stack) status(t *testing.T) types.StackStatus {
 	t.Helper()
-	out, err := s.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.name})
-	if err != nil {
-		return ""
-	}
-	return out.Stacks[0].StackStatus
+	return emulatortest.StackStatus(t, s.Client, s.name)
 }
 
 // reasons are those of the stack's events.

@@ -23,7 +23,11 @@ def due(stack, logical_id, when):
     return False
 
 
+def fail(logical_id, when, resource=None):
+    raise Failed(f"{logical_id} fails {when} its effect, as a test wants it", resource)
+
+
 def at(stack, logical_id, when, resource=None):
     """Fail where that is due."""
     if due(stack, logical_id, when):
-        raise Failed(f"{logical_id} fails {when} its effect, as a test wants it", resource)
+        fail(logical_id, when, resource)

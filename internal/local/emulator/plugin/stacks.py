@@ -146,7 +146,7 @@ def update_resource(logical_id, resource_json, resources_map, account_id, region
     if not rolling_back and failures.due(resources_map.stack_id, logical_id, failures.BEFORE):
         if not isinstance(resource, LaunchTemplate) or not settings.get("rollbackKeepsVersion"):
             parse_resource(logical_id, resource_json, resources_map)  # a rollback updates what failed, too
-        raise failures.Failed(f"{logical_id} fails before its effect, as a test wants it")
+        failures.fail(logical_id, failures.BEFORE)
     if isinstance(resource, SecurityGroup) and set_tags(resource, made_of(resources_map)[logical_id], resource_json, resources_map):
         updated = parse_resource(logical_id, resource_json, resources_map) and resource
     else:
