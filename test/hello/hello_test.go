@@ -366,6 +366,10 @@ func testLife(t *testing.T, r *repository) {
 			t.Fatal("the service states no version 1")
 		}
 		write(t, main, changed)
+		// As `up` does without a pace; AWS's minutes are what the rollout's own tests wait for.
+		if err := now.control.Set(t.Context(), emulator.Settings{Hurry: true}); err != nil {
+			t.Fatal(err)
+		}
 		r.run("go", "tool", "archipelago", "up")
 		for _, address := range []string{here, there} {
 			if c, err := ask(t.Context(), http.MethodGet, address+path); err != nil || c.Version != "2" || c.Count != 3 {
