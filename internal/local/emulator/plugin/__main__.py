@@ -49,10 +49,11 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys
-    from . import models, permissions, played, policies, quotas, refreshes, schedules, stacks, tables, updates
+    from . import models, permissions, played, policies, quotas, refreshes, schedules, speed, stacks, tables, updates
     from .clock import clock
 
     clock.start(options.pace)
+    speed.install()
     models.install()
     stacks.install()
     tables.install()
