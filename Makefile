@@ -153,8 +153,11 @@ QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "
 # REST lists all others with tests, so that a new package is tested.
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)
-# RACE are the packages whose goroutines share memory.
+# RACE are the packages whose goroutines share memory, and ALONE their tests that decode
+# one picture after the other, which the detector makes ten times as slow: shard-race has
+# them.
 RACE = ./service/account ./service/photo ./service/sweep ./service/web
+ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|FuzzProcess)
 # FUZZ are the packages that have fuzz targets.
 FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
 
@@ -169,7 +172,7 @@ part-quick:
 part-rest:
 	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 $$($(REST))
 part-race:
-	$(TIMED) $(YIELDING) $(TESTSUM) -race $(RACE)
+	$(TIMED) $(YIELDING) $(TESTSUM) -race -skip '$(ALONE)' $(RACE)
 part-browser:
 	$(TIMED) $(YIELDING) $(TESTSUM) -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest
 part-constructs:
