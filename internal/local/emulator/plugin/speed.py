@@ -5,16 +5,19 @@ import json
 
 from moto import backends
 from moto.cloudformation.models import Stack
+from moto.core import utils
 
 from . import patches
 
 _modules = backends.list_of_moto_modules
+_loader = utils.create_loader
 _parse = Stack.parse_template
 
 
 def install():
-    # It looks through moto's folder.
+    # Each looks through folders.
     patches.replace(backends, list_of_moto_modules=functools.cache(lambda: list(_modules())))
+    patches.replace(utils, create_loader=functools.cache(_loader))
     patches.replace(Stack, parse_template=staticmethod(parse_template))
 
 
