@@ -214,6 +214,13 @@ type Fleet struct {
 	// rung the load asks for; or "auto", the fleet changes to it by itself. Default:
 	// "off"; the shipped cdk.json says "auto".
 	Vertical string `json:"vertical" default:"off" jsonschema:"enum=off,enum=advise,enum=auto"`
+	// Goal is the percentage of minutes in which 99 % of requests are to be answered
+	// within goalMilliseconds: each night the scaler replays the fleet's own last two
+	// weeks, and keeps the lowest rung that would have met it. 0 plans nothing. Default:
+	// 99.9, where vertical is not "off".
+	Goal float64 `json:"goal" default:"99.9" jsonschema:"minimum=0,maximum=100" want:"0 to 100 percent of minutes, such as 99.9; 0 for none"`
+	// GoalMilliseconds is that time. Default: 100.
+	GoalMilliseconds int `json:"goalMilliseconds" default:"100" jsonschema:"minimum=1,maximum=60000"`
 	// Window is when such a change may begin, such as "01:00-05:00" or "22:00-04:30
 	// Europe/Madrid"; in UTC where no zone is named. Default: always.
 	Window string `json:"window"`

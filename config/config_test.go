@@ -55,6 +55,7 @@ func TestDefaults(t *testing.T) {
 			CPUTarget: scaling.DefaultCPUTarget,
 			Guard:     true,
 			Vertical:  VerticalOff,
+			Goal:      99.9, GoalMilliseconds: 100,
 		},
 		Entry:       EntryAccelerator,
 		Consistency: ConsistencyEventual,
@@ -88,7 +89,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
 		"fleet": {"min": 3, "max": 9, "ladder": ["c7g.large", "c7g.xlarge"], "startAt": "c7g.xlarge",
-			"cpuTarget": 40, "requestsPerTarget": 6000, "guard": false, "vertical": "auto", "window": "01:00-05:00",
+			"cpuTarget": 40, "requestsPerTarget": 6000, "guard": false, "vertical": "auto", "goal": 99.95, "goalMilliseconds": 250, "window": "01:00-05:00",
 			"schedule": [{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": 4, "max": 12}]}}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +123,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Fleet: Fleet{
 			Min: 3, Max: 9, Ladder: []string{"c7g.large", "c7g.xlarge"}, StartAt: "c7g.xlarge",
-			CPUTarget: 40, RequestsPerTarget: 6000, Vertical: VerticalAuto, Window: "01:00-05:00",
+			Goal: 99.95, GoalMilliseconds: 250, CPUTarget: 40, RequestsPerTarget: 6000, Vertical: VerticalAuto, Window: "01:00-05:00",
 			Schedule: []Schedule{{Name: "Morning", Cron: "0 7 * * 1-5", Timezone: "Europe/Madrid", Min: 4, Max: 12}},
 		},
 	}
@@ -580,9 +581,10 @@ func TestRefusals(t *testing.T) {
 			[]string{`archipelago.regions[0].retired: want false: the first region is the primary, which holds the stack that spans the regions, got true`},
 		},
 		"invalid targets": {
-			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"cpuTarget": 100, "requestsPerTarget": -1}}}`,
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"cpuTarget": 100, "requestsPerTarget": -1, "goal": 100.5}}}`,
 			[]string{
 				`archipelago.fleet.cpuTarget: want 10 to 90 percent, got 100`,
+				`archipelago.fleet.goal: want 0 to 100 percent of minutes, such as 99.9; 0 for none, got 100.5`,
 				`archipelago.fleet.requestsPerTarget: want requests a minute that an instance takes on, or 0 to leave it to the CPU, got -1`,
 			},
 		},

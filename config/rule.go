@@ -110,6 +110,10 @@ func (p problems) check(v reflect.Value, r rules) {
 		if n := int(v.Int()); r.minimum != nil && n < *r.minimum || r.maximum != nil && n > *r.maximum {
 			p.add("", r.bounds(), n)
 		}
+	case reflect.Float64:
+		if n := v.Float(); r.minimum != nil && n < float64(*r.minimum) || r.maximum != nil && n > float64(*r.maximum) {
+			p.add("", r.bounds(), n)
+		}
 	case reflect.String:
 		switch s := v.String(); {
 		case r.enum != nil && !slices.Contains(r.enum, s):

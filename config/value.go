@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -38,6 +39,10 @@ func (v value) read(to reflect.Value) bool {
 		n, ok := number(v.raw)
 		to.SetInt(int64(n))
 		return v.is(ok, "a whole number")
+	case reflect.Float64:
+		n, ok := decimal(v.raw)
+		to.SetFloat(n)
+		return v.is(ok, "a number")
 	case reflect.Bool:
 		b, ok := truth(v.raw)
 		to.SetBool(b)
@@ -69,6 +74,17 @@ func number(raw any) (int, bool) {
 	case string:
 		i, err := strconv.Atoi(n)
 		return i, err == nil
+	}
+	return 0, false
+}
+
+func decimal(raw any) (float64, bool) {
+	switch n := raw.(type) {
+	case float64:
+		return n, true
+	case string:
+		f, err := strconv.ParseFloat(n, 64)
+		return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
 	}
 	return 0, false
 }

@@ -11,8 +11,9 @@ import (
 // Decide says what to do with a fleet at a moment, and why. It changes nothing
 // and remembers nothing: the same observation gives the same action.
 //
-//   - Full and hot for long: one rung up. At the minimum, and one rung lower would
-//     do, for longer: one rung down.
+//   - Full and hot for long: one rung up. Near what the most instances can do: at once,
+//     to the rung that bears it. At the minimum, and one rung lower would do, for
+//     longer: one rung down, but never below the floor.
 //   - Memory that grows while the load does not is a leak: the instances are
 //     recycled.
 //   - Instances of another type than the parameter's are brought to it.
@@ -60,6 +61,9 @@ func (d decision) decide() Action {
 	if len(o.Instances) == 0 {
 		return d.stay(Reason{Code: Empty})
 	}
+	if d.at < d.floor() {
+		return d.step(Up, d.floor(), Reason{Code: Floor, Floor: o.Floor})
+	}
 	memory := d.memory()
 	if memory.leaks {
 		return d.unlessFailed(Action{Kind: Recycle, To: d.rung(), Reason: memory.reason(Leak)})
@@ -68,13 +72,16 @@ func (d decision) decide() Action {
 	if lacking != nil {
 		return d.stay(Reason{Code: Missing, Lacking: lacking, Over: p.Stale})
 	}
+	if to, reason, ok := d.surge(); ok {
+		return d.step(Up, to, reason)
+	}
 	limit := d.target(d.rung())
 	full := count.min() >= p.FullShare*float64(o.Max)
 	if hot := cpu.mean() >= limit; full && hot {
-		return d.step(Up, Reason{Code: Hot, Count: count.min(), Max: o.Max, CPU: cpu.mean(), Limit: limit, Over: p.UpAfter})
+		return d.step(Up, d.at+1, Reason{Code: Hot, Count: count.min(), Max: o.Max, CPU: cpu.mean(), Limit: limit, Over: p.UpAfter})
 	}
 	if memory.load {
-		return d.step(Up, memory.reason(MemoryHigh))
+		return d.step(Up, d.at+1, memory.reason(MemoryHigh))
 	}
 	steady := Reason{Code: Steady, Count: count[len(count)-1].Value, Min: o.Min, Max: o.Max, CPU: cpu.mean()}
 	if memory.high {
@@ -82,6 +89,9 @@ func (d decision) decide() Action {
 	}
 	if d.at == 0 || count.max() > float64(o.Min) {
 		return d.stay(steady)
+	}
+	if d.at == d.floor() {
+		return d.stay(Reason{Code: AtFloor, Floor: o.Floor, Min: o.Min})
 	}
 	return d.shrink(steady)
 }
@@ -112,15 +122,15 @@ func (d decision) shrink(steady Reason) Action {
 		reason.Code = TooSmall
 		return d.stay(reason)
 	}
-	return d.step(Down, reason)
+	return d.step(Down, d.at-1, reason)
 }
 
-// step goes one rung up or down, unless something keeps it from that.
-func (d decision) step(kind Kind, reason Reason) Action {
+// step goes to another rung, unless something keeps it from that.
+func (d decision) step(kind Kind, to int, reason Reason) Action {
 	p, o := d.policy, d.observed
-	to, cooldown := d.at+1, p.UpCooldown
+	cooldown := p.UpCooldown
 	if kind == Down {
-		to, cooldown = d.at-1, p.DownCooldown
+		cooldown = p.DownCooldown
 	}
 	reason.From = d.rung().Type
 	if to == len(d.ladder) {
@@ -198,6 +208,9 @@ func (d decision) stay(reason Reason) Action {
 }
 
 func (d decision) rung() Rung { return d.ladder[d.at] }
+
+// floor is the place of the floor on the ladder, or -1 if there is none.
+func (d decision) floor() int { return d.ladder.Find(d.observed.Floor) }
 
 // target is the CPU use, in percent, that a rung should have at most: a burstable
 // one no more than what it may use for ever.

@@ -10,6 +10,9 @@ import (
 type Observation struct {
 	// Parameter is the instance type that the fleet should have.
 	Parameter string
+	// Floor is the lowest rung that the fleet should have, as Plan chose it. Default:
+	// the first; so it is if it is not on the ladder.
+	Floor string
 	// Launches is the type that the group gives to new instances. Default: Parameter.
 	Launches string
 	// Instances are how many of the group's instances have which type, but for
@@ -73,6 +76,15 @@ type Series []Point
 // after returns the points later than t.
 func (s Series) after(t time.Time) Series {
 	return s[sort.Search(len(s), func(i int) bool { return s[i].At.After(t) }):]
+}
+
+// at is the value of the minute that begins at t, or 0.
+func (s Series) at(t time.Time) float64 {
+	i := sort.Search(len(s), func(i int) bool { return !s[i].At.Before(t) })
+	if i == len(s) || !s[i].At.Equal(t) {
+		return 0
+	}
+	return s[i].Value
 }
 
 // recent returns the points of the last d up to the newest, and whether they say

@@ -35,11 +35,16 @@ type Policy struct {
 	CoolShare float64
 	// MaxCPUAfterDown is the CPU use, in percent, that as many instances of one rung lower
 	// may have for the fleet to step down: more of them come only when they are
-	// there and hot. Default: 65.
+	// there and hot. Default: 60, of which the busiest seconds make 72.
 	MaxCPUAfterDown float64
 	// UpAfter is how long the fleet has to be full, with its CPU at CPUTarget or
 	// above. Default: 10 minutes.
 	UpAfter time.Duration
+	// SurgeShare is the share of what the most instances of a rung can do from which on
+	// the load asks for a larger one at once; SurgeAfter is for how long. Defaults:
+	// 0.65, 2 minutes.
+	SurgeShare float64
+	SurgeAfter time.Duration
 	// DownAfter is how long it has to be at its minimum and cool. Default: 30 minutes.
 	DownAfter time.Duration
 	// UpCooldown is the least time from the end of a step to the next one up, at
@@ -76,8 +81,10 @@ func (p Policy) WithDefaults() Policy {
 	set(&p.CPUTarget, DefaultCPUTarget)
 	set(&p.FullShare, 0.8)
 	set(&p.CoolShare, 0.8)
-	set(&p.MaxCPUAfterDown, 65)
+	set(&p.MaxCPUAfterDown, 60)
 	set(&p.UpAfter, 10*time.Minute)
+	set(&p.SurgeShare, 0.65)
+	set(&p.SurgeAfter, 2*time.Minute)
 	set(&p.DownAfter, 30*time.Minute)
 	set(&p.UpCooldown, 15*time.Minute)
 	set(&p.DownCooldown, time.Hour)

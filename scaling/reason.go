@@ -17,6 +17,10 @@ const (
 	// MemoryHigh: memory is short because there is more load; as a reason to stay,
 	// because of neither load nor a leak that can be seen.
 	MemoryHigh Code = "memory-high"
+	// Surge: the load is near what the most instances can do.
+	Surge Code = "surge"
+	// Floor: the fleet is below the rung that its plan allows.
+	Floor Code = "below-floor"
 	// Cool: the fewest instances of one rung lower would do.
 	Cool Code = "cool"
 	// Leak: memory grows although the load does not.
@@ -31,6 +35,8 @@ const (
 	Steady Code = "steady"
 	// TooSmall: it is at its minimum, and one rung lower would not be cool.
 	TooSmall Code = "too-small"
+	// AtFloor: it is at its minimum, and on the lowest rung that its plan allows.
+	AtFloor Code = "at-floor"
 	// Disabled: the mode is "off".
 	Disabled Code = "off"
 	// Frozen: an operator has stopped the controller.
@@ -72,6 +78,8 @@ type Reason struct {
 	// From is the present type, To that of the step that was looked at.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
+	// Floor is the lowest rung of the plan.
+	Floor string `json:"floor,omitempty"`
 	// Count, Min and Max are instances.
 	Count float64 `json:"count,omitempty"`
 	Min   int     `json:"min,omitempty"`
@@ -103,6 +111,12 @@ func (r Reason) String() string {
 		return fmt.Sprintf("for %s the fleet had no fewer than %.0f of at most %d instances, at %.0f %% CPU; %.0f %% or more is hot", minutes(r.Over), r.Count, r.Max, r.CPU, r.Limit)
 	case MemoryHigh:
 		return r.memory()
+	case Surge:
+		return fmt.Sprintf("for %s the load was %.0f %% or more of what %d instances can do; from %.0f %% on their number will not help for long", minutes(r.Over), r.CPU, r.Max, r.Limit)
+	case Floor:
+		return fmt.Sprintf("the goal asks for %s at least", r.Floor)
+	case AtFloor:
+		return fmt.Sprintf("at the minimum of %d instances, and on %s, the lowest that the goal allows", r.Min, r.Floor)
 	case Cool:
 		return fmt.Sprintf("for %s the fleet was at its minimum of %d instances; %s would have had %.0f %% CPU, up to %.0f %% will do%s", minutes(r.Over), r.Min, r.To, r.CPU, r.Limit, r.andMemory())
 	case Leak:

@@ -35,10 +35,18 @@ func Variants(f Fleet) []Variant {
 		if f.RequestsPerTarget > 0 {
 			v.Fleet.RequestsPerTarget = scaling.RequestsPerTarget(f.RequestsPerTarget, f.Ladder[f.Start], f.Ladder[start])
 		}
+		if axis != Both {
+			v.Fleet.Goal, v.Fleet.Surge = 0, false
+		}
 		v.Fleet.Policy.Mode, v.Fleet.Start, v.Fleet.Min, v.Fleet.Max = mode, start, lowest, highest
 		return v
 	}
 	all := []Variant{with(Both, "both", scaling.Auto, f.Start, f.Min, f.Max)}
+	if f.Goal > 0 {
+		without := with(Both, "both, without a goal", scaling.Auto, f.Start, f.Min, f.Max)
+		without.Fleet.Goal, without.Fleet.Surge = 0, false
+		all = append(all, without)
+	}
 	for rung, r := range f.Ladder {
 		all = append(all, with(Horizontal, "horizontal, "+r.Type, scaling.Off, rung, f.Min, f.Max))
 	}

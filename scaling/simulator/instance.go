@@ -14,6 +14,7 @@ type instance struct {
 	launched int     // minute
 	service  int     // minute from which on it gets requests
 	warm     int     // minute from which on its metrics count
+	ready    int     // minute from which on a refresh counts it
 	memory   float64 // MiB
 	credits  float64 // vCPU-minutes, negative if owed
 	failed   bool
@@ -38,8 +39,12 @@ func (i *instance) spend(rung scaling.Rung, use float64, serving bool) float64 {
 	return 0
 }
 
-// launch starts an instance in the zone that has the fewest.
-func (s *simulation) launch(rung, now int) *instance {
+// launch starts an instance in the zone that has the fewest, and reports whether
+// there was capacity for it.
+func (s *simulation) launch(rung, now int) bool {
+	if s.exhausted == s.fleet.Ladder[rung].Type {
+		return false
+	}
 	var perZone [16]int
 	for i := range s.instances {
 		if !s.instances[i].failed {
@@ -59,13 +64,14 @@ func (s *simulation) launch(rung, now int) *instance {
 	service := now + minutes(s.model.Boot)
 	s.instances = append(s.instances, instance{
 		rung: rung, zone: zone, launched: now, memory: s.model.MemoryMiB,
-		service: service, warm: service + minutes(s.model.WarmUp),
+		service: service, warm: service + minutes(s.model.WarmUp), ready: now + minutes(s.model.RefreshWarmUp),
 	})
-	return &s.instances[len(s.instances)-1]
+	return true
 }
 
-// terminate ends instance i. What a burstable one owes is paid then.
+// terminate ends instance i, which drains first. What a burstable one owes is paid then.
 func (s *simulation) terminate(i int) {
+	s.draining += s.fleet.USDPerHour[s.instances[i].rung] * s.model.Drain.Hours()
 	if owed := -s.instances[i].credits; owed > 0 && s.fleet.Ladder[s.instances[i].rung].Burstable() {
 		s.result.USD += owed / 60 * s.model.SurplusUSD
 	}
@@ -77,8 +83,7 @@ func (s *simulation) resize(now int) {
 	if s.refresh != nil {
 		return // it counts old and new ones itself
 	}
-	for len(s.instances) < s.desired {
-		s.launch(s.rung, now)
+	for len(s.instances) < s.desired && s.launch(s.rung, now) {
 	}
 	for len(s.instances) > s.desired {
 		// The newest of the fullest zone: with equal sizes it does not matter which.
@@ -94,6 +99,10 @@ func (s *simulation) happen(now int) {
 		switch event.Kind {
 		case trace.Leak:
 			s.leak = event.MiBPerHour / 60
+		case trace.NoCapacity:
+			s.exhausted = event.Type
+		case trace.CapacityBack:
+			s.exhausted = ""
 		case trace.ZoneBack:
 			s.lostZone = false
 		case trace.ZoneLost:

@@ -13,18 +13,14 @@ type queue struct {
 	servers int
 	service float64 // seconds, on average
 	// p99 is the time within which 99 % are answered, in seconds, by use in
-	// steps of 1/steps; it is looked up, since it is solved for by bisection.
+	// steps of 1/steps, or 0 before it is asked for: it is solved for by bisection.
 	p99 [steps]float64
 }
 
 const steps = 400
 
 func newQueue(vcpu int, service time.Duration) *queue {
-	q := &queue{servers: vcpu, service: service.Seconds()}
-	for i := range q.p99 {
-		q.p99[i] = q.solve(float64(i) / steps)
-	}
-	return q
+	return &queue{servers: vcpu, service: service.Seconds()}
 }
 
 // at is the time within which 99 % are answered at a use, a share of 1, and
@@ -33,7 +29,11 @@ func (q *queue) at(use float64) float64 {
 	if use >= 1 {
 		return math.Inf(1)
 	}
-	return q.p99[int(use*steps)]
+	i := int(use * steps)
+	if q.p99[i] == 0 {
+		q.p99[i] = q.solve(float64(i) / steps)
+	}
+	return q.p99[i]
 }
 
 func (q *queue) solve(use float64) float64 {

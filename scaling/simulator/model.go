@@ -21,6 +21,23 @@ type Model struct {
 	// WarmUp is for how long after that its CPU says nothing about the fleet's.
 	// Default: 1 minute, as constructs/fleet sets it.
 	WarmUp time.Duration
+	// RefreshWarmUp is the time from a launch until a replacement of all goes on with
+	// the next. Default: 5 minutes, one until it runs and four as constructs/fleet has
+	// it wait.
+	RefreshWarmUp time.Duration
+	// Drain is how long an instance that gets no requests any more is paid for.
+	// Default: 1 minute; constructs/loadbalancer lets it drain for half of one.
+	Drain time.Duration
+	// Busiest is how many times the minute's mean the load is in its busiest seconds,
+	// which its slowest requests meet. Default: 1.2.
+	Busiest float64
+	// GiveUp is how long a client waits: what has waited longer is not served any more.
+	// Default: 1 minute, the load balancer's idle timeout.
+	GiveUp time.Duration
+	// NoProgress is how long a replacement of all that finds no capacity goes on before
+	// it fails. Default: 1 hour. Source: EC2 Auto Scaling User Guide, "How an instance
+	// refresh works".
+	NoProgress time.Duration
 	// MaxHealthy is how many instances a replacement of all may have at once, as
 	// a share of the desired number. Default: 1.5, as constructs/fleet sets it.
 	MaxHealthy float64
@@ -34,7 +51,7 @@ type Model struct {
 	Zones int
 	// MemoryMiB is what a service uses that does not leak. Default: 600.
 	MemoryMiB float64
-	// DecideEvery is how often the controller runs. Default: 5 minutes.
+	// DecideEvery is how often the controller runs. Default: 1 minute.
 	DecideEvery time.Duration
 	// MetricDelay is how late a minute's metrics are known. Default: 1 minute.
 	MetricDelay time.Duration
@@ -48,13 +65,29 @@ func (m Model) withDefaults() Model {
 	set(&m.Goal, 100*time.Millisecond)
 	set(&m.Boot, 2*time.Minute)
 	set(&m.WarmUp, time.Minute)
+	set(&m.RefreshWarmUp, 5*time.Minute)
+	set(&m.Drain, time.Minute)
+	set(&m.Busiest, 1.2)
+	set(&m.GiveUp, time.Minute)
+	set(&m.NoProgress, time.Hour)
 	set(&m.MaxHealthy, 1.5)
 	set(&m.Bake, 3*time.Minute)
 	set(&m.Replace, 2*time.Minute)
 	set(&m.Zones, 3)
 	set(&m.MemoryMiB, 600)
-	set(&m.DecideEvery, 5*time.Minute)
+	set(&m.DecideEvery, time.Minute)
 	set(&m.MetricDelay, time.Minute)
+	return m
+}
+
+// Harsh is the same service in a world that is worse to it: metrics are known after
+// two minutes and instances boot for three, or for what they do if that is longer, and
+// the busiest seconds have 1.2 times the mean at least.
+func (m Model) Harsh() Model {
+	m = m.withDefaults()
+	m.MetricDelay = max(m.MetricDelay, 2*time.Minute)
+	m.Boot = max(m.Boot, 3*time.Minute)
+	m.Busiest = max(m.Busiest, 1.2)
 	return m
 }
 

@@ -25,12 +25,32 @@ type Fleet struct {
 	Policy scaling.Policy
 	// Agent reports whether memory is known.
 	Agent bool
+	// Surge reports whether there are SurgeTimes as many instances at once where their
+	// CPU was at SurgeCPU for a minute, whatever target tracking still waits for.
+	Surge bool
+	// Goal is the percentage of minutes in which 99 % of requests are to be answered in
+	// time. With it the fleet plans, and has no lower rung than Start before the first
+	// plan. Default: 0, no plan.
+	Goal float64
+	// PlanEvery is how often, in whole days. Default: each night.
+	PlanEvery time.Duration
+	// Floor is its lowest rung where there is no goal. Default: the first.
+	Floor string
+	// Believes is the world that its plans are made for. Default: the one it lives in.
+	Believes *Model
+
+	begin *begin
 }
+
+// begin is what a fleet begins with.
+type begin struct{ rung, count int }
 
 // Minute is what happened in one minute.
 type Minute struct {
 	// Load is requests a second.
 	Load float64
+	// Backlog is how many of the minute's requests still waited at its end.
+	Backlog float64
 	// Capacity is the vCPUs in service, in requests a second.
 	Capacity float64
 	// Count is the instances in service, Running all that are paid for.
@@ -48,6 +68,8 @@ type Minute struct {
 	USDPerHour float64
 	// Refreshing reports whether all instances are being replaced.
 	Refreshing bool
+
+	warm int // instances whose metrics count
 }
 
 // Step is a change of all instances.
@@ -55,6 +77,8 @@ type Step struct {
 	// Minute is when it began, and Ended when the last instance was replaced.
 	Minute, Ended int
 	Action        scaling.Action
+	// Failed: there was no capacity for it.
+	Failed bool
 }
 
 // Result is what a fleet made of a load.
@@ -65,6 +89,10 @@ type Result struct {
 	USD float64
 	// Over is how many minutes were over the goal.
 	Over int
+	// Plans are those of each night. Rings are the minutes at which more minutes were
+	// over than the plan had foreseen.
+	Plans []Plan
+	Rings []int
 }
 
 // Run plays a load against a fleet, with a step of one minute. The zero Model has
@@ -84,6 +112,7 @@ type simulation struct {
 	queues []*queue // by rung
 	// offered: the simulated zones have every type.
 	offered map[string]bool
+	types   map[string]int // of the instances, for a decision
 	result  Result
 	policy  scaling.Policy
 
@@ -92,7 +121,13 @@ type simulation struct {
 	instances []instance
 	refresh   *refresh
 	lastStep  time.Time
+	failure   *scaling.Failure
+	floor     string
+	harshTill int // minute until which plans are made for the harsh world
 	lostZone  bool
+	exhausted string  // the type that there is no capacity for
+	backlog   float64 // vCPU-minutes of requests that wait
+	draining  float64 // USD for instances that got their last request
 	leak      float64 // MiB a minute
 	events    []trace.Event
 	failed    bool // requests failed in this minute
@@ -105,7 +140,15 @@ func newSimulation(t trace.Trace, f Fleet, m Model) *simulation {
 	s := &simulation{
 		trace: t, fleet: f, model: m, policy: f.Policy.WithDefaults(),
 		rung: f.Start, desired: f.Min, events: t.Events,
-		offered: map[string]bool{}, result: Result{Minutes: make([]Minute, 0, len(t.Requests))},
+		offered: map[string]bool{}, types: map[string]int{}, result: Result{Minutes: make([]Minute, 0, len(t.Requests))},
+	}
+	set(&s.fleet.PlanEvery, 24*time.Hour)
+	s.floor = f.Floor
+	if f.Goal > 0 {
+		s.floor = f.Ladder[f.Start].Type
+	}
+	if f.begin != nil {
+		s.rung, s.desired = f.begin.rung, f.begin.count
 	}
 	s.observed = newHistory(s.policy.LeakWindow + time.Hour)
 	for _, rung := range f.Ladder {
@@ -113,9 +156,11 @@ func newSimulation(t trace.Trace, f Fleet, m Model) *simulation {
 		s.offered[rung.Type] = true
 	}
 	for range s.desired {
-		i := s.launch(f.Start, 0)
-		i.service = 0
-		i.warm = 0
+		s.launch(s.rung, 0)
+	}
+	for i := range s.instances {
+		one := &s.instances[i]
+		one.service, one.warm, one.ready = 0, 0, 0
 	}
 	return s
 }
@@ -131,6 +176,9 @@ func (s *simulation) minute(now int) {
 	}
 	s.serve(now)
 	s.track(now)
+	if day := 24 * 60; s.fleet.Goal > 0 && now >= day && (now-day)%minutes(s.fleet.PlanEvery) == 0 {
+		s.plan(now)
+	}
 	if s.policy.Mode == scaling.Auto && now%minutes(s.model.DecideEvery) == 0 {
 		s.decide(now)
 	}
@@ -140,7 +188,7 @@ func (s *simulation) minute(now int) {
 // least outstanding requests do, and keeps what comes of it.
 func (s *simulation) serve(now int) {
 	load := s.trace.Requests[now]
-	work := load * s.model.CPUPerRequest.Seconds() // vCPUs
+	work := load*s.model.CPUPerRequest.Seconds() + s.backlog // vCPUs
 	got := Minute{Load: load, Rung: s.rung, Running: len(s.instances), Refreshing: s.refresh != nil}
 	vcpu, smallest := 0, len(s.fleet.Ladder)
 	for i := range s.instances {
@@ -150,16 +198,25 @@ func (s *simulation) serve(now int) {
 			vcpu += s.fleet.Ladder[one.rung].VCPU
 			got.Count++
 			smallest = min(smallest, one.rung)
+			if one.warm <= now {
+				got.warm++
+			}
 		}
 	}
+	got.warm = min(got.warm, s.desired) // a refresh has more for a while
+	got.USDPerHour += 60 * s.draining
+	s.draining = 0
 	got.Capacity = float64(vcpu) / s.model.CPUPerRequest.Seconds()
 	use := math.Inf(1)
 	if vcpu > 0 {
 		use = work / float64(vcpu)
-		got.P99 = s.queues[smallest].at(use)
+		got.P99 = s.queues[smallest].at(use * s.model.Busiest)
 	} else {
 		got.P99 = math.Inf(1)
 	}
+	// What cannot be done waits for the next minute, as long as anybody waits for it.
+	s.backlog = max(0, min(work-float64(vcpu), float64(vcpu)*s.model.GiveUp.Minutes()))
+	got.Backlog = s.backlog * 60 / s.model.CPUPerRequest.Seconds()
 	got.CPU = 100 * min(1, use)
 	s.age(now, &got)
 	got.Over = s.failed || got.P99 > s.model.Goal.Seconds()
@@ -202,29 +259,26 @@ type tracked struct {
 	metric, target float64
 }
 
-// track changes the desired number by the metrics of the minutes before.
+// track changes the desired number by the metrics of the minutes before: their CPU
+// goes with the number of instances that had it, not with that of now.
 func (s *simulation) track(now int) {
 	seen := now - minutes(s.model.MetricDelay)
 	if seen < 0 {
 		return
 	}
-	warm := 0
-	for i := range s.instances {
-		if one := &s.instances[i]; one.inService(now) && one.warm <= now {
-			warm++
-		}
-	}
-	warm = min(warm, s.desired) // a refresh has more for a while
-	metrics := s.result.Minutes[seen]
+	metrics := &s.result.Minutes[seen]
 	targets := []tracked{{&s.cpu, metrics.CPU, s.policy.CPUTarget}}
 	if s.fleet.RequestsPerTarget > 0 && metrics.Count > 0 {
 		target := scaling.RequestsPerTarget(s.fleet.RequestsPerTarget, s.fleet.Ladder[s.fleet.Start], s.fleet.Ladder[s.rung])
 		targets = append(targets, tracked{&s.requests, 60 * metrics.Load / float64(metrics.Count), float64(target)})
 	}
+	if s.fleet.Surge && metrics.CPU >= scaling.SurgeCPU {
+		s.desired = max(s.desired, min(s.fleet.Max, scaling.SurgeTimes*metrics.warm))
+	}
 	in, most := true, s.fleet.Min
 	for _, t := range targets {
 		t.observe(t.metric, t.target)
-		want := wanted(warm, t.metric, t.target)
+		want := wanted(metrics.warm, t.metric, t.target)
 		if t.out() && want > s.desired {
 			s.desired = min(s.fleet.Max, want)
 		}
@@ -232,6 +286,8 @@ func (s *simulation) track(now int) {
 	}
 	if in && most < s.desired {
 		s.desired = most
+		// The alarm has to see fifteen minutes of what this leaves.
+		s.cpu.below, s.requests.below = 0, 0
 	}
 	s.resize(now)
 }

@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -113,7 +114,7 @@ func TestOneStepForEachCooldown(t *testing.T) {
 		at, free := f.Start, 0
 		for i, s := range simulator.Run(load, f, simulator.Model{}).Steps {
 			to := f.Ladder.Find(s.Action.To.Type)
-			if step := map[scaling.Kind]int{scaling.Up: 1, scaling.Down: -1}[s.Action.Kind]; to-at != step {
+			if up := to > at; up != (s.Action.Kind == scaling.Up) || to == at || to-at > 1 && s.Action.Reason.Code != scaling.Surge || to-at < -1 {
 				t.Fatalf("%s from rung %d to %d", s.Action.Kind, at, to)
 			}
 			if i > 0 {
@@ -157,14 +158,14 @@ func TestStepsKeepTheFleetInService(t *testing.T) {
 }
 
 // TestAStepTakesItsTime: two instances are replaced one after the other, each has
-// two minutes to boot and one to warm up, the last three are to see that all is well.
+// five minutes until the refresh goes on, the last three are to see that all is well.
 func TestAStepTakesItsTime(t *testing.T) {
 	got := simulator.Run(constant(1, 120), fleet(t), simulator.Model{})
 	if len(got.Steps) != 1 {
 		t.Fatalf("%d steps, want 1", len(got.Steps))
 	}
-	if s := got.Steps[0]; s.Ended-s.Minute != 1+3+3+3 { // it begins in the minute after
-		t.Errorf("it took %d minutes, want 10", s.Ended-s.Minute)
+	if s := got.Steps[0]; s.Ended-s.Minute != 1+5+5+3 { // it begins in the minute after
+		t.Errorf("it took %d minutes, want 14", s.Ended-s.Minute)
 	}
 }
 
@@ -203,6 +204,86 @@ func TestTargetTracking(t *testing.T) {
 	}
 	if got = simulator.Run(load, f, simulator.Model{}); desired(179) != 3 {
 		t.Errorf("%d instances where they had 37 %% CPU, want 3", desired(179))
+	}
+}
+
+// TestFewerInstancesAreLookedAtAnew: what they leave is judged by fifteen minutes of
+// its own CPU, and by how many had it, not by a metric of before.
+func TestFewerInstancesAreLookedAtAnew(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Policy.Mode = 0, scaling.Off
+	load := constant(540, 5*60) // six at 45 %
+	for m := 2 * 60; m < len(load.Requests); m++ {
+		load.Requests[m] = 420 // 35 %: four of them at 52 %
+	}
+	for m := 2*60 + 25; m < len(load.Requests); m++ {
+		load.Requests[m] = 200 // two
+	}
+	var counts []int
+	var at []int
+	for m, one := range simulator.Run(load, f, simulator.Model{}).Minutes[60:] {
+		if len(counts) == 0 || one.Running != counts[len(counts)-1] {
+			counts, at = append(counts, one.Running), append(at, m+60)
+		}
+	}
+	if !slices.Equal(counts, []int{6, 4, 2}) || at[2]-at[1] < 15 {
+		t.Errorf("%d instances at minutes %d, want 6, 4 and 2, fifteen minutes apart at least", counts, at)
+	}
+}
+
+// TestWhatCannotBeDoneWaits: after two minutes of twice what the fleet can do it is
+// busy for as long as clients wait.
+func TestWhatCannotBeDoneWaits(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Max, f.Policy.Mode = 0, 2, scaling.Off
+	load := constant(200, 60)
+	load.Requests[30], load.Requests[31] = 800, 800
+	got := simulator.Run(load, f, simulator.Model{}).Minutes
+	if got[31].Backlog != 24_000 { // a minute of 400 requests a second
+		t.Errorf("%g requests wait, want 24000, a minute's", got[31].Backlog)
+	}
+	// Half of the time it works that off.
+	for m, want := range map[int]bool{29: false, 30: true, 31: true, 32: true, 33: true, 35: false} {
+		if got[m].Over != want {
+			t.Errorf("minute %d is over the goal: %t", m, !want)
+		}
+	}
+}
+
+// TestHarshWorldActsLate: on late metrics, with instances that boot late.
+func TestHarshWorldActsLate(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Policy.Mode = 0, scaling.Off
+	load := constant(100, 120)
+	for m := 60; m < 120; m++ {
+		load.Requests[m] = 400
+	}
+	for world, want := range map[simulator.Model]int{{}: 65, simulator.Model{}.Harsh(): 67} {
+		got := simulator.Run(load, f, world).Minutes
+		if got[want-1].Count != 2 || got[want].Count < 4 {
+			t.Errorf("%s, %s: %d, then %d instances at minute %d, want 2, then 4", world.MetricDelay, world.Boot, got[want-1].Count, got[want].Count, want-1)
+		}
+	}
+}
+
+// TestNoCapacityEndsAStep after an hour, and the fleet stays as it was until it is
+// tried again.
+func TestNoCapacityEndsAStep(t *testing.T) {
+	f := fleet(t)
+	f.Start = 0
+	load := constant(760, 6*60)
+	load.Events = []trace.Event{{Kind: trace.NoCapacity, Type: "m7g.large"}, {Minute: 90, Kind: trace.CapacityBack}}
+	got := simulator.Run(load, f, simulator.Model{})
+	if len(got.Steps) != 2 || !got.Steps[0].Failed || got.Steps[1].Failed {
+		t.Fatalf("steps: %+v, want one that failed and one that did not", got.Steps)
+	}
+	if first, second := got.Steps[0], got.Steps[1]; first.Ended-first.Minute != 61 || second.Minute-first.Ended < 60 {
+		t.Errorf("it failed after %d minutes, want 61, and was tried again after %d", first.Ended-first.Minute, second.Minute-first.Ended)
+	}
+	for m, one := range got.Minutes[20:got.Steps[1].Minute] {
+		if one.Count != 6 || one.Rung != 0 {
+			t.Fatalf("minute %d: %d instances of rung %d", m+20, one.Count, one.Rung)
+		}
 	}
 }
 
@@ -299,7 +380,7 @@ func TestWaitsAreThoseOfTheQueue(t *testing.T) {
 	f := fleet(t)
 	f.Start, f.Min, f.Max, f.Policy.Mode = 0, 1, 1, scaling.Off
 	p99 := func(use float64) float64 {
-		return simulator.Run(constant(use*200, 2), f, simulator.Model{}).Minutes[1].P99
+		return simulator.Run(constant(use*200, 2), f, simulator.Model{Busiest: 1}).Minutes[1].P99
 	}
 	for _, use := range []float64{0, 0.25, 0.5, 0.9} {
 		if got, want := p99(use), math.Log(100)*0.005/(1-use); math.Abs(got-want) > 0.01*want {
@@ -313,7 +394,7 @@ func TestWaitsAreThoseOfTheQueue(t *testing.T) {
 	before := p99(0.9)
 	for rung := 1; rung < 4; rung++ {
 		f.Start = rung
-		got := simulator.Run(constant(0.9*200*float64(f.Ladder[rung].VCPU), 2), f, simulator.Model{}).Minutes[1].P99
+		got := simulator.Run(constant(0.9*200*float64(f.Ladder[rung].VCPU), 2), f, simulator.Model{Busiest: 1}).Minutes[1].P99
 		if got >= before || got < math.Log(100)*0.005 {
 			t.Errorf("%d servers: %g s, fewer have %g", f.Ladder[rung].VCPU, got, before)
 		}

@@ -13,26 +13,29 @@ type refresh struct {
 	to    int // rung
 	step  int // index in Result.Steps
 	ended int // minute of the last replacement; 0 before
+	tried int // minute since which there was no capacity; 0: there is
 }
 
 // decide asks the controller, and begins what it wants.
 func (s *simulation) decide(now int) {
-	types := map[string]int{}
-	for i := range s.instances {
-		types[s.fleet.Ladder[s.instances[i].rung].Type]++
+	if s.refresh != nil {
+		return // as it would decide
 	}
+	clear(s.types)
+	s.types[s.fleet.Ladder[s.rung].Type] = len(s.instances) // all have it, but during a refresh
 	at := s.at(now)
 	o := scaling.Observation{
 		Parameter:  s.fleet.Ladder[s.rung].Type,
-		Instances:  types,
+		Instances:  s.types,
 		Min:        s.fleet.Min,
 		Max:        s.fleet.Max,
 		Count:      s.observed.count.until(at, s.model.MetricDelay),
 		CPU:        s.observed.cpu.until(at, s.model.MetricDelay),
 		Requests:   s.observed.requests.until(at, s.model.MetricDelay),
 		Offered:    s.offered,
+		Floor:      s.floor,
 		LastStep:   s.lastStep,
-		Refreshing: s.refresh != nil,
+		Failed:     s.failure,
 		ZonalShift: s.lostZone,
 	}
 	if s.fleet.Agent {
@@ -49,6 +52,40 @@ func (s *simulation) decide(now int) {
 	}
 }
 
+// plan makes the night's plan. A day with more minutes over than the plan before it had
+// foreseen rings, and has the next plan made for the harsh world; if the load of that day
+// does not explain it, as long as that day is replayed.
+func (s *simulation) plan(now int) {
+	r := &s.result
+	world := s.model
+	if s.fleet.Believes != nil {
+		world = *s.fleet.Believes
+	}
+	if n := len(r.Plans); n > 0 {
+		over := 0
+		for _, m := range r.Minutes[now-24*60 : now] {
+			if m.Over {
+				over++
+			}
+		}
+		if r.Plans[n-1].Exceeded(over) {
+			r.Rings = append(r.Rings, now)
+			s.harshTill = now + 1
+			day := History{Start: s.at(now - 24*60), Requests: s.trace.Requests[now-24*60 : now]}
+			if r.Plans[n-1].Replay(day, s.fleet, world) < over {
+				s.harshTill = now + PlanDays*24*60
+			}
+		}
+	}
+	from := max(0, now-PlanDays*24*60)
+	p := NewPlan(History{Start: s.at(from), Requests: s.trace.Requests[from:now]}, s.fleet, world, now < s.harshTill)
+	r.Plans = append(r.Plans, p)
+	s.floor = s.fleet.Ladder[s.fleet.Start].Type
+	if p.Floor != "" {
+		s.floor = p.Floor
+	}
+}
+
 // advance goes on with a refresh by a minute.
 func (s *simulation) advance(now int) {
 	r := s.refresh
@@ -61,7 +98,7 @@ func (s *simulation) advance(now int) {
 		default:
 			fresh++
 		}
-		if one.inService(now) && (one.old || one.warm <= now) {
+		if one.inService(now) && (one.old || one.ready <= now) {
 			warm++
 		}
 	}
@@ -79,7 +116,11 @@ func (s *simulation) advance(now int) {
 	}
 	most := max(s.desired+1, int(float64(s.desired)*s.model.MaxHealthy))
 	for fresh < s.desired && len(s.instances) < most {
-		s.launch(r.to, now)
+		if !s.launch(r.to, now) {
+			s.starve(now)
+			return
+		}
+		r.tried = 0
 		fresh++
 	}
 	if old > 0 || warm < s.desired {
@@ -91,6 +132,32 @@ func (s *simulation) advance(now int) {
 	if now-r.ended >= minutes(s.model.Bake) {
 		s.result.Steps[r.step].Ended = now
 		s.rung, s.refresh, s.lastStep = r.to, nil, s.at(now)
+		if s.failure != nil && s.failure.To == s.fleet.Ladder[r.to].Type {
+			s.failure = nil
+		}
+	}
+}
+
+// starve ends a refresh that has found no capacity for long: it failed, and its
+// instances are replaced by those of before.
+func (s *simulation) starve(now int) {
+	r := s.refresh
+	if r.tried == 0 {
+		r.tried = now
+	}
+	if now-r.tried < minutes(s.model.NoProgress) {
+		return
+	}
+	to := s.fleet.Ladder[r.to].Type
+	attempts := 1
+	if s.failure != nil && s.failure.To == to {
+		attempts += s.failure.Attempts
+	}
+	s.failure = &scaling.Failure{To: to, At: s.at(now), Attempts: attempts}
+	s.result.Steps[r.step].Ended, s.result.Steps[r.step].Failed = now, true
+	s.refresh, s.lastStep = nil, s.at(now)
+	for i := range s.instances {
+		s.instances[i].old = false
 	}
 }
 

@@ -10,7 +10,9 @@
 //
 // Lines are the same whole number of minutes apart. Between two lines the load
 // changes evenly. Events are "zone lost" and "zone back", for one of the fleet's
-// zones, and "leak N": from then on each instance's memory grows by N MiB an hour.
+// zones; "leak N": from then on each instance's memory grows by N MiB an hour; "no
+// capacity TYPE": from then on no instance of a type can be launched; and "capacity
+// back".
 package trace
 
 import (
@@ -31,6 +33,9 @@ type Trace struct {
 	Start time.Time
 	// Requests are the requests a second in each minute.
 	Requests []float64
+	// Every is how many minutes its lines are apart. Between them the load is only
+	// thought to change evenly.
+	Every int
 	// Events are what happens meanwhile, in order.
 	Events []Event
 }
@@ -43,6 +48,8 @@ type Event struct {
 	Kind EventKind
 	// MiBPerHour is how fast memory leaks on each instance, for Leak.
 	MiBPerHour float64
+	// Type is the instance type, for NoCapacity.
+	Type string
 }
 
 // EventKind is a kind of event.
@@ -55,7 +62,18 @@ const (
 	ZoneBack EventKind = "zone back"
 	// Leak: instances begin to leak memory, or with 0 cease to.
 	Leak EventKind = "leak"
+	// NoCapacity: no instance of a type can be launched.
+	NoCapacity EventKind = "no capacity"
+	// CapacityBack: all can again.
+	CapacityBack EventKind = "capacity back"
 )
+
+// Coarse is how many minutes apart lines are at most that tell of bursts: longer means
+// hide the minutes in which requests are late.
+const Coarse = 5
+
+// Coarse reports whether the trace's lines are too far apart to tell of bursts.
+func (t Trace) Coarse() bool { return t.Every > Coarse }
 
 const (
 	header       = "time,requests/s"
@@ -181,6 +199,7 @@ func (p *parser) check(line int, at time.Time) {
 		p.problems = append(p.problems, fmt.Errorf("line %d: want lines a whole number of minutes apart, got %s", line, step))
 	case p.step == 0:
 		p.step = step
+		p.trace.Every = int(step.Minutes())
 	case step != p.step:
 		p.problems = append(p.problems, fmt.Errorf("line %d: want lines %s apart as those before, got %s after %s: the trace has a gap",
 			line, p.step, step, p.last.Format(time.RFC3339)))
@@ -216,14 +235,16 @@ func (p *parser) err() error {
 func parseEvent(s string) (Event, error) {
 	kind, value, _ := strings.Cut(s, " ")
 	switch {
-	case s == string(ZoneLost), s == string(ZoneBack):
+	case s == string(ZoneLost), s == string(ZoneBack), s == string(CapacityBack):
 		return Event{Kind: EventKind(s)}, nil
 	case kind == string(Leak):
 		if rate, err := strconv.ParseFloat(value, 64); err == nil && rate >= 0 && rate <= 1e6 {
 			return Event{Kind: Leak, MiBPerHour: rate}, nil
 		}
+	case strings.HasPrefix(s, string(NoCapacity)+" "):
+		return Event{Kind: NoCapacity, Type: strings.TrimPrefix(s, string(NoCapacity)+" ")}, nil
 	}
-	return Event{}, errors.New(`"zone lost", "zone back" or "leak" with MiB an hour, such as "leak 40"`)
+	return Event{}, errors.New(`"zone lost", "zone back", "leak" with MiB an hour, such as "leak 40", "no capacity" with a type, such as "no capacity m7g.large", or "capacity back"`)
 }
 
 // Write writes a trace as Read reads it, one line for each minute.
@@ -254,6 +275,9 @@ func (t Trace) Write(w io.Writer, every int) error {
 func (e Event) String() string {
 	if e.Kind == Leak {
 		return fmt.Sprintf("leak %g", e.MiBPerHour)
+	}
+	if e.Kind == NoCapacity {
+		return string(NoCapacity) + " " + e.Type
 	}
 	return string(e.Kind)
 }

@@ -15,14 +15,18 @@ func TestLoadBetweenLinesChangesEvenly(t *testing.T) {
 2026-01-05T00:00:00Z,10,
 2026-01-05T00:02:00Z,20,zone lost
 2026-01-05T00:04:00Z,0,leak 40
+2026-01-05T00:06:00Z,0,no capacity m7g.large
+2026-01-05T00:08:00Z,0,capacity back
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := trace.Trace{
 		Start:    time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC),
-		Requests: []float64{10, 15, 20, 10, 0},
-		Events:   []trace.Event{{Minute: 2, Kind: trace.ZoneLost}, {Minute: 4, Kind: trace.Leak, MiBPerHour: 40}},
+		Requests: []float64{10, 15, 20, 10, 0, 0, 0, 0, 0},
+		Every:    2,
+		Events: []trace.Event{{Minute: 2, Kind: trace.ZoneLost}, {Minute: 4, Kind: trace.Leak, MiBPerHour: 40},
+			{Minute: 6, Kind: trace.NoCapacity, Type: "m7g.large"}, {Minute: 8, Kind: trace.CapacityBack}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -60,8 +64,8 @@ yesterday,1,
 			`line 4: want requests a second, from 0 to 1e9, got "many"`,
 			`line 5: want a time such as "2026-01-05T00:00:00Z", got "yesterday"`,
 			`line 6: want requests a second, from 0 to 1e9, got "+Inf"`,
-			`line 7: want "zone lost", "zone back" or "leak" with MiB an hour, such as "leak 40", got "earthquake"`,
-			`line 8: want "zone lost", "zone back" or "leak" with MiB an hour, such as "leak 40", got "leak -3"`,
+			`line 7: want "zone lost", "zone back", "leak" with MiB an hour, such as "leak 40", "no capacity" with a type, such as "no capacity m7g.large", or "capacity back", got "earthquake"`,
+			`line 8: want "zone lost", "zone back", "leak" with MiB an hour, such as "leak 40", "no capacity" with a type, such as "no capacity m7g.large", or "capacity back", got "leak -3"`,
 			`line 9: want 3 columns as in the header, got "2026-01-05T00:07:00Z,1"`,
 		}},
 		"gap": {"time,requests/s\n2026-01-05T00:00:00Z,1\n2026-01-05T00:01:00Z,1\n2026-01-05T00:03:00Z,1\n2026-01-05T00:04:00Z,x\n", []string{

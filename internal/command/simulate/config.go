@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/cost"
@@ -47,6 +48,7 @@ func fleetOf(c config.Config) (simulator.Fleet, simulator.Model, error) {
 		RequestsPerTarget: c.Fleet.RequestsPerTarget, Agent: c.Logs == config.LogsCloudWatch, // which knows how much memory is used
 		Policy: scaling.Policy{Mode: scaling.Auto, CPUTarget: float64(c.Fleet.CPUTarget)},
 	}
+	fleet.Goal, fleet.Surge = c.Fleet.Goal, c.Fleet.Goal > 0
 	var errs []error
 	if fleet.Max > maxInstances {
 		errs = append(errs, fmt.Errorf("archipelago.fleet.max: want at most %d to simulate, got %d", maxInstances, fleet.Max))
@@ -59,7 +61,7 @@ func fleetOf(c config.Config) (simulator.Fleet, simulator.Model, error) {
 		errs = append(errs, err)
 		fleet.USDPerHour = append(fleet.USDPerHour, usd)
 	}
-	var model simulator.Model
+	model := simulator.Model{Goal: time.Duration(c.Fleet.GoalMilliseconds) * time.Millisecond}
 	if slices.ContainsFunc(ladder, scaling.Rung.Burstable) {
 		model.SurplusUSD, err = prices.SurplusCredit(region)
 		errs = append(errs, err)

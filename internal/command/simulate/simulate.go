@@ -27,12 +27,15 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 	axis := flags.String("policy", string(simulator.Both), "what may change and is drawn: both, horizontal (the number of instances) or vertical (their type)")
 	out := flags.String("out", "", "`file` to write the report to, as HTML, with a CSV of the same name; default: the trace's name, here")
 	perRequest := flags.Duration("cpu-per-request", 5*time.Millisecond, "CPU `time` that a request takes on average; make calibrate measures it")
-	goal := flags.Duration("goal", 100*time.Millisecond, "`time` within which 99 % of requests should be answered")
+	goal := flags.Duration("goal", 0, "`time` within which 99 % of requests should be answered; default: fleet.goalMilliseconds of the configuration")
+	busiest := flags.Float64("busiest", 1.2, "how many `times` a minute's mean the load is in its busiest seconds")
+	harsh := flags.Bool("harsh", false, "metrics are two minutes late, and instances boot for three at least")
+	plan := flags.Bool("plan", false, "print what the scaler would plan at the trace's end, and write no report")
 	boot := flags.Duration("boot", 2*time.Minute, "`time` from an instance's launch to its first request, in whole minutes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := check(flags, *load, *axis, *perRequest, *goal, *boot); err != nil {
+	if err := check(flags, *load, *axis, *perRequest, *boot, *busiest); err != nil {
 		return err
 	}
 	if *out == "" {
@@ -45,22 +48,37 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	model.CPUPerRequest, model.Goal, model.Boot = *perRequest, *goal, *boot
+	model.CPUPerRequest, model.Boot, model.Busiest = *perRequest, *boot, *busiest
+	if *goal != 0 {
+		model.Goal = *goal
+	}
+	if model.Goal < 5*model.CPUPerRequest {
+		return fmt.Errorf("-goal: want at least five times -cpu-per-request, %s, which the slowest of a hundred requests take alone, got %s", 5*model.CPUPerRequest, model.Goal)
+	}
+	if *harsh {
+		model = model.Harsh()
+	}
 	t, err := trace.ReadFile(*load)
 	if err != nil {
 		return err
+	}
+	if *plan {
+		return printPlan(stdout, t, fleet, model, *harsh)
 	}
 	r := newReport(filepath.Base(*load), t, fleet, model, simulator.Axis(*axis))
 	if err := r.write(*out); err != nil {
 		return err
 	}
 	table(stdout, r.Rows)
+	if t.Coarse() {
+		fmt.Fprintf(stdout, "\nThe trace's lines are %d minutes apart: their means hide the bursts that minutes over the goal are made of.\n", t.Every)
+	}
 	fmt.Fprintf(stdout, "\n%s, and %s for a spreadsheet\n", *out, csvName(*out))
 	return nil
 }
 
 // check joins what is wrong with the flags.
-func check(flags *flag.FlagSet, load, axis string, perRequest, goal, boot time.Duration) error {
+func check(flags *flag.FlagSet, load, axis string, perRequest, boot time.Duration, busiest float64) error {
 	var errs []error
 	if flags.NArg() > 0 {
 		errs = append(errs, fmt.Errorf("want flags only, got %q", flags.Args()))
@@ -76,8 +94,8 @@ func check(flags *flag.FlagSet, load, axis string, perRequest, goal, boot time.D
 	if perRequest <= 0 {
 		errs = append(errs, fmt.Errorf("-cpu-per-request: want more than 0, got %s", perRequest))
 	}
-	if goal < 5*perRequest {
-		errs = append(errs, fmt.Errorf("-goal: want at least five times -cpu-per-request, %s, which the slowest of a hundred requests take alone, got %s", 5*perRequest, goal))
+	if !(busiest >= 1 && busiest <= 100) {
+		errs = append(errs, fmt.Errorf("-busiest: want 1 to 100, got %g", busiest))
 	}
 	if boot < time.Minute || boot > time.Hour || boot%time.Minute != 0 {
 		errs = append(errs, fmt.Errorf("-boot: want 1 to 60 whole minutes, got %s", boot))

@@ -45,7 +45,7 @@ func TestReport(t *testing.T) {
 	page := string(b)
 	for _, want := range []string{
 		"both", "horizontal, m7g.2xlarge", "vertical, 6 instances", "fixed, 6 of m7g.large", "the best with one axis, in hindsight",
-		"requests a second", "instances in service", "slowest of a hundred requests, ms", "USD an hour", "up to m7g.large", "<svg",
+		"requests a second", "instances in service", "slowest of a hundred requests, ms", "USD an hour", "requests a second", "<svg",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -119,10 +119,10 @@ func TestRefusals(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"flags": {[]string{"-policy", "diagonal", "-cpu-per-request", "0s", "-boot", "90s", "more"}, []string{
-			"want flags only", "-trace: want a file", "-policy: want both, horizontal or vertical, got \"diagonal\"", "-cpu-per-request: want more than 0", "-boot: want 1 to 60 whole minutes",
+		"flags": {[]string{"-policy", "diagonal", "-cpu-per-request", "0s", "-boot", "90s", "-busiest", "0.5", "more"}, []string{
+			"want flags only", "-trace: want a file", "-policy: want both, horizontal or vertical, got \"diagonal\"", "-cpu-per-request: want more than 0", "-boot: want 1 to 60 whole minutes", "-busiest: want 1 to 100, got 0.5",
 		}},
-		"goal":     {[]string{"-trace", traces + "quiet.csv", "-goal", "20ms"}, []string{"-goal: want at least five times -cpu-per-request, 25ms"}},
+		"goal":     {[]string{"-config", traces + "cdk.json", "-trace", traces + "quiet.csv", "-goal", "20ms"}, []string{"-goal: want at least five times -cpu-per-request, 25ms"}},
 		"no file":  {[]string{"-trace", "nothing.csv", "-config", traces + "cdk.json"}, []string{"nothing.csv"}},
 		"trace":    {[]string{"-trace", load, "-config", traces + "cdk.json"}, []string{load + " is no trace", "line 2: want requests a second"}},
 		"no JSON":  {[]string{"-trace", traces + "quiet.csv", "-config", config("{")}, []string{"cdk.json: "}},
@@ -144,6 +144,33 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPlan prints each floor that was replayed, or why there is none.
+func TestPlan(t *testing.T) {
+	var out bytes.Buffer
+	if err := Run(t.Context(), []string{"-plan", "-config", traces + "cdk.json", "-trace", traces + "spike.csv"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FLOOR", "m7g.medium ", "the floor is m7g.xlarge: in the last 1 days"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, out.String())
+		}
+	}
+	for _, harsh := range []string{"-harsh", "-harsh=false"} {
+		err := Run(t.Context(), []string{"-plan", harsh, "-config", traces + "cdk.json", "-trace", traces + "nab-taxi.csv"}, &out)
+		if err == nil || !strings.Contains(err.Error(), "-plan: want a trace with lines 5 minutes apart at most, got 30") {
+			t.Errorf("%s: means of half an hour are taken: %v", harsh, err)
+		}
+	}
+}
+
+// TestCoarseTraceIsMarked where nothing else says that its minutes over are too few.
+func TestCoarseTraceIsMarked(t *testing.T) {
+	stdout, _ := simulate(t, "-config", traces+"cdk.json", "-trace", traces+"quiet.csv")
+	if !strings.Contains(stdout, "lines are 15 minutes apart") {
+		t.Errorf("it prints\n%s", stdout)
 	}
 }
 

@@ -1,0 +1,112 @@
+package simulator_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/scaling/simulator"
+)
+
+// bursts is a load that is ten times as high within a minute, once an hour.
+func bursts(days int) simulator.History {
+	h := simulator.History{Start: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)}
+	for m := range days * day {
+		load := 60.0
+		if m%60 == 30 {
+			load = 600
+		}
+		h.Requests = append(h.Requests, load)
+	}
+	return h
+}
+
+func goalFleet(t *testing.T) simulator.Fleet {
+	f := fleet(t)
+	f.Goal, f.Surge = 99.9, true
+	return f
+}
+
+// TestPlanKeepsTheGoalAsCheaplyAsItCan: with an even load on the smallest rung, with
+// bursts that are over before an instance boots on the one whose two bear them.
+func TestPlanKeepsTheGoalAsCheaplyAsItCan(t *testing.T) {
+	even := simulator.History{Start: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), Requests: constant(60, 3*day).Requests}
+	p := simulator.NewPlan(even, goalFleet(t), simulator.Model{}, false)
+	if p.Floor != "m7g.medium" || p.Misses || p.WorstDay != 0 {
+		t.Errorf("even: %s", p)
+	}
+	p = simulator.NewPlan(bursts(3), goalFleet(t), simulator.Model{}, false)
+	if p.Floor != "m7g.xlarge" || p.Misses {
+		t.Errorf("bursts: %s", p)
+	}
+	if got := p.String(); !strings.Contains(got, "the floor is m7g.xlarge: in the last 3 days") || !strings.Contains(got, "m7g.large $") {
+		t.Errorf("it says %q", got)
+	}
+	f := goalFleet(t)
+	f.Ladder, f.USDPerHour, f.Start = f.Ladder[:2], f.USDPerHour[:2], 0
+	if p = simulator.NewPlan(bursts(3), f, simulator.Model{}, false); p.Floor != "m7g.large" || !p.Misses {
+		t.Errorf("no rung bears the bursts: %s", p)
+	}
+}
+
+// TestNoPlan by a past that says too little, for a goal that nothing keeps, or without
+// prices; and it says so.
+func TestNoPlan(t *testing.T) {
+	missing := bursts(3)
+	for m := range day {
+		missing.Requests[m*3/2] = math.NaN()
+	}
+	gaps := bursts(3)
+	for m := 100; m < 300; m++ {
+		gaps.Requests[m] = math.NaN()
+	}
+	short := bursts(1)
+	short.Requests = short.Requests[:120]
+	unpriced, perfect := goalFleet(t), goalFleet(t)
+	unpriced.USDPerHour = nil
+	perfect.Goal = 100
+	for name, c := range map[string]struct {
+		history simulator.History
+		fleet   simulator.Fleet
+		want    string
+	}{
+		"two hours":  {short, goalFleet(t), "2 hours of history are too few"},
+		"new":        {simulator.History{}, goalFleet(t), "0 hours of history are too few"},
+		"missing":    {missing, goalFleet(t), "of 4320 minutes of history 1440 are missing"},
+		"no price":   {bursts(3), unpriced, "a price of the ladder's types is missing"},
+		"100 %":      {bursts(3), perfect, "a goal of 100 %"},
+		"small gaps": {gaps, goalFleet(t), ""},
+	} {
+		p := simulator.NewPlan(c.history, c.fleet, simulator.Model{}, false)
+		if (c.want == "") != (p.Floor != "") || !strings.Contains(p.String(), c.want) {
+			t.Errorf("%s: %s", name, p)
+		}
+	}
+}
+
+// TestWorldHarsherThanBelieved rings within a day, and the plan after it holds.
+func TestWorldHarsherThanBelieved(t *testing.T) {
+	f := goalFleet(t)
+	load := constant(100, 10*day)
+	for m := range load.Requests {
+		if m%120 >= 60 && m%120 < 90 { // more than two of m7g.medium bear in busy seconds
+			load.Requests[m] = 290
+		}
+	}
+	believes := simulator.Model{Busiest: 1.01}
+	f.Believes = &believes
+	r := simulator.Run(load, f, simulator.Model{Busiest: 1.2, MetricDelay: 2 * time.Minute, Boot: 3 * time.Minute})
+	if len(r.Rings) == 0 || r.Rings[0] > 2*day {
+		t.Fatalf("it rings at %d; plans: %v", r.Rings, r.Plans)
+	}
+	over := 0
+	for _, m := range r.Minutes[r.Rings[0]+60:] {
+		if m.Over {
+			over++
+		}
+	}
+	if allowed := 0.001 * 10 * day; float64(over) > allowed {
+		t.Errorf("%d minutes over after it rang, the goal allows %.0f", over, allowed)
+	}
+}
