@@ -314,3 +314,16 @@ func TestUserDataWithoutLogsHasNothingOfThem(t *testing.T) {
 		t.Errorf("got %s", script)
 	}
 }
+
+// TestFleetSurges: a minute near all of its CPU is enough for three times as many.
+func TestFleetSurges(t *testing.T) {
+	template := newFleet(t, func(props *fleet.Props) { props.Surge = true })
+	has(template, "AWS::AutoScaling::ScalingPolicy", properties{
+		"PolicyType": "StepScaling", "AdjustmentType": "PercentChangeInCapacity",
+		"StepAdjustments": []any{properties{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 200}},
+	})
+	has(template, "AWS::CloudWatch::Alarm", properties{
+		"MetricName": "CPUUtilization", "Period": 60, "EvaluationPeriods": 1, "Threshold": 85,
+		"ComparisonOperator": "GreaterThanOrEqualToThreshold", "AlarmActions": []any{properties{}},
+	})
+}

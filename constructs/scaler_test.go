@@ -112,7 +112,7 @@ func TestAdvisorChangesNothing(t *testing.T) {
 // minutes as the first.
 func TestScalerIsToldWhenItIsDue(t *testing.T) {
 	has(newScaler(t, "auto"), "AWS::Scheduler::Schedule", properties{
-		"ScheduleExpression": "rate(5 minutes)",
+		"ScheduleExpression": "rate(1 minute)",
 		"Target":             properties{"Input": `{"time":"<aws.scheduler.scheduled-time>"}`},
 	})
 }

@@ -54,11 +54,11 @@ func (d decision) memory() memoryUse {
 
 // first returns the points of the first minutes after t.
 func (s Series) first(t time.Time) Series {
-	s = s.after(t)
+	s = s.After(t)
 	if len(s) == 0 {
 		return nil
 	}
-	return s[:len(s)-len(s.after(s[0].At.Add(compared)))]
+	return s[:len(s)-len(s.After(s[0].At.Add(compared)))]
 }
 
 func (m memoryUse) reason(code Code) Reason {

@@ -73,13 +73,13 @@ type Point struct {
 // value is absent.
 type Series []Point
 
-// after returns the points later than t.
-func (s Series) after(t time.Time) Series {
+// After returns the points later than t.
+func (s Series) After(t time.Time) Series {
 	return s[sort.Search(len(s), func(i int) bool { return s[i].At.After(t) }):]
 }
 
-// at is the value of the minute that begins at t, or 0.
-func (s Series) at(t time.Time) float64 {
+// At is the value of the minute that begins at t, or 0.
+func (s Series) At(t time.Time) float64 {
 	i := sort.Search(len(s), func(i int) bool { return !s[i].At.Before(t) })
 	if i == len(s) || !s[i].At.Equal(t) {
 		return 0
@@ -94,7 +94,7 @@ func (s Series) recent(now time.Time, d, stale time.Duration) (Series, bool) {
 		return nil, false
 	}
 	newest := s[len(s)-1].At
-	points := s.after(newest.Add(-d))
+	points := s.After(newest.Add(-d))
 	return points, now.Sub(newest) <= stale && float64(len(points)) >= 0.8*d.Minutes()
 }
 

@@ -1,12 +1,5 @@
 package scaling
 
-const (
-	// SurgeCPU is the CPU use, in percent, from which on one minute is enough to have
-	// SurgeTimes as many instances: beyond it requests wait.
-	SurgeCPU   = 85
-	SurgeTimes = 3
-)
-
 // saturated is the CPU use, in percent, from which on it tells less than the load is:
 // what the instances cannot do is not in it.
 const saturated = 90
@@ -32,7 +25,7 @@ func (d decision) surge() (int, Reason, bool) {
 	for i := range count {
 		use := cpu[i].Value * count[i].Value
 		if cpu[i].Value >= saturated {
-			use = max(use, perRequest*o.Requests.at(cpu[i].At))
+			use = max(use, perRequest*o.Requests.At(cpu[i].At))
 		}
 		use /= float64(o.Max)
 		if i == 0 || use < least {
@@ -69,10 +62,10 @@ func (d decision) perRequest() float64 {
 		since = o.LastStep
 	}
 	use, requests := 0.0, 0.0
-	for _, cpu := range o.CPU.after(since) {
+	for _, cpu := range o.CPU.After(since) {
 		if cpu.Value < saturated {
-			use += cpu.Value * o.Count.at(cpu.At)
-			requests += o.Requests.at(cpu.At)
+			use += cpu.Value * o.Count.At(cpu.At)
+			requests += o.Requests.At(cpu.At)
 		}
 	}
 	if requests == 0 {

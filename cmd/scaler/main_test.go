@@ -334,7 +334,7 @@ func (i *island) run(t *testing.T, k *killer) *report {
 func TestLostTopicHoldsNothingUp(t *testing.T) {
 	i := newIsland(t, "untold")
 	i.settings.topic += "-gone"
-	i.use(t, 90)
+	i.use(t, 60)
 	for _, what := range []string{"begins", "is done"} {
 		if _, err := i.controller(nil).run(t.Context(), i.now(t)); err == nil || !strings.Contains(err.Error(), "SNS") {
 			t.Errorf("a step %s: got %v, want that SNS failed", what, err)
@@ -351,7 +351,7 @@ func TestLostTopicHoldsNothingUp(t *testing.T) {
 
 func TestHotFleetStepsUp(t *testing.T) {
 	i := newIsland(t, "hot")
-	i.use(t, 90)
+	i.use(t, 60)
 	var out bytes.Buffer
 	h := &handler{i.controller(nil), &out}
 	r, err := h.handle(t.Context(), schedule(i.now(t)))
@@ -399,7 +399,7 @@ func TestKilledAtEachCall(t *testing.T) {
 				i := newIsland(t, name)
 				defer i.remove(t)
 				i.sick = sick
-				i.use(t, 90)
+				i.use(t, 60)
 				// Two runs are what a step takes: one begins it, one sees its end.
 				for _, k := range []*killer{first, second} {
 					if _, err := i.controller(k).run(t.Context(), i.now(t)); err != nil && !errors.Is(err, errKilled) {
@@ -446,7 +446,7 @@ func TestKilledAtEachCall(t *testing.T) {
 // TestFailingCallsChangeNothing: what cannot be read is no reason to act.
 func TestFailingCallsChangeNothing(t *testing.T) {
 	i := newIsland(t, "blind")
-	i.use(t, 90)
+	i.use(t, 60)
 	before := fmt.Sprint(i.state(t))
 	for _, service := range []string{"ssm", "autoscaling", "monitoring", "ec2", "cloudformation", "arc-zonal-shift"} {
 		must(t, i.control.Fail(t.Context(), emulator.Failing{region: {service}}))
@@ -473,21 +473,21 @@ func TestReasonsToStay(t *testing.T) {
 		"no-metrics": {func(*testing.T, *island) {}, scaling.Missing},
 		"cool":       {func(t *testing.T, i *island) { i.use(t, 20) }, scaling.Steady},
 		"frozen": {func(t *testing.T, i *island) {
-			i.use(t, 90)
+			i.use(t, 60)
 			i.write(t, i.settings.frozen, "true")
 		}, scaling.Frozen},
 		"alarm": {func(t *testing.T, i *island) {
-			i.use(t, 90)
+			i.use(t, 60)
 			i.ring(t, cloudwatchtypes.StateValueAlarm)
 		}, scaling.InAlarm},
 		"zonal-shift": {func(t *testing.T, i *island) {
-			i.use(t, 90)
+			i.use(t, 60)
 			body := fmt.Sprintf(`{"resourceIdentifier": %q, "awayFrom": "euw1-az1", "expiresIn": "1h", "comment": "test"}`, i.settings.loadBalancerARN)
 			_, err := emulatortest.Rest(t, i.control, "arc-zonal-shift", region, http.MethodPost, "/zonalshifts", body)
 			must(t, err)
 		}, scaling.ZonalShift},
 		"not-offered": {func(t *testing.T, i *island) {
-			i.use(t, 90)
+			i.use(t, 60)
 			i.settings.ladder = slices.Clone(i.settings.ladder)
 			i.settings.ladder[1].Type = "m7g.tiny"
 		}, scaling.NotOffered},
@@ -511,7 +511,7 @@ func TestReasonsToStay(t *testing.T) {
 
 func TestAdviceIsOnlySaid(t *testing.T) {
 	i := newIsland(t, "advised")
-	i.use(t, 90)
+	i.use(t, 60)
 	i.settings.policy.Mode = scaling.Advise
 	before := fmt.Sprint(i.state(t))
 	r, err := i.controller(nil).run(t.Context(), i.now(t))

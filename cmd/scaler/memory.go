@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -21,6 +22,11 @@ type memory struct {
 	Failed *scaling.Failure `json:"failed,omitempty"`
 	// Live is what the fleet was brought to. Default: what the group says.
 	Live *live `json:"live,omitempty"`
+	// Plan is the last one for the goal; Harsh is until when plans are made for a harsher
+	// world; CPUPerRequest is what was measured last.
+	Plan          *simulator.Plan `json:"plan,omitempty"`
+	Harsh         time.Time       `json:"harsh,omitzero"`
+	CPUPerRequest time.Duration   `json:"cpuPerRequest,omitempty"`
 	// Pending is what CloudFormation waits for, and Answered the id of its last
 	// request that was answered.
 	Pending  *pending `json:"pending,omitempty"`

@@ -72,8 +72,13 @@ func (c *controller) readMetrics(ctx context.Context, o *scaling.Observation, no
 			map[string]string{setting.MetricDimension: c.deployment}))
 	}
 	end := now.Truncate(time.Minute)
+	return c.readSeries(ctx, queries, end.Add(-last-slack), end, series)
+}
+
+// readSeries reads metrics minute by minute, by the ids of their queries.
+func (c *controller) readSeries(ctx context.Context, queries []cloudwatchtypes.MetricDataQuery, from, end time.Time, series map[string]*scaling.Series) error {
 	pages := cloudwatch.NewGetMetricDataPaginator(c.cloudwatch, &cloudwatch.GetMetricDataInput{
-		MetricDataQueries: queries, StartTime: aws.Time(end.Add(-last - slack)), EndTime: &end,
+		MetricDataQueries: queries, StartTime: &from, EndTime: &end,
 		ScanBy: cloudwatchtypes.ScanByTimestampAscending,
 	})
 	for pages.HasMorePages() {

@@ -21,6 +21,9 @@ type report struct {
 	Says         string         `json:"says"`
 	Reason       scaling.Reason `json:"reason"`
 
+	// Planned says what a run planned for the goal.
+	Planned string `json:"planned,omitempty"`
+
 	// The metrics, by the names that package setting has.
 	Rung        int `json:"Rung"`
 	Steps       int `json:"Steps"`
@@ -76,12 +79,16 @@ func (h *handler) print(r *report, now time.Time) error {
 // tell sends word of a step to those who get the alarms. They may hear of one
 // twice.
 func (c *controller) tell(ctx context.Context, what, text string) error {
+	return c.send(ctx, "a change of the instance type "+what, text)
+}
+
+func (c *controller) send(ctx context.Context, subject, text string) error {
 	if c.topic == "" {
 		return nil
 	}
 	_, err := c.sns.Publish(ctx, &sns.PublishInput{
 		TopicArn: &c.topic,
-		Subject:  aws.String(fmt.Sprintf("%s in %s: a change of the instance type %s", c.deployment, c.region, what)),
+		Subject:  aws.String(fmt.Sprintf("%s in %s: %s", c.deployment, c.region, subject)),
 		Message:  aws.String(text + "\n"),
 	})
 	return err

@@ -213,7 +213,7 @@ func TestFirstDeploymentFailsWithTheReason(t *testing.T) {
 func TestDeploymentKeepsTheLiveType(t *testing.T) {
 	s := newStack(t, "good")
 	s.made(t)
-	s.use(t, 90)
+	s.use(t, 60)
 	s.run(t, nil) // a step to m7g.large
 	s.version(t, "two")
 	e := s.request(cfn.RequestUpdate, rolloutType, "two")
@@ -234,7 +234,7 @@ func TestDeploymentKeepsTheLiveType(t *testing.T) {
 func TestRollbackKeepsAStepThatNobodySawEnd(t *testing.T) {
 	s := newStack(t, "unseen")
 	s.made(t)
-	s.use(t, 90)
+	s.use(t, 60)
 	c := s.controller(nil)
 	_, err := c.run(t.Context(), s.now(t)) // a step to m7g.large
 	must(t, err)
@@ -316,7 +316,7 @@ func TestSameRequestTwiceIsOne(t *testing.T) {
 func TestHoldAnswersWhatIsLive(t *testing.T) {
 	s := newStack(t, "hold")
 	s.made(t)
-	s.use(t, 90)
+	s.use(t, 60)
 	_, err := s.controller(nil).run(t.Context(), s.now(t)) // a step begins
 	must(t, err)
 	for range 10 {
@@ -338,7 +338,7 @@ func TestHoldAnswersWhatIsLive(t *testing.T) {
 func TestHoldRollsAStuckStepBack(t *testing.T) {
 	s := newStack(t, "stuck")
 	s.made(t)
-	s.use(t, 90)
+	s.use(t, 60)
 	s.sick = "m7g.large"
 	_, err := s.controller(nil).run(t.Context(), s.now(t))
 	must(t, err)

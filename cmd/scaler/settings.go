@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
@@ -18,6 +19,8 @@ type settings struct {
 	policy            scaling.Policy
 	startAt           scaling.Rung
 	requestsPerTarget int
+	goal              float64       // percent of minutes, 0 for none
+	goalTime          time.Duration // within which requests are to be answered
 
 	template, group, stack           string
 	deploymentAlarm                  string
@@ -62,6 +65,17 @@ func readSettings(getenv func(string) string) (settings, error) {
 		if s.policy.CPUTarget, err = strconv.ParseFloat(target, 64); err != nil {
 			errs = append(errs, fmt.Errorf("%s: want a number of percent, got %q", setting.CPUTarget, target))
 		}
+	}
+	if goal := getenv(setting.Goal); goal != "" {
+		var err error
+		if s.goal, err = strconv.ParseFloat(goal, 64); err != nil {
+			errs = append(errs, fmt.Errorf("%s: want a number of percent, got %q", setting.Goal, goal))
+		}
+		within, err := strconv.Atoi(getenv(setting.GoalMilliseconds))
+		if err != nil || within <= 0 {
+			errs = append(errs, fmt.Errorf("%s: want a whole number above 0, got %q", setting.GoalMilliseconds, getenv(setting.GoalMilliseconds)))
+		}
+		s.goalTime = time.Duration(within) * time.Millisecond
 	}
 	if requests := getenv(setting.RequestsPerTarget); requests != "" {
 		var err error

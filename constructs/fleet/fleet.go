@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -66,6 +67,10 @@ type Props struct {
 	Min int
 	// Max is the most instances in service. Default: Min.
 	Max int
+	// Surge has three times as many instances at once where their CPU is at 85 % for a
+	// minute: target tracking waits for three, and grows in proportion to a use that ends
+	// at 100 %. Default: false.
+	Surge bool
 	// CPUTarget is the average CPU use, in percent, that the number of
 	// instances is held to. Default: 55.
 	CPUTarget int
@@ -281,11 +286,39 @@ func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.U
 	return awsautoscaling.UpdatePolicy_InstanceRefresh(options)
 }
 
+// surge grows the group by an alarm of one minute, beside target tracking, of whose sizes
+// Auto Scaling takes the larger. Source: EC2 Auto Scaling User Guide, "Step and simple
+// scaling policies" and "Multiple dynamic scaling policies".
+func surge(group awsautoscaling.AutoScalingGroup) {
+	action := awsautoscaling.NewStepScalingAction(group, jsii.String("Surge"), &awsautoscaling.StepScalingActionProps{
+		AutoScalingGroup:        group,
+		AdjustmentType:          awsautoscaling.AdjustmentType_PERCENT_CHANGE_IN_CAPACITY,
+		EstimatedInstanceWarmup: warmUp(),
+		MetricAggregationType:   awsautoscaling.MetricAggregationType_AVERAGE,
+	})
+	action.AddAdjustment(&awsautoscaling.AdjustmentTier{
+		Adjustment: jsii.Number(100 * (setting.SurgeTimes - 1)), LowerBound: jsii.Number(0),
+	})
+	alarm := awscloudwatch.NewAlarm(group, jsii.String("SurgeAlarm"), &awscloudwatch.AlarmProps{
+		AlarmDescription: jsii.String("Adds instances at once; nobody has to do anything"),
+		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace: jsii.String("AWS/EC2"), MetricName: jsii.String("CPUUtilization"), Statistic: jsii.String("Average"),
+			Period: awscdk.Duration_Minutes(jsii.Number(1)), DimensionsMap: &map[string]*string{"AutoScalingGroupName": group.AutoScalingGroupName()},
+		}),
+		Threshold: jsii.Number(setting.SurgeCPU), ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		EvaluationPeriods: jsii.Number(1),
+	})
+	alarm.AddAlarmAction(awscloudwatchactions.NewAutoScalingAction(action))
+}
+
 // scale lets the number of instances follow the load and the clock.
 func scale(group awsautoscaling.AutoScalingGroup, props *Props) {
 	group.ScaleOnCpuUtilization(jsii.String("Cpu"), &awsautoscaling.CpuUtilizationScalingProps{
 		TargetUtilizationPercent: jsii.Number(props.CPUTarget),
 	})
+	if props.Surge {
+		surge(group)
+	}
 	if props.RequestsPerTarget > 0 {
 		group.ScaleOnRequestCount(jsii.String("Requests"), &awsautoscaling.RequestCountScalingProps{
 			TargetRequestsPerMinute: jsii.Number(props.RequestsPerTarget),

@@ -67,6 +67,11 @@ type Props struct {
 	// CPUTarget is the average CPU use, in percent, that the number of instances
 	// is held to. Required.
 	CPUTarget int
+	// Goal is the percentage of minutes in which 99 % of requests are to be answered
+	// within GoalMilliseconds; by it the scaler plans the lowest rung. Default: 0, no
+	// goal.
+	Goal             float64
+	GoalMilliseconds int
 	// RequestsPerTarget is how many requests a minute an instance of StartAt takes
 	// on. Default: 0, the fleet is not held to its requests.
 	RequestsPerTarget int
@@ -89,9 +94,9 @@ type Scaler struct {
 	Function awslambda.Function
 }
 
-// Every is how often the scaler decides, in minutes. For deployments it looks each
-// minute.
-const Every = 5
+// Every is how often the scaler looks, in minutes: for deployments, and to decide. A load
+// that is near what the fleet can do gives it no more time.
+const Every = 1
 
 // timeout is the function's, in seconds: its calls are tried again when AWS
 // refuses them.
@@ -206,6 +211,10 @@ func environment(scope constructs.Construct, props *Props) map[string]*string {
 		setting.FrozenParameter:       &props.FrozenParameter,
 		setting.KnowsMemory:           jsii.String(strconv.FormatBool(props.Memory)),
 	}
+	if props.Goal > 0 && props.Mode != "off" {
+		values[setting.Goal] = jsii.String(strconv.FormatFloat(props.Goal, 'f', -1, 64))
+		values[setting.GoalMilliseconds] = jsii.String(strconv.Itoa(props.GoalMilliseconds))
+	}
 	if props.Window != "" {
 		values[setting.Window] = &props.Window
 	}
@@ -245,7 +254,8 @@ func schedule(scope constructs.Construct, function awslambda.Function, decides b
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
 	}))
-	add := func(id, description, rate, input string) {
+	rate := "rate(1 minute)" // Every
+	add := func(id, description, input string) {
 		schedule := awsscheduler.NewCfnSchedule(scope, &id, &awsscheduler.CfnScheduleProps{
 			Description:        &description,
 			ScheduleExpression: &rate,
@@ -255,15 +265,15 @@ func schedule(scope constructs.Construct, function awslambda.Function, decides b
 				RoleArn: role.RoleArn(),
 				Input:   &input,
 				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
-					MaximumEventAgeInSeconds: jsii.Number(Every * 60),
+					MaximumEventAgeInSeconds: jsii.Number(5 * 60), // it looks at the same minutes then
 					MaximumRetryAttempts:     jsii.Number(3),
 				},
 			},
 		})
 		schedule.Node().AddDependency(role)
 	}
-	add("DeploymentSchedule", "Runs the scaler for deployments", "rate(1 minute)", `{"time":"<aws.scheduler.scheduled-time>","deployments":true}`)
+	add("DeploymentSchedule", "Runs the scaler for deployments", `{"time":"<aws.scheduler.scheduled-time>","deployments":true}`)
 	if decides {
-		add("Schedule", "Runs the scaler", fmt.Sprintf("rate(%d minutes)", Every), `{"time":"<aws.scheduler.scheduled-time>"}`)
+		add("Schedule", "Runs the scaler", `{"time":"<aws.scheduler.scheduled-time>"}`)
 	}
 }

@@ -79,13 +79,13 @@ var Configurations = map[string]Configuration{
 		"waf.common": "count", "waf.rateLimit": "2000", "tags": tags, "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true",
 		"service.secrets.API_KEY": "/hello/api-key", "service.secrets.PASSWORD": "secret:hello/database",
 		"fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
-		"fleet.guard": "false",
+		"fleet.goal": "99.95", "fleet.goalMilliseconds": "250", "fleet.guard": "false",
 	}), Gate: true},
 	"unprotected": {Options: with(domain, options{
 		"regions": []any{"eu-west-1"}, "entry": "dns", "egress": "nat", "flowLogs": "false", "logs": "off", "waf.badInputs": "count",
 		"waf.ipReputation": "count", "alarms": "ops@example.com", "protect": "false", "service.environment.ALLOW_CLEARTEXT": "true",
 		"service.environment.LOAD_GENERATOR": "true", "fleet.max": "12", "fleet.ladder": "m7i.large,m7i.xlarge", "fleet.cpuTarget": "40",
-		"fleet.vertical": "advise", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
+		"fleet.vertical": "advise", "fleet.goal": "0", "fleet.requestsPerTarget": "6000", "fleet.guard": "false",
 	}), Gate: true},
 	"cleartext": {Options: options{
 		"regions": []any{with(existing("us-west-1", "10.9.0.0/22", "a", "b"), options{"ami": ami})},

@@ -15,6 +15,10 @@ const (
 	// CPUTarget is the average CPU use, in percent, that the number of instances
 	// is held to. Required.
 	CPUTarget = "CPU_TARGET"
+	// Goal is the percentage of minutes in which 99 % of requests are to be answered
+	// within GoalMilliseconds. Default: 0, there is no goal.
+	Goal             = "GOAL"
+	GoalMilliseconds = "GOAL_MILLISECONDS"
 	// RequestsPerTarget is how many requests a minute an instance of StartAt takes
 	// on. Default: 0, there is no such policy.
 	RequestsPerTarget = "REQUESTS_PER_TARGET"
@@ -80,6 +84,10 @@ const (
 	// before it goes on. It is longer than the grace period and two health checks, so
 	// that no old instance ends before a new one was asked whether it is well.
 	RefreshWarmup = 4 * time.Minute
+	// SurgeCPU is the CPU use, in percent, from which on one minute is enough to have
+	// SurgeTimes as many instances: beyond it requests wait.
+	SurgeCPU   = 85
+	SurgeTimes = 3
 	// AlarmMinutes is how long the deployment alarm takes to see that requests fail,
 	// with a minute to spare.
 	AlarmMinutes = 3

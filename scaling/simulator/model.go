@@ -91,6 +91,17 @@ func (m Model) Harsh() Model {
 	return m
 }
 
+// harsher is Harsh, or worse than a world that is that already.
+func (m Model) harsher() Model {
+	h := m.Harsh()
+	if h == m.withDefaults() {
+		h.MetricDelay += time.Minute
+		h.Boot += time.Minute
+		h.Busiest += 0.2
+	}
+	return h
+}
+
 func set[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {

@@ -48,7 +48,7 @@ type Plan struct {
 	Allowed float64 `json:"allowed,omitempty"`
 	// Misses: no floor would have been over in so few.
 	Misses bool `json:"misses,omitempty"`
-	// Harsh: it was made for the harsh world.
+	// Harsh: it was made for a world harsher than what is known of this one.
 	Harsh bool `json:"harsh,omitempty"`
 	// WorstDay is how many minutes over the floor's worst day had.
 	WorstDay int `json:"worstDay"`
@@ -75,7 +75,7 @@ func NewPlan(h History, f Fleet, m Model, harsh bool) Plan {
 	at := h.Start.Add(time.Duration(len(h.Requests)) * time.Minute)
 	p := Plan{At: at, Goal: f.Goal, Harsh: harsh}
 	if harsh {
-		m = m.Harsh()
+		m = m.harsher()
 	}
 	load, why := h.load()
 	switch {
@@ -136,7 +136,7 @@ func (p Plan) Replay(h History, f Fleet, m Model) int {
 		return 0
 	}
 	if p.Harsh {
-		m = m.Harsh()
+		m = m.harsher()
 	}
 	return Run(trace.Trace{Start: h.Start, Requests: load}, f.replayed(floor, load[0], m), m).Over
 }
@@ -228,7 +228,7 @@ func (p Plan) String() string {
 	}
 	world, misses := "", ""
 	if p.Harsh {
-		world = " in the harsh world"
+		world = " in a harsher world"
 	}
 	if p.Misses {
 		misses = ", which would miss the goal less than the others"

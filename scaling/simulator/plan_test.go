@@ -110,3 +110,15 @@ func TestWorldHarsherThanBelieved(t *testing.T) {
 		t.Errorf("%d minutes over after it rang, the goal allows %.0f", over, allowed)
 	}
 }
+
+// BenchmarkPlan is the plan of two weeks in which each rung is replayed.
+func BenchmarkPlan(b *testing.B) {
+	f := fleet(b)
+	f.Goal, f.Surge = 99.99, true
+	h := bursts(14)
+	for b.Loop() {
+		if p := simulator.NewPlan(h, f, simulator.Model{}, false); len(p.Floors) < 3 {
+			b.Fatal(p)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/archipelago-cdk/archipelago/scaling/trace"
 )
@@ -272,8 +273,8 @@ func (s *simulation) track(now int) {
 		target := scaling.RequestsPerTarget(s.fleet.RequestsPerTarget, s.fleet.Ladder[s.fleet.Start], s.fleet.Ladder[s.rung])
 		targets = append(targets, tracked{&s.requests, 60 * metrics.Load / float64(metrics.Count), float64(target)})
 	}
-	if s.fleet.Surge && metrics.CPU >= scaling.SurgeCPU {
-		s.desired = max(s.desired, min(s.fleet.Max, scaling.SurgeTimes*metrics.warm))
+	if s.fleet.Surge && metrics.CPU >= setting.SurgeCPU {
+		s.desired = max(s.desired, min(s.fleet.Max, setting.SurgeTimes*metrics.warm))
 	}
 	in, most := true, s.fleet.Min
 	for _, t := range targets {

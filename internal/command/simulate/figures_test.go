@@ -292,8 +292,9 @@ func TestPicturesAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fleet.PlanEvery = 7 * day * time.Minute // as in the tables
 	for name, label := range map[string]string{
-		"spike":  "A day: at nine the load is ten times as high; instances go from 2 to 6, then their type from m7g.medium to m7g.large",
+		"spike":  "A day: at nine the load is ten times as high, and instances go from two of m7g.large to six at once",
 		"wave":   "A week: by day the number of instances grows, then their type; at night both go back",
 		"growth": "A year: as the load grows, ever larger types are reached by day",
 	} {

@@ -12,7 +12,7 @@ import (
 )
 
 // printPlan prints what a fleet would plan at the end of a trace, by its last two weeks.
-func printPlan(w io.Writer, t trace.Trace, f simulator.Fleet, m simulator.Model, harsh bool) error {
+func printPlan(w io.Writer, t trace.Trace, f simulator.Fleet, m simulator.Model) error {
 	if f.Goal == 0 {
 		return errors.New("-plan: want a goal in archipelago.fleet.goal, such as 99.9, got none")
 	}
@@ -22,7 +22,7 @@ func printPlan(w io.Writer, t trace.Trace, f simulator.Fleet, m simulator.Model,
 	from := max(0, len(t.Requests)-simulator.PlanDays*24*60)
 	p := simulator.NewPlan(simulator.History{
 		Start: t.Start.Add(time.Duration(from) * time.Minute), Requests: t.Requests[from:],
-	}, f, m, harsh)
+	}, f, m, false)
 	if len(p.Floors) > 0 {
 		columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(columns, "FLOOR\tUSD\tMINUTES OVER THE GOAL\tIN THE WORST WEEK\tIN THE WORST DAY\t")

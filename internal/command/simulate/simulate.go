@@ -63,7 +63,7 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	if *plan {
-		return printPlan(stdout, t, fleet, model, *harsh)
+		return printPlan(stdout, t, fleet, model)
 	}
 	r := newReport(filepath.Base(*load), t, fleet, model, simulator.Axis(*axis))
 	if err := r.write(*out); err != nil {

@@ -48,7 +48,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys
+    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys, metrics
     from . import models, permissions, played, policies, quotas, refreshes, schedules, speed, stacks, tables, updates
     from .clock import clock
 
@@ -66,6 +66,7 @@ def main() -> None:
     refreshes.install()
     policies.install()
     schedules.install()
+    metrics.install()
     alarms.install()
     evaluation.install()
     balancers.install()
