@@ -52,6 +52,7 @@ func commands() []command {
 		{"simulate", "play a load against the fleet of cdk.json and report on it", simulate.Run},
 		{"drain", "move users away from a region, or with -off back", local("drain", turn(cloud.Drained, "drained: users move within a minute or two", "no longer drained: users come back within a minute or two"))},
 		{"freeze", "keep the instance type of a region's fleet, or with -off let it change", local("freeze", turn(cloud.Frozen, "frozen: its instance type stays; a change that has begun goes on to its end", "no longer frozen: its instance type may change"))},
+		{"scaler", "show the lowest instance type that a region's scaler planned: scaler plan", plan},
 		{"logs", "show what the instances of a region print, on AWS of the last hour", local("logs", logs)},
 	}
 }
@@ -147,6 +148,23 @@ func turn(s cloud.Switch, turnedOn, turnedOff string) func(*flag.FlagSet, *cloud
 			return err
 		}
 	}
+}
+
+// plan shows what the scaler of a region planned.
+func plan(ctx context.Context, args []string, stdout io.Writer) error {
+	if len(args) == 0 || args[0] != "plan" {
+		return fmt.Errorf("want archipelago scaler plan -region eu-west-1, got %q", args)
+	}
+	return local("scaler plan", func(flags *flag.FlagSet, _ *cloud.Options) do {
+		region := flags.String("region", "", "`region` that it is about; required")
+		name := flags.String("name", "archipelago", "`name` of the deployment")
+		return func(ctx context.Context, o cloud.Options) error {
+			if *region == "" {
+				return errors.New("name the region: archipelago scaler plan -region eu-west-1")
+			}
+			return cloud.Planned(ctx, o, *name, *region)
+		}
+	})(ctx, args[1:], stdout)
 }
 
 func where() string {

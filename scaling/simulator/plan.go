@@ -2,8 +2,10 @@ package simulator
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
@@ -235,4 +237,20 @@ func (p Plan) String() string {
 	}
 	return fmt.Sprintf("the floor is %s%s: in the last %.0f days each would have cost, and been over the goal of %g %% for minutes%s: %s; %.1f in the worst week is half of what it allows",
 		p.Floor, misses, float64(p.Minutes)/(24*60), p.Goal, world, strings.Join(floors, ", "), p.Allowed)
+}
+
+// Print prints a table of the floors, and the sentence.
+func (p Plan) Print(w io.Writer) error {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(p.Floors) > 0 {
+		fmt.Fprintln(columns, "FLOOR\tUSD\tMINUTES OVER THE GOAL\tIN THE WORST WEEK\tIN THE WORST DAY\t")
+	}
+	for _, f := range p.Floors {
+		fmt.Fprintf(columns, "%s\t%.2f\t%d\t%d\t%d\t\n", f.Type, f.USD, f.Over, f.Week, f.Day)
+	}
+	if len(p.Floors) > 0 {
+		fmt.Fprintln(columns)
+	}
+	fmt.Fprintln(columns, p)
+	return columns.Flush()
 }

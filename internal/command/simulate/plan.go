@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling/simulator"
@@ -23,15 +22,5 @@ func printPlan(w io.Writer, t trace.Trace, f simulator.Fleet, m simulator.Model)
 	p := simulator.NewPlan(simulator.History{
 		Start: t.Start.Add(time.Duration(from) * time.Minute), Requests: t.Requests[from:],
 	}, f, m, false)
-	if len(p.Floors) > 0 {
-		columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(columns, "FLOOR\tUSD\tMINUTES OVER THE GOAL\tIN THE WORST WEEK\tIN THE WORST DAY\t")
-		for _, floor := range p.Floors {
-			fmt.Fprintf(columns, "%s\t%.2f\t%d\t%d\t%d\t\n", floor.Type, floor.USD, floor.Over, floor.Week, floor.Day)
-		}
-		_ = columns.Flush()
-		fmt.Fprintln(w)
-	}
-	_, err := fmt.Fprintln(w, p)
-	return err
+	return p.Print(w)
 }

@@ -2,11 +2,14 @@ package cloud
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -47,6 +50,34 @@ func Turn(ctx context.Context, o Options, name, region string, s Switch, on bool
 		return fmt.Errorf("the parameter /%s%s of %s cannot be written: %w", name, s, region, err)
 	}
 	return nil
+}
+
+// Planned prints what the scaler of a region planned last for the goal.
+func Planned(ctx context.Context, o Options, name, region string) error {
+	client, err := o.parameters(ctx, region)
+	if err != nil {
+		return err
+	}
+	parameter := "/" + name + "/fleet/scaling"
+	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
+	var missing *ssmtypes.ParameterNotFound
+	if errors.As(err, &missing) {
+		return fmt.Errorf("the scaler of %s has planned nothing yet: %s is missing", region, parameter)
+	}
+	if err != nil {
+		return fmt.Errorf("the parameter %s of %s cannot be read: %w", parameter, region, err)
+	}
+	var remembered struct {
+		Plan *simulator.Plan `json:"plan"`
+	}
+	if err := json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &remembered); err != nil {
+		return fmt.Errorf("the parameter %s of %s cannot be read: %w", parameter, region, err)
+	}
+	if remembered.Plan == nil {
+		return fmt.Errorf("the scaler of %s has planned nothing yet: it does where fleet.goal is set and fleet.vertical is not \"off\"", region)
+	}
+	fmt.Fprintf(o.Out, "planned %s\n\n", remembered.Plan.At.Format("2006-01-02 15:04 UTC"))
+	return remembered.Plan.Print(o.Out)
 }
 
 // Settings are those of an AWS client for what is deployed in a region: on AWS, or in

@@ -68,6 +68,41 @@ func TestOperators(t *testing.T) {
 		}
 	})
 
+	t.Run("a plan is printed, or that there is none", func(t *testing.T) {
+		client, err := o.parameters(t.Context(), "us-east-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for value, want := range map[string]string{
+			"":       "has planned nothing yet: /shop/fleet/scaling is missing",
+			"{}":     "has planned nothing yet: it does where fleet.goal is set",
+			"broken": "cannot be read",
+			`{"plan": {"at": "2026-03-02T02:00:00Z", "goal": 99.9, "floor": "m7g.large", "minutes": 20160, "floors": [{"type": "m7g.large", "usd": 61.58, "over": 6}]}}`: "planned 2026-03-02 02:00 UTC",
+		} {
+			if value != "" {
+				if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/shop/fleet/scaling"), Value: &value, Type: "String"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out bytes.Buffer
+			with := o
+			with.Out = &out
+			err := Planned(t.Context(), with, "shop", "us-east-1")
+			said := out.String()
+			if err != nil {
+				said = err.Error()
+			}
+			if !strings.Contains(said, want) {
+				t.Errorf("%q: it says %q, want %q", value, said, want)
+			}
+			if value != "" {
+				if _, err := client.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: aws.String("/shop/fleet/scaling")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+
 	t.Run("a region that does not run is named with those that do", func(t *testing.T) {
 		const want = "REGION=mars-1 is none of those that run here: eu-west-1, us-east-1"
 		for name, err := range map[string]error{
