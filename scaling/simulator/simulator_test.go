@@ -208,7 +208,7 @@ func TestTargetTracking(t *testing.T) {
 }
 
 // TestFewerInstancesAreLookedAtAnew: what they leave is judged by fifteen minutes of
-// its own CPU, and by how many had it, not by a metric of before.
+// its own CPU.
 func TestFewerInstancesAreLookedAtAnew(t *testing.T) {
 	f := fleet(t)
 	f.Start, f.Policy.Mode = 0, scaling.Off
@@ -216,8 +216,8 @@ func TestFewerInstancesAreLookedAtAnew(t *testing.T) {
 	for m := 2 * 60; m < len(load.Requests); m++ {
 		load.Requests[m] = 420 // 35 %: four of them at 52 %
 	}
-	for m := 2*60 + 25; m < len(load.Requests); m++ {
-		load.Requests[m] = 200 // two
+	for m := 2*60 + 16; m < len(load.Requests); m++ {
+		load.Requests[m] = 100 // as soon as there are four: two would do
 	}
 	var counts []int
 	var at []int
@@ -228,6 +228,22 @@ func TestFewerInstancesAreLookedAtAnew(t *testing.T) {
 	}
 	if !slices.Equal(counts, []int{6, 4, 2}) || at[2]-at[1] < 15 {
 		t.Errorf("%d instances at minutes %d, want 6, 4 and 2, fifteen minutes apart at least", counts, at)
+	}
+}
+
+// TestLateMetricIsOfThoseThatHadIt: two instances at 100 % want four, also once there
+// are four and the metric is still that of two.
+func TestLateMetricIsOfThoseThatHadIt(t *testing.T) {
+	f := fleet(t)
+	f.Start, f.Policy.Mode = 0, scaling.Off
+	load := constant(100, 120)
+	for m := 60; m < 120; m++ {
+		load.Requests[m] = 399
+	}
+	for m, one := range simulator.Run(load, f, simulator.Model{}.Harsh()).Minutes {
+		if one.Running > 4 {
+			t.Fatalf("minute %d: %d instances, want 4 at most", m, one.Running)
+		}
 	}
 }
 
