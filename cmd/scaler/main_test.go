@@ -553,3 +553,14 @@ func TestSettingsThatAreMissingAreNamedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestSettingsOfAGoalAreNumbers(t *testing.T) {
+	_, err := readSettings(func(name string) string {
+		return map[string]string{setting.Goal: "much", setting.GoalMilliseconds: "0"}[name]
+	})
+	for _, want := range []string{`GOAL: want a number of percent, got "much"`, `GOAL_MILLISECONDS: want a whole number above 0, got "0"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not among %v", want, err)
+		}
+	}
+}
