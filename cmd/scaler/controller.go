@@ -122,10 +122,7 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 		return nil, err
 	}
 	o.StackUpdating = o.StackUpdating || p.memory.Pending != nil
-	planned, err := c.plan(ctx, &o, &p, now)
-	if err != nil {
-		return nil, err
-	}
+	planned := c.plan(ctx, &o, &p, now)
 	action := scaling.Decide(c.ladder, c.policy, o, now)
 	r := newReport(c.ladder, o, action, now)
 	r.Planned = planned

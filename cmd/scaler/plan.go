@@ -25,29 +25,36 @@ const (
 )
 
 // plan gives the observation its floor, and makes a new plan when one is due. It returns
-// what that says. Without a plan the floor is the type of the first deployment.
-func (c *controller) plan(ctx context.Context, o *scaling.Observation, p *parameters, now time.Time) (string, error) {
+// what that says, or why there is none. Without a plan the floor is the type of the first deployment.
+func (c *controller) plan(ctx context.Context, o *scaling.Observation, p *parameters, now time.Time) string {
 	if c.goal == 0 || c.policy.Mode == scaling.Off {
-		return "", nil
+		return ""
 	}
 	says := ""
 	if c.planDue(p.memory.Plan, now) {
-		past, err := c.readPast(ctx, now)
-		if err != nil {
-			return "", err
-		}
-		if says, err = c.planBy(ctx, past, *o, &p.memory, now); err != nil {
-			return "", err
-		}
-		if err := c.remember(ctx, p.memory); err != nil {
-			return "", err
+		var err error
+		if says, err = c.makePlan(ctx, *o, p, now); err != nil { // the fleet stays as it would without
+			says = fmt.Sprintf("no plan could be made: %v", err)
 		}
 	}
 	o.Floor = c.startAt.Type
-	if p.memory.Plan.Floor != "" {
-		o.Floor = p.memory.Plan.Floor
+	if last := p.memory.Plan; last != nil && last.Floor != "" {
+		o.Floor = last.Floor
 	}
-	return says, nil
+	return says
+}
+
+// makePlan makes a plan by the past and remembers it.
+func (c *controller) makePlan(ctx context.Context, o scaling.Observation, p *parameters, now time.Time) (string, error) {
+	past, err := c.readPast(ctx, now)
+	if err != nil {
+		return "", err
+	}
+	says, err := c.planBy(ctx, past, o, &p.memory, now)
+	if err != nil {
+		return "", err
+	}
+	return says, c.remember(ctx, p.memory)
 }
 
 // planDue: once a night; sooner where there is no floor, or it is no rung any more.

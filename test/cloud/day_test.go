@@ -68,8 +68,10 @@ func (d *day) step(t *testing.T, name string, needs []string, do func(t *testing
 func TestIslands(t *testing.T) {
 	t.Parallel()
 	two, three := "archipelago.regions=eu-west-1,us-east-1", "archipelago.regions=eu-west-1,us-east-1,ap-southeast-2"
-	// Full from the start, and hot under little load.
+	// Full from the start, and hot under little load; without a goal, which would keep it
+	// at startAt until it has a past.
 	scaled := []string{
+		"archipelago.fleet.goal=0",
 		"archipelago.fleet.max=2", "archipelago.fleet.cpuTarget=10", "archipelago.fleet.ladder=m7g.medium,m7g.large,m7g.xlarge",
 		"archipelago.service.environment.ALLOW_CLEARTEXT=true",
 	}
