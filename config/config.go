@@ -136,6 +136,8 @@ type Config struct {
 	WAF WAF `json:"waf"`
 	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
 	Alarms []string `json:"alarms"`
+	// Goals are what each region's users are promised. Default: none.
+	Goals Goals `json:"goals"`
 	// Logs is where what an instance's boot and its service print goes. "bucket" is
 	// the region's log bucket, each minute: some 43,200 PUTs, $0.22, a month for each
 	// instance, and for the shipped regions $1 to $26 with what is kept for 90 days.
@@ -192,6 +194,14 @@ type Zones struct {
 	// Letters name them, such as "a" for eu-west-1a. Default: the first Count
 	// zones that AWS lists at deployment.
 	Letters []string
+}
+
+// Goals are what the users of each region are promised.
+type Goals struct {
+	// Available is the percentage of the requests of 30 days that are not answered with
+	// a 5xx: alarms ring when an hour or six use up the rest too fast, some $2.20 a
+	// month for each region. Default: 0, no such alarms.
+	Available float64 `json:"available" default:"0" jsonschema:"minimum=0,maximum=100" want:"less than 100 percent of requests, such as 99.95; 0 for no such alarms"`
 }
 
 // Fleet is the size of each region's Auto Scaling group.
@@ -367,6 +377,9 @@ func (c Config) problems() problems {
 	c.validateInternal(p)
 	c.validateEgress(p)
 	c.validateTags(p.under("tags"))
+	if c.Goals.Available == 100 { // which leaves nothing to use up
+		p.add("goals.available", "less than 100 percent of requests, such as 99.95; 0 for no such alarms", c.Goals.Available)
+	}
 	for i, address := range c.Alarms {
 		key := fmt.Sprintf("alarms[%d]", i)
 		parsed, err := mail.ParseAddress(address)

@@ -83,7 +83,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"buckets": [{"name": "pictures", "prefix": "public/stock/", "everywhere": true, "watch": true}],
 		"domain": {"zone": "example.com", "zoneId": "Z0123", "host": "shop.example.com"},
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
-		"alarms": ["ops@example.com"], "logs": "cloudwatch", "ssm": true,
+		"alarms": ["ops@example.com"], "goals": {"available": 99.95}, "logs": "cloudwatch", "ssm": true,
 		"tags": {"cost-center": "1234"}, "flowLogs": false,
 		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99, "failOpen": false},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
@@ -115,7 +115,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Buckets:     []Bucket{{Name: "pictures", Prefix: "public/stock/", Everywhere: true, Watch: WatchWrite}},
 		Domain:      Domain{Zone: "example.com", ZoneID: "Z0123", Host: "shop.example.com"},
 		Consistency: ConsistencyStrong, Witness: "eu-west-3", Egress: EgressNAT,
-		Alarms: []string{"ops@example.com"}, Logs: LogsCloudWatch, SSM: true,
+		Alarms: []string{"ops@example.com"}, Goals: Goals{Available: 99.95}, Logs: LogsCloudWatch, SSM: true,
 		WAF: WAF{Common: ModeCount, BadInputs: ModeCount, IPReputation: ModeCount, Rate: ModeCount, RateLimit: 99},
 		Regions: []Region{
 			{Name: "eu-west-1", Zones: Zones{Count: 2, Letters: []string{"a", "c"}}, CIDR: "10.7.0.0/20", AMI: "ami-0123456789abcdef0", Weight: 100},
@@ -581,12 +581,17 @@ func TestRefusals(t *testing.T) {
 			[]string{`archipelago.regions[0].retired: want false: the first region is the primary, which holds the stack that spans the regions, got true`},
 		},
 		"invalid targets": {
-			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"cpuTarget": 100, "requestsPerTarget": -1, "goal": 100.5}}}`,
+			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"cpuTarget": 100, "requestsPerTarget": -1, "goal": 100.5}, "goals": {"available": 100.5}}}`,
 			[]string{
 				`archipelago.fleet.cpuTarget: want 10 to 90 percent, got 100`,
 				`archipelago.fleet.goal: want 0 to 100 percent of minutes, such as 99.9; 0 for none, got 100.5`,
 				`archipelago.fleet.requestsPerTarget: want requests a minute that an instance takes on, or 0 to leave it to the CPU, got -1`,
+				`archipelago.goals.available: want less than 100 percent of requests, such as 99.95; 0 for no such alarms, got 100.5`,
 			},
+		},
+		"a promise that nothing keeps": {
+			`{"archipelago": {"regions": ["eu-west-1"], "goals": {"available": 100}}}`,
+			[]string{`archipelago.goals.available: want less than 100 percent of requests, such as 99.95; 0 for no such alarms, got 100`},
 		},
 		"an invalid schedule": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"schedule": [

@@ -31,7 +31,7 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 		Deployment: "test", Dashboard: "test-eu-west-1", Impaired: "test-island-impaired",
 		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer.ALB, TargetGroup: balancer.TargetGroup,
 		Group: machines.Group, DeploymentAlarm: machines.DeploymentAlarm,
-		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}, WrittenAlways: true}},
+		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Available: 99.95, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}, WrittenAlways: true}},
 		Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}},
 	}
 	if change != nil {
@@ -81,6 +81,43 @@ func TestEveryAlarmSaysWhatToDo(t *testing.T) {
 		_, anchor, ok := strings.Cut(text, ". What to do: "+observability.Runbook+"#")
 		if !ok || !slices.Contains(anchors, anchor) {
 			t.Errorf("%s: %q leads to no section of docs/operations.md", name, text)
+		}
+	}
+}
+
+// TestGoalRingsByHowFastErrorsUseItUp: by both windows of each pair, and only where there
+// is a goal.
+func TestGoalRingsByHowFastErrorsUseItUp(t *testing.T) {
+	found := alarms(watchedRegion(t, nil))
+	for name, want := range map[string]struct {
+		seconds, percent float64
+		few              string
+	}{
+		"FastBurnLong": {3600, 0.72, ">= 10"}, "FastBurnShort": {300, 0.72, ">= 1,"},
+		"SlowBurnLong": {21600, 0.3, ">= 10"}, "SlowBurnShort": {1800, 0.3, ">= 1,"},
+	} {
+		got := found[name]
+		if got["Threshold"] != want.percent || got["EvaluationPeriods"] != 1.0 {
+			t.Errorf("%s: got %v, want above %g %% in one period", name, got, want.percent)
+		}
+		for _, m := range got["Metrics"].([]any) {
+			query := m.(properties)
+			if stat, of := query["MetricStat"].(properties); of && stat["Period"] != want.seconds {
+				t.Errorf("%s: a period of %v s, want %g", name, stat["Period"], want.seconds)
+			} else if text, of := query["Expression"].(string); of && !strings.Contains(text, want.few) {
+				t.Errorf("%s: got %s, want %s errors", name, text, want.few)
+			}
+		}
+	}
+	for _, name := range []string{"FastBurn", "SlowBurn"} {
+		rule := fmt.Sprint(found[name]["AlarmRule"])
+		if strings.Count(rule, "ALARM(") != 2 || !strings.Contains(rule, " AND ") {
+			t.Errorf("%s rings by %s, want both of its windows", name, rule)
+		}
+	}
+	for name := range alarms(watchedRegion(t, func(p *observability.RegionProps) { p.Available = 0 })) {
+		if strings.Contains(name, "Burn") {
+			t.Errorf("without a goal there is %s", name)
 		}
 	}
 }
@@ -137,13 +174,19 @@ func TestWhatIsInAlarm(t *testing.T) {
 		"TopRung":              {"GreaterThanThreshold", 0, "notBreaching"},
 		"StepFailed":           {"GreaterThanThreshold", 0, "notBreaching"},
 		"ScalerSilent":         {"LessThanThreshold", 1, "breaching"},
+		"FastBurnLong":         {"GreaterThanThreshold", 0.72, "notBreaching"},
+		"FastBurnShort":        {"GreaterThanThreshold", 0.72, "notBreaching"},
+		"SlowBurnLong":         {"GreaterThanThreshold", 0.3, "notBreaching"},
+		"SlowBurnShort":        {"GreaterThanThreshold", 0.3, "notBreaching"},
+		"FastBurn":             {},
+		"SlowBurn":             {},
 		"Impaired":             {},
 	} {
 		got, ok := found[name]
 		delete(found, name)
 		if !ok {
 			t.Errorf("there is no %s", name)
-		} else if name != "Impaired" && (got["ComparisonOperator"] != want.comparison || got["Threshold"] != want.threshold || got["TreatMissingData"] != want.silence) {
+		} else if want.comparison != "" && (got["ComparisonOperator"] != want.comparison || got["Threshold"] != want.threshold || got["TreatMissingData"] != want.silence) {
 			t.Errorf("%s: got %v %v with silence %v, want %+v", name, got["ComparisonOperator"], got["Threshold"], got["TreatMissingData"], want)
 		}
 	}
@@ -204,7 +247,7 @@ func TestAlarmsAreSent(t *testing.T) {
 		})}),
 	})
 	for name, alarm := range alarms(template) {
-		quiet := slices.Contains([]string{"FleetDeploymentAlarm", "Latency", "NoHosts", "Dark"}, name)
+		quiet := slices.Contains([]string{"FleetDeploymentAlarm", "Latency", "NoHosts", "Dark", "FastBurnLong", "FastBurnShort", "SlowBurnLong", "SlowBurnShort"}, name)
 		if told := alarm["AlarmActions"] != nil; told == quiet {
 			t.Errorf("%s: sends by itself %t, want %t", name, told, !quiet)
 		}

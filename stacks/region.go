@@ -137,6 +137,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Burstable:       c.Fleet.Burstable(),
 		Vertical:        c.Fleet.Vertical != config.VerticalOff,
 		CPUTarget:       c.Fleet.CPUTarget,
+		Available:       c.Goals.Available,
 		Tables:          observedTables,
 		Buckets:         observedBuckets,
 		Agent:           c.Logs == config.LogsCloudWatch,

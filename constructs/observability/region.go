@@ -44,6 +44,9 @@ type RegionProps struct {
 	// CPUTarget is the average CPU use, in percent, that the fleet is held to.
 	// Required.
 	CPUTarget int
+	// Available is the percentage of requests that are promised to be answered, such as
+	// 99.95, of 30 days. Default: 0, nothing is promised.
+	Available float64
 	// Tables and Buckets are watched. Default: none.
 	Tables  []Table
 	Buckets []Bucket
@@ -78,6 +81,9 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 		r.action = awscloudwatchactions.NewSnsAction(made.Topic)
 	}
 	r.watchIsland()
+	if r.Available > 0 {
+		r.watchBudget()
+	}
 	r.watchFleet()
 	if r.Vertical {
 		r.watchScaler()

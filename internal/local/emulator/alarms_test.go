@@ -267,6 +267,34 @@ func TestMetricMathAndComposites(t *testing.T) {
 	}
 }
 
+// TestWindowSlides: each minute an alarm looks at the last five, wherever they began.
+func TestWindowSlides(t *testing.T) {
+	m := newMetrics(t)
+	for emulatortest.Now(t, m.s.control).Minute()%5 != 3 {
+		m.minute(t, nil)
+	}
+	if _, err := m.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
+		AlarmName: &m.s.name, Namespace: &m.s.name, MetricName: aws.String("x"), Statistic: types.StatisticSum, Period: aws.Int32(300),
+		Threshold: aws.Float64(3), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
+		TreatMissingData: aws.String("notBreaching"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 { // two before the next multiple of five minutes, and two after
+		m.minute(t, map[string]float64{"x": 1})
+	}
+	m.settle(t)
+	if got := m.state(t, m.s.name); got != types.StateValueAlarm {
+		t.Errorf("after 4 within four minutes it is %s, want %s", got, types.StateValueAlarm)
+	}
+	for range 2 {
+		m.minute(t, nil)
+	}
+	if got := m.state(t, m.s.name); got != types.StateValueOk {
+		t.Errorf("with 3 in the last five minutes it is %s, want %s", got, types.StateValueOk)
+	}
+}
+
 // TestWhatRunsMakesMetrics: load balancers', and those that functions print.
 func TestWhatRunsMakesMetrics(t *testing.T) {
 	m := newMetrics(t)

@@ -2,8 +2,8 @@
 metrics and metric math, M of N, missing data, and composite alarms.
 
 Sources: Amazon CloudWatch User Guide, "Alarm evaluation", "Configuring how CloudWatch
-alarms treat missing data", "Using math expressions with CloudWatch metrics" and
-"Create a composite alarm".
+alarms treat missing data", "Alarm evaluation window", "Using math expressions with
+CloudWatch metrics" and "Create a composite alarm".
 """
 
 import ast
@@ -25,7 +25,7 @@ AFTER = 20
 
 # KEPT is how many seconds of a metric's points are kept for alarms, and BEYOND how many
 # further periods are looked at when points are missing.
-KEPT, BEYOND = 6 * 3600, 2
+KEPT, BEYOND = 7 * 3600, 2
 
 # PRODUCED are the metrics that something here produces: usage.py, and the functions by
 # what they print. Alarms on others see no point, ever.
@@ -149,7 +149,7 @@ def evaluate(account, region, alarm):
     asked = queries(alarm)
     period = max([int(q["MetricStat"]["Period"]) for q in asked if q.get("MetricStat")] + [int(alarm.period or 60)])
     needed = int(alarm.evaluation_periods)
-    last = clock.seconds() // period * period
+    last = clock.seconds() // min(period, 60) * min(period, 60)  # the window slides
     slots = [last - period * i for i in range(1, needed + BEYOND + 1)]  # the newest first
     series = {
         q["Id"]: statistic(account, region, q["MetricStat"], slots, period) for q in asked if q.get("MetricStat")
