@@ -155,11 +155,10 @@ func (r *repository) in(t *testing.T) *repository {
 	return &part
 }
 
-// configure sets keys of the configuration in cdk.json.
+// configure writes the example's cdk.json with other keys.
 func (r *repository) configure(keys map[string]any) {
 	r.Helper()
-	path := filepath.Join(r.dir, "cdk.json")
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile("../../examples/hello/cdk.json")
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -174,7 +173,7 @@ func (r *repository) configure(keys map[string]any) {
 	if b, err = json.Marshal(file); err != nil {
 		r.Fatal(err)
 	}
-	write(r.T, path, b)
+	write(r.T, filepath.Join(r.dir, "cdk.json"), b)
 }
 
 func (r *repository) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
