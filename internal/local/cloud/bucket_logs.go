@@ -52,6 +52,9 @@ func logsOnAWS(ctx context.Context, out io.Writer, name, region string, follow b
 	for {
 		now := time.Now()
 		n, err := r.show(ctx, from)
+		if follow && ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("the logs in s3://%s/%s cannot be read: %w", r.bucket, instanceLogs, err)
 		}
