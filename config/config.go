@@ -199,8 +199,8 @@ type Zones struct {
 // Goals are what the users of each region are promised.
 type Goals struct {
 	// Available is the percentage of the requests of 30 days that are not answered with
-	// a 5xx: alarms ring when an hour or six use up the rest too fast, some $2.20 a
-	// month for each region. Default: 0, no such alarms.
+	// a 5xx: an alarm goes off when the errors of an hour, or of six, use up the rest too
+	// fast, $2.20 a month for each region. Default: 0, no such alarms.
 	Available float64 `json:"available" default:"0" jsonschema:"minimum=0,maximum=100" want:"less than 100 percent of requests, such as 99.95; 0 for no such alarms"`
 }
 

@@ -304,10 +304,13 @@ func (f *fleet) health() map[string]balancer.State {
 }
 
 // How a service is known that will not serve: it ended so often, or no instance was
-// healthy for so long, a bound for what hangs and not for a machine that is busy.
+// healthy for so long, a bound for what hangs and not for a machine that is busy; and
+// before the deployment gives up, which at a pace is sooner and cannot say what an
+// instance printed.
 const (
 	endedOften    = 5
 	unwellForLong = 4 * time.Minute
+	givesUpAfter  = 15 * time.Minute // of the emulator's clock: cmd/scaler's createWithin
 )
 
 // unwell returns what says, while no instance has been healthy since began, that none
@@ -316,14 +319,15 @@ func (f *fleet) unwell(began time.Time) func() error {
 	return func() error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		within := min(unwellForLong, time.Duration(0.9*float64(givesUpAfter)/max(1, f.deployed.Clock.Pace)))
 		for _, id := range slices.Sorted(maps.Keys(f.machines)) {
 			m := f.machines[id]
 			why := ""
 			switch {
 			case m.Restarts() >= endedOften:
 				why = fmt.Sprintf("its service ended %d times", m.Restarts()+1)
-			case time.Since(began) >= unwellForLong:
-				why = fmt.Sprintf("in %s it was not healthy: a service has to listen on $LISTEN, and to answer its health path with 200", unwellForLong)
+			case time.Since(began) >= within:
+				why = fmt.Sprintf("in %s it was not healthy: a service has to listen on $LISTEN, and to answer its health path with 200", within)
 			default:
 				continue
 			}
