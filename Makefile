@@ -5,7 +5,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # PORT is where `make up` serves the entry, 8080 if nothing is said.
 PORT ?=
 # ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3", and
-# of `make simulate` and `make calibrate`.
+# of `make doctor`, `make simulate` and `make calibrate`.
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
@@ -65,6 +65,9 @@ ami: ## pin AWS's latest image of every region in cdk.json
 
 diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago diff $(ARGS)
+
+doctor: ## say what a deployment would fail at in this account, of all regions or of REGION=…: on AWS with AWS_PROFILE set, else in what `make up` runs
+	$(prepare) -build ./cmd/archipelago -- dist/archipelago doctor $(if $(REGION),-region "$(REGION)") $(ARGS)
 
 review: ## say what the last commit does to people and data, what it risks and costs, compared with BASE=main
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago review -base "$(BASE)" $(ARGS)
@@ -215,4 +218,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff review permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist

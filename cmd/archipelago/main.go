@@ -18,6 +18,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/command/ami"
 	"github.com/archipelago-cdk/archipelago/internal/command/cost"
+	"github.com/archipelago-cdk/archipelago/internal/command/doctor"
 	"github.com/archipelago-cdk/archipelago/internal/command/review"
 	"github.com/archipelago-cdk/archipelago/internal/command/setup"
 	"github.com/archipelago-cdk/archipelago/internal/command/simulate"
@@ -29,18 +30,21 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
 	code := exitCode(err)
-	if code == 1 {
+	if code == 1 || code == 2 {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
 }
 
 // exitCode is that of a program which was interrupted where a command was before it was
-// done: `up` that was ready, and logs that were followed, end without an error.
+// done: `up` that was ready, and logs that were followed, end without an error. It is 2
+// where doctor's arguments are wrong, since its 1 says that a deployment would fail.
 func exitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
+	case errors.Is(err, doctor.ErrArguments):
+		return 2
 	case errors.Is(err, context.Canceled):
 		return 130
 	}
@@ -57,6 +61,7 @@ func commands() []command {
 	return []command{
 		{"setup", "fetch the CDK CLI, Node.js and the AWS emulator into this repository", setup.RunUser},
 		{"up", "deploy all islands into an AWS emulator on this machine and serve them", local("up", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Up })},
+		{"doctor", "say what a deployment would fail at in this account, and what to do about it", doctor.Run},
 		{"diff", "show what a deployment would change: on AWS with AWS_PROFILE set, else in what `up` runs", local("diff", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Diff })},
 		{"review", "say what a commit does to people and data, what it risks and costs, compared with another one", review.Run},
 		{"synth", "write the CloudFormation templates to cdk.out", local("synth", synth)},

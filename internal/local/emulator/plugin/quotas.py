@@ -1,10 +1,19 @@
 """What an account and a zone have not: Lambda's concurrency, EC2's vCPUs, instance
-types and capacity, as settings.py has them."""
+types and capacity, as settings.py has them; and the calls that tell of it, which moto
+lacks."""
+
+import json
 
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.models import LambdaBackend
+from moto.awslambda.responses import LambdaResponse
+from moto.awslambda.urls import url_paths
+from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeOfferingBackend
+from moto.ec2.responses import EC2Response
+from moto.kms.models import kms_backends
+from moto.servicequotas.models import ServiceQuotasBackend
 
 from . import patches, settings
 
@@ -15,11 +24,55 @@ CONCURRENCY, UNRESERVED = 1000, 100
 _create_function = LambdaBackend.create_function
 _put_concurrency = LambdaBackend.put_function_concurrency
 _offerings = InstanceTypeOfferingBackend.describe_instance_type_offerings
+_get_quota = ServiceQuotasBackend.get_service_quota
+
+# What is told where an account has no limit here.
+UNLIMITED = 1_000_000
+
+# EC2's quota of Elastic IP addresses, which is not enforced here. Source: Service
+# Quotas, "EC2-VPC Elastic IPs".
+ADDRESSES = 5
+
+# The key of EBS that AWS makes.
+AWS_KEY = "alias/aws/ebs"
 
 
 def install():
     patches.replace(LambdaBackend, create_function=create_function, put_function_concurrency=put_function_concurrency)
     patches.replace(InstanceTypeOfferingBackend, describe_instance_type_offerings=offerings)
+    patches.replace(ServiceQuotasBackend, get_service_quota=get_quota)
+    patches.add(LambdaResponse, get_account_settings=get_account_settings)
+    patches.add(EC2Response, get_ebs_default_kms_key_id=get_ebs_default_key)
+    url_paths["{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
+
+
+def get_quota(self, service_code, quota_code):
+    """Answer those that settings.py has, and of others what moto knows."""
+    known = {
+        ("ec2", "L-1216C47A"): settings.get("vcpus") or UNLIMITED,
+        ("ec2", "L-0263D0A3"): ADDRESSES,
+        ("lambda", "L-B99A9384"): settings.get("concurrency") or CONCURRENCY,
+    }
+    value = known.get((service_code, quota_code))
+    if value is None:
+        return _get_quota(self, service_code, quota_code)
+    return {"ServiceCode": service_code, "QuotaCode": quota_code, "Value": float(value)}
+
+
+def get_account_settings(self):
+    """Lambda's of this region. Source: AWS Lambda API Reference, "GetAccountSettings"."""
+    quota = settings.get("concurrency") or CONCURRENCY
+    return json.dumps(
+        {"AccountLimit": {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": quota - reserved(self.backend)}}
+    )
+
+
+def get_ebs_default_key(self):
+    """AWS's own, by its alias, until another one is set. Source: AWS CLI, the example of
+    get-ebs-default-kms-key-id."""
+    key = self.ec2_backend.default_kms_key_id
+    made = kms_backends[self.current_account][self.region].keys.get(key.rsplit("/", 1)[-1])
+    return ActionResult({"KmsKeyId": key if made and AWS_KEY not in made.aliases else AWS_KEY})
 
 
 def create_function(self, spec):
@@ -37,13 +90,17 @@ def reserve(backend, name, wanted):
     if wanted is None:
         return
     quota = settings.get("concurrency") or CONCURRENCY
-    reserved = sum(int(f.reserved_concurrency or 0) for f in backend.list_functions() if f.function_name != name)
     least = min(UNRESERVED, quota)
-    if quota - reserved - int(wanted) < least:
+    if quota - reserved(backend, name) - int(wanted) < least:
         raise InvalidParameterValueException(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below"
             f" its minimum value of [{least}]."
         )
+
+
+def reserved(backend, but=None):
+    """How many executions functions reserve, one of them left out."""
+    return sum(int(f.reserved_concurrency or 0) for f in backend.list_functions() if f.function_name != but)
 
 
 def refusal(account, region, zone, instance_type):

@@ -54,6 +54,7 @@ class GlobalTable(CloudFormationModel):
             region_name,
         )
         created = cls(resource_name, account_id, region_name)
+        created.table(region_name).consistency = properties.get("MultiRegionConsistency", "EVENTUAL")
         created.replicas[region_name] = wanted[region_name]
         failures.at(kwargs["StackId"], kwargs["LogicalId"], failures.BETWEEN, created)
         for region in wanted.keys() - {region_name}:
@@ -118,6 +119,24 @@ def replicate(account_id, name, home, region, protect=False):
     dynamodb_backends[account_id][region].tables[name] = table
 
 
+_describe = Table.describe
+
+
+def describe(self, base_key="TableDescription"):
+    """Tell of the replicas in other regions, which moto does not know."""
+    answer = _describe(self, base_key)
+    others = sorted(
+        region
+        for region, backend in list(dynamodb_backends[self.account_id].items())
+        if region != self.region_name and self.name in backend.tables and backend.tables[self.name].items is self.items
+    )
+    if others:
+        answer[base_key]["Replicas"] = [{"RegionName": region, "ReplicaStatus": "ACTIVE"} for region in others]
+        answer[base_key]["GlobalTableVersion"] = "2019.11.21"
+        answer[base_key]["MultiRegionConsistency"] = getattr(self, "consistency", "EVENTUAL")
+    return answer
+
+
 _update_table = DynamoHandler.update_table
 
 
@@ -167,4 +186,5 @@ def install():
     for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
         patches.replace(DynamoDBBackend, **{name: alone(getattr(DynamoDBBackend, name))})
     patches.replace(DynamoHandler, update_table=update_table)
+    patches.replace(Table, describe=describe)
     models.emulated["AWS::DynamoDB::GlobalTable"] = GlobalTable

@@ -1,0 +1,133 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// credentials returns the account that is looked at, with what there is to say of the
+// credentials. The CDK CLI deploys with those of another account than the
+// configuration's nowhere: "Need to perform AWS calls for account …, but the current
+// credentials are for …".
+func (d doctor) credentials(ctx context.Context) (account string, l Line, err error) {
+	defer func() { l.Check = "credentials" }()
+	ctx, cancel := context.WithTimeout(ctx, d.within)
+	defer cancel()
+	settings, err := d.settings(ctx, d.config.Regions[0].Name)
+	if err != nil {
+		return "", l, err
+	}
+	wanted := d.config.Account
+	out, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", fail("AWS does not take them: sign in, or set AWS_PROFILE (%v)", err), nil
+	}
+	account = aws.ToString(out.Account)
+	switch {
+	case d.local:
+		if wanted != config.NoAccount {
+			account = wanted // whose names the local cloud gives
+		}
+		return account, ok("account %s of what runs here", account), nil
+	case wanted != config.NoAccount && wanted != account:
+		return "", fail("they are those of account %s, and archipelago.account is %s: set AWS_PROFILE, or correct cdk.json", account, wanted), nil
+	}
+	return account, ok("account %s, as %s", account, aws.ToString(out.Arn)), nil
+}
+
+// enabled asks which regions the account has, and returns what there is to say of each.
+// A region that is not enabled refuses every call, this one too, so that all are asked
+// until one answers, and at last one that no account can switch off. Source: AWS
+// Account Management Reference Guide, "Enable or disable AWS Regions in your account".
+func (d doctor) enabled(ctx context.Context) func(region string) Line {
+	ctx, cancel := context.WithTimeout(ctx, d.within)
+	defer cancel()
+	var regions []string
+	for _, r := range d.config.Regions {
+		regions = append(regions, r.Name)
+	}
+	status, unknown := map[string]string{}, error(nil)
+	for _, region := range append(regions, "us-east-1") {
+		settings, err := d.settings(ctx, region)
+		if err == nil {
+			var out *ec2.DescribeRegionsOutput
+			out, err = ec2.NewFromConfig(settings).DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
+			if err == nil {
+				for _, r := range out.Regions {
+					status[aws.ToString(r.RegionName)] = aws.ToString(r.OptInStatus)
+				}
+				unknown = nil
+				break
+			}
+		}
+		unknown = err
+	}
+	return func(region string) Line {
+		switch {
+		case unknown != nil:
+			return notLookedAt("whether it is enabled", unknown)
+		case status[region] == "opt-in-not-required" || status[region] == "opted-in":
+			return ok("enabled")
+		}
+		return fail("it is not enabled for this account: aws account enable-region --region-name %s, and wait some minutes", region)
+	}
+}
+
+// hostedZone looks for that of the domain, with its name and the name servers that its
+// parent delegates to, without which AWS validates no certificate and the deployment
+// waits for one.
+func hostedZone(ctx context.Context, s *site) []Line {
+	d := s.config.Domain
+	if !d.Set() {
+		return nil
+	}
+	out, err := route53.NewFromConfig(s.here).GetHostedZone(ctx, &route53.GetHostedZoneInput{Id: &d.ZoneID})
+	if refusedWith(err, "NoSuchHostedZone") {
+		return []Line{fail("there is no hosted zone %s in this account: correct archipelago.domain.zoneId", d.ZoneID)}
+	}
+	if err != nil {
+		return []Line{notLookedAt("the hosted zone "+d.ZoneID, err)}
+	}
+	private := out.HostedZone.Config != nil && out.HostedZone.Config.PrivateZone
+	switch name := aws.ToString(out.HostedZone.Name); {
+	case name != d.Zone+".":
+		return []Line{fail("the hosted zone %s is that of %s, and archipelago.domain.zone is %s: correct one of them", d.ZoneID, name, d.Zone)}
+	case private != d.Private:
+		return []Line{fail("the hosted zone %s has private: %t, and archipelago.domain.private is %t: correct one of them", d.ZoneID, private, d.Private)}
+	}
+	lines := []Line{ok("%s is %s", d.ZoneID, d.Zone)}
+	if private || s.local || out.DelegationSet == nil {
+		return lines
+	}
+	return append(lines, s.delegation(ctx, out.DelegationSet.NameServers))
+}
+
+// delegation compares the name servers that DNS knows with the hosted zone's.
+func (s *site) delegation(ctx context.Context, servers []string) Line {
+	d := s.config.Domain
+	found, err := s.resolver.LookupNS(ctx, d.Zone)
+	say := fail // nothing proves a certificate
+	if len(d.CertificateARNs) > 0 {
+		say = warn // and only users do not find it
+	}
+	if dns := (*net.DNSError)(nil); err != nil && (!errors.As(err, &dns) || !dns.IsNotFound) {
+		return warn("not looked at: whether %s is delegated to its hosted zone: DNS: %v", d.Zone, err)
+	}
+	var delegated []string
+	for _, ns := range found {
+		delegated = append(delegated, strings.TrimSuffix(strings.ToLower(ns.Host), "."))
+	}
+	if slices.ContainsFunc(delegated, func(ns string) bool { return slices.Contains(servers, ns) }) {
+		return ok("%s is delegated to it", d.Zone)
+	}
+	return say("DNS does not delegate %s to its hosted zone: have the parent's NS record name %s", d.Zone, strings.Join(servers, ", "))
+}

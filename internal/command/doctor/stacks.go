@@ -1,0 +1,84 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/scaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+// stacks looks at the state of the region's stacks, in the order of their deployment.
+func stacks(ctx context.Context, s *site) []Line {
+	stacks := []string{s.names().StorageStack(s.region.Name)}
+	if s.isPrimary() {
+		stacks = append(stacks, s.names().GlobalStack(), s.names().EntryStack())
+	}
+	if !s.region.Retired {
+		stacks = append(stacks, s.names().RegionStack(s.region.Name))
+	}
+	var lines []Line
+	there := 0
+	for _, name := range stacks {
+		status, err := s.stack(ctx, s.here, name)
+		if err != nil {
+			return []Line{notLookedAt("the state of "+name, err)}
+		}
+		if status != "" {
+			there++
+		}
+		switch {
+		case status == types.StackStatusUpdateRollbackFailed || status == types.StackStatusUpdateFailed:
+			lines = append(lines, fail("%s is %s: fix what its events say, and aws cloudformation continue-update-rollback --region %s --stack-name %[1]s", name, status, s.region.Name))
+		case status == types.StackStatusDeleteFailed:
+			lines = append(lines, fail("%s is %s: fix what its events say, and cdk destroy --exclusively %[1]s", name, status))
+		case strings.HasSuffix(string(status), "_IN_PROGRESS"):
+			lines = append(lines, fail("%s is %s: wait until it is not", name, status))
+		}
+	}
+	if lines == nil {
+		lines = append(lines, ok("%s", describe(len(stacks), there)))
+	}
+	return lines
+}
+
+func describe(all, there int) string {
+	switch there {
+	case 0:
+		return fmt.Sprintf("%d to be made", all)
+	case all:
+		return fmt.Sprintf("%d at rest", all)
+	}
+	return fmt.Sprintf("%d at rest, %d to be made", there, all-there)
+}
+
+// switches looks at what a deployment takes as it finds it: the operator's switches and
+// the instance type of a fleet that was there before.
+func switches(ctx context.Context, s *site) []Line {
+	n := s.names()
+	found, err := s.parameters(ctx, n.DrainParameter(), n.FrozenParameter(), n.InstanceTypeParameter())
+	if err != nil {
+		return []Line{notLookedAt("the operator's switches and the instance type", err)}
+	}
+	var lines []Line
+	if found[n.DrainParameter()] == "true" {
+		lines = append(lines, warn("it is drained: make drain REGION=%s OFF=1 brings its users back", s.region.Name))
+	}
+	if found[n.FrozenParameter()] == "true" {
+		lines = append(lines, warn("its instance type is frozen: make freeze REGION=%s OFF=1 lets it change", s.region.Name))
+	}
+	if rung := found[n.InstanceTypeParameter()]; rung != "" && !slices.Contains(s.config.Fleet.Ladder, rung) {
+		say := warn // the scaler keeps it
+		if known, err := scaling.NewLadder([]string{rung}); err == nil && known[0].Architecture != s.config.Fleet.Architecture() {
+			say = fail // and the image is one of the ladder's architecture
+		}
+		lines = append(lines, say("%s has the instance type %s, which is no rung of archipelago.fleet.ladder: aws ssm put-parameter --region %s --name %[1]s --overwrite --value %s",
+			n.InstanceTypeParameter(), rung, s.region.Name, s.config.Fleet.StartAt))
+	}
+	if lines == nil {
+		lines = append(lines, ok("neither drained nor frozen"))
+	}
+	return lines
+}
