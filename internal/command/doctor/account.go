@@ -3,45 +3,51 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// credentials returns the account that is looked at, with what there is to say of the
-// credentials. The CDK CLI deploys with those of another account than the
-// configuration's nowhere: "Need to perform AWS calls for account …, but the current
-// credentials are for …".
-func (d doctor) credentials(ctx context.Context) (account string, l Line, err error) {
-	defer func() { l.Check = "credentials" }()
+// identity is whose the credentials are.
+type identity struct{ account, arn string }
+
+// identify asks AWS whose the credentials are, by a call that nobody is denied.
+func (d doctor) identify(ctx context.Context) (identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.within)
 	defer cancel()
-	settings, err := d.settings(ctx, d.config.Regions[0].Name)
+	settings, err := d.settings(ctx, anyRegion)
 	if err != nil {
-		return "", l, err
+		return identity{}, err
 	}
-	wanted := d.config.Account
 	out, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", fail("AWS does not take them: sign in, or set AWS_PROFILE (%v)", err), nil
+		return identity{}, fmt.Errorf("AWS does not take the credentials: sign in, or set AWS_PROFILE (%w)", err)
 	}
-	account = aws.ToString(out.Account)
-	switch {
-	case d.local:
-		if wanted != config.NoAccount {
-			account = wanted // whose names the local cloud gives
-		}
-		return account, ok("account %s of what runs here", account), nil
-	case wanted != config.NoAccount && wanted != account:
-		return "", fail("they are those of account %s, and archipelago.account is %s: set AWS_PROFILE, or correct cdk.json", account, wanted), nil
+	return identity{aws.ToString(out.Account), aws.ToString(out.Arn)}, nil
+}
+
+// anyRegion is one that no account can switch off.
+const anyRegion = "us-east-1"
+
+// credentials compares their account with the configuration's. The CDK CLI deploys
+// nowhere else: "Need to perform AWS calls for account …, but the current credentials
+// are for …".
+func (d doctor) credentials() Line {
+	l := ok("account %s, as %s", d.identity.account, d.identity.arn)
+	switch wanted := d.config.Account; {
+	case d.local: // whose names are the configuration's
+		l = ok("account %s of what runs here", wanted)
+	case wanted != d.identity.account:
+		l = fail("they are those of account %s, and archipelago.account is %s: set AWS_PROFILE, or correct cdk.json", d.identity.account, wanted)
 	}
-	return account, ok("account %s, as %s", account, aws.ToString(out.Arn)), nil
+	l.Check = "credentials"
+	return l
 }
 
 // enabled asks which regions the account has, and returns what there is to say of each.
@@ -56,7 +62,7 @@ func (d doctor) enabled(ctx context.Context) func(region string) Line {
 		regions = append(regions, r.Name)
 	}
 	status, unknown := map[string]string{}, error(nil)
-	for _, region := range append(regions, "us-east-1") {
+	for _, region := range append(regions, anyRegion) {
 		settings, err := d.settings(ctx, region)
 		if err == nil {
 			var out *ec2.DescribeRegionsOutput

@@ -50,22 +50,25 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%w: it takes flags only, got %q", ErrArguments, flags.Args())
 	}
-	c, err := config.Read(*root, settings, config.NoAccount)
-	if err != nil {
-		return fmt.Errorf("the configuration is not valid\n%w", err)
-	}
-	if *region != "" && !slices.ContainsFunc(c.Regions, func(r config.Region) bool { return r.Name == *region }) {
-		return fmt.Errorf("%w: -region %s is none of archipelago.regions, %s", ErrArguments, *region, names(c.Regions))
-	}
-	qualifier, err := qualifier(*root, settings)
-	if err != nil {
-		return err
-	}
 	d := doctor{
-		config: c, qualifier: qualifier, only: *region, local: !cloud.OnAWS(), resolver: net.DefaultResolver, within: within,
+		only: *region, local: !cloud.OnAWS(), resolver: net.DefaultResolver, within: within,
 		settings: func(ctx context.Context, region string) (aws.Config, error) {
 			return cloud.Settings(ctx, cloud.Options{Root: *root, Dir: *dir}, region)
 		},
+	}
+	var err error
+	if d.identity, err = d.identify(ctx); err != nil {
+		return err
+	}
+	// A configuration may name things of its account, so that is asked for first.
+	if d.config, err = config.Read(*root, settings, d.identity.account); err != nil {
+		return fmt.Errorf("the configuration is not valid\n%w", err)
+	}
+	if *region != "" && !slices.ContainsFunc(d.config.Regions, func(r config.Region) bool { return r.Name == *region }) {
+		return fmt.Errorf("%w: -region %s is none of archipelago.regions, %s", ErrArguments, *region, names(d.config.Regions))
+	}
+	if d.qualifier, err = qualifier(*root, settings); err != nil {
+		return err
 	}
 	lines, err := d.diagnose(ctx)
 	if err != nil {
@@ -109,6 +112,7 @@ type resolver interface {
 
 // doctor is who looks at an account.
 type doctor struct {
+	identity  identity
 	config    config.Config
 	qualifier string
 	// only is the region that is looked at, "" for all.
@@ -158,13 +162,12 @@ var (
 	}
 )
 
-// diagnose looks at everything. The error says that there is nobody to ask.
+// diagnose looks at everything. The error says that there are no settings to ask with.
 func (d doctor) diagnose(ctx context.Context) ([]Line, error) {
-	account, credentials, err := d.credentials(ctx)
-	if err != nil || credentials.Level == Fail { // what another account has says nothing
-		return []Line{credentials}, err
+	credentials := d.credentials()
+	if credentials.Level == Fail { // what another account has says nothing
+		return []Line{credentials}, nil
 	}
-	d.config.Account = account
 	var wait sync.WaitGroup
 	enabled, results := d.enabled(ctx), make([][]Line, 1+len(d.config.Regions))
 	for i, region := range d.config.Regions {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -112,7 +111,7 @@ func secrets(ctx context.Context, s *site) []Line {
 // subscriptions looks whether those whom alarms are sent to have confirmed that they
 // want them.
 func subscriptions(ctx context.Context, s *site) []Line {
-	if len(s.config.Alarms) == 0 {
+	if len(s.config.Alarms) == 0 || s.local {
 		return nil
 	}
 	status, err := s.regionStack(ctx)
@@ -153,7 +152,7 @@ func subscriptions(ctx context.Context, s *site) []Line {
 		}
 	}
 	if lines == nil {
-		lines = append(lines, ok("%s", fmt.Sprintf("%d confirmed", len(s.config.Alarms))))
+		lines = append(lines, ok("%d confirmed", len(s.config.Alarms)))
 	}
 	return lines
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,12 +101,12 @@ func withHalf(n int) int { return n + (n+1)/2 }
 // othersVCPUs are those of the running instances that the quota counts and that are not
 // the fleet's.
 func (s *site) othersVCPUs(ctx context.Context) (int, error) {
-	pages := ec2.NewDescribeInstancesPaginator(ec2.NewFromConfig(s.here), &ec2.DescribeInstancesInput{
+	client, running := ec2.NewFromConfig(s.here), map[types.InstanceType]int{}
+	instances := ec2.NewDescribeInstancesPaginator(client, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"pending", "running"}}},
 	})
-	n := 0
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for instances.HasMorePages() {
+		page, err := instances.NextPage(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -114,10 +115,20 @@ func (s *site) othersVCPUs(ctx context.Context) (int, error) {
 				ours := slices.ContainsFunc(i.Tags, func(t types.Tag) bool {
 					return aws.ToString(t.Key) == "aws:autoscaling:groupName" && aws.ToString(t.Value) == s.names().Group()
 				})
-				if !ours && i.InstanceLifecycle == "" && standard(string(i.InstanceType)) && i.CpuOptions != nil {
-					n += int(aws.ToInt32(i.CpuOptions.CoreCount) * aws.ToInt32(i.CpuOptions.ThreadsPerCore))
+				if !ours && i.InstanceLifecycle == "" && standard(string(i.InstanceType)) {
+					running[i.InstanceType]++
 				}
 			}
+		}
+	}
+	n := 0
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(running)), 100) { // as many as a call takes
+		out, err := client.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: some})
+		if err != nil {
+			return 0, err
+		}
+		for _, t := range out.InstanceTypes {
+			n += running[t.InstanceType] * int(aws.ToInt32(t.VCpuInfo.DefaultVCpus))
 		}
 	}
 	return n, nil

@@ -33,7 +33,7 @@ def make(account, existing):
         certificates = acm_backends[account][region]._certificates
         if arn not in certificates:
             certificates[arn] = CertBundle.generate_cert(name, account, region)
-            certificates[arn].arn = arn
+            certificates[arn].arn, certificates[arn].status = arn, "ISSUED"
     for network in existing["networks"] or []:
         ec2 = ec2_backends[account][network["region"]]
         if network["id"] not in ec2.vpcs:

@@ -78,7 +78,7 @@ S3_ACTIONS = {
 }
 
 # IAM's names of services that moto calls otherwise.
-PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
+PREFIXES = {"awslambda": "lambda", "elbv2": "elasticloadbalancing", "service-quotas": "servicequotas", "stepfunctions": "states"}
 
 
 class Denied(ServiceException):

@@ -1,0 +1,527 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+// subnets are a region stack's, in zones by their letters.
+func subnets(region string, letters ...string) string {
+	parts := []string{`"NetworkVpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.99.0.0/16"}}`}
+	for i, letter := range letters {
+		parts = append(parts, fmt.Sprintf(`"%s%dSubnetX": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "NetworkVpc"}, "CidrBlock": "10.99.%[2]d.0/24", "AvailabilityZone": "%s%s"}}`, fleetSubnet, i+1, region, letter))
+	}
+	return strings.Join(parts, ", ")
+}
+
+const offersAll = "ok: each offers m7g.medium, m7g.large, m7g.xlarge, m7g.2xlarge"
+
+func TestZones(t *testing.T) {
+	p := newPatient(t, "")
+	want(t, p.look(t, 0, zones), "ok: eu-west-1a, eu-west-1b, eu-west-1c", offersAll)
+	p = newPatient(t, `"regions": [{"name": "eu-west-1", "zones": ["a", "f"]}]`)
+	want(t, p.look(t, 0, zones), "ok: eu-west-1a, eu-west-1f", `fail: no zone eu-west-1f in this account: write others of ["a", "b", "c"]`)
+}
+
+// TestZonesThatAWSChooses: where none are written they are those that CloudFormation
+// takes, and a deployment fails when it takes others than before. stacks,
+// TestZonesInAnotherOrder in internal/local/emulator, has other ones taken.
+func TestZonesThatAWSChooses(t *testing.T) {
+	p := newPatient(t, `"regions": ["eu-west-1"]`)
+	pin := `warning: write {"name": "eu-west-1", "zones": ["a", "b", "c"]}`
+	want(t, p.look(t, 0, zones), pin, offersAll)
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "a", "b", "c"))
+	want(t, p.look(t, 0, zones), pin, offersAll)
+
+	p = newPatient(t, `"regions": ["eu-west-1"]`)
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "c", "b", "a"))
+	want(t, p.look(t, 0, zones), `fail: would now take eu-west-1a, eu-west-1b, eu-west-1c: subnets do not move, so write ["c", "b", "a"]`)
+
+	p = newPatient(t, "")
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "b", "c"))
+	want(t, p.look(t, 0, zones), `fail: subnets do not move, so write ["b", "c"]`)
+
+	// us-west-1 has two zones in the emulator too, and a default subnet in each.
+	p = newPatient(t, `"regions": [{"name": "us-west-1", "zones": 3}]`)
+	want(t, p.look(t, 0, zones), `fail: us-west-1a, us-west-1b, and archipelago.regions[].zones says 3: write 2`)
+}
+
+// TestZonesWithoutAnAccelerator: us-west-1b is usw1-az1 in the emulator, and us-west-1a
+// is usw1-az3, so the zone that lacks it is a stand-in's.
+func TestZonesWithoutAnAccelerator(t *testing.T) {
+	p := newPatient(t, `"regions": [{"name": "us-west-1", "zones": ["a", "b"]}]`)
+	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		switch r.Form.Get("Action") {
+		case "DescribeAvailabilityZones":
+			fmt.Fprint(w, `<DescribeAvailabilityZonesResponse><availabilityZoneInfo>
+				<item><zoneName>us-west-1a</zoneName><zoneId>usw1-az2</zoneId><zoneType>availability-zone</zoneType><zoneState>available</zoneState></item>
+				<item><zoneName>us-west-1b</zoneName><zoneId>usw1-az1</zoneId><zoneType>availability-zone</zoneType><zoneState>unavailable</zoneState></item>
+				<item><zoneName>us-west-1-lax-1a</zoneName><zoneId>x</zoneId><zoneType>local-zone</zoneType><zoneState>available</zoneState></item>
+				</availabilityZoneInfo></DescribeAvailabilityZonesResponse>`)
+		case "DescribeStacks":
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
+		}
+	})
+	want(t, p.look(t, 0, zones), "ok: us-west-1a, us-west-1b", "warning: us-west-1a is usw1-az2, in which Global Accelerator has no endpoints", "fail: us-west-1b is not available")
+}
+
+// TestOffers. TestZonesWithoutATypeOrCapacity, in internal/local/emulator, has the
+// launches that fail.
+func TestOffers(t *testing.T) {
+	p := newPatient(t, "")
+	zones3 := "ok: eu-west-1a, eu-west-1b, eu-west-1c"
+	lacks := func(zones []string, types ...string) {
+		lacking := map[string][]string{}
+		for _, zone := range zones {
+			lacking["eu-west-1"+zone] = types
+		}
+		emulatortest.Set(t, p.control, emulator.Settings{NotOffered: lacking})
+	}
+	lacks([]string{"b"}, "m7g.2xlarge")
+	want(t, p.look(t, 0, zones), zones3, "warning: eu-west-1b does not offer m7g.2xlarge, so the fleet never changes to it")
+	lacks([]string{"b"}, "m7g.medium")
+	want(t, p.look(t, 0, zones), zones3, "warning: eu-west-1b does not offer m7g.medium, which the fleet has")
+	lacks([]string{"a", "b", "c"}, "m7g.medium")
+	want(t, p.look(t, 0, zones), zones3, "fail: none of its zones offers m7g.medium")
+	p.put(t, "eu-west-1", p.names().InstanceTypeParameter(), "m7g.large")
+	want(t, p.look(t, 0, zones), zones3, "warning: does not offer m7g.medium, so the fleet never changes to it")
+}
+
+// TestVCPUs. TestQuotaOfVCPUs, in internal/local/emulator, has the launches that fail.
+func TestVCPUs(t *testing.T) {
+	// fleet.min, 2, of m7g.medium with half as many again take 3, fleet.max, 6, of
+	// m7g.2xlarge 72.
+	p := newPatient(t, `"regions": [{"name": "eu-north-1", "zones": ["a", "b", "c"]}]`)
+	quota := func(n int) { emulatortest.Set(t, p.control, emulator.Settings{VCPUs: n}) }
+	quota(72)
+	want(t, p.look(t, 0, vcpus), "ok: is 72, of which others run 0, and the fleet takes 72 at most")
+	quota(71)
+	want(t, p.look(t, 0, vcpus), "warning: aws service-quotas request-service-quota-increase --region eu-north-1 --service-code ec2 --quota-code L-1216C47A --desired-value 72")
+	quota(2)
+	want(t, p.look(t, 0, vcpus), "fail: 3 are taken by fleet.min of m7g.medium and half as many again")
+	// What others run is theirs, and what the fleet runs is not.
+	quota(72)
+	others := p.ec2(t, "eu-north-1", "RunInstances", "ImageId", "ami-12c6146b", "InstanceType", "m7g.large", "MinCount", "1", "MaxCount", "1")
+	id := element(t, others, "instanceId")
+	want(t, p.look(t, 0, vcpus), "warning: of which others run 2")
+	p.ec2(t, "eu-north-1", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "aws:autoscaling:groupName", "Tag.1.Value", p.names().Group())
+	want(t, p.look(t, 0, vcpus), "ok: of which others run 0")
+	p.put(t, "eu-north-1", p.names().InstanceTypeParameter(), "m7g.2xlarge")
+	quota(23)
+	want(t, p.look(t, 0, vcpus), "fail: 24 are taken by fleet.min of m7g.2xlarge")
+}
+
+func TestStandardInstances(t *testing.T) {
+	for instanceType, want := range map[string]bool{"m7g.medium": true, "t4g.small": true, "im4gn.large": true, "z1d.large": true, "g5.xlarge": false, "inf2.xlarge": false, "trn1.2xlarge": false, "hpc7g.4xlarge": false, "mac2.metal": false, "x2gd.large": false, "": false} {
+		if standard(instanceType) != want {
+			t.Errorf("%s: got %t", instanceType, !want)
+		}
+	}
+}
+
+// TestVPCs: the emulator makes as many as it is asked for.
+func TestVPCs(t *testing.T) {
+	p := newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b", "c"]}]`)
+	want(t, p.look(t, 0, vpcs), "ok: 1 VPCs in the region of 5, and the region adds 1")
+	for range 4 {
+		p.ec2(t, "ca-central-1", "CreateVpc", "CidrBlock", "10.1.0.0/16")
+	}
+	want(t, p.look(t, 0, vpcs), "fail: there are 5 VPCs in the region, the quota is 5, and the region adds 1")
+	p.deploy(t, "ca-central-1", p.names().RegionStack("ca-central-1"), something)
+	want(t, p.look(t, 0, vpcs), "ok: the region has its own")
+}
+
+func TestAddresses(t *testing.T) {
+	p := newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b", "c"]}], "egress": "nat"`)
+	want(t, p.look(t, 0, addresses), "ok: 0 Elastic IP addresses of 5, and the region adds 3")
+	for range 3 {
+		p.ec2(t, "ca-central-1", "AllocateAddress", "Domain", "vpc")
+	}
+	want(t, p.look(t, 0, addresses), "fail: there are 3 Elastic IP addresses, the quota is 5, and the region adds 3")
+	want(t, newPatient(t, "").look(t, 0, addresses))
+}
+
+// TestConcurrency. TestReservedConcurrencyNeedsAQuota, in internal/local/emulator, has
+// the stack that fails.
+func TestConcurrency(t *testing.T) {
+	p := newPatient(t, "")
+	for quota, says := range map[int]string{0: "ok: 1000 of 1000", 106: "ok: 106 of 106", 105: "fail: reserves 6, and 100 have to be left", 10: "fail: and 10 have to be left"} {
+		emulatortest.Set(t, p.control, emulator.Settings{Concurrency: quota})
+		want(t, p.look(t, 0, concurrency), says)
+	}
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)
+	want(t, p.look(t, 0, concurrency), "ok: have theirs")
+}
+
+// TestQuotaThatIsTheDefault: Service Quotas tells of some only their default.
+func TestQuotaThatIsTheDefault(t *testing.T) {
+	p := newPatient(t, "")
+	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetServiceQuota") {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"__type": "NoSuchResourceException"}`)
+			return
+		}
+		fmt.Fprint(w, `{"Quota": {"Value": 7}}`)
+	})
+	p.look(t, 0, func(ctx context.Context, s *site) []Line {
+		if n, err := s.value(ctx, elasticIPs); n != 7 || err != nil {
+			t.Errorf("got %d, %v", n, err)
+		}
+		return nil
+	})
+}
+
+// TestLeftovers. TestStacksAreMadeAgain, in test/lives, has the stacks that fail, and
+// those that take over what is here.
+func TestLeftovers(t *testing.T) {
+	p := newPatient(t, "")
+	n := p.names()
+	storage, photos, logs := n.StorageStack("eu-west-1"), n.Bucket("photos", "eu-west-1"), n.LogsBucket("eu-west-1")
+	want(t, p.look(t, 0, leftovers), "ok: nothing is in the way of "+storage)
+	p.bucket(t, "eu-west-1", photos)
+	p.bucket(t, "eu-west-1", logs)
+	if _, err := cloudwatchlogs.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(n.ServiceLog())}); err != nil {
+		t.Fatal(err)
+	}
+	takeOver := "cdk deploy --all --import-existing-resources takes it over"
+	want(t, p.look(t, 0, leftovers), "fail: "+logs+" exists and the stack "+storage+" does not: "+takeOver,
+		"fail: "+photos+" exists and the stack "+storage+" does not: "+takeOver, "fail: keeps no versions", "fail: the log group "+n.ServiceLog()+" exists")
+	if _, err := p.s3("eu-west-1").PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &photos, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}); err != nil {
+		t.Fatal(err)
+	}
+	p.config.Protect = false
+	want(t, p.look(t, 0, leftovers), "fail: delete it", "fail: delete it", "fail: delete it")
+	p.deploy(t, "eu-west-1", storage, something)
+	want(t, p.look(t, 0, leftovers), "ok: 2 buckets, of "+storage)
+	if _, err := p.s3("eu-west-1").DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &photos}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, leftovers), "fail: the bucket "+photos+" is gone")
+}
+
+// table makes one with a key and an index, and a stream where there is one.
+func (p *patient) table(t *testing.T, region, name string, n types.ScalarAttributeType, index string, stream bool) {
+	t.Helper()
+	in := &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("n"), KeyType: types.KeyTypeRange}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}, {AttributeName: aws.String("n"), AttributeType: n}, {AttributeName: aws.String("city"), AttributeType: types.ScalarAttributeTypeS}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: &index, KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("city"), KeyType: types.KeyTypeHash}}, Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+		}},
+	}
+	if stream {
+		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages}
+	}
+	if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, region)).CreateTable(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const twoRegions = `"regions": [{"name": "eu-west-1", "zones": ["a", "b", "c"]}, {"name": "us-east-1", "zones": ["a", "b", "c"]}]`
+
+func (p *patient) addReplica(t *testing.T, region string) {
+	t.Helper()
+	name := p.names().Table("people")
+	if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{
+		TableName: &name, ReplicaUpdates: []types.ReplicationGroupUpdate{{Create: &types.CreateReplicationGroupMemberAction{RegionName: &region}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTablesThatAreLeftOver. TestEverythingFailsOnce, in test/lives, has the deployment
+// that takes over a table, and the replica that it lacks.
+func TestTablesThatAreLeftOver(t *testing.T) {
+	p := newPatient(t, twoRegions)
+	name, stack := p.names().Table("people"), p.names().GlobalStack()
+	want(t, p.look(t, 0, tables), "ok: nothing is in the way of "+stack)
+	want(t, p.look(t, 1, tables), "ok: nothing is in the way of "+stack)
+	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeN, "byCity", true)
+	leftOver := "fail: the table " + name + " exists and the stack " + stack + " does not"
+	want(t, p.look(t, 0, tables), leftOver, "fail: aws dynamodb update-table --region eu-west-1 --table-name "+name+" --replica-updates 'Create={RegionName=us-east-1}'")
+	p.addReplica(t, "us-east-1")
+	want(t, p.look(t, 0, tables), leftOver)
+	want(t, p.look(t, 1, tables), "ok: nothing is in the way of "+stack)
+
+	p = newPatient(t, "")
+	name = p.names().Table("people")
+	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeS, "byTown", false)
+	want(t, p.look(t, 0, tables), "fail: exists and the stack", "fail: has the key id (S), n (S), and the configuration says id (S), n (N)",
+		"fail: has the indexes byTown by city (S), and the configuration says byCity by city (S)", "fail: has no stream")
+}
+
+// TestTablesOfAStack: what CloudFormation believes of them, and what is there.
+func TestTablesOfAStack(t *testing.T) {
+	p := newPatient(t, twoRegions)
+	name, stack := p.names().Table("people"), p.names().GlobalStack()
+	p.deploy(t, "eu-west-1", stack, something)
+	want(t, p.look(t, 0, tables), "fail: the table "+name+" is gone, and the stack "+stack+" still has it")
+	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeN, "byCity", true)
+	want(t, p.look(t, 0, tables), "warning: has no replica in us-east-1")
+	p.config.Regions = append(p.config.Regions, p.config.Regions[1])
+	p.config.Regions[2].Name = "us-west-2"
+	want(t, p.look(t, 0, tables), "fail: has no replicas in us-east-1, us-west-2, and CloudFormation adds one in an update")
+	// The emulator refuses to make a replica beside a table, as DynamoDB does.
+	p.table(t, "us-west-2", name, types.ScalarAttributeTypeN, "byCity", true)
+	want(t, p.look(t, 2, tables), "fail: exists here and is no replica of that in eu-west-1")
+	p.config.Regions = p.config.Regions[:2]
+	p.addReplica(t, "us-east-1")
+	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
+	want(t, p.look(t, 1, tables), "ok: 1, of "+stack)
+	p.config.Consistency = "strong"
+	want(t, p.look(t, 0, tables), "fail: has strong consistency: false, and the configuration says true")
+}
+
+// zone makes a hosted zone and returns its id and name servers.
+func (p *patient) zone(t *testing.T, name string) (id string, servers []string) {
+	t.Helper()
+	out, err := route53.NewFromConfig(emulatortest.Config(p.control, "us-east-1")).CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: &name, CallerReference: aws.String(t.Name() + name)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(*out.HostedZone.Id, "/hostedzone/"), out.DelegationSet.NameServers
+}
+
+// in has a domain in a zone, whose ids the emulator does not make as AWS does.
+func (p *patient) in(zone, id string) *patient {
+	p.config.Domain = config.Domain{Zone: zone, ZoneID: id, Host: "staff." + zone}
+	return p
+}
+
+func TestHostedZone(t *testing.T) {
+	id, servers := newPatient(t, "").zone(t, "example.com")
+	p := newPatient(t, "").in("example.com", id)
+	want(t, p.look(t, 0, hostedZone), "ok: "+id+" is example.com", "fail: have the parent's NS record name "+strings.Join(servers, ", "))
+	p.resolver = dns{"ns.elsewhere.example."}
+	want(t, p.look(t, 0, hostedZone), "ok: ", "fail: DNS does not delegate example.com to its hosted zone")
+	p.resolver = dns{strings.ToUpper(servers[0]) + "."}
+	want(t, p.look(t, 0, hostedZone), "ok: ", "ok: example.com is delegated to it")
+	p.resolver = noDNS{}
+	want(t, p.look(t, 0, hostedZone), "ok: ", "warning: not looked at: whether example.com is delegated to its hosted zone: DNS: ")
+	p.resolver = dns(nil)
+	p.config.Domain.CertificateARNs = map[string]string{"eu-west-1": "arn"}
+	want(t, p.look(t, 0, hostedZone), "ok: ", "warning: DNS does not delegate")
+	p.local = true
+	want(t, p.look(t, 0, hostedZone), "ok: ")
+	p.config.Domain.Private = true
+	want(t, p.look(t, 0, hostedZone), "fail: has private: false, and archipelago.domain.private is true")
+	want(t, newPatient(t, "").in("example.org", id).look(t, 0, hostedZone), "fail: is that of example.com., and archipelago.domain.zone is example.org")
+	want(t, newPatient(t, "").in("example.com", "Z0").look(t, 0, hostedZone), "fail: there is no hosted zone Z0 in this account")
+	want(t, newPatient(t, "").look(t, 0, hostedZone))
+}
+
+func TestCertificate(t *testing.T) {
+	arn := "arn:aws:acm:eu-west-1:" + account + ":certificate/d0c70000"
+	p := newPatient(t, `"domain": {"zone": "example.com", "zoneId": "Z0", "host": "staff.example.com", "certificateArns": {"eu-west-1": "`+arn+`"}}`)
+	want(t, p.look(t, 0, certificate), "fail: there is no "+arn)
+	if err := p.control.Make(t.Context(), emulator.Existing{Certificates: map[string]string{arn: "staff.example.com"}}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, certificate), "ok: "+arn+" is issued for staff.example.com")
+	p.config.Domain.Host = "people.example.com"
+	want(t, p.look(t, 0, certificate), "warning: not for people.example.com")
+	want(t, newPatient(t, "").look(t, 0, certificate))
+}
+
+// TestCertificateThatIsNotIssued, or not for long, has a stand-in for ACM: the
+// emulator's that exist are neither.
+func TestCertificateThatIsNotIssued(t *testing.T) {
+	arn := "arn:aws:acm:eu-west-1:" + account + ":certificate/d0c70001"
+	p := newPatient(t, `"domain": {"zone": "example.com", "zoneId": "Z0", "host": "staff.example.com", "certificateArns": {"eu-west-1": "`+arn+`"}}`)
+	status := `"Status": "PENDING_VALIDATION"`
+	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"Certificate": {"DomainName": "*.example.com", %s}}`, status)
+	})
+	want(t, p.look(t, 0, certificate), "fail: is PENDING_VALIDATION, and a load balancer takes ISSUED ones")
+	status = `"Status": "ISSUED", "Type": "IMPORTED", "NotAfter": 1000000000`
+	want(t, p.look(t, 0, certificate), "warning: ends on 2001-09-09")
+	status = `"Status": "ISSUED", "Type": "IMPORTED", "NotAfter": 5000000000`
+	want(t, p.look(t, 0, certificate), "ok: ")
+}
+
+func TestSecrets(t *testing.T) {
+	p := newPatient(t, `"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz", "secrets": {"A": "/doctor/a", "B": "secret:doctor/b"}}`)
+	want(t, p.look(t, 0, secrets), "fail: there is no parameter /doctor/a", "fail: there is no secret doctor/b")
+	p.put(t, "eu-west-1", "/doctor/a", "x")
+	client := secretsmanager.NewFromConfig(emulatortest.Config(p.control, "eu-west-1"))
+	if _, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("doctor/b"), SecretString: aws.String("x")}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, secrets), "ok: /doctor/a, secret:doctor/b")
+	if _, err := client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("doctor/b")}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, secrets), "fail: aws secretsmanager restore-secret --region eu-west-1 --secret-id doctor/b")
+	want(t, newPatient(t, "").look(t, 0, secrets))
+}
+
+func TestEBSKey(t *testing.T) {
+	p := newPatient(t, `"regions": [{"name": "eu-central-1", "zones": ["a", "b", "c"]}]`)
+	want(t, p.look(t, 0, ebsKey), "ok: AWS's own")
+	p.ec2(t, "eu-central-1", "CreateVolume", "Size", "1", "AvailabilityZone", "eu-central-1a", "Encrypted", "true") // with that one
+	want(t, p.look(t, 0, ebsKey), "ok: AWS's own")
+	p.deploy(t, "eu-central-1", "key-"+p.config.Name, `"Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17", "Statement": []}}}`)
+	var key string
+	p.look(t, 0, func(ctx context.Context, s *site) []Line {
+		ids, err := s.resources(ctx, "key-"+p.config.Name, "AWS::KMS::Key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		key = ids["Key"]
+		return nil
+	})
+	p.ec2(t, "eu-central-1", "ModifyEbsDefaultKmsKeyId", "KmsKeyId", key)
+	want(t, p.look(t, 0, ebsKey), "warning: "+key+": its policy, or a grant, has to let arn:aws:iam::"+account+":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling use it")
+}
+
+// subscribe adds an address to the topic of the stack of something, as a template's
+// subscription does, which the emulator accepts and does not make.
+func (p *patient) subscribe(t *testing.T, address string) {
+	t.Helper()
+	p.look(t, 0, func(ctx context.Context, s *site) []Line {
+		ids, err := s.resources(ctx, s.names().RegionStack(s.region.Name), "AWS::SNS::Topic")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.ask(t, "sns", s.region.Name, "2010-03-31", "Subscribe", "TopicArn", ids["Topic"], "Protocol", "email", "Endpoint", address)
+		return nil
+	})
+}
+
+func TestSubscriptions(t *testing.T) {
+	p := newPatient(t, `"alarms": ["ops@example.com"]`)
+	want(t, p.look(t, 0, subscriptions)) // nobody was asked
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)
+	want(t, p.look(t, 0, subscriptions), "warning: ops@example.com gets no alarms")
+	p.subscribe(t, "ops@example.com")
+	want(t, p.look(t, 0, subscriptions), "ok: 1 confirmed")
+	want(t, newPatient(t, "").look(t, 0, subscriptions))
+}
+
+// TestSubscriptionThatIsPending has a stand-in for SNS, where the emulator's people
+// confirm at once.
+func TestSubscriptionThatIsPending(t *testing.T) {
+	p := newPatient(t, `"alarms": ["ops@example.com"]`)
+	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		switch r.Form.Get("Action") {
+		case "DescribeStacks":
+			fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>x</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+		case "ListStackResources":
+			fmt.Fprint(w, `<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member><LogicalResourceId>Topic</LogicalResourceId><PhysicalResourceId>arn:aws:sns:eu-west-1:1:x</PhysicalResourceId><ResourceType>AWS::SNS::Topic</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus><LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member></StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>`)
+		case "ListSubscriptionsByTopic":
+			fmt.Fprint(w, `<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions><member><SubscriptionArn>PendingConfirmation</SubscriptionArn><Endpoint>ops@example.com</Endpoint></member></Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>`)
+		}
+	})
+	want(t, p.look(t, 0, subscriptions), "warning: ops@example.com has not confirmed: follow the link")
+}
+
+// existing is a region with a VPC that exists, of an id that ends in n.
+func existing(region, n string) string {
+	return fmt.Sprintf(`{"name": %q, "cidr": "172.20.0.0/16", "vpc": {"id": "vpc-0d0c000%s",
+		"fleetSubnets": {"a": "subnet-0d0c0a%[2]s0", "b": "subnet-0d0c0b%[2]s0"}, "loadBalancerSubnets": {"a": "subnet-0d0c0a%[2]s0", "b": "subnet-0d0c0b%[2]s0"}}}`, region, n)
+}
+
+// exists makes what the configuration takes as it is.
+func (p *patient) exists(t *testing.T) {
+	t.Helper()
+	if err := p.control.Make(t.Context(), emulator.ExistingOf(p.config)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// endpoint adds one for a service to all subnets that use the VPC's main table.
+func (p *patient) endpoint(t *testing.T, region, vpc, service string) {
+	t.Helper()
+	main := element(t, p.ec2(t, region, "DescribeRouteTables", "Filter.1.Name", "vpc-id", "Filter.1.Value.1", vpc), "routeTableId")
+	p.ec2(t, region, "CreateVpcEndpoint", "VpcId", vpc, "ServiceName", "com.amazonaws."+region+"."+service, "VpcEndpointType", "Gateway", "RouteTableId.1", main)
+}
+
+func (p *patient) internetGateway(t *testing.T, region, vpc string) string {
+	t.Helper()
+	id := element(t, p.ec2(t, region, "CreateInternetGateway"), "internetGatewayId")
+	p.ec2(t, region, "AttachInternetGateway", "InternetGatewayId", id, "VpcId", vpc)
+	return id
+}
+
+// TestNetworkThatExists. TestWhatExists, in internal/local/emulator, has the stack that
+// fails where a subnet is missing.
+func TestNetworkThatExists(t *testing.T) {
+	const region, vpc = "ap-northeast-2", "vpc-0d0c0001"
+	p := newPatient(t, `"regions": [`+existing(region, "1")+`]`)
+	want(t, p.look(t, 0, network), "fail: there is no VPC "+vpc)
+	p.exists(t)
+	way := "there is no way from subnet-0d0c0a10 to com.amazonaws." + region
+	other := "there is no way from subnet-0d0c0b10 to com.amazonaws." + region
+	want(t, p.look(t, 0, network), "fail: "+way+".s3", "fail: "+way+".dynamodb", "fail: "+other+".s3", "fail: "+other+".dynamodb", "fail: no internet gateway is attached")
+	p.endpoint(t, region, vpc, "s3")
+	gateway := p.internetGateway(t, region, vpc)
+	want(t, p.look(t, 0, network), "fail: "+way+".dynamodb", "fail: "+other+".dynamodb")
+	p.endpoint(t, region, vpc, "dynamodb")
+	want(t, p.look(t, 0, network), "ok: "+vpc)
+	want(t, p.look(t, 0, zones)[:1], "ok: ap-northeast-2a, ap-northeast-2b, those of archipelago.regions[].vpc")
+
+	p.config.Service.Secrets, p.config.Logs, p.config.SSM = map[string]string{"A": "/a"}, "cloudwatch", true
+	if lines := p.look(t, 0, network); len(lines) != 10 || lines[0].Level != Fail || lines[4].Level != Warning {
+		t.Errorf("got %v", lines)
+	}
+	main := element(t, p.ec2(t, region, "DescribeRouteTables", "Filter.1.Name", "vpc-id", "Filter.1.Value.1", vpc), "routeTableId")
+	p.config.Entry = "none"
+	if lines := p.look(t, 0, network); !strings.Contains(lines[len(lines)-1].Text, "no route to an internet gateway") {
+		t.Errorf("got %v", lines)
+	}
+	p.ec2(t, region, "CreateRoute", "RouteTableId", main, "DestinationCidrBlock", "0.0.0.0/0", "GatewayId", gateway)
+	want(t, p.look(t, 0, network), "ok: "+vpc)
+
+	p.config.Fleet.Max = 10_000
+	want(t, p.look(t, 0, network), "warning: free addresses, and fleet.max and half as many again take 15000")
+	p.config.Regions[0].CIDR = "172.21.0.0/16"
+	want(t, p.look(t, 0, network), "fail: has the range 172.20.0.0/16, and archipelago.regions[].cidr is 172.21.0.0/16", "fail: subnet-0d0c0a10 has the range", "fail: subnet-0d0c0b10 has the range")
+	p.config.Regions[0].CIDR = "172.20.0.0/16"
+	p.config.Regions[0].VPC.FleetSubnets = map[string]string{"a": "subnet-0d0c0b10", "b": "subnet-0d0c0fff"}
+	want(t, p.look(t, 0, network), "fail: subnet-0d0c0b10 is in ap-northeast-2b: correct archipelago.regions[].vpc.fleetSubnets.a", "fail: subnet-0d0c0fff is not in "+vpc)
+	want(t, newPatient(t, "").look(t, 0, network))
+}
+
+// everything is a patient whom each question is asked.
+func everything(t *testing.T) *patient {
+	t.Helper()
+	arn := func(region string) string {
+		return "arn:aws:acm:" + region + ":" + account + ":certificate/d0c70002"
+	}
+	id, _ := newPatient(t, "").zone(t, "example.net")
+	p := newPatient(t, `"regions": ["eu-west-1", `+existing("ap-south-1", "2")+`, "eu-west-2"], "alarms": ["ops@example.com"],
+		"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz", "secrets": {"A": "/doctor/c", "B": "secret:doctor/d"}},
+		"domain": {"zone": "example.net", "zoneId": "Z0", "host": "staff.example.net",
+			"certificateArns": {"eu-west-1": "`+arn("eu-west-1")+`", "eu-west-2": "`+arn("eu-west-2")+`", "ap-south-1": "`+arn("ap-south-1")+`"}}`)
+	p.config.Domain.ZoneID = id
+	p.config.Egress = "nat" // not beside a VPC that exists, but to be asked for its addresses
+	p.exists(t)
+	for _, region := range []string{"eu-west-1", "eu-west-2", "ap-south-1"} {
+		p.bootstrapped(t, region, "30")
+	}
+	p.ec2(t, "eu-west-2", "RunInstances", "ImageId", "ami-12c6146b", "InstanceType", "m7g.large", "MinCount", "1", "MaxCount", "1")
+	p.bucket(t, "eu-west-2", p.names().Bucket("photos", "eu-west-2"))
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)
+	p.resolver = dns{"x"}
+	return p
+}

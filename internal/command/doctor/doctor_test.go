@@ -1,0 +1,559 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+const account = "123456789012" // the emulator's
+
+// patient is an account in the emulator, with a deployment of a name of its own.
+type patient struct {
+	doctor
+	control emulator.Control
+}
+
+var patients atomic.Int32
+
+// newPatient is an account for a configuration: keys, in JSON, are laid over one of one
+// region.
+func newPatient(t *testing.T, keys string) *patient {
+	t.Helper()
+	name := fmt.Sprintf("p%d", patients.Add(1))
+	tree := map[string]any{}
+	for _, part := range []string{`{
+		"regions": [{"name": "eu-west-1", "zones": ["a", "b", "c"]}],
+		"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"},
+		"tables": [{"name": "people", "partitionKey": "id", "sortKey": {"name": "n", "type": "N"}, "indexes": [{"name": "byCity", "partitionKey": "city"}]}],
+		"buckets": [{"name": "photos"}]}`, `{"name": "` + name + `"}`, "{" + keys + "}"} {
+		var some map[string]any
+		if err := json.Unmarshal([]byte(part), &some); err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(tree, some)
+	}
+	c, err := config.Parse(map[string]any{config.ContextKey: tree}, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := emulatortest.Shared(t)
+	p := &patient{control: control, doctor: doctor{
+		identity: identity{account, "arn:aws:iam::" + account + ":root"}, config: c, qualifier: name, resolver: dns(nil), within: time.Minute,
+		settings: func(_ context.Context, region string) (aws.Config, error) {
+			return emulatortest.Config(control, region), nil
+		},
+	}}
+	return p
+}
+
+// dns answers with these name servers, of every name.
+type dns []string
+
+func (d dns) LookupNS(context.Context, string) ([]*net.NS, error) {
+	if d == nil {
+		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+	}
+	var all []*net.NS
+	for _, host := range d {
+		all = append(all, &net.NS{Host: host})
+	}
+	return all, nil
+}
+
+// noDNS never answers.
+type noDNS struct{}
+
+func (noDNS) LookupNS(context.Context, string) ([]*net.NS, error) {
+	return nil, &net.DNSError{Err: "no route to host"}
+}
+
+// look makes one check in the i-th region.
+func (p *patient) look(t *testing.T, i int, check func(context.Context, *site) []Line) []Line {
+	t.Helper()
+	s, err := p.site(t.Context(), p.config.Regions[i])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check(t.Context(), s)
+}
+
+// names are those of the account's deployment.
+func (p *patient) names() config.Names { return p.config.Names() }
+
+// want compares lines with texts: "fail: some of the text", in their order, each with
+// a line.
+func want(t *testing.T, lines []Line, texts ...string) {
+	t.Helper()
+	if len(lines) != len(texts) {
+		t.Fatalf("got %d lines, want %d: %v", len(lines), len(texts), lines)
+	}
+	for i, text := range texts {
+		level, part, _ := strings.Cut(text, ": ")
+		if lines[i].Level != Level(level) || !strings.Contains(lines[i].Text, part) {
+			t.Errorf("line %d: got %v, want %s", i, lines[i], text)
+		}
+	}
+}
+
+// ask makes a call of a query API in a region.
+func (p *patient) ask(t *testing.T, service, region, version, action string, pairs ...string) string {
+	t.Helper()
+	form := url.Values{"Action": {action}, "Version": {version}}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	answer, err := emulatortest.Query(t, p.control, service, region, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+func (p *patient) ec2(t *testing.T, region, action string, pairs ...string) string {
+	t.Helper()
+	return p.ask(t, "ec2", region, "2016-11-15", action, pairs...)
+}
+
+// element is the content of the first element of a name.
+func element(t *testing.T, answer, name string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(answer, "<"+name+">")
+	if !found {
+		t.Fatalf("there is no %s in %s", name, answer)
+	}
+	content, _, _ := strings.Cut(rest, "<")
+	return content
+}
+
+// deploy makes a stack of resources, and removes it when the test ends.
+func (p *patient) deploy(t *testing.T, region, name, resources string) {
+	t.Helper()
+	client := cloudformation.NewFromConfig(emulatortest.Config(p.control, region))
+	template := `{"Resources": {` + resources + `}}`
+	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
+		t.Fatal(err)
+	}
+	if status := emulatortest.AwaitStack(t, client, name, time.Minute); status != types.StackStatusCreateComplete {
+		t.Fatalf("%s is %s", name, status)
+	}
+	t.Cleanup(func() {
+		if _, err := client.DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// something is a stack's one resource.
+const something = `"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}`
+
+// put writes a parameter.
+func (p *patient) put(t *testing.T, region, name, value string) {
+	t.Helper()
+	if _, err := ssm.NewFromConfig(emulatortest.Config(p.control, region)).PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *patient) s3(region string) *s3.Client {
+	return s3.NewFromConfig(emulatortest.Config(p.control, region), func(o *s3.Options) { o.UsePathStyle = true })
+}
+
+// bucket makes one.
+func (p *patient) bucket(t *testing.T, region, name string) {
+	t.Helper()
+	if _, err := p.s3(region).CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bootstrapped has the CDK CLI's bootstrap in a region, as far as it is looked at.
+func (p *patient) bootstrapped(t *testing.T, region, version string) {
+	t.Helper()
+	p.put(t, region, "/cdk-bootstrap/"+p.qualifier+"/version", version)
+	p.bucket(t, region, "cdk-"+p.qualifier+"-assets-"+account+"-"+region)
+}
+
+func TestCredentialsOfAnotherAccount(t *testing.T) {
+	p := newPatient(t, `"account": "210987654321"`)
+	lines, err := p.diagnose(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, lines, "fail: account "+account+", and archipelago.account is 210987654321")
+	// What runs here is whoever's.
+	p.local = true
+	if lines, err = p.diagnose(t.Context()); err != nil || len(lines) < 5 || lines[0].Level != OK {
+		t.Errorf("got %v, %v", lines, err)
+	}
+	p = newPatient(t, `"account": "`+account+`"`)
+	if lines, err = p.diagnose(t.Context()); err != nil || len(lines) < 5 || lines[0].Level != OK {
+		t.Errorf("got %v, %v", lines, err)
+	}
+}
+
+// TestRegionThatIsNotEnabled: the emulator's account has not enabled eu-south-2.
+func TestRegionThatIsNotEnabled(t *testing.T) {
+	p := newPatient(t, `"regions": ["eu-south-2", {"name": "eu-west-1", "zones": ["a", "b", "c"]}]`)
+	lines, err := p.diagnose(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(region string) []Line {
+		return slices.DeleteFunc(slices.Clone(lines), func(l Line) bool { return l.Region != region })
+	}
+	want(t, of("eu-south-2"), "fail: aws account enable-region --region-name eu-south-2")
+	if ireland := of("eu-west-1"); len(ireland) < 10 {
+		t.Errorf("the other one was not looked at: %v", ireland)
+	} else {
+		want(t, ireland[:1], "ok: enabled")
+	}
+}
+
+// TestBootstrap. A stack without the parameter is refused, in the emulator too.
+func TestBootstrap(t *testing.T) {
+	p := newPatient(t, "")
+	want(t, p.look(t, 0, bootstrap), "fail: cdk bootstrap aws://"+account+"/eu-west-1")
+	p.put(t, "eu-west-1", "/cdk-bootstrap/"+p.qualifier+"/version", "5")
+	want(t, p.look(t, 0, bootstrap), "fail: version 5, and CDK wants 6 at least")
+	p.put(t, "eu-west-1", "/cdk-bootstrap/"+p.qualifier+"/version", "30")
+	want(t, p.look(t, 0, bootstrap), "ok: version 30", "fail: is missing, to which programs are published")
+	p.bootstrapped(t, "eu-west-1", "30")
+	want(t, p.look(t, 0, bootstrap), "ok: version 30")
+	bucket := "cdk-" + p.qualifier + "-assets-" + account + "-eu-west-1"
+	if _, err := p.s3("eu-west-1").PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{
+		Rules: []s3types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{
+			SSEAlgorithm: s3types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String("arn:aws:kms:eu-west-1:" + account + ":key/1234"),
+		}}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, bootstrap), "ok: version 30", "warning: encrypted with the key arn:aws:kms:eu-west-1:"+account+":key/1234")
+}
+
+// templates are those of a configuration that the tests synthesize.
+func template(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("../../../stacks/testdata/shipped", name+".template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestWhatTemplatesSay compares numbers and names here with the templates.
+func TestWhatTemplatesSay(t *testing.T) {
+	region := template(t, "archipelago-region-eu-west-1")
+	if says := fmt.Sprintf("CDK bootstrap stack version %d required", bootstrapVersion); !strings.Contains(region, says) {
+		t.Errorf("the template does not say %q", says)
+	}
+	var parsed struct {
+		Resources map[string]struct {
+			Type       string
+			Properties struct {
+				ReservedConcurrentExecutions int
+				AvailabilityZone             any
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(region), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	sum, subnets := 0, 0
+	for id, r := range parsed.Resources {
+		sum += r.Properties.ReservedConcurrentExecutions
+		if r.Type == "AWS::EC2::Subnet" && strings.HasPrefix(id, fleetSubnet) {
+			subnets++
+		}
+	}
+	if sum != reserved {
+		t.Errorf("the region's functions reserve %d executions, and doctor says %d", sum, reserved)
+	}
+	if subnets != 3 {
+		t.Errorf("%d subnets begin with %s, want 3", subnets, fleetSubnet)
+	}
+}
+
+func TestStates(t *testing.T) {
+	p := newPatient(t, "")
+	want(t, p.look(t, 0, stacks), "ok: 4 to be made")
+	p.deploy(t, "eu-west-1", p.names().StorageStack("eu-west-1"), something)
+	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 3 to be made")
+}
+
+// TestStatesThatTakeAnOperator are CloudFormation's, which the emulator is seldom in.
+func TestStatesThatTakeAnOperator(t *testing.T) {
+	for status, says := range map[string]string{
+		"UPDATE_ROLLBACK_FAILED": "fail: continue-update-rollback", "DELETE_FAILED": "fail: cdk destroy", "UPDATE_IN_PROGRESS": "fail: wait",
+	} {
+		p := newPatient(t, "")
+		p.answer(t, func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>x</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>%s</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, status)
+		})
+		want(t, p.look(t, 0, stacks), says, says, says, says)
+	}
+}
+
+// answer has a stand-in answer every call in place of the emulator.
+func (p *patient) answer(t *testing.T, handler http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	p.settings = func(_ context.Context, region string) (aws.Config, error) {
+		return aws.Config{Region: region, BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("x", "x", "")}, nil
+	}
+}
+
+func TestSwitches(t *testing.T) {
+	p := newPatient(t, "")
+	want(t, p.look(t, 0, switches), "ok: neither drained nor frozen")
+	n := p.names()
+	p.put(t, "eu-west-1", n.DrainParameter(), "true")
+	p.put(t, "eu-west-1", n.FrozenParameter(), "true")
+	p.put(t, "eu-west-1", n.InstanceTypeParameter(), "m7i.large")
+	want(t, p.look(t, 0, switches), "warning: make drain REGION=eu-west-1 OFF=1", "warning: make freeze REGION=eu-west-1 OFF=1", "fail: instance type m7i.large, which is no rung")
+	p.put(t, "eu-west-1", n.DrainParameter(), "false")
+	p.put(t, "eu-west-1", n.FrozenParameter(), "false")
+	p.put(t, "eu-west-1", n.InstanceTypeParameter(), "r7g.large")
+	want(t, p.look(t, 0, switches), "warning: instance type r7g.large, which is no rung")
+	p.put(t, "eu-west-1", n.InstanceTypeParameter(), "m7g.large")
+	want(t, p.look(t, 0, switches), "ok: neither drained nor frozen")
+}
+
+// asEmulator has the environment lead to the emulator, as that of AWS.
+func asEmulator(t *testing.T) {
+	t.Helper()
+	for _, variable := range append(emulator.Environment(emulatortest.Shared(t).URL), "AWS_REGION=us-east-1") {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+}
+
+// TestArguments that are wrong have an error of their own.
+func TestArguments(t *testing.T) {
+	root := t.TempDir()
+	file := `{"context": {"archipelago": {"regions": ["eu-west-1"], "service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}}}}`
+	if err := os.WriteFile(filepath.Join(root, "cdk.json"), []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	asEmulator(t)
+	for _, args := range [][]string{{"-x"}, {"eu-west-1"}, {"-region", "eu-west-2"}} {
+		if err := Run(t.Context(), append([]string{"-root", root}, args...), io.Discard); !errors.Is(err, ErrArguments) {
+			t.Errorf("%s: got %v", args, err)
+		}
+	}
+	if err := Run(t.Context(), []string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) || errors.Is(err, ErrArguments) {
+		t.Errorf("-h: got %v", err)
+	}
+	if err := Run(t.Context(), []string{"-root", root, "-c", "archipelago.fleet.min=1"}, io.Discard); err == nil || errors.Is(err, ErrArguments) {
+		t.Errorf("an invalid configuration: got %v", err)
+	}
+}
+
+// TestRun is the command over an account that has nothing, and over one that has what
+// a deployment takes for granted.
+func TestRun(t *testing.T) {
+	p := newPatient(t, "")
+	asEmulator(t)
+	root := t.TempDir()
+	file := `{"context": {"archipelago": {
+		"name": "` + p.config.Name + `", "regions": [{"name": "eu-west-1", "zones": ["a", "b"]}, {"name": "eu-west-2", "zones": ["a", "b"]}, {"name": "eu-west-3", "retired": true}],
+		"fleet": {"ladder": ["m7g.medium"]}, "entry": "none",
+		"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}},
+		"@aws-cdk/core:bootstrapQualifier": "` + p.qualifier + `"}}`
+	if err := os.WriteFile(filepath.Join(root, "cdk.json"), []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		err := Run(t.Context(), append([]string{"-root", root}, args...), &out)
+		return out.String(), err
+	}
+	got, err := run("-region", "eu-west-2")
+	if err == nil || !strings.Contains(err.Error(), "a deployment would fail") || errors.Is(err, ErrArguments) {
+		t.Errorf("got %v", err)
+	}
+	for _, says := range []string{"eu-west-2  bootstrap", "1 fail\n"} {
+		if !strings.Contains(got, says) || strings.Contains(got, "eu-west-1  ") {
+			t.Errorf("want %q in\n%s", says, got)
+		}
+	}
+	for _, region := range []string{"eu-west-1", "eu-west-2", "eu-west-3"} {
+		p.bootstrapped(t, region, "30")
+	}
+	got, err = run()
+	if err != nil {
+		t.Errorf("%v:\n%s", err, got)
+	}
+	numbers := regexp.MustCompile(`\d+ (VPCs in the region of)|of which others run \d+`)
+	got = numbers.ReplaceAllString(got, "some $1")
+	island := func(region string) []string {
+		return []string{
+			"ok     " + region + "  region       enabled",
+			"ok     " + region + "  bootstrap    version 30",
+			"ok     " + region + "  stacks       ",
+			"ok     " + region + "  stores       nothing is in the way of " + p.config.Name + "-storage-" + region,
+			"ok     " + region + "  switches     neither drained nor frozen",
+			"ok     " + region + "  zones        " + region + "a, " + region + "b",
+			"ok     " + region + "  zones        each offers m7g.medium",
+			"ok     " + region + "  vcpus        ",
+			"ok     " + region + "  vpcs         ",
+			"ok     " + region + "  concurrency  ",
+			"ok     " + region + "  ebs-key      AWS's own",
+		}
+	}
+	lines := append([]string{"ok     account    credentials  account " + account}, island("eu-west-1")...)
+	lines = append(lines, island("eu-west-2")...)
+	lines = append(lines, island("eu-west-3")[:4]...)
+	lines = append(lines, "", fmt.Sprintf("%d lines: %[1]d ok, 0 warning, 0 fail", len(lines)))
+	all := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
+	if len(all) != len(lines) {
+		t.Fatalf("got %d lines, want %d:\n%s", len(all), len(lines), got)
+	}
+	for i, line := range lines {
+		if !strings.HasPrefix(strings.Join(strings.Fields(all[i]), " "), strings.TrimSpace(strings.Join(strings.Fields(line), " "))) {
+			t.Errorf("line %d: got %q, want %q", i, all[i], line)
+		}
+	}
+}
+
+// policy is what docs/operations.md says that an operator needs.
+func policy(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(b), "\n## Before the first deployment\n")
+	_, rest, _ := strings.Cut(section, "```json\n")
+	text, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/operations.md has no policy")
+	}
+	return text
+}
+
+// as has the doctor look with the credentials of a role that has a policy.
+func (p *patient) as(t *testing.T, policy string) {
+	t.Helper()
+	name := "role-" + p.config.Name
+	p.ask(t, "iam", "us-east-1", "2010-05-08", "CreateRole", "RoleName", name, "AssumeRolePolicyDocument", `{"Version": "2012-10-17", "Statement": []}`)
+	p.ask(t, "iam", "us-east-1", "2010-05-08", "PutRolePolicy", "RoleName", name, "PolicyName", "doctor", "PolicyDocument", policy)
+	out, err := sts.NewFromConfig(emulatortest.Config(p.control, "us-east-1")).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+		RoleArn: aws.String("arn:aws:iam::" + account + ":role/" + name), RoleSessionName: aws.String("doctor"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := out.Credentials
+	p.settings = func(_ context.Context, region string) (aws.Config, error) {
+		settings := emulatortest.Config(p.control, region)
+		settings.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+		return settings, nil
+	}
+}
+
+// TestPermissions: those of docs/operations.md let everything be looked at, and each of
+// them that is missing is told of and ends nothing.
+func TestPermissions(t *testing.T) {
+	documented := policy(t)
+	p := everything(t)
+	p.as(t, documented)
+	lines, err := p.diagnose(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		if strings.HasPrefix(l.Text, "not looked at") {
+			t.Errorf("with the documented permissions: %v", l)
+		}
+	}
+	var document struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(documented), &document); err != nil {
+		t.Fatal(err)
+	}
+	actions := document.Statement[0].Action
+	if !slices.IsSortedFunc(actions, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }) {
+		t.Errorf("they are not sorted: %s", actions)
+	}
+	for _, action := range actions {
+		if action == "servicequotas:GetAWSDefaultServiceQuota" {
+			continue // the emulator has every quota that is asked for
+		}
+		rest := strings.Replace(documented, `"`+action+`"`, `"sts:GetCallerIdentity"`, 1)
+		p.ask(t, "iam", "us-east-1", "2010-05-08", "PutRolePolicy", "RoleName", "role-"+p.config.Name, "PolicyName", "doctor", "PolicyDocument", rest)
+		lines, err := p.diagnose(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(lines, func(l Line) bool { return l.Level == Warning && strings.HasPrefix(l.Text, "not looked at") }) {
+			t.Errorf("nothing is told of %s, which nobody has: %v", action, lines)
+		}
+	}
+}
+
+// TestNobodyAnswers: a region that does not answer costs its time, and nothing else.
+func TestNobodyAnswers(t *testing.T) {
+	p := newPatient(t, `"regions": [{"name": "eu-west-1", "zones": ["a", "b", "c"]}, "eu-west-2"]`)
+	p.bootstrapped(t, "eu-west-1", "30")
+	silent := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-silent }))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(silent) })
+	lively := p.settings
+	p.settings = func(ctx context.Context, region string) (aws.Config, error) {
+		settings, err := lively(ctx, region)
+		if region == "eu-west-2" {
+			settings.BaseEndpoint = &server.URL
+		}
+		return settings, err
+	}
+	s, err := p.site(t.Context(), p.config.Regions[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.within = 10 * time.Millisecond
+	lines := s.lookAt(t.Context(), ok("enabled"))
+	for _, l := range lines[1:] {
+		if l.Level != Warning || !strings.Contains(l.Text, "not looked at") {
+			t.Errorf("got %v", l)
+		}
+	}
+	if len(lines) < len(ofRegion)+5 || !strings.Contains(lines[1].Text, "SSM GetParameters: no answer in time") {
+		t.Errorf("got %v", lines)
+	}
+}
