@@ -55,27 +55,16 @@ func (d doctor) credentials() Line {
 // until one answers, and at last one that no account can switch off. Source: AWS
 // Account Management Reference Guide, "Enable or disable AWS Regions in your account".
 func (d doctor) enabled(ctx context.Context) func(region string) Line {
-	ctx, cancel := context.WithTimeout(ctx, d.within)
-	defer cancel()
 	var regions []string
 	for _, r := range d.config.Regions {
 		regions = append(regions, r.Name)
 	}
-	status, unknown := map[string]string{}, error(nil)
+	var status map[string]string
+	var unknown error
 	for _, region := range append(regions, anyRegion) {
-		settings, err := d.settings(ctx, region)
-		if err == nil {
-			var out *ec2.DescribeRegionsOutput
-			out, err = ec2.NewFromConfig(settings).DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
-			if err == nil {
-				for _, r := range out.Regions {
-					status[aws.ToString(r.RegionName)] = aws.ToString(r.OptInStatus)
-				}
-				unknown = nil
-				break
-			}
+		if status, unknown = d.optedIn(ctx, region); unknown == nil {
+			break
 		}
-		unknown = err
 	}
 	return func(region string) Line {
 		switch {
@@ -86,6 +75,25 @@ func (d doctor) enabled(ctx context.Context) func(region string) Line {
 		}
 		return fail("it is not enabled for this account: aws account enable-region --region-name %s, and wait some minutes", region)
 	}
+}
+
+// optedIn asks in one region whether each is enabled.
+func (d doctor) optedIn(ctx context.Context, region string) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.within/4) // so that others are asked, too
+	defer cancel()
+	settings, err := d.settings(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	out, err := ec2.NewFromConfig(settings).DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
+	if err != nil {
+		return nil, err
+	}
+	status := map[string]string{}
+	for _, r := range out.Regions {
+		status[aws.ToString(r.RegionName)] = aws.ToString(r.OptInStatus)
+	}
+	return status, nil
 }
 
 // hostedZone looks for that of the domain, with its name and the name servers that its

@@ -48,9 +48,16 @@ func TestZonesThatAWSChooses(t *testing.T) {
 	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "a", "b", "c"))
 	want(t, p.look(t, 0, zones), pin, offersAll)
 
-	p = newPatient(t, `"regions": ["eu-west-1"]`)
-	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "c", "b", "a"))
-	want(t, p.look(t, 0, zones), `fail: would now take eu-west-1a, eu-west-1b, eu-west-1c: subnets do not move, so write ["c", "b", "a"]`)
+	// In whatever order AWS said them then.
+	p = newPatient(t, `"regions": [{"name": "eu-west-1", "zones": 2}]`)
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "c", "b"))
+	want(t, p.look(t, 0, zones), `warning: write {"name": "eu-west-1", "zones": ["c", "b"]}`, offersAll)
+
+	p = newPatient(t, `"regions": ["ap-southeast-2"]`)
+	p.deploy(t, "ap-southeast-2", p.names().RegionStack("ap-southeast-2"), subnets("ap-southeast-2", "a", "b", "c"))
+	first := p.ec2(t, "ap-southeast-2", "DescribeSubnets", "Filter.1.Name", "default-for-az", "Filter.1.Value.1", "true", "Filter.2.Name", "availability-zone", "Filter.2.Value.1", "ap-southeast-2b")
+	p.ec2(t, "ap-southeast-2", "DeleteSubnet", "SubnetId", element(t, first, "subnetId"))
+	want(t, p.look(t, 0, zones), `fail: would now take others, of ap-southeast-2a, ap-southeast-2c: subnets do not move, so write ["a", "b", "c"]`)
 
 	p = newPatient(t, "")
 	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "b", "c"))
@@ -114,6 +121,9 @@ func TestVCPUs(t *testing.T) {
 	want(t, p.look(t, 0, vcpus), "ok: is 72, of which others run 0, and the fleet takes 72 at most")
 	quota(71)
 	want(t, p.look(t, 0, vcpus), "warning: aws service-quotas request-service-quota-increase --region eu-north-1 --service-code ec2 --quota-code L-1216C47A --desired-value 72")
+	p.config.Fleet.Schedule = []config.Schedule{{Name: "Morning", Max: 8}}
+	want(t, p.look(t, 0, vcpus), "warning: --desired-value 96")
+	p.config.Fleet.Schedule = nil
 	quota(2)
 	want(t, p.look(t, 0, vcpus), "fail: 3 are taken by fleet.min of m7g.medium and half as many again")
 	// What others run is theirs, and what the fleet runs is not.
@@ -139,22 +149,22 @@ func TestStandardInstances(t *testing.T) {
 // TestVPCs: the emulator makes as many as it is asked for.
 func TestVPCs(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b", "c"]}]`)
-	want(t, p.look(t, 0, vpcs), "ok: 1 VPCs in the region of 5, and the region adds 1")
+	want(t, p.look(t, 0, vpcs), "ok: the quota of VPCs is 5, of which 1 are taken, and the region adds 1")
 	for range 4 {
 		p.ec2(t, "ca-central-1", "CreateVpc", "CidrBlock", "10.1.0.0/16")
 	}
-	want(t, p.look(t, 0, vpcs), "fail: there are 5 VPCs in the region, the quota is 5, and the region adds 1")
+	want(t, p.look(t, 0, vpcs), "fail: the quota of VPCs is 5, of which 5 are taken, and the region adds 1")
 	p.deploy(t, "ca-central-1", p.names().RegionStack("ca-central-1"), something)
 	want(t, p.look(t, 0, vpcs), "ok: the region has its own")
 }
 
 func TestAddresses(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b", "c"]}], "egress": "nat"`)
-	want(t, p.look(t, 0, addresses), "ok: 0 Elastic IP addresses of 5, and the region adds 3")
+	want(t, p.look(t, 0, addresses), "ok: the quota of Elastic IP addresses is 5, of which 0 are taken, and the region adds 3")
 	for range 3 {
 		p.ec2(t, "ca-central-1", "AllocateAddress", "Domain", "vpc")
 	}
-	want(t, p.look(t, 0, addresses), "fail: there are 3 Elastic IP addresses, the quota is 5, and the region adds 3")
+	want(t, p.look(t, 0, addresses), "fail: the quota of Elastic IP addresses is 5, of which 3 are taken, and the region adds 3")
 	want(t, newPatient(t, "").look(t, 0, addresses))
 }
 
@@ -170,7 +180,7 @@ func TestConcurrency(t *testing.T) {
 	want(t, p.look(t, 0, concurrency), "ok: have theirs")
 }
 
-// TestQuotaThatIsTheDefault: Service Quotas tells of some only their default.
+// TestQuotaThatIsTheDefault: of some, Service Quotas has the default alone.
 func TestQuotaThatIsTheDefault(t *testing.T) {
 	p := newPatient(t, "")
 	p.answer(t, func(w http.ResponseWriter, r *http.Request) {

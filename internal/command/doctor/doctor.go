@@ -117,8 +117,8 @@ type doctor struct {
 	qualifier string
 	// only is the region that is looked at, "" for all.
 	only string
-	// local says that it is what runs on this machine: whoever has no credentials is
-	// its administrator, and nobody delegates to its name servers.
+	// local says that it is what runs on this machine, which has no account of AWS and
+	// no public name servers.
 	local    bool
 	resolver resolver
 	// within is how long a region may take.

@@ -23,7 +23,7 @@ type quota struct{ service, code, name string }
 // them.
 var (
 	standardVCPUs  = quota{"ec2", "L-1216C47A", "vCPUs of On-Demand standard instances"}
-	vpcsPerRegion  = quota{"vpc", "L-F678F1CE", "VPCs in the region"}
+	vpcsPerRegion  = quota{"vpc", "L-F678F1CE", "VPCs"}
 	elasticIPs     = quota{"ec2", "L-0263D0A3", "Elastic IP addresses"}
 	concurrentRuns = quota{"lambda", "L-B99A9384", "concurrent executions of Lambda"}
 )
@@ -83,14 +83,17 @@ func vcpus(ctx context.Context, s *site) []Line {
 	if err != nil {
 		return []Line{notLookedAt("the vCPUs that run already", err)}
 	}
-	fleet := s.config.Fleet
-	least, most := withHalf(fleet.Min)*start.VCPU, withHalf(fleet.Max)*ladder[len(ladder)-1].VCPU
+	fleet, instances := s.config.Fleet, s.config.Fleet.Max
+	for _, at := range fleet.Schedule {
+		instances = max(instances, at.Max)
+	}
+	least, most := withHalf(fleet.Min)*start.VCPU, withHalf(instances)*ladder[len(ladder)-1].VCPU
 	says := fmt.Sprintf("the quota of %s is %d, of which others run %d", standardVCPUs.name, limit, others)
 	switch {
 	case least > limit-others:
 		return []Line{fail("%s, and %d are taken by fleet.min of %s and half as many again: %s", says, least, start.Type, s.raise(standardVCPUs, others+most))}
 	case most > limit-others:
-		return []Line{warn("%s, and %d are taken by fleet.max of %s and half as many again: %s", says, most, fleet.Ladder[len(ladder)-1], s.raise(standardVCPUs, others+most))}
+		return []Line{warn("%s, and %d are taken by the most instances of %s and half as many again: %s", says, most, fleet.Ladder[len(ladder)-1], s.raise(standardVCPUs, others+most))}
 	}
 	return []Line{ok("%s, and the fleet takes %d at most", says, most)}
 }
@@ -195,10 +198,11 @@ func (s *site) room(ctx context.Context, q quota, more int, count func() (int, e
 	if err != nil {
 		return []Line{notLookedAt("the quota of "+q.name, err)}
 	}
+	says := fmt.Sprintf("the quota of %s is %d, of which %d are taken, and the region adds %d", q.name, limit, there, more)
 	if there+more > limit {
-		return []Line{fail("there are %d %s, the quota is %d, and the region adds %d: %s", there, q.name, limit, more, s.raise(q, there+more))}
+		return []Line{fail("%s: %s", says, s.raise(q, there+more))}
 	}
-	return []Line{ok("%d %s of %d, and the region adds %d", there, q.name, limit, more)}
+	return []Line{ok("%s", says)}
 }
 
 // concurrency looks whether the region's functions may reserve theirs.

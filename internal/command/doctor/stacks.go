@@ -55,7 +55,7 @@ func describe(all, there int) string {
 }
 
 // switches looks at what a deployment takes as it finds it: the operator's switches and
-// the instance type of a fleet that was there before.
+// the instance type of an earlier fleet.
 func switches(ctx context.Context, s *site) []Line {
 	n := s.names()
 	found, err := s.parameters(ctx, n.DrainParameter(), n.FrozenParameter(), n.InstanceTypeParameter())
@@ -74,7 +74,7 @@ func switches(ctx context.Context, s *site) []Line {
 		if known, err := scaling.NewLadder([]string{rung}); err == nil && known[0].Architecture != s.config.Fleet.Architecture() {
 			say = fail // and the image is one of the ladder's architecture
 		}
-		lines = append(lines, say("%s has the instance type %s, which is no rung of archipelago.fleet.ladder: aws ssm put-parameter --region %s --name %[1]s --overwrite --value %s",
+		lines = append(lines, say("%s has the instance type %s, and archipelago.fleet.ladder does not: aws ssm put-parameter --region %s --name %[1]s --overwrite --value %s",
 			n.InstanceTypeParameter(), rung, s.region.Name, s.config.Fleet.StartAt))
 	}
 	if lines == nil {

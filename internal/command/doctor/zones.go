@@ -94,9 +94,8 @@ func (s *site) spanned(ctx context.Context, client *ec2.Client, all []string) ([
 		answer = all
 	}
 	if len(deployed) > 0 {
-		// The order may be another one than this, which is the usual one.
-		if len(answer) < len(deployed) || !slices.Equal(answer[:len(deployed)], deployed) {
-			return deployed, []Line{fail("its subnets are in %s, and CloudFormation would now take %s: subnets do not move, so write %s", strings.Join(deployed, ", "), strings.Join(answer, ", "), letters(s.region.Name, deployed))}
+		if slices.ContainsFunc(deployed, func(zone string) bool { return !slices.Contains(answer, zone) }) {
+			return deployed, []Line{fail("its subnets are in %s, and CloudFormation would now take others, of %s: subnets do not move, so write %s", strings.Join(deployed, ", "), strings.Join(answer, ", "), letters(s.region.Name, deployed))}
 		}
 		return deployed, []Line{s.pin(deployed)}
 	}
