@@ -63,6 +63,9 @@ synth: ## write the CloudFormation templates to cdk.out
 ami: ## pin AWS's latest image of every region in cdk.json
 	@go run ./cmd/archipelago ami
 
+zones: ## pin the availability zones of every region in cdk.json
+	@go run ./cmd/archipelago zones
+
 diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago diff $(ARGS)
 
@@ -218,4 +221,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist

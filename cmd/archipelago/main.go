@@ -67,6 +67,7 @@ func commands() []command {
 		{"synth", "write the CloudFormation templates to cdk.out", local("synth", synth)},
 		{"cost", "estimate a month's bill of what synth wrote", cost.Run},
 		{"ami", "pin AWS's latest image of every region in cdk.json", ami.Run},
+		{"zones", "pin every region's availability zones in cdk.json", doctor.RunZones},
 		{"simulate", "play a load against the fleet of cdk.json and report on it", simulate.Run},
 		{"drain", "move users away from a region, or with -off back", local("drain", turn(cloud.Drained, "drained: users move within a minute or two", "no longer drained: users come back within a minute or two"))},
 		{"freeze", "keep the instance type of a region's fleet, or with -off let it change", local("freeze", turn(cloud.Frozen, "frozen: its instance type stays; a change that has begun goes on to its end", "no longer frozen: its instance type may change"))},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/command/doctor"
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
@@ -88,6 +89,7 @@ func TestIslands(t *testing.T) {
 	)
 	d.step(t, "every region has every employee and photo", nil, d.replicates)
 	d.step(t, "every island lists all", nil, d.listsAll)
+	d.step(t, "the doctor looks at everything, and nothing is in a deployment's way", nil, func(t *testing.T) { d.seesADoctor(t, two) })
 	d.step(t, "a sign-out holds everywhere", nil, d.signsOut)
 	d.step(t, replaced, nil, d.replaces)
 	d.step(t, "a photo comes from the other region until it is replicated", nil, d.fetchesPhotos)
@@ -174,6 +176,15 @@ func (d *day) keepsInstances(t *testing.T, regions []string, do func()) {
 		if !slices.ContainsFunc(after, func(o emulator.Instance) bool { return o.ID == i.ID }) {
 			t.Errorf("%s of %s was replaced", i.ID, i.Region)
 		}
+	}
+}
+
+// seesADoctor has an operator look over what runs.
+func (d *day) seesADoctor(t *testing.T, settings string) {
+	var output bytes.Buffer
+	err := doctor.Run(t.Context(), []string{"-root", "../..", "-dir", d.dir, "-c", settings}, &output)
+	if said := output.String(); err != nil || strings.Contains(said, "not looked at") || !strings.Contains(said, " 0 fail\n") {
+		t.Errorf("%v:\n%s", err, said)
 	}
 }
 

@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/cdkjson"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/tidwall/gjson"
-	"github.com/tidwall/sjson"
 )
 
 // Run writes the images of all regions into the file, or of none.
@@ -47,7 +47,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 			continue
 		}
 		fmt.Fprintf(stdout, "%-16s %s\n", region.Name, change(region.AMI, images[region.Name]))
-		if file, err = pin(file, i, region.Name, images[region.Name]); err != nil {
+		if file, err = cdkjson.SetRegion(file, i, region.Name, "ami", strconv.Quote(images[region.Name])); err != nil {
 			return fmt.Errorf("%s: %w", *path, err)
 		}
 	}
@@ -78,19 +78,6 @@ func latest(ctx context.Context, credentials aws.Config, deployment config.Confi
 		images[region.Name] = *answer.Parameter.Value
 	}
 	return images, errors.Join(errs...)
-}
-
-// pin sets the image of region i and leaves every other byte of the file.
-func pin(file []byte, i int, name, image string) ([]byte, error) {
-	path := fmt.Sprintf("context.%s.regions.%d", config.ContextKey, i)
-	switch region := gjson.GetBytes(file, path); {
-	case region.IsObject():
-		return sjson.SetBytes(file, path+".ami", image)
-	case region.Type == gjson.String:
-		return sjson.SetRawBytes(file, path, fmt.Appendf(nil, `{"name": %q, "ami": %q}`, name, image))
-	default:
-		return nil, fmt.Errorf("%s.regions: want a list of the regions to write images into, such as [%q]", config.ContextKey, name)
-	}
 }
 
 func change(from, to string) string {

@@ -26,17 +26,9 @@ var withoutEndpoints = []string{"usw1-az2", "apne1-az3", "cac1-az3"}
 // at what they offer of the ladder.
 func zones(ctx context.Context, s *site) []Line {
 	client := ec2.NewFromConfig(s.here)
-	out, err := client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
+	ids, available, err := allZones(ctx, client)
 	if err != nil {
 		return []Line{notLookedAt("its zones", err)}
-	}
-	ids, available := map[string]string{}, map[string]bool{}
-	for _, z := range out.AvailabilityZones {
-		if kind := aws.ToString(z.ZoneType); kind != "" && kind != "availability-zone" {
-			continue // a local or wavelength zone
-		}
-		name := aws.ToString(z.ZoneName)
-		ids[name], available[name] = aws.ToString(z.ZoneId), z.State == types.AvailabilityZoneStateAvailable
 	}
 	spanned, lines := s.spanned(ctx, client, slices.Sorted(maps.Keys(available)))
 	for _, zone := range spanned {
@@ -45,7 +37,7 @@ func zones(ctx context.Context, s *site) []Line {
 			lines = append(lines, fail("there is no zone %s in this account: write others of %s", zone, letters(s.region.Name, slices.Sorted(maps.Keys(available)))))
 		case !available[zone]:
 			lines = append(lines, fail("the zone %s is not available: write others", zone))
-		case s.config.Entry == config.EntryAccelerator && slices.Contains(withoutEndpoints, ids[zone]):
+		case s.unreached(ids[zone]):
 			lines = append(lines, warn("the zone %s is %s, in which Global Accelerator has no endpoints: write others, if there are", zone, ids[zone]))
 		}
 	}
@@ -53,6 +45,29 @@ func zones(ctx context.Context, s *site) []Line {
 		return lines
 	}
 	return append(lines, s.offers(ctx, client, spanned)...)
+}
+
+// allZones returns the ids of the region's zones by their names, and which of them are
+// available.
+func allZones(ctx context.Context, client *ec2.Client) (ids map[string]string, available map[string]bool, err error) {
+	out, err := client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, available = map[string]string{}, map[string]bool{}
+	for _, z := range out.AvailabilityZones {
+		if kind := aws.ToString(z.ZoneType); kind != "" && kind != "availability-zone" {
+			continue // a local or wavelength zone
+		}
+		name := aws.ToString(z.ZoneName)
+		ids[name], available[name] = aws.ToString(z.ZoneId), z.State == types.AvailabilityZoneStateAvailable
+	}
+	return ids, available, nil
+}
+
+// unreached reports whether the entry has no endpoints in the zone of an id.
+func (s *site) unreached(id string) bool {
+	return s.config.Entry == config.EntryAccelerator && slices.Contains(withoutEndpoints, id)
 }
 
 // spanned returns the zones that the region spans, with what there is to say of them;
@@ -107,7 +122,7 @@ func (s *site) spanned(ctx context.Context, client *ec2.Client, all []string) ([
 }
 
 func (s *site) pin(zones []string) Line {
-	return warn(`CloudFormation takes %s, and may take others at a later deployment, which then fails: write {"name": %q, "zones": %s}`, strings.Join(zones, ", "), s.region.Name, letters(s.region.Name, zones))
+	return warn(`CloudFormation takes %s, and may take others at a later deployment, which then fails: write {"name": %q, "zones": %s}, or make zones`, strings.Join(zones, ", "), s.region.Name, letters(s.region.Name, zones))
 }
 
 // deployedZones are those of the deployed fleet's subnets, in their order.
@@ -149,19 +164,9 @@ func letters(region string, zones []string) string {
 // fleet has no instances there while it has that type. internal/local/emulator,
 // TestZonesWithoutATypeOrCapacity, has the launches that fail.
 func (s *site) offers(ctx context.Context, client *ec2.Client, zones []string) []Line {
-	offered := map[string][]string{}
-	pages := ec2.NewDescribeInstanceTypeOfferingsPaginator(client, &ec2.DescribeInstanceTypeOfferingsInput{
-		LocationType: types.LocationTypeAvailabilityZone,
-		Filters:      []types.Filter{{Name: aws.String("instance-type"), Values: s.config.Fleet.Ladder}, {Name: aws.String("location"), Values: zones}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return []Line{notLookedAt("the instance types that its zones offer", err)}
-		}
-		for _, o := range page.InstanceTypeOfferings {
-			offered[string(o.InstanceType)] = append(offered[string(o.InstanceType)], aws.ToString(o.Location))
-		}
+	offered, err := s.offered(ctx, client, zones)
+	if err != nil {
+		return []Line{notLookedAt("the instance types that its zones offer", err)}
 	}
 	first, err := s.firstType(ctx)
 	if err != nil {
@@ -184,6 +189,25 @@ func (s *site) offers(ctx context.Context, client *ec2.Client, zones []string) [
 		return []Line{ok("each offers %s", strings.Join(s.config.Fleet.Ladder, ", "))}
 	}
 	return lines
+}
+
+// offered returns those of zones that offer each rung of the ladder.
+func (s *site) offered(ctx context.Context, client *ec2.Client, zones []string) (map[string][]string, error) {
+	offered := map[string][]string{}
+	pages := ec2.NewDescribeInstanceTypeOfferingsPaginator(client, &ec2.DescribeInstanceTypeOfferingsInput{
+		LocationType: types.LocationTypeAvailabilityZone,
+		Filters:      []types.Filter{{Name: aws.String("instance-type"), Values: s.config.Fleet.Ladder}, {Name: aws.String("location"), Values: zones}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page.InstanceTypeOfferings {
+			offered[string(o.InstanceType)] = append(offered[string(o.InstanceType)], aws.ToString(o.Location))
+		}
+	}
+	return offered, nil
 }
 
 // firstType is the instance type that a deployment launches: the one that the fleet
