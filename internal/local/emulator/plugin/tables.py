@@ -54,7 +54,7 @@ class GlobalTable(CloudFormationModel):
             region_name,
         )
         created = cls(resource_name, account_id, region_name)
-        created.table(region_name).consistency = properties.get("MultiRegionConsistency", "EVENTUAL")
+        setattr(created.table(region_name), "consistency", properties.get("MultiRegionConsistency", "EVENTUAL"))
         created.replicas[region_name] = wanted[region_name]
         failures.at(kwargs["StackId"], kwargs["LogicalId"], failures.BETWEEN, created)
         for region in wanted.keys() - {region_name}:
