@@ -162,9 +162,9 @@ type Config struct {
 type Region struct {
 	// Name is the AWS region, such as "eu-west-1". Required.
 	Name string `json:"name" jsonschema:"required"`
-	// Zones are how many availability zones to use, or which: ["a", "b", "d"]. Which
-	// ones a number stands for is CloudFormation's to say, at each deployment anew;
-	// `make zones` writes them. Default: 3; 2 in us-west-1.
+	// Zones are how many availability zones to use, or which: ["a", "b", "d"]. For
+	// a number CloudFormation says which, again at each deployment; `make zones`
+	// writes them. Default: 3; 2 in us-west-1.
 	Zones Zones `json:"zones"`
 	// CIDR is the VPC's address range, from /16 to /24, apart from all others and
 	// large enough for fleet.max instances with one zone lost. Default:
