@@ -180,8 +180,9 @@ type Region struct {
 	// ami` pins and bumps all. Default: AWS's latest at each deployment.
 	AMI string `json:"ami" jsonschema:"pattern=^ami-([0-9a-f]{8}|[0-9a-f]{17})$" want:"an image's id, such as \"ami-0123456789abcdef0\""`
 	// Weight is how many percent of the region's own users it serves; the others
-	// go to the next nearest. 0 drains it; between 0 and 100 it needs the
-	// accelerator. Default: 100.
+	// go to the next nearest. 0 drains it, and where there are more than three takes
+	// it out of the accelerator; between 0 and 100 it needs the accelerator.
+	// Default: 100.
 	Weight int `json:"weight" default:"100" jsonschema:"minimum=0,maximum=100" want:"0 to 100 percent"`
 	// Retired takes the region out of all but its storage stack, the step
 	// between a region's life and its removal. Default: false.
@@ -250,6 +251,17 @@ type Fleet struct {
 
 // Names returns the names of the deployment's stacks and resources.
 func (c Config) Names() Names { return Names{Name: c.Name, Account: c.Account} }
+
+// acceleratorTries is how many of the regions that are closest to a user an accelerator
+// tries before it takes the closest one as if it were healthy. Source: AWS Global
+// Accelerator Developer Guide, "Endpoint weights", "Failover for unhealthy endpoints".
+const acceleratorTries = 3
+
+// Accelerated reports whether the accelerator knows a region. With more regions than it
+// tries, those that are drained for good would keep users from one that is not.
+func (c Config) Accelerated(r Region) bool {
+	return r.Weight > 0 || len(c.Islands()) <= acceleratorTries
+}
 
 // Public reports whether load balancers have public addresses.
 func (c Config) Public() bool { return c.Entry == EntryDNS || c.Entry == EntryNone }

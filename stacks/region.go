@@ -111,7 +111,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	})
 	var way constructs.Construct
 	switch {
-	case c.Entry == config.EntryAccelerator:
+	case c.Entry == config.EntryAccelerator && c.Accelerated(region):
 		way = entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
 			LoadBalancer:      balancer.ALB,
 			ListenerParameter: names.ListenerParameter(),

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -244,6 +245,35 @@ func TestEntryRoutesToTheNearestHealthyRegion(t *testing.T) {
 	round()
 	round()
 	want("america")
+}
+
+// TestEntryFailsOpenAfterThreeRegions: it looks no further, and refuses nobody.
+func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	entry := NewEntry(ctx, listener, quiet)
+	var regions []*Balancer
+	for _, name := range []string{"first", "second", "third", "fourth"} {
+		i := newInstance(t, name)
+		b, round := newBalancer(t, name, i)
+		i.sick.Store(name != "fourth")
+		round()
+		round()
+		regions = append(regions, b)
+	}
+	entry.Update(regions)
+	address := "http://" + listener.Addr().String()
+	if _, got := get(t, address); got != "first" {
+		t.Errorf("with the closest three sick %q answered, want the first", got)
+	}
+	entry.Update(slices.Delete(regions, 1, 2)) // which left the accelerator
+	if _, got := get(t, address); got != "fourth" {
+		t.Errorf("without the second %q answered, want the fourth", got)
+	}
 }
 
 func TestPathPatterns(t *testing.T) {
