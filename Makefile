@@ -82,6 +82,10 @@ cost: ## estimate the bill of a month; another configuration's with SETTINGS='-c
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(SETTINGS)
 	@dist/archipelago cost
 
+diagram: ## draw the islands to docs/islands.svg; another configuration's with SETTINGS='-c …'
+	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(SETTINGS)
+	@dist/archipelago diagram
+
 simulate: ## play a load against the fleet of cdk.json and report on it: TRACE=scaling/traces/wave.csv
 	@test -n "$(TRACE)" || { echo 'make simulate: name a load: make simulate TRACE=scaling/traces/wave.csv' >&2; exit 1; }
 	@mkdir -p $(DIST)
@@ -221,4 +225,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram

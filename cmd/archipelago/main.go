@@ -18,6 +18,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/command/ami"
 	"github.com/archipelago-cdk/archipelago/internal/command/cost"
+	"github.com/archipelago-cdk/archipelago/internal/command/diagram"
 	"github.com/archipelago-cdk/archipelago/internal/command/doctor"
 	"github.com/archipelago-cdk/archipelago/internal/command/review"
 	"github.com/archipelago-cdk/archipelago/internal/command/setup"
@@ -66,6 +67,7 @@ func commands() []command {
 		{"review", "say what a commit does to people and data, what it risks and costs, compared with another one", review.Run},
 		{"synth", "write the CloudFormation templates to cdk.out", local("synth", synth)},
 		{"cost", "estimate a month's bill of what synth wrote", cost.Run},
+		{"diagram", "draw what synth wrote, to docs/islands.svg", diagram.Run},
 		{"ami", "pin AWS's latest image of every region in cdk.json", ami.Run},
 		{"zones", "pin every region's availability zones in cdk.json", doctor.RunZones},
 		{"simulate", "play a load against the fleet of cdk.json and report on it", simulate.Run},
