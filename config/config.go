@@ -12,11 +12,11 @@
 //
 // Its comment is its description, with the default as the last sentence. The parser
 // and its checks read the tags; `go generate ./config` makes cdk.schema.json and
-// README.md's table of them. What depends on other keys is code, below
+// docs/configuration.md's table of them. What depends on other keys is code, below
 // Config.problems.
 package config
 
-//go:generate go test . -run ^Test(SchemaIsCurrent|ReadmeHasEveryKey)$ -update
+//go:generate go test . -run ^Test(SchemaIsCurrent|PageHasEveryKey)$ -update
 
 import (
 	"fmt"

@@ -16,11 +16,11 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-var update = flag.Bool("update", false, "write cdk.schema.json and README.md's table instead of comparing with them")
+var update = flag.Bool("update", false, "write cdk.schema.json and docs/configuration.md's table instead of comparing with them")
 
 const (
 	schemaFile = "../cdk.schema.json"
-	readmeFile = "../README.md"
+	pageFile   = "../docs/configuration.md"
 )
 
 // comments are those of the configuration's types and fields, each on one line,
@@ -124,28 +124,28 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 }
 
-// TestReadmeHasEveryKey compares the README's table of keys with the
+// TestPageHasEveryKey compares docs/configuration.md's table of keys with the
 // configuration's types and their comments.
-func TestReadmeHasEveryKey(t *testing.T) {
-	b, err := os.ReadFile(readmeFile)
+func TestPageHasEveryKey(t *testing.T) {
+	b, err := os.ReadFile(pageFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const head = "| key | default | meaning |\n|---|---|---|\n"
 	before, rest, found := strings.Cut(string(b), head)
 	if !found {
-		t.Fatal("README.md has no table of keys")
+		t.Fatal("docs/configuration.md has no table of keys")
 	}
 	got, after, _ := strings.Cut(rest, "\n\n")
 	want := strings.Join(rows(t, "", reflect.TypeFor[Config](), comments(t)), "\n")
 	if *update {
-		if err := os.WriteFile(readmeFile, []byte(before+head+want+"\n\n"+after), 0o644); err != nil {
+		if err := os.WriteFile(pageFile, []byte(before+head+want+"\n\n"+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(strings.Split(got, "\n"), strings.Split(want, "\n")); diff != "" {
-		t.Errorf("README.md's table is not what the types say; run `go generate ./config`:\n%s", diff)
+		t.Errorf("docs/configuration.md's table is not what the types say; run `go generate ./config`:\n%s", diff)
 	}
 }
 
