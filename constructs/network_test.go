@@ -199,7 +199,8 @@ func TestImportTakesTwoZones(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}()
-	network.Import(newStack(), "Network", &network.ImportProps{VPC: "vpc-01234567", CIDR: "10.0.0.0/16", Fleet: map[string]string{"eu-west-1a": "subnet-0000000a"}})
+	network.Import(newStack(), "Network", &network.ImportProps{VPC: "vpc-01234567", CIDR: "10.0.0.0/16", Fleet: map[string]string{"eu-west-1a": "subnet-0000000a"},
+		LoadBalancer: map[string]string{"eu-west-1a": "subnet-1111111a"}})
 }
 
 func TestDefaultSecurityGroupIsClosed(t *testing.T) {

@@ -256,14 +256,35 @@ func TestEachConstructServesAnotherApp(t *testing.T) {
 // TestPropsThatCannotWork end in one sentence, not in a nil pointer or in jsii.
 func TestPropsThatCannotWork(t *testing.T) {
 	for want, place := range map[string]func(*plain){
-		"fleet: want a VPC":     func(p *plain) { fleet.New(p.stack, "Ours", &fleet.Props{VPC: p.vpc}) },
-		"scaler: want the Mode": func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "on"}) },
-		"scaler: want a Group":  func(p *plain) { scaler.New(p.stack, "Ours", &scaler.Props{Mode: "auto", GroupName: "ours"}) },
+		"fleet: want LoadBalancer, TargetGroup, Port, Service.Name and Service.Binaries in Props: they are required": func(p *plain) {
+			fleet.New(p.stack, "Ours", &fleet.Props{VPC: p.vpc})
+		},
+		"fleet: want Props, got nil": func(p *plain) { fleet.New(p.stack, "Ours", nil) },
+		"fleet: want an InstanceTypeParameter": func(p *plain) {
+			props := filled[fleet.Props](p)
+			props.InstanceTypeParameter, props.Controller = "", nil
+			fleet.New(p.stack, "Ours", props)
+		},
+		"scaler: want the Mode": func(p *plain) {
+			props := filled[scaler.Props](p)
+			props.Mode = "on"
+			scaler.New(p.stack, "Ours", props)
+		},
+		"entry: want the Zone": func(p *plain) {
+			props := filled[entry.Props](p)
+			props.Zone = nil
+			entry.New(p.stack, "Ours", props)
+		},
+		"lighthouse: want a Table with its PartitionKey, or a Bucket, in Stores[0]": func(p *plain) {
+			props := filled[lighthouse.Props](p)
+			props.Stores = []lighthouse.Store{{Part: "table", Table: p.table}}
+			lighthouse.New(p.stack, "Ours", props)
+		},
 		"scaler: want a LaunchTemplate with an id": func(p *plain) {
-			scaler.New(p.stack, "Ours", &scaler.Props{
-				Mode: "auto", GroupName: "ours", SecurityGroup: p.inside, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm, LoadBalancer: p.balancer, TargetGroup: p.targets,
-				LaunchTemplate: awsec2.LaunchTemplate_FromLaunchTemplateAttributes(p.stack, str("Named"), &awsec2.LaunchTemplateAttributes{LaunchTemplateName: str("theirs")}),
-			})
+			props := filled[scaler.Props](p)
+			props.Mode = "auto"
+			props.LaunchTemplate = awsec2.LaunchTemplate_FromLaunchTemplateAttributes(p.stack, str("Named"), &awsec2.LaunchTemplateAttributes{LaunchTemplateName: str("theirs")})
+			scaler.New(p.stack, "Ours", props)
 		},
 		"loadbalancer: want a Zone": func(p *plain) {
 			loadbalancer.New(p.stack, "Ours", &loadbalancer.Props{VPC: p.vpc, Host: example, Port: 8080, HealthPath: "/livez"})

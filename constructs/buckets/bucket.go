@@ -3,6 +3,7 @@
 package buckets
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -13,11 +14,11 @@ import (
 // Props configure a region's bucket.
 type Props struct {
 	// Name is the bucket's name. Required: the other regions have to know it.
-	Name string
+	Name string `required:"true"`
 	// Logs takes its access logs. Required.
-	Logs awss3.IBucket
+	Logs awss3.IBucket `required:"true"`
 	// LogsPrefix is what the keys of its access logs begin with. Required.
-	LogsPrefix string
+	LogsPrefix string `required:"true"`
 	// Protect retains the bucket. Default: false, it is emptied and deleted with
 	// the stack.
 	Protect bool
@@ -25,6 +26,7 @@ type Props struct {
 
 // New creates a region's bucket.
 func New(scope constructs.Construct, id string, props *Props) awss3.Bucket {
+	required.Check("buckets", props)
 	removal := awscdk.RemovalPolicy_DESTROY
 	if props.Protect {
 		removal = awscdk.RemovalPolicy_RETAIN

@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
@@ -20,7 +21,7 @@ func RuleID(region string) string { return region }
 type ReplicationProps struct {
 	// Buckets replicate to each other, one of each region: of stacks whose region is
 	// known at synth, or imported with theirs. With fewer than two there is nothing to
-	// do. Required.
+	// do. Default: none.
 	Buckets []awss3.IBucket
 	// Names is a pattern that the names of Buckets match, with * for what tells them
 	// apart, as in "shop-files-123456789012-*". Policies are for all that match it:
@@ -37,6 +38,7 @@ type ReplicationProps struct {
 // other cannot be declared with their rules at once. It returns what depends on it,
 // or nil where there is nothing to replicate.
 func NewReplication(scope constructs.Construct, id string, props *ReplicationProps) constructs.Construct {
+	required.Check("buckets", props)
 	buckets := props.Buckets
 	if len(buckets) < 2 {
 		return nil

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
@@ -13,12 +14,12 @@ import (
 // EndpointProps configure a region's registration with the accelerator.
 type EndpointProps struct {
 	// LoadBalancer is what the accelerator sends this region's users to. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
 	// ListenerParameter is the name of the SSM parameter that Accelerator
 	// published in this region. Required.
-	ListenerParameter string
+	ListenerParameter string `required:"true"`
 	// Weight is how many percent of the users who are nearest to this region it
-	// serves; 0 drains it. Required.
+	// serves. Default: 0, which drains it.
 	Weight int
 }
 
@@ -26,6 +27,7 @@ type EndpointProps struct {
 // of the load balancer's target groups: for a load balancer the accelerator
 // looks at nothing else. It returns what holds the registration.
 func NewEndpoint(scope constructs.Construct, id string, props *EndpointProps) constructs.Construct {
+	required.Check("entry", props)
 	this := constructs.NewConstruct(scope, &id)
 	listener := awsssm.StringParameter_ValueForStringParameter(this, &props.ListenerParameter, nil)
 	awsglobalaccelerator.NewEndpointGroup(this, jsii.String("Group"), &awsglobalaccelerator.EndpointGroupProps{

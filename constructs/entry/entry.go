@@ -3,7 +3,10 @@
 package entry
 
 import (
+	"fmt"
+
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglobalaccelerator"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -17,9 +20,9 @@ import (
 // Props configure an Accelerator.
 type Props struct {
 	// Name is the accelerator's name. Required.
-	Name string
+	Name string `required:"true"`
 	// Ports are the TCP ports that users connect to. Required.
-	Ports []int
+	Ports []int `required:"true"`
 	// Host is the name, in Zone, that gets a record for it. Default: none, users know
 	// it by AWS's name.
 	Host string
@@ -27,9 +30,9 @@ type Props struct {
 	Zone awsroute53.IHostedZone
 	// ListenerParameter is the name of the SSM parameter through which regions
 	// learn the listener's ARN. Required.
-	ListenerParameter string
+	ListenerParameter string `required:"true"`
 	// Regions are where that parameter is published. Required.
-	Regions []string
+	Regions []string `required:"true"`
 }
 
 // Accelerator is the entry.
@@ -45,6 +48,10 @@ type Accelerator struct {
 // New creates an Accelerator and publishes its listener to every region, so
 // that a region registers itself and needs no other region for it.
 func New(scope constructs.Construct, id string, props *Props) *Accelerator {
+	required.Check("entry", props)
+	if props.Host != "" && props.Zone == nil {
+		panic(fmt.Sprintf("entry: want the Zone that the Host %s is in", props.Host))
+	}
 	this := constructs.NewConstruct(scope, &id)
 	accelerator := awsglobalaccelerator.NewAccelerator(this, jsii.String("Accelerator"), &awsglobalaccelerator.AcceleratorProps{
 		AcceleratorName: &props.Name,

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
@@ -11,11 +12,11 @@ import (
 // RecordProps configure a region's record.
 type RecordProps struct {
 	// LoadBalancer is where it sends this region's users to. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
 	// Host is the name, in Zone, that the record is of. Required.
-	Host string
+	Host string `required:"true"`
 	// Zone is the hosted zone that Host is in. Required.
-	Zone awsroute53.IHostedZone
+	Zone awsroute53.IHostedZone `required:"true"`
 }
 
 // NewRecord registers scope's region as one of the answers to the host's
@@ -25,6 +26,7 @@ type RecordProps struct {
 // Source: Amazon Route 53 Developer Guide, "Latency-based routing in private hosted
 // zones". It returns what holds the record.
 func NewRecord(scope constructs.Construct, id string, props *RecordProps) constructs.Construct {
+	required.Check("entry", props)
 	this := constructs.NewConstruct(scope, &id)
 	region := awscdk.Stack_Of(this).Region()
 	awsroute53.NewCfnRecordSet(this, jsii.String("Record"), &awsroute53.CfnRecordSetProps{

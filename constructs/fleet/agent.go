@@ -15,9 +15,9 @@ import (
 // setting.MemoryMetric and setting.DiskMetric of the whole fleet.
 type Agent struct {
 	// LogGroup takes the log, a stream for each instance. Required.
-	LogGroup awslogs.ILogGroup
+	LogGroup awslogs.ILogGroup `required:"true"`
 	// Deployment is the deployment's name, the metrics' one dimension. Required.
-	Deployment string
+	Deployment string `required:"true"`
 }
 
 //go:embed agent.sh

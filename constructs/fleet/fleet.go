@@ -6,6 +6,7 @@ package fleet
 import (
 	"maps"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -25,7 +26,7 @@ import (
 // Props configure a Fleet.
 type Props struct {
 	// VPC is where its instances run. Required.
-	VPC awsec2.IVpc
+	VPC awsec2.IVpc `required:"true"`
 	// Subnets are those of VPC that instances run in. Default: the private ones.
 	Subnets *awsec2.SubnetSelection
 	// S3Endpoint is VPC's gateway endpoint of S3, where that has a policy: what
@@ -37,12 +38,12 @@ type Props struct {
 	DependsOn []constructs.IDependable
 	// LoadBalancer sends it requests: instances admit it, and the deployment alarm is
 	// on its answers. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
 	// TargetGroup is the load balancer's group that instances join. With
 	// RequestsPerTarget it may not be an imported one. Required.
-	TargetGroup elb.IApplicationTargetGroup
+	TargetGroup elb.IApplicationTargetGroup `required:"true"`
 	// Port is the TCP port the service listens on, from 1024. Required.
-	Port int
+	Port int `required:"true"`
 	// HealthPath is the path on which the service answers 200 while it can serve, such
 	// as "/livez". Required with Agent, which is started when it does.
 	HealthPath string
@@ -101,9 +102,9 @@ type Props struct {
 // Schedule changes a fleet's bounds at certain times. A bound of 0 stays.
 type Schedule struct {
 	// Name identifies it. Required.
-	Name string
+	Name string `required:"true"`
 	// Cron is when, in five fields. Required.
-	Cron string
+	Cron string `required:"true"`
 	// Timezone is where that is the time. Default: UTC.
 	Timezone string
 	// Min and Max are the new bounds.
@@ -114,11 +115,11 @@ type Schedule struct {
 type Live struct {
 	// LaunchTemplateID, Version and InstanceType are tokens of what that was when
 	// the deployment began. Required.
-	LaunchTemplateID, Version, InstanceType *string
+	LaunchTemplateID, Version, InstanceType *string `required:"true"`
 	// Follow is given the group's other properties, as they will be: what answers
 	// Live has to be asked again when they change. They are known when the template is
 	// written. Required.
-	Follow func(properties func() any)
+	Follow func(properties func() any) `required:"true"`
 }
 
 // Fleet is an island's Auto Scaling group.
@@ -142,8 +143,9 @@ type Fleet struct {
 
 // New creates a Fleet. It panics with one sentence if props cannot work.
 func New(scope constructs.Construct, id string, props *Props) *Fleet {
-	if props.VPC == nil || props.LoadBalancer == nil || props.TargetGroup == nil {
-		panic("fleet: want a VPC, a LoadBalancer and a TargetGroup in Props")
+	required.Check("fleet", props)
+	if props.InstanceTypeParameter == "" && props.Controller == nil {
+		panic("fleet: want an InstanceTypeParameter in Props, or a Controller")
 	}
 	this := constructs.NewConstruct(scope, &id)
 	props = withDefaults(props)
@@ -190,6 +192,7 @@ func newGroup(f *Fleet, props *Props) awsautoscaling.AutoScalingGroup {
 	var policy awsautoscaling.UpdatePolicy
 	if props.Controller != nil {
 		live = props.Controller(f)
+		required.Check("fleet", live)
 		instanceType = live.InstanceType
 	} else {
 		instanceType = awsssm.StringParameter_ValueForStringParameter(f.Construct, &props.InstanceTypeParameter, nil)

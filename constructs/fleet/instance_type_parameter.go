@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
@@ -13,9 +14,9 @@ import (
 // instance type.
 type InstanceTypeParameterProps struct {
 	// Name is the parameter's name, with its leading slash. Required.
-	Name string
+	Name string `required:"true"`
 	// StartAt is the instance type that it is created with. Required.
-	StartAt string
+	StartAt string `required:"true"`
 	// Protect keeps the parameter when its stack is deleted. Default: false.
 	Protect bool
 }
@@ -26,6 +27,7 @@ type InstanceTypeParameterProps struct {
 // it changes, even a tag (github.com/aws/aws-cdk/issues/25949). It returns what a
 // fleet of the same stack depends on.
 func NewInstanceTypeParameter(scope constructs.Construct, id string, props *InstanceTypeParameterProps) constructs.Construct {
+	required.Check("fleet", props)
 	create := &customresources.AwsSdkCall{
 		Service: jsii.String("SSM"),
 		Action:  jsii.String("putParameter"),

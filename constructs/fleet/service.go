@@ -22,12 +22,12 @@ import (
 type Service struct {
 	// Name is what it is called on the instance, such as "directory", of letters,
 	// digits, _ and -. Required.
-	Name string
+	Name string `required:"true"`
 	// Binaries are the paths of its static Linux binaries by what `uname -m`
 	// prints on the machines they run on: "aarch64", "x86_64". Required: one for
 	// the instance types' architecture. Each is published, and named in the user
 	// data: a change of any of them replaces instances.
-	Binaries map[string]string
+	Binaries map[string]string `required:"true"`
 	// Notify says that it tells systemd when it is ready and, at least every 30 s,
 	// that it lives, through NOTIFY_SOCKET: systemd ends one that does not, and
 	// starts it again. Default: false, it is ready once it runs.

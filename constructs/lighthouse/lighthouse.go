@@ -5,9 +5,11 @@ package lighthouse
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -24,27 +26,27 @@ import (
 // Props configure a Lighthouse.
 type Props struct {
 	// Name is the function's name. Required: operators call it.
-	Name string
+	Name string `required:"true"`
 	// Deployment is the deployment's name, by which its metrics are found. Required.
-	Deployment string
+	Deployment string `required:"true"`
 	// Code is the path of the function's deployment package, a zip with a program
 	// named bootstrap. Required.
-	Code string
+	Code string `required:"true"`
 	// Architecture is what the program is built for. Required.
-	Architecture awslambda.Architecture
+	Architecture awslambda.Architecture `required:"true"`
 	// VPC is the load balancer's. Required.
-	VPC awsec2.IVpc
+	VPC awsec2.IVpc `required:"true"`
 	// LoadBalancer is unhealthy, to the entry, while the lighthouse is dark. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
 	// Listener is the load balancer's for users, whose rule of priority 1 is the
 	// lighthouse's. Required.
-	Listener elb.IApplicationListener
+	Listener elb.IApplicationListener `required:"true"`
 	// Stores are what the island cannot work without. Default: none, it is lit unless
 	// it is drained.
 	Stores []Store
 	// DrainParameter is the name of the SSM parameter with which an operator
 	// darkens the island. Required; it need not exist.
-	DrainParameter string
+	DrainParameter string `required:"true"`
 	// Drained keeps the island dark. Default: false.
 	Drained bool
 }
@@ -53,7 +55,7 @@ type Props struct {
 // reads and writes an item or object of its own.
 type Store struct {
 	// Part is what reports call it, such as "table orders". Required.
-	Part string
+	Part string `required:"true"`
 	// Table is a table whose keys are strings, the attributes PartitionKey and, where
 	// it has one, SortKey. Required, if not Bucket is.
 	Table                 awsdynamodb.ITable
@@ -98,6 +100,12 @@ const concurrency = 5
 // "Changing health check options"; Elastic Load Balancing, "Lambda functions as
 // targets".
 func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
+	required.Check("lighthouse", props)
+	for i, s := range props.Stores {
+		if (s.Table == nil || s.PartitionKey == "") && s.Bucket == nil {
+			panic(fmt.Sprintf("lighthouse: want a Table with its PartitionKey, or a Bucket, in Stores[%d]", i))
+		}
+	}
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "lighthouse",

@@ -4,6 +4,7 @@ package loadbalancer
 import (
 	"fmt"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -20,7 +21,7 @@ type Props struct {
 	// one if Public changes, since that replaces it. Default: CloudFormation's.
 	Name string
 	// VPC is where it stands. Required.
-	VPC awsec2.IVpc
+	VPC awsec2.IVpc `required:"true"`
 	// Subnets are those of VPC that it stands in. Default: the public ones if Public,
 	// else the private ones.
 	Subnets *awsec2.SubnetSelection
@@ -49,10 +50,10 @@ type Props struct {
 	// Default: false.
 	WAFFailOpen bool
 	// Port is the TCP port of the targets. Required.
-	Port int
+	Port int `required:"true"`
 	// HealthPath is the path on which a target answers 200 while it can serve.
 	// Required.
-	HealthPath string
+	HealthPath string `required:"true"`
 }
 
 // LoadBalancer takes an island's requests to its fleet.
@@ -86,6 +87,7 @@ func Ports(tls bool) []int {
 
 // New creates a LoadBalancer. It panics with one sentence if props cannot work.
 func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
+	required.Check("loadbalancer", props)
 	this := constructs.NewConstruct(scope, &id)
 	if props.Host != "" && props.Zone == nil && props.Certificate == nil {
 		panic(fmt.Sprintf("loadbalancer: want a Zone that proves the certificate for the Host %s, or a Certificate", props.Host))

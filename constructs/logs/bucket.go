@@ -4,6 +4,7 @@
 package logs
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -17,7 +18,7 @@ const retention = 90 // days
 // BucketProps configure a bucket of logs.
 type BucketProps struct {
 	// Name is the bucket's name. Required: other stacks have to know it.
-	Name string
+	Name string `required:"true"`
 	// Protect retains the bucket. Default: false, it is emptied and deleted with
 	// the stack.
 	Protect bool
@@ -27,6 +28,7 @@ type BucketProps struct {
 // and region may deliver logs, kept for 90 days. It is encrypted with S3's own
 // keys, the only ones with which a load balancer writes.
 func NewBucket(scope constructs.Construct, id string, props *BucketProps) awss3.Bucket {
+	required.Check("logs", props)
 	bucket := awss3.NewBucket(scope, &id, &awss3.BucketProps{
 		BucketName:        &props.Name,
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,

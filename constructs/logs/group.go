@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -9,7 +10,7 @@ import (
 // GroupProps configure a group of CloudWatch logs.
 type GroupProps struct {
 	// Name is the group's name. Required: other stacks have to know it.
-	Name string
+	Name string `required:"true"`
 	// Protect retains the group. Default: false, it is deleted with the stack.
 	Protect bool
 }
@@ -17,6 +18,7 @@ type GroupProps struct {
 // NewGroup creates a group in which lines are kept for a month. Without any it
 // costs nothing.
 func NewGroup(scope constructs.Construct, id string, props *GroupProps) awslogs.LogGroup {
+	required.Check("logs", props)
 	return awslogs.NewLogGroup(scope, &id, &awslogs.LogGroupProps{
 		LogGroupName:  &props.Name,
 		Retention:     awslogs.RetentionDays_ONE_MONTH,

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -14,16 +15,16 @@ import (
 // ImportProps say what a Network uses of a VPC that exists already.
 type ImportProps struct {
 	// VPC is its id. Required.
-	VPC string
+	VPC string `required:"true"`
 	// CIDR is its range that holds the load balancer's subnets. Required.
-	CIDR string
+	CIDR string `required:"true"`
 	// Fleet are the ids of the instances' subnets, by the names of their zones, such
 	// as "eu-west-1a". Two at least; instances there need ways to S3 and DynamoDB.
 	// Required.
-	Fleet map[string]string
+	Fleet map[string]string `required:"true"`
 	// LoadBalancer are the ids of the load balancer's subnets, by the names of their
 	// zones, in each of the fleet's. Required.
-	LoadBalancer map[string]string
+	LoadBalancer map[string]string `required:"true"`
 }
 
 // Import returns a Network that exists already, and changes nothing in it: it gets
@@ -31,6 +32,7 @@ type ImportProps struct {
 // waited for. It panics with one sentence if there are fewer than two subnets of a
 // kind.
 func Import(scope constructs.Construct, id string, props *ImportProps) *Network {
+	required.Check("network", props)
 	if len(props.Fleet) < 2 || len(props.LoadBalancer) < 2 {
 		panic(fmt.Sprintf("network.Import: want subnets of two zones at least, got %v for the fleet and %v for the load balancer", props.Fleet, props.LoadBalancer))
 	}

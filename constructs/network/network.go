@@ -5,6 +5,7 @@
 package network
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/addresses"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -16,7 +17,7 @@ import (
 // Props configure a Network.
 type Props struct {
 	// CIDR is the address range, such as "10.0.0.0/16". Required.
-	CIDR string
+	CIDR string `required:"true"`
 	// Public puts the load balancer's subnets on the internet. Default: false,
 	// the VPC has an internet gateway, as AWS Global Accelerator asks of it,
 	// but no route to it.
@@ -76,6 +77,7 @@ const (
 
 // New creates a Network.
 func New(scope constructs.Construct, id string, props *Props) *Network {
+	required.Check("network", props)
 	this := constructs.NewConstruct(scope, &id)
 	vpc := awsec2.NewVpc(this, jsii.String("Vpc"), &awsec2.VpcProps{
 		IpAddresses:                  awsec2.IpAddresses_Cidr(&props.CIDR),

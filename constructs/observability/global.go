@@ -1,6 +1,7 @@
 package observability
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -11,18 +12,18 @@ import (
 // GlobalProps configure the dashboard over all regions.
 type GlobalProps struct {
 	// Deployment is the deployment's name. Required.
-	Deployment string
+	Deployment string `required:"true"`
 	// Dashboard is the dashboard's name, of the account's. Required.
-	Dashboard string
+	Dashboard string `required:"true"`
 	// Impaired is the name of the alarm that sums up a region's. Required.
-	Impaired string
+	Impaired string `required:"true"`
 	// Regions are the deployment's. Required.
-	Regions []string
+	Regions []string `required:"true"`
 	// LoadBalancer is the name of every region's load balancer. Required.
-	LoadBalancer string
+	LoadBalancer string `required:"true"`
 	// GroupPrefix returns what the name of a region's Auto Scaling group begins with,
 	// such as the name of its stack. Required.
-	GroupPrefix func(region string) string
+	GroupPrefix func(region string) string `required:"true"`
 	// Tables and Buckets are shown. Default: none.
 	Tables  []Table
 	Buckets []Bucket
@@ -40,6 +41,7 @@ const acceleratorMetrics = "us-west-2"
 // NewGlobal creates the dashboard over all regions. It needs none of them: what
 // only a region knows, it searches there. It returns what holds the dashboard.
 func NewGlobal(scope constructs.Construct, id string, props *GlobalProps) constructs.Construct {
+	required.Check("observability", props)
 	this := constructs.NewConstruct(scope, &id)
 	each := func(metrics func(region string) []awscloudwatch.IMetric) []awscloudwatch.IMetric {
 		var all []awscloudwatch.IMetric

@@ -11,9 +11,9 @@ import (
 // Table is a table that is watched, a replica of it in each region.
 type Table struct {
 	// ID is what ids of alarms begin with and graphs say, such as "Orders". Required.
-	ID string
+	ID string `required:"true"`
 	// Name is its name. Required.
-	Name string
+	Name string `required:"true"`
 	// Indexes are the names of its global secondary indexes. Default: none.
 	Indexes []string
 	// MultiRegionStrongConsistency says that its writes wait for the other regions, so
@@ -27,9 +27,9 @@ type Table struct {
 // Bucket is a bucket of each region that is watched.
 type Bucket struct {
 	// ID is what ids of alarms begin with and graphs say, such as "Images". Required.
-	ID string
+	ID string `required:"true"`
 	// Name returns the name of a region's. Required.
-	Name func(region string) string
+	Name func(region string) string `required:"true"`
 }
 
 // metric is one that CDK has no method for. region is where AWS publishes it;

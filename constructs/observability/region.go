@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
@@ -19,23 +20,23 @@ import (
 // RegionProps configure what watches one region.
 type RegionProps struct {
 	// Deployment is the deployment's name. Required.
-	Deployment string
+	Deployment string `required:"true"`
 	// Dashboard is the dashboard's name, of the account's. Required.
-	Dashboard string
+	Dashboard string `required:"true"`
 	// Impaired is the name of the alarm that sums up the others. Required: the
 	// other regions have to know it.
-	Impaired string
+	Impaired string `required:"true"`
 	// Regions are those of the deployment, this one among them. Required.
-	Regions []string
+	Regions []string `required:"true"`
 	// LoadBalancer is this region's, and TargetGroup its group of the fleet's
 	// instances. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
-	TargetGroup  elb.IApplicationTargetGroup
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
+	TargetGroup  elb.IApplicationTargetGroup  `required:"true"`
 	// Group is the fleet's Auto Scaling group. Required.
-	Group awsautoscaling.IAutoScalingGroup
+	Group awsautoscaling.IAutoScalingGroup `required:"true"`
 	// DeploymentAlarm is on the share of errors among the answers: one of the alarms
 	// that say that users are not served. Required.
-	DeploymentAlarm awscloudwatch.IAlarm
+	DeploymentAlarm awscloudwatch.IAlarm `required:"true"`
 	// Burstable reports whether the fleet's instances run on CPU credits. Default: false.
 	Burstable bool
 	// Vertical adds the alarms of the scaler, which changes the fleet's instance
@@ -43,7 +44,7 @@ type RegionProps struct {
 	Vertical bool
 	// CPUTarget is the average CPU use, in percent, that the fleet is held to.
 	// Required.
-	CPUTarget int
+	CPUTarget int `required:"true"`
 	// Available is the percentage of requests that are promised to be answered, such as
 	// 99.95, of 30 days. Default: 0, nothing is promised.
 	Available float64
@@ -69,6 +70,7 @@ type Region struct {
 
 // NewRegion creates the alarms and the dashboard of scope's region.
 func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Region {
+	required.Check("observability", props)
 	this := constructs.NewConstruct(scope, &id)
 	made := &Region{Construct: this}
 	r := &region{

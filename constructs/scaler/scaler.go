@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -26,47 +27,47 @@ import (
 // Props configure a Scaler.
 type Props struct {
 	// Name is the function's name. Required: operators call it.
-	Name string
+	Name string `required:"true"`
 	// Deployment is the deployment's name, by which its metrics are found. Required.
-	Deployment string
+	Deployment string `required:"true"`
 	// Code is the path of the function's deployment package, a zip with a program
 	// named bootstrap. Required.
-	Code string
+	Code string `required:"true"`
 	// Architecture is what the program is built for. Required.
-	Architecture awslambda.Architecture
+	Architecture awslambda.Architecture `required:"true"`
 	// Mode is "off", "advise" or "auto": whether it decides on the instance type, and
 	// whether it does what it decided. Required.
-	Mode string
+	Mode string `required:"true"`
 	// GroupName is the name of the Auto Scaling group, of the same stack, whose one
 	// override of LaunchTemplate is the instance type. Required: the group is created
 	// after the function.
-	GroupName string
+	GroupName string `required:"true"`
 	// LaunchTemplate is what the instances are launched from. Required.
-	LaunchTemplate awsec2.ILaunchTemplate
+	LaunchTemplate awsec2.ILaunchTemplate `required:"true"`
 	// SecurityGroup is the instances'. Required.
-	SecurityGroup awsec2.ISecurityGroup
+	SecurityGroup awsec2.ISecurityGroup `required:"true"`
 	// InstanceRole is the instances' role. Required.
-	InstanceRole awsiam.IRole
+	InstanceRole awsiam.IRole `required:"true"`
 	// VPC is where the instances run. Required.
-	VPC awsec2.IVpc
+	VPC awsec2.IVpc `required:"true"`
 	// Subnets are those of VPC that instances run in. Default: the private ones.
 	Subnets *awsec2.SubnetSelection
 	// DeploymentAlarm stops a change of the instance type, and of the build. Required.
-	DeploymentAlarm awscloudwatch.IAlarm
+	DeploymentAlarm awscloudwatch.IAlarm `required:"true"`
 	// Unguarded lets a deployment go on while that alarm is in ALARM, as it has to in order
 	// to repair a fleet that fails already. Default: false.
 	Unguarded bool
 	// LoadBalancer sends requests to TargetGroup, which the instances are in; one that
 	// is imported has to name the load balancer's ARN. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
-	TargetGroup  elb.IApplicationTargetGroup
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
+	TargetGroup  elb.IApplicationTargetGroup  `required:"true"`
 	// Ladder are the instance types, the smallest first. Required.
-	Ladder []string
+	Ladder []string `required:"true"`
 	// StartAt is the rung that RequestsPerTarget is right for. Required.
-	StartAt string
+	StartAt string `required:"true"`
 	// CPUTarget is the average CPU use, in percent, that the number of instances
 	// is held to. Required.
-	CPUTarget int
+	CPUTarget int `required:"true"`
 	// Goal is the percentage of minutes in which 99 % of requests are to be answered
 	// within GoalMilliseconds; by it the scaler plans the lowest rung. Default: 0, no
 	// goal.
@@ -81,7 +82,7 @@ type Props struct {
 	// the SSM parameters that hold the fleet's instance type, what the scaler
 	// remembers, and the switch that freezes it. Required; the last two need not
 	// exist.
-	InstanceTypeParameter, ScalingParameter, FrozenParameter string
+	InstanceTypeParameter, ScalingParameter, FrozenParameter string `required:"true"`
 	// Memory reports whether instances publish their memory use. Default: false.
 	Memory bool
 }
@@ -104,6 +105,7 @@ const timeout = 60
 
 // New creates a Scaler. It panics with one sentence if props cannot work.
 func New(scope constructs.Construct, id string, props *Props) *Scaler {
+	required.Check("scaler", props)
 	check(props)
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
@@ -131,9 +133,6 @@ func check(props *Props) {
 	switch {
 	case props.Mode != "off" && props.Mode != "advise" && props.Mode != "auto":
 		panic(fmt.Sprintf("scaler: want the Mode off, advise or auto, got %q", props.Mode))
-	case props.GroupName == "" || props.LaunchTemplate == nil || props.SecurityGroup == nil || props.InstanceRole == nil || props.VPC == nil ||
-		props.DeploymentAlarm == nil || props.LoadBalancer == nil || props.TargetGroup == nil:
-		panic("scaler: want a GroupName, LaunchTemplate, SecurityGroup, InstanceRole, VPC, DeploymentAlarm, LoadBalancer and TargetGroup in Props")
 	case props.LaunchTemplate.LaunchTemplateId() == nil:
 		panic("scaler: want a LaunchTemplate with an id: import it by that")
 	}

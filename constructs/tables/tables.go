@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -16,9 +17,9 @@ import (
 type Props struct {
 	// Name is the table's name, the same in every region. Required: a name that
 	// CloudFormation made could not be known in the other regions.
-	Name string
+	Name string `required:"true"`
 	// PartitionKey is the attribute of its partition key. Required.
-	PartitionKey *awsdynamodb.Attribute
+	PartitionKey *awsdynamodb.Attribute `required:"true"`
 	// SortKey is the attribute of its sort key. Default: none.
 	SortKey *awsdynamodb.Attribute
 	// TimeToLive is the attribute that holds when an item expires. Default: none.
@@ -52,6 +53,7 @@ type Props struct {
 // Once it exists, CloudFormation adds or removes one replica of an eventual table
 // per update, and none of a strong one.
 func New(scope constructs.Construct, id string, props *Props) awsdynamodb.TableV2 {
+	required.Check("tables", props)
 	home := *awscdk.Stack_Of(scope).Region()
 	recovery := &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(!props.Ephemeral)}
 	var replicas []*awsdynamodb.ReplicaTableProps

@@ -2,6 +2,7 @@
 package waf
 
 import (
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -21,7 +22,7 @@ const (
 // Props configure a web ACL.
 type Props struct {
 	// LoadBalancer is what it stands in front of. Required.
-	LoadBalancer elb.IApplicationLoadBalancer
+	LoadBalancer elb.IApplicationLoadBalancer `required:"true"`
 	// Common is the mode of AWS's rules against common attacks. Default: Block.
 	Common Mode
 	// BadInputs is the mode of AWS's rules against known exploits. Default: Block.
@@ -53,6 +54,7 @@ type WebACL struct {
 // requests and counts its rules in CloudWatch; what it did with each one is in
 // the load balancer's access logs.
 func New(scope constructs.Construct, id string, props *Props) *WebACL {
+	required.Check("waf", props)
 	this := constructs.NewConstruct(scope, &id)
 	limit := props.RateLimit
 	if limit == 0 {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,6 +65,87 @@ func TestConstructsStandAlone(t *testing.T) {
 			if within(pkg, module+app) {
 				t.Errorf("a construct imports %s, perhaps by another package", pkg)
 			}
+		}
+	}
+}
+
+// TestPropsSayWhatTheyRequire: a field whose comment says that it is required has the
+// tag by which it is checked, and the reverse, and each construct checks its props.
+func TestPropsSayWhatTheyRequire(t *testing.T) {
+	says := regexp.MustCompile(`\bRequired[.:;]`)
+	fields, makers := 0, 0
+	err := filepath.WalkDir("../../constructs", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/internal/") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.StructType:
+				comment := ""
+				for _, field := range n.Fields.List {
+					if field.Doc != nil {
+						comment = strings.Join(strings.Fields(field.Doc.Text()), " ")
+					}
+					tagged := field.Tag != nil && strings.Contains(field.Tag.Value, `required:"true"`)
+					local, isLocal := field.Type.(*ast.Ident) // a struct of the package, whose own fields are checked
+					if isLocal && local.IsExported() && !tagged {
+						continue
+					}
+					if fields++; says.MatchString(comment) != tagged {
+						t.Errorf("%s: %s: its comment says %q, and it is tagged as required: %t", path, field.Names[0], comment, tagged)
+					}
+				}
+			case *ast.FuncDecl:
+				if n.Recv != nil || !n.Name.IsExported() || n.Type.Params.NumFields() != 3 || n.Type.Params.List[0].Names[0].Name != "scope" || n.Name.Name == "NewReplication" {
+					return true
+				}
+				makers++
+				first, _ := n.Body.List[0].(*ast.ExprStmt)
+				if call, ok := first.X.(*ast.CallExpr); !ok || !isCheck(call) {
+					t.Errorf("%s: %s does not begin with required.Check", path, n.Name)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fields < 100 || makers < 15 {
+		t.Errorf("read %d fields and %d constructs: where are the others?", fields, makers)
+	}
+}
+
+func isCheck(call *ast.CallExpr) bool {
+	selected, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	pkg, ok := selected.X.(*ast.Ident)
+	return ok && pkg.Name == "required" && selected.Sel.Name == "Check"
+}
+
+// TestConstructsAreLight: who imports the constructs downloads no browser's driver, no
+// plots and no database.
+func TestConstructsAreLight(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "../../constructs/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	light := []string{"github.com/aws/", "github.com/archipelago-cdk/", "github.com/cdklabs/", "github.com/Masterminds/semver"}
+	for _, pkg := range strings.Fields(string(out)) {
+		host, _, _ := strings.Cut(pkg, "/")
+		known := !strings.Contains(host, ".") // the standard library
+		for _, prefix := range light {
+			known = known || strings.HasPrefix(pkg, prefix)
+		}
+		if !known {
+			t.Errorf("a construct imports %s, which every app with one would download", pkg)
 		}
 	}
 }
