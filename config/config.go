@@ -136,7 +136,7 @@ type Config struct {
 	WAF WAF `json:"waf"`
 	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
 	Alarms []string `json:"alarms"`
-	// Goals are what each region's users are promised. Default: none.
+	// Goals are what each region's users are promised.
 	Goals Goals `json:"goals"`
 	// Logs is where what an instance's boot and its service print goes. "bucket" is
 	// the region's log bucket, each minute: some 43,200 PUTs, $0.22, a month for each
