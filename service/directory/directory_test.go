@@ -26,12 +26,28 @@ func TestValidateReportsAllFieldsAtOnce(t *testing.T) {
 }
 
 func TestFieldsThatCannotBeSeenAreEmpty(t *testing.T) {
-	for _, name := range []string{"", "\u200b", "\u2060 \u00ad", "\u202e"} {
+	for _, name := range []string{
+		"", "\u200b", "\u2060 \u00ad", "\u202e",
+		"\u3164\uffa0", // Hangul fillers, which are letters
+		"\u2800",       // Braille without dots
+		"\u0301",       // a mark on nothing
+		"\ufe0f",       // a variation of nothing
+	} {
 		e := valid()
 		e.FullName = name
 		var invalid *InvalidError
 		if err := e.Validate(); !errors.As(err, &invalid) || invalid.Message("fullName") != "Enter the full name." {
 			t.Errorf("%q: got %v", name, err)
+		}
+	}
+}
+
+func TestFieldsOfAllScriptsAreSeen(t *testing.T) {
+	for _, name := range []string{"\u2801", "\u05d0\u05b8", "\u202eAda", "\u0e01\u0e34\u0e48", "\U00020bb7"} {
+		e := valid()
+		e.FullName = name
+		if err := e.Validate(); err != nil {
+			t.Errorf("%+q: got %v", name, err)
 		}
 	}
 }
