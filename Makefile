@@ -154,8 +154,9 @@ TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=s
 # applies them to whole templates. CDK's process, which reads it, starts before a
 # test's first line.
 NORULES = CDK_VALIDATION=false
-# OWN are the packages that have a part of their own.
-OWN = . ./constructs ./internal/local/emulator ./internal/review ./service/web/browsertest ./stacks ./test/cloud ./test/hello ./test/lives ./test/templates
+# OWN are the packages that have a part of their own. The tests of ./constructs run the
+# examples of the packages below it.
+OWN = . ./constructs/... ./internal/local/emulator ./internal/review ./service/web/browsertest ./stacks ./test/cloud ./test/hello ./test/lives ./test/templates
 # QUICK lists the packages whose tests need no CDK, emulator or browser; what builds
 # whole programs is not among them.
 QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \

@@ -15,7 +15,9 @@ import (
 type Props struct {
 	// Name is the bucket's name. Required: the other regions have to know it.
 	Name string `required:"true"`
-	// Logs takes its access logs. Required.
+	// Logs takes its access logs. One without ACLs, as package logs makes it, needs the
+	// feature flag @aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy, without which CDK
+	// asks for an ACL. Required.
 	Logs awss3.IBucket `required:"true"`
 	// LogsPrefix is what the keys of its access logs begin with. Required.
 	LogsPrefix string `required:"true"`
@@ -24,7 +26,7 @@ type Props struct {
 	Protect bool
 }
 
-// New creates a region's bucket.
+// New creates a region's bucket. It panics with one sentence if props cannot work.
 func New(scope constructs.Construct, id string, props *Props) awss3.Bucket {
 	required.Check("buckets", props)
 	removal := awscdk.RemovalPolicy_DESTROY

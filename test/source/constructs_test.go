@@ -129,23 +129,3 @@ func isCheck(call *ast.CallExpr) bool {
 	pkg, ok := selected.X.(*ast.Ident)
 	return ok && pkg.Name == "required" && selected.Sel.Name == "Check"
 }
-
-// TestConstructsAreLight: who imports the constructs downloads no browser's driver, no
-// plots and no database.
-func TestConstructsAreLight(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "../../constructs/...").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	light := []string{"github.com/aws/", "github.com/archipelago-cdk/", "github.com/cdklabs/", "github.com/Masterminds/semver"}
-	for _, pkg := range strings.Fields(string(out)) {
-		host, _, _ := strings.Cut(pkg, "/")
-		known := !strings.Contains(host, ".") // the standard library
-		for _, prefix := range light {
-			known = known || strings.HasPrefix(pkg, prefix)
-		}
-		if !known {
-			t.Errorf("a construct imports %s, which every app with one would download", pkg)
-		}
-	}
-}

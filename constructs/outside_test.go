@@ -1,0 +1,98 @@
+package constructs_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestExamplesAreSynthesizedByAnotherModule: the Example of each package, in a module
+// that has this one as a dependency, and no more of it than a package of constructs
+// needs. One process makes all: each that speaks to CDK takes seconds to start.
+func TestExamplesAreSynthesizedByAnotherModule(t *testing.T) {
+	examples, err := filepath.Glob("*/example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range packages {
+		if want := filepath.Join(filepath.Dir(file), "example_test.go"); !slices.Contains(examples, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	dir := t.TempDir()
+	var calls strings.Builder
+	for _, path := range examples {
+		content := string(read(t, path))
+		name := "example_" + filepath.Dir(path)
+		content = regexp.MustCompile(`(?m)^package .*`).ReplaceAllString(content, "package main")
+		content = strings.Replace(content, "func Example()", "func "+name+"()", 1)
+		save(t, filepath.Join(dir, name+".go"), content)
+		fmt.Fprintf(&calls, "\t%s()\n", name)
+	}
+	save(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() {\n"+calls.String()+"}\n")
+	for _, built := range []string{"shop", "scaler.zip", "lighthouse.zip"} {
+		save(t, filepath.Join(dir, "dist", built), built)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The versions that this module is tested with.
+	mod := regexp.MustCompile(`(?m)^module .*`).ReplaceAllString(string(read(t, "../go.mod")), "module example.com/shop")
+	const ours = "github.com/archipelago-cdk/archipelago"
+	save(t, filepath.Join(dir, "go.mod"), mod+"\nrequire "+ours+" v0.0.0\n\nreplace "+ours+" => "+root+"\n")
+	save(t, filepath.Join(dir, "go.sum"), string(read(t, "../go.sum")))
+	run := func(arguments ...string) string {
+		t.Helper()
+		cmd := exec.Command("go", arguments...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "CDK_VALIDATION=false")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, out)
+		}
+		return string(out)
+	}
+	major := regexp.MustCompile(`/v\d+\b`)
+	modules := strings.Fields(major.ReplaceAllString(run("list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "."), ""))
+	slices.Sort(modules)
+	want := []string{
+		"github.com/Masterminds/semver", ours, "github.com/aws/aws-cdk-go/awscdk", "github.com/aws/constructs-go/constructs",
+		"github.com/aws/jsii-runtime-go", "github.com/cdklabs/awscdk-asset-awscli-go/awscliv1",
+		"github.com/cdklabs/awscdk-asset-node-proxy-agent-go/nodeproxyagentv6", "github.com/cdklabs/cloud-assembly-schema-go/awscdkcloudassemblyschema",
+	}
+	if diff := cmp.Diff(want, slices.Compact(modules)); diff != "" {
+		t.Errorf("the modules that an app with constructs compiles (-want +got):\n%s", diff)
+	}
+	run("run", ".")
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func save(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
