@@ -568,7 +568,7 @@ func (c *controller) rollBack(ctx context.Context, p *parameters, r types.Instan
 
 // fail is the answer to a deployment that did not succeed.
 func (c *controller) fail(ctx context.Context, why string) (*answer, error) {
-	return &answer{Failure: why}, c.tell(ctx, "deployment failed", fmt.Sprintf("A deployment failed: %s.", why))
+	return &answer{Failure: why}, c.send(ctx, "a deployment failed", fmt.Sprintf("A deployment failed: %s.", why))
 }
 
 // ending says how a refresh ended.

@@ -60,7 +60,7 @@ def statistic(data, stat):
     if stat.startswith("p"):
         ordered = sorted(datum.value for datum in data if isinstance(datum, MetricDatum))
         return ordered[max(0, math.ceil(float(stat[1:]) / 100 * len(ordered)) - 1)]
-    counted = Statistics([stat], None)
+    counted = Statistics([stat], data[0].timestamp)
     counted.metric_data = data
     return counted.get_statistics_for_type(stat)
 

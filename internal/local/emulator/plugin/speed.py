@@ -5,12 +5,12 @@ import json
 
 from moto import backends
 from moto.cloudformation.models import Stack
-from moto.core import utils
+from moto.core import loaders, utils
 
 from . import patches
 
 _modules = backends.list_of_moto_modules
-_loader = utils.create_loader
+_loader = loaders.create_loader
 _parse = Stack.parse_template
 
 
