@@ -215,7 +215,7 @@ func (b builder) checkout(t *testing.T, source string) string {
 	t.Helper()
 	above := t.TempDir()
 	dir := filepath.Join(above, b.folder, "checkout")
-	for _, name := range []string{"go.mod", "go.sum", "cmd", "config", "internal", "scaling", "service"} {
+	for _, name := range []string{"go.mod", "go.sum", "cmd", "config", "cost", "internal", "scaling", "service"} {
 		from, to := filepath.Join(source, name), filepath.Join(dir, name)
 		info, err := os.Stat(from)
 		switch {

@@ -171,8 +171,9 @@ writing = threading.RLock()
 
 
 def alone(write):
-    """moto looks whether a condition holds and then writes, and its server has
-    threads: without this, two of them may find the same condition to hold."""
+    """moto looks whether a condition holds, writes, and then answers with the item as it
+    is, and its server has threads: without this, two of them may find the same condition
+    to hold, or answer with what the later one wrote."""
 
     @functools.wraps(write)
     def one_at_a_time(*args, **kwargs):
@@ -185,6 +186,8 @@ def alone(write):
 def install():
     for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
         patches.replace(DynamoDBBackend, **{name: alone(getattr(DynamoDBBackend, name))})
+    for name in ("put_item", "update_item", "delete_item"):
+        patches.replace(DynamoHandler, **{name: alone(getattr(DynamoHandler, name))})
     patches.replace(DynamoHandler, update_table=update_table)
     patches.replace(Table, describe=describe)
     models.emulated["AWS::DynamoDB::GlobalTable"] = GlobalTable
