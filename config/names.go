@@ -69,7 +69,7 @@ func (n Names) DrainParameter() string { return "/" + n.Name + "/island/drained"
 func (n Names) InstanceTypeParameter() string { return "/" + n.Name + "/fleet/instance-type" }
 
 // ListenerParameter is the SSM parameter, one in each region, through which the
-// global stack publishes the ARN of the accelerator's listener.
+// entry stack publishes the ARN of the accelerator's listener.
 func (n Names) ListenerParameter() string { return "/" + n.Name + "/entry/listener-arn" }
 
 // Group is the Auto Scaling group, the same in every region.
