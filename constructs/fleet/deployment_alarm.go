@@ -2,11 +2,10 @@ package fleet
 
 import (
 	"fmt"
-	"github.com/archipelago-cdk/archipelago/internal/setting"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/answers"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -19,24 +18,9 @@ func newDeploymentAlarm(scope constructs.Construct, props *Props) awscloudwatch.
 	if props.Runbook != "" {
 		description += ". What to do: " + props.Runbook
 	}
-	options := &awscloudwatch.MetricOptions{
-		Period:    awscdk.Duration_Minutes(jsii.Number(1)),
-		Statistic: awscloudwatch.Stats_SUM(),
-	}
-	metrics := props.LoadBalancer.Metrics()
-	share := awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.Sprintf("IF(FILL(r, 0) + FILL(e, 0) >= %d, 100 * (FILL(t, 0) + FILL(e, 0)) / (FILL(r, 0) + FILL(e, 0)), 0)", setting.AlarmRequests),
-		Label:      jsii.String("failed requests, %"),
-		Period:     options.Period,
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"r": metrics.RequestCount(options),
-			"t": metrics.HttpCodeTarget(elb.HttpCodeTarget_TARGET_5XX_COUNT, options),
-			"e": metrics.HttpCodeElb(elb.HttpCodeElb_ELB_5XX_COUNT, options),
-		},
-	})
 	return awscloudwatch.NewAlarm(scope, jsii.String("DeploymentAlarm"), &awscloudwatch.AlarmProps{
 		AlarmDescription:   &description,
-		Metric:             share,
+		Metric:             answers.FailedPercent(props.LoadBalancer, 1, answers.All, setting.AlarmRequests),
 		Threshold:          jsii.Number(setting.AlarmPercent),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
 		EvaluationPeriods:  jsii.Number(setting.AlarmMinutes),

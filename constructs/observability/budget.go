@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/answers"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // fewErrors are too few to say anything of a percentage, in the longer of two windows.
@@ -34,10 +32,10 @@ var burns = []burn{
 func (r *region) watchBudget() {
 	for _, b := range burns {
 		threshold := math.Round(b.rate*(100-r.Available)*1e6) / 1e6 // without what binary fractions add
-		part := func(window string, minutes, few int) awscloudwatch.IAlarmRule {
+		part := func(window string, minutes, errors int) awscloudwatch.IAlarmRule {
 			alarm := r.alarm(b.id+window, alarm{
 				anchor: "goal-at-risk", says: fmt.Sprintf("Errors of %d minutes are %g times what the goal allows", minutes, b.rate),
-				metric: r.failed(minutes, few), above: threshold, periods: 1, breaching: 1, quiet: true,
+				metric: answers.FailedPercent(r.LoadBalancer, minutes, answers.Errors, errors), above: threshold, periods: 1, breaching: 1, quiet: true,
 			})
 			return awscloudwatch.AlarmRule_FromAlarm(alarm, awscloudwatch.AlarmState_ALARM)
 		}
@@ -50,22 +48,4 @@ func (r *region) watchBudget() {
 		}
 		r.alarms = append(r.alarms, risk)
 	}
-}
-
-// failed is the percentage of requests that were answered with a 5xx, 0 where fewer
-// than few were. The load balancer does not count its own among the requests.
-func (r *region) failed(minutes, few int) awscloudwatch.IMetric {
-	period := awscdk.Duration_Minutes(jsii.Number(minutes))
-	options := &awscloudwatch.MetricOptions{Period: period, Statistic: awscloudwatch.Stats_SUM()}
-	metrics := r.LoadBalancer.Metrics()
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.Sprintf("IF(FILL(t, 0) + FILL(e, 0) >= %d, 100 * (FILL(t, 0) + FILL(e, 0)) / (FILL(r, 0) + FILL(e, 0)), 0)", few),
-		Label:      jsii.String("failed requests, %"),
-		Period:     period,
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"r": metrics.RequestCount(options),
-			"t": metrics.HttpCodeTarget(elb.HttpCodeTarget_TARGET_5XX_COUNT, options),
-			"e": metrics.HttpCodeElb(elb.HttpCodeElb_ELB_5XX_COUNT, options),
-		},
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/aws/smithy-go"
@@ -65,15 +66,7 @@ func notLookedAt(what string, err error) Line {
 // refusedWith reports whether AWS answered with one of these codes.
 func refusedWith(err error, codes ...string) bool {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	for _, code := range codes {
-		if api.ErrorCode() == code {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
 
 // report prints the lines and how many there are of each level. It returns an error

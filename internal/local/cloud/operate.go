@@ -8,10 +8,11 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/scaling/simulator"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -58,7 +59,7 @@ func Planned(ctx context.Context, o Options, name, region string) error {
 	if err != nil {
 		return err
 	}
-	parameter := "/" + name + "/fleet/scaling"
+	parameter := config.Names{Name: name}.ScalingParameter()
 	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
 	var missing *ssmtypes.ParameterNotFound
 	if errors.As(err, &missing) {
@@ -84,7 +85,7 @@ func Planned(ctx context.Context, o Options, name, region string) error {
 // what runs here.
 func Settings(ctx context.Context, o Options, region string) (aws.Config, error) {
 	if OnAWS() {
-		return config.LoadDefaultConfig(ctx, config.WithRegion(region))
+		return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region))
 	}
 	if err := o.complete(); err != nil {
 		return aws.Config{}, err
