@@ -52,7 +52,7 @@ func publish(t *testing.T) (proxy string) {
 		}
 		write(t, filepath.Join(tree, name), content)
 	}
-	proxy = t.TempDir()
+	proxy = filepath.Join(home, "proxy")
 	dir := filepath.Join(proxy, release.Path, "@v")
 	var packed bytes.Buffer
 	if err := zip.CreateFromDir(&packed, release, tree); err != nil {
@@ -86,11 +86,50 @@ type repository struct {
 	environment []string
 }
 
-// clone copies examples/hello to a place of its own, where go.mod is completed.
+// home is where the package's tests keep what they share.
+var home string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if home, err = os.MkdirTemp("", "archipelago-hello-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(home)
+		return m.Run()
+	}())
+}
+
+// first is the repository that others are copies of, once go.mod was completed.
+var first *repository
+
+// clone copies examples/hello to a place of its own.
 func clone(t *testing.T) *repository {
 	t.Helper()
+	if first == nil {
+		first = prepare(t)
+	}
+	r := &repository{T: t, dir: t.TempDir(), environment: first.environment}
+	if err := os.CopyFS(r.dir, os.DirFS(first.dir)); err != nil {
+		t.Fatal(err)
+	}
+	// `archipelago setup` would fetch what this checkout has.
+	modules, err := filepath.Abs("../../node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(r.dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// prepare publishes the release and completes the example's go.mod.
+func prepare(t *testing.T) *repository {
+	t.Helper()
 	proxy := publish(t)
-	r := &repository{T: t, dir: t.TempDir()}
+	r := &repository{T: t, dir: filepath.Join(home, "hello")}
 	if err := os.CopyFS(r.dir, os.DirFS("../../examples/hello")); err != nil {
 		t.Fatal(err)
 	}
@@ -108,14 +147,6 @@ func clone(t *testing.T) *repository {
 		"GOMODCACHE="+borrow(t, strings.TrimSpace(string(cache))),
 		"GOPROXY=file://"+proxy+","+strings.TrimSpace(string(upstream)),
 	)
-	// `archipelago setup` would fetch what this checkout has.
-	modules, err := filepath.Abs("../../node_modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(modules, filepath.Join(r.dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
 	r.run("go", "mod", "tidy")
 	return r
 }
@@ -124,7 +155,7 @@ func clone(t *testing.T) *repository {
 // cache keeps a version for ever.
 func borrow(t *testing.T, from string) string {
 	t.Helper()
-	to := t.TempDir()
+	to := filepath.Join(home, "modules")
 	// Folders that have the module below them are made, all others linked.
 	shared := []string{".", "github.com", "cache", "cache/download", "cache/download/github.com"}
 	for _, dir := range shared {
