@@ -162,8 +162,9 @@ func behave(t *testing.T, behaviour string, foreign bool) string {
 
 const (
 	// building leaves the scaler time: each of its runs, one a minute, takes as long on
-	// this machine as at any other pace.
-	building = 20
+	// this machine as at any other pace, and so do the boots of instances, which have
+	// four minutes.
+	building = 10
 	// perSecond is the load in requests, and perTarget what an instance takes of them
 	// in a minute at this pace: three instances for a load between 80 and 120 a second.
 	perSecond = 100
@@ -252,7 +253,7 @@ func (f *builtFleet) grow(t *testing.T) {
 // healthy: the count may have followed a minute with more or fewer requests.
 func (f *builtFleet) serves(t *testing.T, behaviour string) {
 	t.Helper()
-	awaitFor(t, 3*time.Minute, func() error {
+	awaitFor(t, 6*time.Minute, func() error {
 		g := theGroup(t, f.running)
 		if n := int(*g.DesiredCapacity); n != 3 || len(g.Instances) != n {
 			return fmt.Errorf("%d instances of %d, want 3", len(g.Instances), n)
@@ -300,7 +301,7 @@ func (f *builtFleet) deploy(t *testing.T, behaviour string, foreign bool) (time.
 		change.Parameters = append(change.Parameters, cloudformationtypes.Parameter{ParameterKey: p.ParameterKey, UsePreviousValue: sdk.Bool(true)})
 	}
 	began := emulatortest.Now(t, f.control)
-	status, failed := emulatortest.ChangeStack(t, client, change, 5*time.Minute)
+	status, failed := emulatortest.ChangeStack(t, client, change, 20*time.Minute)
 	took := emulatortest.Now(t, f.control).Sub(began)
 	switch status {
 	case cloudformationtypes.StackStatusUpdateComplete:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -75,7 +76,13 @@ func ChangeStack(t testing.TB, client *cloudformation.Client, change *cloudforma
 		t.Fatalf("%s: %v", *change.StackName, err)
 	}
 	status := AwaitStack(t, client, *change.StackName, within)
-	out, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: change.StackName})
+	return status, failures(t, client, *change.StackName)
+}
+
+// failures are a stack's events of what failed.
+func failures(t testing.TB, client *cloudformation.Client, name string) []types.StackEvent {
+	t.Helper()
+	out, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: &name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +92,7 @@ func ChangeStack(t testing.TB, client *cloudformation.Client, change *cloudforma
 			failed = append(failed, e)
 		}
 	}
-	return status, failed
+	return failed
 }
 
 // AwaitStack waits until a stack is at rest, so long at most, and returns its status.
@@ -97,6 +104,9 @@ func AwaitStack(t testing.TB, client *cloudformation.Client, name string, within
 			return status
 		}
 		if time.Since(start) > within {
+			for _, e := range failures(t, client, name) {
+				t.Logf("%s %s: %s", aws.ToString(e.LogicalResourceId), e.ResourceStatus, aws.ToString(e.ResourceStatusReason))
+			}
 			t.Fatalf("%s stays %s", name, status)
 		}
 	}
