@@ -136,6 +136,10 @@ type Config struct {
 	WAF WAF `json:"waf"`
 	// Alarms are the e-mail addresses that alarms are sent to. Default: none.
 	Alarms []string `json:"alarms"`
+	// ZonalAutoshift is whether AWS leaves a zone that it finds impaired, and practises
+	// that each week for half an hour, of which the other zones' instances have to take
+	// the load. Default: false.
+	ZonalAutoshift bool `json:"zonalAutoshift" default:"false"`
 	// Goals are what each region's users are promised.
 	Goals Goals `json:"goals"`
 	// Logs is where what an instance's boot and its service print goes. "bucket" is

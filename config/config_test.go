@@ -83,7 +83,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"buckets": [{"name": "pictures", "prefix": "public/stock/", "everywhere": true, "watch": true}],
 		"domain": {"zone": "example.com", "zoneId": "Z0123", "host": "shop.example.com"},
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
-		"alarms": ["ops@example.com"], "goals": {"available": 99.95}, "logs": "cloudwatch", "ssm": true,
+		"alarms": ["ops@example.com"], "zonalAutoshift": true, "goals": {"available": 99.95}, "logs": "cloudwatch", "ssm": true,
 		"tags": {"cost-center": "1234"}, "flowLogs": false,
 		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99, "failOpen": false},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
@@ -115,7 +115,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Buckets:     []Bucket{{Name: "pictures", Prefix: "public/stock/", Everywhere: true, Watch: WatchWrite}},
 		Domain:      Domain{Zone: "example.com", ZoneID: "Z0123", Host: "shop.example.com"},
 		Consistency: ConsistencyStrong, Witness: "eu-west-3", Egress: EgressNAT,
-		Alarms: []string{"ops@example.com"}, Goals: Goals{Available: 99.95}, Logs: LogsCloudWatch, SSM: true,
+		Alarms: []string{"ops@example.com"}, ZonalAutoshift: true, Goals: Goals{Available: 99.95}, Logs: LogsCloudWatch, SSM: true,
 		WAF: WAF{Common: ModeCount, BadInputs: ModeCount, IPReputation: ModeCount, Rate: ModeCount, RateLimit: 99},
 		Regions: []Region{
 			{Name: "eu-west-1", Zones: Zones{Count: 2, Letters: []string{"a", "c"}}, CIDR: "10.7.0.0/20", AMI: "ami-0123456789abcdef0", Weight: 100},

@@ -154,8 +154,11 @@ func TestWebACLLetsPhotosThrough(t *testing.T) {
 	has(newWebACL(waf.Props{}), "AWS::WAFv2::WebACL", properties{
 		"Rules": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{
 			"Statement": properties{"ManagedRuleGroupStatement": assertions.Match_ObjectLike(&properties{
-				"Name":                "AWSManagedRulesCommonRuleSet",
-				"RuleActionOverrides": []any{counts("SizeRestrictions_BODY"), counts("CrossSiteScripting_BODY")},
+				"Name": "AWSManagedRulesCommonRuleSet",
+				"RuleActionOverrides": []any{
+					counts("SizeRestrictions_BODY"), counts("CrossSiteScripting_BODY"),
+					counts("SizeRestrictions_QUERYSTRING"), counts("SizeRestrictions_Cookie_HEADER"),
+				},
 			})},
 		})}),
 	})

@@ -11,6 +11,8 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/scaler"
 	"github.com/archipelago-cdk/archipelago/constructs/waf"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsarczonalshift"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -143,6 +145,10 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Agent:           c.Logs == config.LogsCloudWatch,
 		Emails:          c.Alarms,
 	})
+	if c.ZonalAutoshift {
+		newZonalAutoshift(stack, "LoadBalancerAutoshift", balancer.ALB.LoadBalancerArn(), machines.DeploymentAlarm)
+		newZonalAutoshift(stack, "GroupAutoshift", machines.Group.AutoScalingGroupArn(), machines.DeploymentAlarm)
+	}
 	if watch.Topic != nil {
 		control.Notify(watch.Topic)
 	}
@@ -154,6 +160,21 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	}
 	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
 	return stack
+}
+
+// newZonalAutoshift lets AWS move a resource away from a zone that it finds impaired,
+// and practise that each week; a practice run that brings the alarm into ALARM ends and
+// is reported. Source: ARC Developer Guide, "Zonal autoshift in ARC".
+func newZonalAutoshift(stack awscdk.Stack, id string, resource *string, outcome awscloudwatch.IAlarm) {
+	awsarczonalshift.NewCfnZonalAutoshiftConfiguration(stack, &id, &awsarczonalshift.CfnZonalAutoshiftConfigurationProps{
+		ResourceIdentifier:   resource,
+		ZonalAutoshiftStatus: jsii.String("ENABLED"),
+		PracticeRunConfiguration: &awsarczonalshift.CfnZonalAutoshiftConfiguration_PracticeRunConfigurationProperty{
+			OutcomeAlarms: []any{&awsarczonalshift.CfnZonalAutoshiftConfiguration_ControlConditionProperty{
+				Type: jsii.String("CLOUDWATCH"), AlarmIdentifier: outcome.AlarmArn(),
+			}},
+		},
+	})
 }
 
 // newScaler places what brings the fleet to each build and gives it its instance type.

@@ -142,6 +142,14 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 		DeregistrationDelay:        awscdk.Duration_Seconds(jsii.Number(30)),
 		LoadBalancingAlgorithmType: elb.TargetGroupLoadBalancingAlgorithmType_LEAST_OUTSTANDING_REQUESTS,
 	})
+	// Requests go to unhealthy instances too only where none is healthy: a share would
+	// send them to instances that boot, whenever the fleet grows fast. No zone leaves
+	// the DNS earlier, since an accelerator leads here. Source: Elastic Load Balancing,
+	// "Target group health".
+	for _, action := range []string{"dns_failover", "unhealthy_state_routing"} {
+		targets.SetAttribute(jsii.String("target_group_health."+action+".minimum_healthy_targets.count"), jsii.String("1"))
+		targets.SetAttribute(jsii.String("target_group_health."+action+".minimum_healthy_targets.percentage"), jsii.String("off"))
+	}
 	balancer := &LoadBalancer{Construct: this, ALB: alb, TargetGroup: targets}
 	balancer.listen(this, props)
 	return balancer

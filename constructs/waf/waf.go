@@ -37,10 +37,16 @@ type Props struct {
 	RateLimit int
 }
 
-// uploads are the common rules that an uploaded image would break, whatever it
-// shows: it is larger than 8 KiB, and its metadata is XML. They count in any mode; the
-// service has its own limit on bodies and never writes one back as HTML.
-var uploads = []string{"SizeRestrictions_BODY", "CrossSiteScripting_BODY"}
+// counted are the common rules that good requests break; they count in any mode, and
+// the service has limits of its own. An uploaded image is larger than 8,192 bytes, and
+// its metadata is XML; a query with names of other scripts, nine bytes for a letter,
+// has more than 2,048; and cookies that an organization sets on its whole domain come
+// to the service too, with more than 10,240. Source: AWS WAF Developer Guide, "Baseline
+// rule groups".
+var counted = []string{
+	"SizeRestrictions_BODY", "CrossSiteScripting_BODY",
+	"SizeRestrictions_QUERYSTRING", "SizeRestrictions_Cookie_HEADER",
+}
 
 // WebACL stands in front of a load balancer.
 type WebACL struct {
@@ -78,7 +84,7 @@ func New(scope constructs.Construct, id string, props *Props) *WebACL {
 		VisibilityConfig: visibility("WebACL"),
 		Rules: &[]any{
 			managed(0, "IPReputation", "AWSManagedRulesAmazonIpReputationList", props.IPReputation),
-			managed(1, "Common", "AWSManagedRulesCommonRuleSet", props.Common, uploads...),
+			managed(1, "Common", "AWSManagedRulesCommonRuleSet", props.Common, counted...),
 			managed(2, "BadInputs", "AWSManagedRulesKnownBadInputsRuleSet", props.BadInputs),
 			rate,
 		},

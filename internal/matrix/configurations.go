@@ -79,7 +79,7 @@ var Configurations = map[string]Configuration{
 		"waf.common": "count", "waf.rateLimit": "2000", "tags": tags, "alarms": "ops@example.com", "logs": "cloudwatch", "ssm": "true",
 		"service.secrets.API_KEY": "/hello/api-key", "service.secrets.PASSWORD": "secret:hello/database",
 		"fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
-		"fleet.goal": "99.95", "fleet.goalMilliseconds": "250", "goals.available": "99.95", "fleet.guard": "false",
+		"fleet.goal": "99.95", "fleet.goalMilliseconds": "250", "goals.available": "99.95", "zonalAutoshift": "true", "fleet.guard": "false",
 	}), Gate: true},
 	"unprotected": {Options: with(domain, options{
 		"regions": []any{"eu-west-1"}, "entry": "dns", "egress": "nat", "flowLogs": "false", "logs": "off", "waf.badInputs": "count",

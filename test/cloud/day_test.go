@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -89,6 +90,7 @@ func TestIslands(t *testing.T) {
 	)
 	d.step(t, "every region has every employee and photo", nil, d.replicates)
 	d.step(t, "every island lists all", nil, d.listsAll)
+	d.step(t, "the web ACL lets pass what the service links to and other sites' cookies", nil, d.passesTheWebACL)
 	d.step(t, "the doctor looks at everything, and nothing is in a deployment's way", nil, func(t *testing.T) { d.seesADoctor(t, two) })
 	d.step(t, "a sign-out holds everywhere", nil, d.signsOut)
 	d.step(t, replaced, nil, d.replaces)
@@ -206,6 +208,22 @@ func (d *day) listsAll(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+func (d *day) passesTheWebACL(t *testing.T) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.running.URL+"/?location="+strings.Repeat("%F0%A0%AE%B7", 200), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", "other="+strings.Repeat("c", 15_000))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("got %s", res.Status)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 // untagged are the types that take no tags of their own.
 var untagged = []string{
+	"AWS::ARCZonalShift::ZonalAutoshiftConfiguration",
 	"AWS::AutoScaling::ScalingPolicy",
 	"AWS::AutoScaling::ScheduledAction",
 	"AWS::CDK::Metadata",

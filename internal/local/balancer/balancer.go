@@ -1,9 +1,11 @@
 package balancer
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log"
 	"maps"
 	"net"
@@ -35,6 +37,7 @@ type Balancer struct {
 	mu     sync.Mutex
 	groups map[string]*group // by ARN
 	rules  []rule
+	limits emulator.Limits
 }
 
 // Listen starts a balancer on a free port of loopback; it ends with ctx.
@@ -80,6 +83,7 @@ func (b *Balancer) Update(config emulator.LoadBalancer, find func(id string) (Ta
 			b.rules = append(b.rules, newRule(r))
 		}
 	}
+	b.limits = config.Limits
 	for arn := range b.groups {
 		if !slices.ContainsFunc(config.Groups, func(g emulator.TargetGroup) bool { return g.ARN == arn }) {
 			delete(b.groups, arn)
@@ -280,6 +284,10 @@ type beganKey struct{}
 
 // ServeHTTP implements http.Handler.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b.blocks(r) {
+		http.Error(w, "403 Forbidden", http.StatusForbidden)
+		return
+	}
 	t := b.pick(r.URL.Path)
 	if t == nil {
 		http.Error(w, "503 Service Temporarily Unavailable: no target is registered", http.StatusServiceUnavailable)
@@ -296,6 +304,28 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := context.WithValue(context.WithValue(r.Context(), targetKey{}, t), beganKey{}, time.Now())
 	b.proxy.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// blocks reports whether the web ACL blocks a request for the size of one of its parts.
+func (b *Balancer) blocks(r *http.Request) bool {
+	b.mu.Lock()
+	most := b.limits
+	b.mu.Unlock()
+	over := func(size, limit int) bool { return limit > 0 && size > limit }
+	if over(len(r.URL.EscapedPath()), most.Path) || over(len(r.URL.RawQuery), most.Query) ||
+		over(len(strings.Join(r.Header["Cookie"], "; ")), most.Cookies) {
+		return true
+	}
+	if most.Body == 0 {
+		return false
+	}
+	begin := bufio.NewReaderSize(r.Body, most.Body+1)
+	_, err := begin.Peek(most.Body + 1)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{begin, r.Body}
+	return err == nil
 }
 
 // rewrite adds the headers that a load balancer adds.

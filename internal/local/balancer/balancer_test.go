@@ -350,3 +350,62 @@ func TestAnswersAreCounted(t *testing.T) {
 		t.Errorf("got %+v", since)
 	}
 }
+
+// TestWebACL: what is larger than a rule lets pass gets 403, and all else reaches the
+// service whole.
+func TestWebACL(t *testing.T) {
+	var got string
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/livez" {
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got = fmt.Sprint(len(r.URL.Path), len(r.URL.RawQuery), len(r.Header.Get("Cookie")), len(body))
+	}))
+	t.Cleanup(service.Close)
+	config := func(limits emulator.Limits) emulator.LoadBalancer {
+		return emulator.LoadBalancer{
+			Groups: []emulator.TargetGroup{{ARN: "fleet", Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 1, UnhealthyAfter: 2, Targets: []string{"a"}}},
+			Rules:  []emulator.Rule{{Group: "fleet"}}, Limits: limits,
+		}
+	}
+	all := emulator.Limits{Path: 1024, Query: 2048, Cookies: 10240, Body: 8192}
+	for name, test := range map[string]struct {
+		limits                     emulator.Limits
+		path, query, cookies, body int
+		want                       int
+	}{
+		"what they let pass": {all, 1024, 2048, 10240, 8192, http.StatusOK},
+		"a path":             {all, 1025, 0, 0, 0, http.StatusForbidden},
+		"a query":            {all, 1, 2049, 0, 0, http.StatusForbidden},
+		"cookies":            {all, 1, 0, 10241, 0, http.StatusForbidden},
+		"a body":             {all, 1, 0, 0, 8193, http.StatusForbidden},
+		"no web ACL":         {emulator.Limits{}, 1025, 2049, 10241, 8193, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got = ""
+			b, next := balancerOf(t, "eu-west-1", config(test.limits), map[string]Target{"a": {Addr: service.Listener.Addr().String()}})
+			next()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.URL+"/"+strings.Repeat("p", test.path-1)+"?"+strings.Repeat("q", test.query), strings.NewReader(strings.Repeat("b", test.body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Cookie", strings.Repeat("c", test.cookies))
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			want := ""
+			if test.want == http.StatusOK {
+				want = fmt.Sprint(test.path, test.query, test.cookies, test.body)
+			}
+			if res.StatusCode != test.want || got != want {
+				t.Errorf("got %d and %q, want %d and %q", res.StatusCode, got, test.want, want)
+			}
+		})
+	}
+}

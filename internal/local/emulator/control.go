@@ -119,6 +119,17 @@ type LoadBalancer struct {
 	Groups []TargetGroup `json:"groups"`
 	// Rules are by their priority; the last one takes every request.
 	Rules []Rule `json:"rules"`
+	// Limits are those of its web ACL.
+	Limits Limits `json:"limits"`
+}
+
+// Limits are how many bytes of a request's parts AWS's common rules let pass; 0 is no
+// limit.
+type Limits struct {
+	Path    int `json:"path"`
+	Query   int `json:"query"`
+	Cookies int `json:"cookies"`
+	Body    int `json:"body"`
 }
 
 // Rule says which requests go to a target group.

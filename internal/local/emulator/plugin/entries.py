@@ -25,8 +25,8 @@ class Listener(models.Generic):
     resource_type = LISTENER
 
     def delete(self, account_id, region_name):
-        for r in models.accepted.values():
-            if r.resource_type == GROUP and r.properties["ListenerArn"] == self.physical_resource_id:
+        for r in models.of_type(GROUP):
+            if r.properties["ListenerArn"] == self.physical_resource_id:
                 raise ValueError(f"AssociatedEndpointGroupFoundException: the endpoint group of {r.region} is at {self.physical_resource_id}")
         super().delete(account_id, region_name)
 

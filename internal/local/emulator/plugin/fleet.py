@@ -9,7 +9,7 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
-from . import entries, groups, refreshes, schedules
+from . import entries, groups, models, refreshes, schedules
 from .clock import clock
 
 
@@ -123,7 +123,34 @@ def load_balancers():
                     if balancer.arn in group.load_balancer_arns
                 ],
                 "rules": list(rules(balancer)),
+                "limits": limits(balancer.arn),
             }
+
+
+# LIMITS are how many bytes of a part of a request AWS's common rules let pass. Source:
+# AWS WAF Developer Guide, "Baseline rule groups".
+LIMITS = {
+    "SizeRestrictions_QUERYSTRING": ("query", 2048),
+    "SizeRestrictions_Cookie_HEADER": ("cookies", 10240),
+    "SizeRestrictions_BODY": ("body", 8192),
+    "SizeRestrictions_URIPATH": ("path", 1024),
+}
+
+
+def limits(load_balancer):
+    """Those that the web ACL of a load balancer has, and does not only count."""
+    found = {}
+    for association in models.of_type("AWS::WAFv2::WebACLAssociation"):
+        if association.properties["ResourceArn"] != load_balancer:
+            continue
+        acl = models.accepted.get(association.properties["WebACLArn"])
+        for rule in acl.properties["Rules"] if acl else []:
+            group = rule["Statement"].get("ManagedRuleGroupStatement", {})
+            if group.get("Name") != "AWSManagedRulesCommonRuleSet" or "Count" in rule["OverrideAction"]:
+                continue
+            counted = {o["Name"] for o in group.get("RuleActionOverrides", []) if "Count" in o["ActionToUse"]}
+            found |= {part: size for name, (part, size) in LIMITS.items() if name not in counted}
+    return found
 
 
 def target_group(group):

@@ -66,6 +66,11 @@ class Generic(CloudFormationModel):
         accepted.pop(self.physical_resource_id, None)
 
 
+def of_type(resource_type):
+    """The resources of a type that is accepted only."""
+    return [r for r in list(accepted.values()) if r.resource_type == resource_type]
+
+
 def class_of(resource_type):
     if resource_type in parsing.NULL_MODELS:
         return None
