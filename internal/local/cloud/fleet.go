@@ -361,6 +361,9 @@ func (f *fleet) report(ctx context.Context) error {
 	f.mu.Lock()
 	p.Deployment = f.deployed.Deployment
 	for _, id := range slices.Sorted(maps.Keys(f.machines)) {
+		if f.machines[id].Booted() {
+			p.Booted = append(p.Booted, id)
+		}
 		switch f.machines[id].State() {
 		case machine.Starting:
 			p.Starting = append(p.Starting, id)

@@ -75,6 +75,7 @@ class Timeline(unittest.TestCase):
         self.assertEqual(self.clock.booting(300), 300)
         self.clock.set_pace(10)
         self.assertEqual(self.clock.booting(300), 600)
+        self.assertEqual(self.clock.settling(300), 400)
 
     def test_no_jump_under_load(self):
         self.clock.register("readers")

@@ -230,6 +230,8 @@ type Status struct {
 	// Starting are the instances whose service has not said that it is ready, as
 	// systemd asks it to with service.notify. Load balancers do not know of it.
 	Starting []string `json:"starting"`
+	// Booted are the instances whose service was started.
+	Booted []string `json:"booted"`
 	// Refused are what could not run on AWS, functions by their ARN and instances by
 	// their id, and why.
 	Refused map[string]string `json:"refused"`

@@ -304,6 +304,36 @@ func TestHealthCountsOnlyAfterTheGracePeriod(t *testing.T) {
 	}
 }
 
+// TestGraceOfThisMachinesBoots: at a pace an instance that this machine still boots is
+// given time, and one that has booted as much as on AWS, and ten seconds of the
+// machine's.
+func TestGraceOfThisMachinesBoots(t *testing.T) {
+	g := newGroup(t)
+	if err := g.control.SetPace(t.Context(), 100); err != nil {
+		t.Fatal(err)
+	}
+	before := instanceIDs(g.now(t))
+	booted, boots := before[0], before[1]
+	said := emulator.Status{Health: map[string]string{booted: "unhealthy", boots: "unhealthy"}, Booted: []string{booted}}
+	report := func() []string {
+		if err := g.control.Report(t.Context(), said); err != nil {
+			t.Fatal(err)
+		}
+		return instanceIDs(g.now(t))
+	}
+	if after := report(); !slices.Equal(after, before) {
+		t.Fatalf("%s became %s at once", before, after)
+	}
+	emulatortest.Advance(t, g.control, (grace+300)*time.Second)
+	if after := report(); !slices.Equal(after, before) {
+		t.Errorf("soon after the grace period %s became %s", before, after)
+	}
+	emulatortest.Advance(t, g.control, 1000*time.Second)
+	if after := report(); slices.Contains(after, booted) || !slices.Contains(after, boots) {
+		t.Errorf("%s became %s, want %s replaced, which has booted, and %s kept", before, after, booted, boots)
+	}
+}
+
 // TestRefreshFailsAfterAnHourWithoutProgress: instances that are replaced because they
 // are unhealthy are none.
 func TestRefreshFailsAfterAnHourWithoutProgress(t *testing.T) {

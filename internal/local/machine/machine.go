@@ -215,6 +215,13 @@ func (m *Machine) State() State {
 	return m.state
 }
 
+// Booted reports whether the service was started.
+func (m *Machine) Booted() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.starts > 0
+}
+
 // Restarts is how many times the service was started again after it ended.
 func (m *Machine) Restarts() int {
 	m.mu.Lock()

@@ -19,8 +19,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 # BOOT is how many seconds of the machine's a boot may take, however fast the
-# clock runs: instances are programs of this machine, which may be busy.
+# clock runs: instances are programs of this machine, which may be busy. SETTLE is how
+# many what comes after it may take longer than on AWS.
 BOOT = 60
+SETTLE = 10
 
 # LOOK is how many seconds of the machine's pass at most between two looks at a
 # condition, for changes that nobody announces.
@@ -154,9 +156,12 @@ class Clock:
             self._announce()
 
     def booting(self, seconds: float) -> float:
-        """How many seconds an instance is given that AWS gives so many, of which a
-        boot is a part."""
+        """How many seconds an instance that boots is given, of AWS's so many."""
         return max(seconds, BOOT * self.pace)
+
+    def settling(self, seconds: float) -> float:
+        """How many seconds an instance that has booted is given, of AWS's so many."""
+        return seconds + SETTLE * self.pace
 
     def _announce(self) -> None:
         self._version += 1

@@ -8,7 +8,7 @@ GET  /archipelago/status     what the local cloud reported last, as below
 PUT  /archipelago/status     {"deployment": the number below that it follows,
                               "health": {instance id or function ARN: "healthy" or "unhealthy"},
                               "url": the way in, "regions": {region: URL of its load balancer},
-                              "starting": [instance id],
+                              "starting": [instance id], "booted": [instance id],
                               "refused": {instance id or function ARN: why it could not run on AWS}}
 PUT  /archipelago/usage      what ran since the last time, as in usage.py
 PUT  /archipelago/printed    a line with metrics that a function printed, as in usage.py
@@ -77,13 +77,13 @@ def accepted(_):
     ]
 
 
-_status = {"deployment": 0, "health": {}, "url": "", "regions": {}, "starting": [], "refused": {}}
+_status = {"deployment": 0, "health": {}, "url": "", "regions": {}, "starting": [], "booted": [], "refused": {}}
 
 
 def status(body):
     if body:
         _status.update(json.loads(body))
-        groups.report(_status["health"])
+        groups.report(_status["health"], _status["booted"] or [])
     return _status
 
 

@@ -14,6 +14,11 @@ from .clock import clock
 
 # health is what the load balancers last said of each instance, by its id.
 health: dict[str, str] = {}
+# booted is when an instance's service was first started, by its id.
+booted: dict[str, float] = {}
+# AS_BOOTED is how many seconds a boot counts once it has ended, however long this
+# machine took.
+AS_BOOTED = 30
 
 # launching is held while a group's instances are counted and changed.
 launching = threading.RLock()
@@ -216,9 +221,12 @@ def notify_terminate_instances(self, instance_ids):
         self.update_attached_target_groups(name)
 
 
-def report(states):
-    """Take what load balancers say of instances; replace those that stay unhealthy."""
+def report(states, started):
+    """Take what load balancers say of instances, and whose service was started; replace
+    those that stay unhealthy."""
     health.update(states)
+    for instance in started:
+        booted.setdefault(instance, clock.seconds())
     clock.announce()
     for backend, group in every_group():
         replace_unhealthy(backend, group)
@@ -236,7 +244,17 @@ def is_unhealthy(group, state):
     over, and is then a reason to replace."""
     if group.health_check_type != "ELB" or health.get(state.instance.id) != "unhealthy":
         return False
-    return clock.seconds() - state.instance.launched_at > clock.booting(int(group.health_check_grace_period))
+    return clock.seconds() - state.instance.launched_at > grace(group, state.instance)
+
+
+def grace(group, instance):
+    """How many seconds after its launch an instance is judged. One that this machine
+    took long to boot is as old as on AWS when that ends."""
+    period = int(group.health_check_grace_period)
+    if instance.id not in booted:
+        return clock.booting(period)
+    late = booted[instance.id] - instance.launched_at - AS_BOOTED
+    return clock.settling(period + max(0, late))
 
 
 def replace_unhealthy(backend, group):

@@ -251,8 +251,8 @@ class Refresh:
         warm = age >= self.warm_up()
         if warm and groups.health.get(state.instance.id) != "healthy":
             # One that this machine still boots is as old as on AWS when that ends.
-            grace = float(self.group.health_check_grace_period)
-            warm = age >= self.warm_up() + clock.booting(grace) - grace
+            late = groups.grace(self.group, state.instance) - int(self.group.health_check_grace_period)
+            warm = age >= self.warm_up() + late
         if warm and groups.is_unhealthy(self.group, state):
             self.trouble = f"{state.instance.id} is unhealthy."
             return False
