@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
+	"github.com/archipelago-cdk/archipelago/service/setting"
 	"github.com/archipelago-cdk/archipelago/service/sqlite"
 )
 
@@ -285,6 +286,48 @@ func BenchmarkUncachedPages(b *testing.B) {
 			b.ReportMetric(middle.perSecond, "pages/s")
 			b.ReportMetric(float64(middle.p99.Microseconds())/1000, "p99-ms")
 			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkHealthUnderOverload keeps the one CPU of a service busy with full pages, and
+// asks meanwhile whether it is alive, on a connection of its own each time, as a load
+// balancer does.
+func BenchmarkHealthUnderOverload(b *testing.B) {
+	dir := b.TempDir()
+	fill(b, dir, 100)
+	service := serve(b, directoryBinary(b), "DATA_DIR="+dir, "GOMAXPROCS=1")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, connections := range []int{500, 2000, 8000} {
+		b.Run(fmt.Sprintf("%d-connections", connections), func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					out, err := exec.Command("wrk", "-t", "1", "-c", strconv.Itoa(connections), "-d", "15s", "--timeout", "30s", service.url+"/").CombinedOutput()
+					if err != nil {
+						b.Errorf("wrk: %v\n%s", err, out)
+					}
+				}()
+				time.Sleep(3 * time.Second) // until all have come
+				for range 10 {
+					start := time.Now()
+					res, err := client.Get(service.url + setting.LivePath)
+					if err != nil {
+						b.Fatal(err)
+					}
+					res.Body.Close()
+					if res.StatusCode != http.StatusOK {
+						b.Fatalf("%s: %s", setting.LivePath, res.Status)
+					}
+					took = append(took, time.Since(start))
+					time.Sleep(500 * time.Millisecond)
+				}
+				<-done
+			}
+			b.ReportMetric(float64(slices.Max(took).Milliseconds()), "slowest-ms")
+			median(b, "ms", took)
 		})
 	}
 }

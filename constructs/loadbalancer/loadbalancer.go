@@ -132,10 +132,12 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 		Protocol:   elb.ApplicationProtocol_HTTP,
 		Port:       jsii.Number(props.Port),
 		HealthCheck: &elb.HealthCheck{
-			Path:                    &props.HealthPath,
-			HealthyHttpCodes:        jsii.String("200"),
-			Interval:                awscdk.Duration_Seconds(jsii.Number(5)),
-			Timeout:                 awscdk.Duration_Seconds(jsii.Number(2)),
+			Path:             &props.HealthPath,
+			HealthyHttpCodes: jsii.String("200"),
+			Interval:         awscdk.Duration_Seconds(jsii.Number(5)),
+			// An instance whose one CPU is busy with thousands of requests answers late,
+			// and is not to be replaced while its fleet has too few: docs/figures.md.
+			Timeout:                 awscdk.Duration_Seconds(jsii.Number(4)),
 			HealthyThresholdCount:   jsii.Number(2),
 			UnhealthyThresholdCount: jsii.Number(2),
 		},
