@@ -5,7 +5,8 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # PORT is where `make up` serves the entry, 8080 if nothing is said.
 PORT ?=
 # ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3", and
-# of `make doctor`, `make simulate` and `make calibrate`.
+# of `make synth`, `make cost`, `make diagram`, `make diff`, `make doctor`, `make review`,
+# `make simulate` and `make calibrate`.
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
@@ -78,12 +79,12 @@ review: ## say what the last commit does to people and data, what it risks and c
 permissions: setup ## write docs/permissions.md: who may do what
 	go test -run TestPermissionsPageIsCurrent ./test/templates -update
 
-cost: ## estimate the bill of a month; another configuration's with SETTINGS='-c …'
-	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(SETTINGS)
+cost: ## estimate the bill of a month; another configuration's with ARGS='-c …'
+	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(ARGS)
 	@dist/archipelago cost
 
-diagram: ## draw the islands to docs/islands.svg; another configuration's with SETTINGS='-c …'
-	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(SETTINGS)
+diagram: ## draw the islands to docs/islands.svg; another configuration's with ARGS='-c …'
+	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(ARGS)
 	@dist/archipelago diagram
 
 simulate: ## play a load against the fleet of cdk.json and report on it: TRACE=scaling/traces/wave.csv
