@@ -157,6 +157,10 @@ type Config struct {
 	// stacks are deleted, and has DynamoDB delete no table; false is for throw-away
 	// deployments. Default: true.
 	Protect bool `json:"protect" default:"true" trial:"false"`
+	// GitHub is the repository whose workflows may look at the deployment and deploy
+	// it, an object with the keys below: a stack of its own, NAME-github, then has a
+	// role for each. Default: none.
+	GitHub GitHub `json:"github"`
 	// Tags are what all stacks and resources are tagged with beside project,
 	// deployment and region: {"cost-center": "1234"}. Default: none.
 	Tags map[string]string `json:"tags"`
@@ -413,6 +417,7 @@ func (c Config) problems() problems {
 	c.validateWeights(p)
 	c.validateConsistency(p)
 	c.validateDomain(p.under("domain"))
+	c.GitHub.validate(p.under("github"))
 	c.Fleet.validate(p.under("fleet"))
 	p.checkFields(reflect.ValueOf(c))
 	return p

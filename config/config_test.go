@@ -85,6 +85,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
 		"alarms": ["ops@example.com"], "zonalAutoshift": true, "goals": {"available": 99.95}, "logs": "cloudwatch", "ssm": true,
 		"tags": {"cost-center": "1234"}, "flowLogs": false,
+		"github": {"repository": "octo-org@1/shop@2", "branch": "release/2", "environments": ["production"], "providerExists": true},
 		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99, "failOpen": false},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
@@ -96,7 +97,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	want := Config{
 		Name: "shop", Account: "210987654321", Entry: EntryDNS, Profile: ProfileFull,
-		Tags: map[string]string{"cost-center": "1234"},
+		Tags:   map[string]string{"cost-center": "1234"},
+		GitHub: GitHub{Repository: "octo-org@1/shop@2", Branch: "release/2", Environments: []string{"production"}, ProviderExists: true},
 		Service: Service{
 			Name: "shop", Package: "./cmd/shop", Port: 9000, Health: "/up", Notify: true,
 			Environment: map[string]string{"STOCK": "{table:stock}", "LEVEL": "info"},

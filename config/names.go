@@ -24,6 +24,9 @@ func (n Names) RegionStack(region string) string { return n.Name + "-region-" + 
 // EntryStack is the id of the stack of the way in, and of what shows all regions.
 func (n Names) EntryStack() string { return n.Name + "-entry" }
 
+// GitHubStack is the id of the stack of what GitHub's workflows may do.
+func (n Names) GitHubStack() string { return n.Name + "-github" }
+
 // Table is the global table that the configuration calls by name.
 func (n Names) Table(name string) string { return n.Name + "-" + name }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/buckets"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/github"
 	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/logs"
@@ -173,6 +174,9 @@ var l3s = map[string]struct {
 	"fleet.NewInstanceTypeParameter": {func(p *plain) constructs.Construct {
 		return fleet.NewInstanceTypeParameter(p.stack, "Ours", &fleet.InstanceTypeParameterProps{Name: "/ours/instance-type", StartAt: "m7g.medium"})
 	}, "Custom::AWS"},
+	"github.New": {func(p *plain) constructs.Construct {
+		return github.New(p.stack, "Ours", &github.Props{Repository: "octo-org/ours", Branch: "main", Environments: []string{"production"}, Deployment: "ours"}).Construct
+	}, "AWS::IAM::OIDCProvider"},
 	"lighthouse.New": {func(p *plain) constructs.Construct {
 		return lighthouse.New(p.stack, "Ours", &lighthouse.Props{
 			Name: "ours", Deployment: "ours", Code: p.program, Architecture: awslambda.Architecture_ARM_64(),

@@ -9,6 +9,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/buckets"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
+	"github.com/archipelago-cdk/archipelago/constructs/github"
 	"github.com/archipelago-cdk/archipelago/constructs/lighthouse"
 	"github.com/archipelago-cdk/archipelago/constructs/loadbalancer"
 	"github.com/archipelago-cdk/archipelago/constructs/logs"
@@ -23,7 +24,7 @@ import (
 // makers make constructs, by their names and those of their packages.
 var makers = map[string]any{
 	"buckets.New": buckets.New, "entry.New": entry.New, "entry.NewEndpoint": entry.NewEndpoint, "entry.NewRecord": entry.NewRecord,
-	"fleet.New": fleet.New, "fleet.NewInstanceTypeParameter": fleet.NewInstanceTypeParameter, "lighthouse.New": lighthouse.New,
+	"fleet.New": fleet.New, "fleet.NewInstanceTypeParameter": fleet.NewInstanceTypeParameter, "github.New": github.New, "lighthouse.New": lighthouse.New,
 	"loadbalancer.New": loadbalancer.New, "logs.NewBucket": logs.NewBucket, "logs.NewGroup": logs.NewGroup,
 	"network.New": network.New, "network.Import": network.Import,
 	"observability.NewGlobal": observability.NewGlobal, "observability.NewRegion": observability.NewRegion,

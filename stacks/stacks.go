@@ -1,6 +1,7 @@
 // Package stacks turns the configuration of a deployment into its
 // CloudFormation stacks: storage for each region, the tables that span the
-// regions, the entry, and one for each region.
+// regions, the entry, one for each region, and one for GitHub's workflows where that is
+// configured.
 package stacks
 
 import (
@@ -27,6 +28,9 @@ func Add(app awscdk.App, c config.Config, builds Builds) {
 	global := newGlobal(app, c)
 	for _, region := range c.Regions {
 		global.AddStackDependency(newStorage(app, c, region), jsii.String("replication needs the bucket"))
+	}
+	if c.GitHub.Set() {
+		newGitHub(app, c)
 	}
 	entry := newEntry(app, c)
 	// What holds data comes first: a deployment that cannot make it has nothing else.

@@ -24,6 +24,7 @@ var (
 	domain     = options{"domain.zone": "example.com", "domain.zoneId": "Z0123456789ABCDEFGHIJ", "domain.host": "staff.example.com"}
 	tags       = options{"cost-center": "1234", "team": "Staff + Co"}
 	workdays   = []any{options{"name": "Morning", "cron": "0 7 * * 1-5", "timezone": "Europe/Madrid", "min": "4"}, options{"name": "Evening", "cron": "0 19 * * *", "min": "2"}}
+	github     = options{"repository": "octo-org/shop", "branch": "main", "environments": []any{"production-shared", "production"}}
 	internal   = options{"entry": "internal", "internalFrom": "10.0.0.0/8,192.168.0.0/16"}
 	tenRegions = "eu-west-1,us-east-1,us-west-2,ap-southeast-2,ap-northeast-1,sa-east-1,ca-central-1,eu-central-1,ap-south-1,af-south-1"
 )
@@ -80,6 +81,7 @@ var Configurations = map[string]Configuration{
 		"service.secrets.API_KEY": "/hello/api-key", "service.secrets.PASSWORD": "secret:hello/database",
 		"fleet.min": "3", "fleet.max": "12", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",
 		"fleet.goal": "99.95", "fleet.goalMilliseconds": "250", "goals.available": "99.95", "zonalAutoshift": "true", "fleet.guard": "false",
+		"github": github,
 	}), Gate: true},
 	"unprotected": {Options: with(domain, options{
 		"regions": []any{"eu-west-1"}, "entry": "dns", "egress": "nat", "flowLogs": "false", "logs": "off", "waf.badInputs": "count",
@@ -114,6 +116,7 @@ var Configurations = map[string]Configuration{
 		"flowLogs": "false", "waf.enabled": "false", "logs": "cloudwatch", "protect": "false",
 		"service.environment.ALLOW_CLEARTEXT": "true", "service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.max": "12",
 		"fleet.vertical": "advise", "fleet.requestsPerTarget": "6000", "fleet.schedule": workdays, "fleet.guard": "false",
+		"github": with(github, options{"repository": "octo-org@123456/shop@456789", "providerExists": "true"}),
 	}), Gate: true},
 	"internal": {Options: with(internal, options{
 		"regions":  []any{existing("eu-west-1", "172.31.0.0/16", "a", "b")},

@@ -1,0 +1,21 @@
+package github_test
+
+import (
+	"github.com/archipelago-cdk/archipelago/constructs/github"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Roles for the workflows of one repository: its pull requests look, and the jobs of one
+// environment deploy, on one branch.
+func Example() {
+	app := awscdk.NewApp(nil)
+	stack := awscdk.NewStack(app, jsii.String("Shop"), &awscdk.StackProps{
+		Env: &awscdk.Environment{Account: jsii.String("123456789012"), Region: jsii.String("eu-west-1")},
+	})
+	access := github.New(stack, "GitHub", &github.Props{
+		Repository: "octo-org/shop", Branch: "main", Environments: []string{"production"}, Deployment: "shop",
+	})
+	awscdk.NewCfnOutput(stack, jsii.String("DeployRole"), &awscdk.CfnOutputProps{Value: access.Deployer.RoleArn()})
+	app.Synth(nil)
+}

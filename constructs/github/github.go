@@ -1,0 +1,174 @@
+// Package github lets the workflows of one GitHub repository look at a deployment and
+// deploy it, by GitHub's OpenID Connect and without keys.
+package github
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+const (
+	// issuer is what makes the tokens, and audience is who they are for, as the action
+	// aws-actions/configure-aws-credentials asks for them.
+	issuer   = "token.actions.githubusercontent.com"
+	audience = "sts.amazonaws.com"
+	// session is the longest that a workflow may deploy with one token, in hours: a
+	// region's deployment waits for its rollout.
+	session = 2
+)
+
+// Props configure what a repository's workflows may do.
+type Props struct {
+	// Repository is the repository as its tokens' subjects name it: "octo-org/shop", or
+	// with GitHub's ids, "octo-org@123456/shop@456789". Required.
+	Repository string `required:"true"`
+	// Branch is the one branch whose workflows may deploy, such as "main". Required.
+	Branch string `required:"true"`
+	// Environments are GitHub's environments whose jobs may deploy. Required.
+	Environments []string `required:"true"`
+	// ProviderExists says that the account has an identity provider for GitHub already,
+	// of which it can have only one. Default: false, it is made.
+	ProviderExists bool
+	// Deployment is what the names of stacks, tables, buckets, topics and parameters
+	// begin with that may be looked at. Required.
+	Deployment string `required:"true"`
+	// Parameters are the names of others that may be looked for, such as "/shop/key".
+	// Default: none.
+	Parameters []string
+}
+
+// Access is what a repository's workflows may do.
+type Access struct {
+	// Construct holds all of it.
+	Construct constructs.Construct
+	// Reader is the role of pull requests, and of the branch outside of an environment:
+	// it looks at the deployment and at the account, and reads no data.
+	Reader awsiam.Role
+	// Deployer is the role of the environments' jobs on the branch: it may assume the
+	// roles of CDK's bootstrap, and so whatever CloudFormation may, beside what the
+	// reader may.
+	Deployer awsiam.Role
+}
+
+// New creates the roles, and the account's identity provider for GitHub unless that
+// exists.
+func New(scope constructs.Construct, id string, props *Props) *Access {
+	required.Check("github", props)
+	this := constructs.NewConstruct(scope, &id)
+	provider := identityProvider(this, props.ProviderExists)
+
+	// GitHub says in a token's subject which environment a job is of or, of a job of
+	// none, which branch or that it is of a pull request; never an environment and a
+	// branch. The branch of an environment's job is in the claim ref, which STS compares
+	// since January 2026: without it any branch could deploy that the environment's own
+	// rules let in. A job of a pull request has refs/pull/…. Sources: GitHub Docs, "OpenID
+	// Connect reference", "Example subject claims"; AWS What's New, 2026-01, "AWS STS now
+	// supports validation of select identity provider specific claims".
+	subject := func(of string) string { return fmt.Sprintf("repo:%s:%s", props.Repository, of) }
+	branch := "refs/heads/" + props.Branch
+	reader := newRole(this, "Reader", provider, nil, subject("pull_request"), subject("ref:"+branch))
+	var environments []string
+	for _, environment := range props.Environments {
+		environments = append(environments, subject("environment:"+environment))
+	}
+	deployer := newRole(this, "Deployer", provider, map[string]any{issuer + ":ref": branch}, environments...)
+	for _, role := range []awsiam.Role{reader, deployer} {
+		grantRead(this, role, props)
+	}
+	grantDeploy(this, deployer)
+	return &Access{this, reader, deployer}
+}
+
+// identityProvider returns the ARN of the account's provider for GitHub. IAM knows the
+// certificates of its keys by itself. Source: IAM User Guide, "Obtain the thumbprint for
+// an OpenID Connect identity provider".
+func identityProvider(scope constructs.Construct, exists bool) *string {
+	if exists {
+		return awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("iam"), Region: jsii.String(""), Resource: jsii.String("oidc-provider"), ResourceName: jsii.String(issuer),
+		})
+	}
+	return awsiam.NewOidcProviderNative(scope, jsii.String("Provider"), &awsiam.OidcProviderNativeProps{
+		Url: jsii.String("https://" + issuer), ClientIds: jsii.Strings(audience),
+	}).OidcProviderArn()
+}
+
+// newRole makes a role for tokens that have one of the subjects, and the claims. None is
+// compared by a pattern.
+func newRole(scope constructs.Construct, id string, provider *string, claims map[string]any, subjects ...string) awsiam.Role {
+	equals := map[string]any{issuer + ":aud": audience, issuer + ":sub": subjects}
+	for claim, value := range claims {
+		equals[claim] = value
+	}
+	return awsiam.NewRole(scope, &id, &awsiam.RoleProps{
+		AssumedBy:          awsiam.NewWebIdentityPrincipal(provider, &map[string]any{"StringEquals": equals}),
+		MaxSessionDuration: awscdk.Duration_Hours(jsii.Number(session)),
+	})
+}
+
+// grantRead lets a role ask what the doctor does, and read what is deployed to compare
+// with it. It reads no data: no object, no item, and no value that is encrypted.
+func grantRead(scope constructs.Construct, role awsiam.Role, props *Props) {
+	stack := awscdk.Stack_Of(scope)
+	arn := func(service, resource, name string) *string {
+		return stack.FormatArn(&awscdk.ArnComponents{Service: &service, Region: jsii.String("*"), Resource: &resource, ResourceName: &name})
+	}
+	bucket := func(name string) *string { return jsii.Sprintf("arn:%s:s3:::%s", *stack.Partition(), name) }
+	allow := func(resources []*string, actions ...string) {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &resources}))
+	}
+	// What the account has, and what may be in a deployment's way whatever it is called.
+	allow([]*string{jsii.String("*")},
+		"acm:DescribeCertificate", "cloudformation:DescribeStacks", "cloudformation:ListStackResources",
+		"ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeInstanceTypeOfferings",
+		"ec2:DescribeInstanceTypes", "ec2:DescribeInternetGateways", "ec2:DescribeRegions", "ec2:DescribeRouteTables",
+		"ec2:DescribeSubnets", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:GetEbsDefaultKmsKeyId",
+		"lambda:GetAccountSettings", "logs:DescribeLogGroups", "route53:GetHostedZone", "secretsmanager:DescribeSecret",
+		"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota")
+	mine := props.Deployment + "-*"
+	allow([]*string{arn("cloudformation", "stack", mine)}, "cloudformation:GetTemplate")
+	allow([]*string{arn("dynamodb", "table", mine)}, "dynamodb:DescribeTable")
+	allow([]*string{stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("sns"), Region: jsii.String("*"), Resource: &mine, ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
+	})}, "sns:ListSubscriptionsByTopic")
+	allow([]*string{bucket(mine), bucket(bootstrap(stack, "assets") + "-*")},
+		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:ListBucket")
+	parameters := []*string{arn("ssm", "parameter", props.Deployment+"/*"), arn("ssm", "parameter", "cdk-bootstrap/*")}
+	for _, name := range slices.Sorted(slices.Values(props.Parameters)) {
+		parameters = append(parameters, arn("ssm", "parameter", strings.TrimPrefix(name, "/")))
+	}
+	allow(parameters, "ssm:GetParameters")
+	// Systems Manager's own key lets everybody decrypt who may get a parameter. Source:
+	// AWS KMS Developer Guide, "AWS managed keys"; CDK's bootstrap denies it to its role for
+	// lookups too.
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Effect: awsiam.Effect_DENY, Actions: jsii.Strings("kms:Decrypt"), Resources: jsii.Strings("*"),
+	}))
+}
+
+// grantDeploy lets a role be those of CDK's bootstrap that the CDK CLI deploys with, of
+// every region: one that joins changes no policy, which would be in force too late.
+func grantDeploy(scope constructs.Construct, role awsiam.Role) {
+	stack := awscdk.Stack_Of(scope)
+	var roles []*string
+	for _, kind := range []string{"deploy-role", "file-publishing-role", "lookup-role"} {
+		roles = append(roles, stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("iam"), Region: jsii.String(""), Resource: jsii.String("role"), ResourceName: jsii.String(bootstrap(stack, kind) + "-*"),
+		}))
+	}
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings("sts:AssumeRole"), Resources: &roles}))
+}
+
+// bootstrap is how CDK's bootstrap calls one of its kinds of resources, without the
+// region that ends the name. Source: AWS CDK Developer Guide, "Customize AWS CDK
+// bootstrapping".
+func bootstrap(stack awscdk.Stack, kind string) string {
+	return fmt.Sprintf("cdk-%s-%s-%s", *stack.Synthesizer().BootstrapQualifier(), kind, *stack.Account())
+}
