@@ -75,6 +75,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryKeyIsRead(t *testing.T) {
 	got, err := parse(t, `{"archipelago": {
 		"name": "shop", "account": "210987654321", "entry": "dns", "protect": false,
+		"github": {"repository": "octo-org@1/shop@2", "branch": "release/2", "environments": ["production"], "providerExists": true},
 		"service": {"name": "shop", "package": "./cmd/shop", "port": 9000, "health": "/up", "notify": true,
 			"environment": {"STOCK": "{table:stock}", "LEVEL": "info"},
 			"local": {"environment": {"LEVEL": "debug"}, "setup": ["seed", "--small"]}},
@@ -85,7 +86,6 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"consistency": "strong", "witness": "eu-west-3", "egress": "nat",
 		"alarms": ["ops@example.com"], "zonalAutoshift": true, "goals": {"available": 99.95}, "logs": "cloudwatch", "ssm": true,
 		"tags": {"cost-center": "1234"}, "flowLogs": false,
-		"github": {"repository": "octo-org@1/shop@2", "branch": "release/2", "environments": ["production"], "providerExists": true},
 		"waf": {"enabled": false, "common": "count", "badInputs": "count", "ipReputation": "count", "rate": "count", "rateLimit": 99, "failOpen": false},
 		"regions": [{"name": "eu-west-1", "zones": ["a", "c"], "cidr": "10.7.0.0/20", "ami": "ami-0123456789abcdef0"},
 			{"name": "eu-west-2", "zones": 2, "weight": 0}],
@@ -430,6 +430,39 @@ func TestRefusals(t *testing.T) {
 		"a host too long for a certificate": {
 			`{"archipelago": {"regions": ["eu-west-1"], "domain": {"zone": "example.com", "zoneId": "Z1", "host": "a23456789012345678901234567890123456789012345678901234.example.com"}}}`,
 			[]string{`archipelago.domain.host: want at most 64 characters, since a certificate is for no longer name, got`},
+		},
+		"a repository without its owner": {
+			`{"archipelago": {"regions": ["eu-west-1"], "github": {"repository": "shop", "branch": "main", "environments": ["production"]}}}`,
+			[]string{`archipelago.github.repository: want a repository as tokens' subjects name it, "octo-org/shop" or "octo-org@123456/shop@456789", without wildcards, got "shop"`},
+		},
+		"wildcards that would trust others": {
+			`{"archipelago": {"regions": ["eu-west-1"], "github": {"repository": "octo-org/*", "branch": "release/*", "environments": ["prod?", "production:x", "${aws:username}"]}}}`,
+			[]string{
+				`archipelago.github.repository: want a repository as tokens' subjects name it`,
+				`archipelago.github.branch: want a branch of letters, digits and . _ / -, such as "main", without wildcards, got "release/*"`,
+				`archipelago.github.environments[0]: want environments of letters, digits and . _ -`,
+				`archipelago.github.environments[1]: want environments of letters, digits and . _ -, such as ["production-shared", "production"], without wildcards, got "production:x"`,
+				`archipelago.github.environments[2]: want environments of letters`,
+			},
+		},
+		"ids of a half of a repository": {
+			`{"archipelago": {"regions": ["eu-west-1"], "github": {"repository": "octo-org@1/shop", "branch": "main", "environments": ["production"]}}}`,
+			[]string{`archipelago.github.repository: want a repository as tokens' subjects name it`},
+		},
+		"a branch's ref, and an environment twice": {
+			`{"archipelago": {"regions": ["eu-west-1"], "github": {"repository": "octo-org/shop", "branch": "refs/heads/main", "environments": ["production", "production"]}}}`,
+			[]string{
+				`archipelago.github.branch: want the branch's name alone, "main", got "refs/heads/main"`,
+				`archipelago.github.environments[1]: want each environment once, got "production"`,
+			},
+		},
+		"a provider for nobody": {
+			`{"archipelago": {"regions": ["eu-west-1"], "github": {"providerExists": true}}}`,
+			[]string{
+				`archipelago.github.repository: want a repository`,
+				`archipelago.github.branch: want a branch`,
+				`archipelago.github.environments: want environments`,
+			},
 		},
 		"an unknown entry": {
 			`{"archipelago": {"regions": ["eu-west-1"], "entry": "cloudfront"}}`,

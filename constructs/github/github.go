@@ -79,9 +79,7 @@ func New(scope constructs.Construct, id string, props *Props) *Access {
 		environments = append(environments, subject("environment:"+environment))
 	}
 	deployer := newRole(this, "Deployer", provider, map[string]any{issuer + ":ref": branch}, environments...)
-	for _, role := range []awsiam.Role{reader, deployer} {
-		grantRead(this, role, props)
-	}
+	grantRead(this, props, reader, deployer)
 	grantDeploy(this, deployer)
 	return &Access{this, reader, deployer}
 }
@@ -113,16 +111,17 @@ func newRole(scope constructs.Construct, id string, provider *string, claims map
 	})
 }
 
-// grantRead lets a role ask what the doctor does, and read what is deployed to compare
-// with it. It reads no data: no object, no item, and no value that is encrypted.
-func grantRead(scope constructs.Construct, role awsiam.Role, props *Props) {
+// grantRead lets roles ask what the doctor does, and read what is deployed to compare
+// with it. They read no data: no object, no item, and no value that is encrypted.
+func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) {
 	stack := awscdk.Stack_Of(scope)
+	policy := awsiam.NewPolicy(scope, jsii.String("Read"), &awsiam.PolicyProps{Roles: &roles})
 	arn := func(service, resource, name string) *string {
 		return stack.FormatArn(&awscdk.ArnComponents{Service: &service, Region: jsii.String("*"), Resource: &resource, ResourceName: &name})
 	}
 	bucket := func(name string) *string { return jsii.Sprintf("arn:%s:s3:::%s", *stack.Partition(), name) }
 	allow := func(resources []*string, actions ...string) {
-		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &resources}))
+		policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &resources}))
 	}
 	// What the account has, and what may be in a deployment's way whatever it is called.
 	allow([]*string{jsii.String("*")},
@@ -148,7 +147,7 @@ func grantRead(scope constructs.Construct, role awsiam.Role, props *Props) {
 	// Systems Manager's own key lets everybody decrypt who may get a parameter. Source:
 	// AWS KMS Developer Guide, "AWS managed keys"; CDK's bootstrap denies it to its role for
 	// lookups too.
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Effect: awsiam.Effect_DENY, Actions: jsii.Strings("kms:Decrypt"), Resources: jsii.Strings("*"),
 	}))
 }

@@ -39,6 +39,11 @@ var (
 	private = options{"logs": "cloudwatch"}
 )
 
+// repository is one whose workflows may deploy from a branch.
+func repository(branch string) any {
+	return map[string]any{"repository": "octo-org/shop", "branch": branch, "environments": []any{"production"}}
+}
+
 const (
 	storage = "archipelago-storage-"
 	global  = "archipelago-global"
@@ -172,6 +177,10 @@ var corpus = []change{
 	{name: "a policy is narrowed", edit: func(e *edited) {
 		e.set(region, "FleetRoleDefaultPolicy", "PolicyDocument/Statement/5/Action", list(`["s3:PutObject"]`))
 	}, want: InPlace, says: []string{"s3:DeleteObject"}},
+	{name: "a repository's workflows may deploy", to: options{"github": repository("main")}, want: InPlace, says: []string{
+		"sts:AssumeRoleWithWebIdentity", "repo:octo-org/shop:environment:production", "refs/heads/main", "sts:AssumeRole", "cdk-hnb659fds-deploy-role",
+	}, gate: true},
+	{name: "another branch may deploy", from: options{"github": repository("main")}, to: options{"github": repository("next")}, want: InPlace, says: []string{"refs/heads/next"}},
 	{name: "trust", edit: func(e *edited) {
 		e.set(region, "FleetRole", "AssumeRolePolicyDocument/Statement/0/Principal", object(`{"AWS": "arn:aws:iam::999999999999:root"}`))
 	}, want: InPlace, says: []string{"999999999999"}},

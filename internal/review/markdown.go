@@ -13,10 +13,21 @@ const maxBytes = 60_000
 // mostDecisions is how many are listed before the sections, which have all.
 const mostDecisions = 8
 
+const (
+	// mostOfALine is how many characters of a text are shown.
+	mostOfALine = 200
+	// mostOfACondition is how many of a policy's condition: who is trusted may be said by
+	// its last word. IAM's trust policies have 2,048.
+	mostOfACondition = 2048
+)
+
 // code is a text of a template between backquotes, so that it is nothing but text:
 // on one line, without what Markdown, HTML or the reader's terminal would act on.
-func code(t string) string {
-	t = short(strings.Map(printable, t))
+func code(t string) string { return quoted(t, mostOfALine) }
+
+// quoted is code of n characters at most.
+func quoted(t string, n int) string {
+	t = cut(strings.Map(printable, t), n)
 	if strings.TrimSpace(t) == "" {
 		return "(nothing)"
 	}
@@ -54,7 +65,7 @@ func short(v any) string {
 	if !ok {
 		t = encoded(v)
 	}
-	return cut(t, 200)
+	return cut(t, mostOfALine)
 }
 
 // cut is a text without what it has beyond n characters.

@@ -273,7 +273,7 @@ func (j *judge) tell(s, other *Stack, all []grant, new bool) {
 			where = " on " + code(within(s, k.what))
 		}
 		if k.condition != "" {
-			condition = ", if " + code(within(s, k.condition))
+			condition = ", if " + quoted(within(s, k.condition), mostOfACondition)
 		}
 		slices.Sort(actions[k])
 		// That somebody who is gone may do nothing is nothing to decide.

@@ -53,6 +53,12 @@ var suppressions = []suppression{
 		"The fleet's group and no other: what is open is the id that AWS gives it, beside its name."},
 	{`AwsSolutions-IAM5\[Resource::arn:aws:ec2:[a-z0-9-]+:\d*:(instance|volume|network-interface|image)/\*\]`, `Scaler/Role/DefaultPolicy/Resource`,
 		"An instance refresh takes the right to launch from the fleet's launch template. Conditions bind it to that template, to images of Amazon and of the account, and to the ladder's types."},
+	{`AwsSolutions-IAM5\[Resource::\*\]`, `GitHub/Read/Resource`,
+		"Only with github: descriptions of the account, of quotas and of what may be in a deployment's way, as for the doctor. None reads data, and decryption is denied."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:(cloudformation:\*:\d+:stack/[a-z0-9-]+-\*|dynamodb:\*:\d+:table/[a-z0-9-]+-\*|sns:\*:\d+:[a-z0-9-]+-\*|s3:::[a-z0-9-]+-\*|ssm:\*:\d+:parameter/[a-z0-9/-]+(/\*)?)\]`, `GitHub/Read/Resource`,
+		"Only with github: what the deployment's name, or the bootstrap's, begins, in every region. A region that joins changes no policy."},
+	{`AwsSolutions-IAM5\[Resource::arn:aws:iam::\d+:role/cdk-[a-z0-9]+-(deploy|file-publishing|lookup)-role-\d+-\*\]`, `GitHub/Deployer/DefaultPolicy/Resource`,
+		"Only with github: the roles that CDK's bootstrap has for deployments, in every region."},
 }
 
 // matches reports whether s is about a finding.

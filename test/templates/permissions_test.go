@@ -49,6 +49,26 @@ var wildcards = map[string]string{
 	"Role: arc-zonal-shift:GetManagedResource on *":        "the scaler: a condition names the load balancer and the group",
 	"Role: cloudwatch:GetMetricData on *":                  "the scaler: metrics are no resources",
 	"Role: ec2:DescribeInstanceTypeOfferings on *":         "the scaler: what EC2 offers is no resource",
+	"Role: acm:DescribeCertificate on *":                   "only with `github`: what the configuration names, of which no value is read",
+	"Role: cloudformation:DescribeStacks on *":             "only with `github`: a stack that was left behind may have any name",
+	"Role: cloudformation:ListStackResources on *":         "only with `github`: a stack that was left behind may have any name",
+	"Role: ec2:DescribeAddresses on *":                     "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeAvailabilityZones on *":             "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeInstances on *":                     "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeInstanceTypes on *":                 "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeInternetGateways on *":              "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeRegions on *":                       "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeRouteTables on *":                   "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeSubnets on *":                       "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeVpcEndpoints on *":                  "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:DescribeVpcs on *":                          "only with `github`: EC2's descriptions know no resources",
+	"Role: ec2:GetEbsDefaultKmsKeyId on *":                 "only with `github`: EC2's descriptions know no resources",
+	"Role: lambda:GetAccountSettings on *":                 "only with `github`: the account's own settings and quotas",
+	"Role: logs:DescribeLogGroups on *":                    "only with `github`: groups are listed",
+	"Role: route53:GetHostedZone on *":                     "only with `github`: what the configuration names, of which no value is read",
+	"Role: secretsmanager:DescribeSecret on *":             "only with `github`: what the configuration names, of which no value is read",
+	"Role: servicequotas:GetAWSDefaultServiceQuota on *":   "only with `github`: the account's own settings and quotas",
+	"Role: servicequotas:GetServiceQuota on *":             "only with `github`: the account's own settings and quotas",
 }
 
 // permissionsConfigurations are those whose permissions the page shows: the
@@ -58,7 +78,7 @@ var permissionsConfigurations = []struct {
 }{
 	{"As shipped", "shipped"},
 	{"With `egress: nat`, `logs: cloudwatch`, `ssm`, `alarms` and `fleet.vertical: advise`", "nat"},
-	{"With `logs: cloudwatch`, `ssm`, `alarms` and `service.secrets`", "watched"},
+	{"With `logs: cloudwatch`, `ssm`, `alarms`, `service.secrets` and `github`", "watched"},
 	{"With `logs: off` and `protect: false`", "unprotected"},
 }
 

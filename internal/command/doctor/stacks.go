@@ -15,6 +15,9 @@ func stacks(ctx context.Context, s *site) []Line {
 	stacks := []string{s.names().StorageStack(s.region.Name)}
 	if s.isPrimary() {
 		stacks = append(stacks, s.names().GlobalStack(), s.names().EntryStack())
+		if s.config.GitHub.Set() {
+			stacks = append(stacks, s.names().GitHubStack())
+		}
 	}
 	if !s.region.Retired {
 		stacks = append(stacks, s.names().RegionStack(s.region.Name))
