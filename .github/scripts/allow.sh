@@ -9,6 +9,11 @@ field() { jq -er "$1" "$event"; }
 action=$(field .action)
 number=$(field .pull_request.number)
 sha=$(field .pull_request.head.sha)
+# They become parts of paths of GitHub's.
+if ! [[ $number =~ ^[1-9][0-9]*$ && $sha =~ ^[0-9a-f]{40}$ ]]; then
+	echo 'the event names no commit of a pull request' >&2
+	exit 1
+fi
 status() {
 	gh api --silent "repos/$repo/statuses/$sha" -f context="$1" -f state="$2" -f description="$3"
 }
@@ -30,6 +35,10 @@ if [ "$action" = unlabeled ]; then
 fi
 [ "$action" = labeled ] || exit 0
 sender=$(field .sender.login)
+if ! [[ $sender =~ ^[A-Za-z0-9_-]+(\[bot\])?$ ]]; then
+	echo 'the event names nobody who set the label' >&2
+	exit 1
+fi
 permission=$(gh api "repos/$repo/collaborators/$sender/permission" --jq .permission)
 case $permission in
 admin | write) ;;
