@@ -48,7 +48,7 @@ func (p payload) at(path string) any {
 	return v
 }
 
-// set replaces what is at a path that is there.
+// set replaces what is at a path, which has to exist.
 func (p payload) set(t *testing.T, path string, to any) {
 	t.Helper()
 	if p.at(path) == nil {
@@ -183,7 +183,7 @@ func run(t *testing.T, name string, event payload, answers, files map[string]str
 const head = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 
 // TestLabelAllowsDataLoss: with the payloads that GitHub sends, the label of somebody who
-// may write allows it for this head, whoever's fork it is of; a push withdraws it.
+// may write allows it for this head, of a fork too; a push withdraws it.
 func TestLabelAllowsDataLoss(t *testing.T) {
 	const label = "allow-data-loss"
 	for name, test := range map[string]struct {
