@@ -312,6 +312,18 @@ func TestStates(t *testing.T) {
 	want(t, p.look(t, 0, stacks), "ok: 4 to be made")
 	p.deploy(t, "eu-west-1", p.names().StorageStack("eu-west-1"), something)
 	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 3 to be made")
+	p = newPatient(t, `"github": {"repository": "octo-org/shop", "branch": "main", "environments": ["production"]}`)
+	want(t, p.look(t, 0, stacks), "ok: 5 to be made")
+	b, err := os.ReadFile("../../../stacks/testdata/watched/archipelago-github.template.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct{ Resources json.RawMessage }
+	if err := json.Unmarshal(b, &template); err != nil {
+		t.Fatal(err)
+	}
+	p.deploy(t, "eu-west-1", p.names().GitHubStack(), string(template.Resources[1:len(template.Resources)-1]))
+	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 4 to be made")
 }
 
 // TestStatesThatTakeAnOperator are CloudFormation's, which the emulator is seldom in.
