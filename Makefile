@@ -6,7 +6,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 PORT ?=
 # ARGS are further flags of `make up`, such as "-c archipelago.fleet.min=3", and
 # of `make synth`, `make cost`, `make diagram`, `make diff`, `make doctor`, `make review`,
-# `make simulate` and `make calibrate`.
+# `make types`, `make prices`, `make simulate` and `make calibrate`.
 ARGS ?=
 # ACCOUNT is the AWS account that `make synth` writes into names.
 ACCOUNT ?= 123456789012
@@ -66,6 +66,12 @@ ami: ## pin AWS's latest image of every region in cdk.json
 
 zones: ## pin the availability zones of every region in cdk.json
 	@go run ./cmd/archipelago zones
+
+types: ## write the table of instance types that a ladder may have, by what EC2 says
+	@go run ./cmd/archipelago types $(ARGS)
+
+prices: ## write the table of EC2's prices, by AWS's public lists; some regions' with ARGS='-regions eu-west-1'
+	@go run ./cmd/archipelago prices $(ARGS)
 
 diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago diff $(ARGS)
@@ -227,4 +233,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones types prices diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram

@@ -692,6 +692,19 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestTypesWithoutAPriceAreTaken: only what is estimated needs one.
+func TestTypesWithoutAPriceAreTaken(t *testing.T) {
+	for ladder, want := range map[string]string{`"m8g.medium", "r8g.large"`: "arm64", `"t3.small", "t3a.large", "m8a.large"`: "x86_64"} {
+		c, err := parse(t, `{"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": [`+ladder+`], "cpuTarget": 15}}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Fleet.Architecture(); got != want || c.Fleet.Burstable() != (want == "x86_64") {
+			t.Errorf("%s is of %s, burstable %t", ladder, got, c.Fleet.Burstable())
+		}
+	}
+}
+
 func TestOneProblemIsReportedOnce(t *testing.T) {
 	for keys, want := range map[string]int{
 		`"regions": ["eu-west-1", "us-east-1", "us-east-1"], "fleet": {"min": 7}`: 2,

@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"os"
@@ -179,12 +180,21 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
+// TestMissingPrices: whatever is missing is said at once, with the command that adds it,
+// or the file where there is none.
 func TestMissingPrices(t *testing.T) {
+	const sources = ": add to cost/prices.json what AWS's price lists say, each with its source"
 	for name, test := range map[string]struct {
-		region, kind, want string
+		region, kind string
+		want         []string
 	}{
-		"a region":           {"ap-south-1", "m7g.large", "no price for ap-south-1: cost/prices.json has those of eu-west-1, us-east-1"},
-		"an instance's type": {"eu-west-1", "x9z.large", `no price for eu-west-1: cost/prices.json has none of "instance x9z.large" there`},
+		"a region": {"ap-south-1", "m7g.large", []string{
+			"no price in ap-south-1 of instance m7g.large, volume, NAT gateway: make prices adds what AWS's price list of EC2 has",
+			"no price in ap-south-1 of metric, logs, ", sources,
+		}},
+		"an instance's type": {"eu-west-1", "m8g.large", []string{
+			"no price in eu-west-1 of instance m8g.large: make prices adds what AWS's price list of EC2 has",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Read(assembly(t, map[[2]string]string{
@@ -198,10 +208,73 @@ func TestMissingPrices(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := prices.Estimate(d, Loads[0]); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %q", err, test.want)
+			_, err = prices.Estimate(d, Loads[0])
+			if err == nil {
+				t.Fatal("it is estimated")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q", err, want)
+				}
+			}
+			if got, want := len(strings.Split(err.Error(), "\n")), len(test.want)/2+1; got != want {
+				t.Errorf("got %d sentences, want %d: %v", got, want, err)
 			}
 		})
+	}
+}
+
+// TestListOverTableByHand: what make prices read is what counts.
+func TestListOverTableByHand(t *testing.T) {
+	file := listFile
+	defer func() { listFile = file }()
+	listFile = []byte("price,eu-west-1,sa-east-1\nsource,a list,another\nread,2026-11-20,2026-11-21\nNAT gateway,0.05,\ninstance m8g.large,,0.1\n")
+	prices, err := ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := prices.Regions["eu-west-1"]["NAT gateway"]; got != (Price{USD: 0.05, Per: "hour", Source: "ec2-eu-west-1"}) {
+		t.Errorf("got %+v", got)
+	}
+	if usd, err := prices.Of("sa-east-1", Instance("m8g.large")); err != nil || usd[0] != 0.1 {
+		t.Errorf("got %v, %v", usd, err)
+	}
+	if usd, err := prices.Of("eu-west-1", Instance("m8g.large"), NATGateway); err == nil || usd[0] != 0 || usd[1] != 0.05 {
+		t.Errorf("got %v, %v; want no price and one", usd, err)
+	}
+	if prices.Newest() != "2026-11-21" {
+		t.Errorf("the newest is of %s", prices.Newest())
+	}
+}
+
+// TestListIsAsItIsWritten, so that make prices changes only prices.
+func TestListIsAsItIsWritten(t *testing.T) {
+	list, err := ParseList(bytes.NewReader(listFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := list.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again, listFile) {
+		t.Errorf("%s is\n%s\nand would be written as\n%s", ListFile, listFile, again)
+	}
+}
+
+func TestListsAreRefused(t *testing.T) {
+	const head = "price,eu-west-1\nsource,a list\nread,2026-11-20\n"
+	for list, want := range map[string]string{
+		"":                              "want the lines price, source and read first",
+		"price,eu-west-1\nread,today\n": "want the lines price, source and read first",
+		head + "volume\n":               "wrong number of fields",
+		head + "volume,cheap\n":         `volume, eu-west-1: want a price that make prices reads, of more than 0, got "cheap"`,
+		head + "volume,-1\n":            `got "-1"`,
+		head + "load balancer,0.0252\n": "load balancer, eu-west-1: want a price that make prices reads",
+	} {
+		if _, err := ParseList(strings.NewReader(list)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", list, err, want)
+		}
 	}
 }
 
@@ -211,32 +284,41 @@ func TestFolderWithoutTemplates(t *testing.T) {
 	}
 }
 
-// TestEveryPriceHasItsSource: and every source a price, and a day that can be read.
+// TestEveryPriceHasItsSource: and every source a price, and a day that can be read. Of what
+// is kept by hand, each region has all.
 func TestEveryPriceHasItsSource(t *testing.T) {
-	prices, err := ReadPrices()
+	all, err := ReadPrices()
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := map[string]bool{}
-	for region, table := range prices.Regions {
+	for region, table := range all.Regions {
 		for what, price := range table {
-			used[price.Source] = true
-			if prices.Sources[price.Source].What == "" || price.USD <= 0 || price.Per == "" {
+			if all.Sources[price.Source].What == "" || price.USD <= 0 || price.Per == "" {
 				t.Errorf("%s, %s: %+v has no source, price or unit", region, what, price)
 			}
 		}
-		for other, same := range prices.Regions {
-			for what := range same {
-				if table[what].USD == 0 {
-					t.Errorf("%s has no %q, %s has", region, what, other)
+	}
+	var byHand Prices
+	if err := json.Unmarshal(pricesFile, &byHand); err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for region, table := range byHand.Regions {
+		for what, price := range table {
+			used[price.Source] = true
+			for other := range byHand.Regions {
+				if byHand.Regions[other][what].USD == 0 {
+					t.Errorf("%s has no %q, %s has", other, what, region)
 				}
 			}
 		}
 	}
-	for name, source := range prices.Sources {
+	for name := range byHand.Sources {
 		if !used[name] {
 			t.Errorf("nothing is of the source %s", name)
 		}
+	}
+	for name, source := range all.Sources {
 		if _, err := time.Parse(time.DateOnly, source.Read); source.Read != "" && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -136,13 +136,9 @@ func (p Prices) Estimate(d Deployment, l Load) (Estimate, error) {
 	e := Estimate{}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(d.Regions)) {
-		prices, err := p.in(name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+		prices := p.in(name)
 		e[name] = d.region(name, prices, l)
-		errs = append(errs, prices.err)
+		errs = append(errs, prices.err())
 	}
 	return e, errors.Join(errs...)
 }
@@ -172,8 +168,8 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	if l.Full {
 		instances = r.Max
 	}
-	add(times(instances, "instance "+r.InstanceType, hours), "instances, %s", r.InstanceType)
-	add(times(instances, "volume", float64(r.VolumeGB)), "their volumes")
+	add(times(instances, Instance(r.InstanceType), hours), "instances, %s", r.InstanceType)
+	add(times(instances, Volume, float64(r.VolumeGB)), "their volumes")
 	if r.Monitored {
 		add(times(instances, "metric", monitoringMetrics), "their metrics by the minute")
 	}
@@ -185,7 +181,7 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	}
 	add(times(r.LoadBalancers, "load balancer", hours)+times(r.LoadBalancers, "load balancer unit", hours*units(requests)), "load balancer")
 	add(times(r.PublicAddresses, "public address", hours), "public addresses")
-	add(times(r.NATGateways, "NAT gateway", hours), "NAT gateways")
+	add(times(r.NATGateways, NATGateway, hours), "NAT gateways")
 	add(times(r.InterfaceEndpoints, "interface endpoint", hours), "interface endpoints")
 	if r.Firewalls > 0 {
 		add(times(r.Firewalls, "firewall", 1)+times(r.FirewallRules, "firewall rule", 1)+requests/1e6*price("firewall request"), "firewall")

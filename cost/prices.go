@@ -3,10 +3,11 @@
 package cost
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -39,31 +40,39 @@ type Price struct {
 	Source string  `json:"source"`
 }
 
-// ReadPrices returns the table that comes with the program.
+// ReadPrices returns the tables that come with the program: prices.json, which is kept by
+// hand, and over it what `make prices` has read.
 func ReadPrices() (Prices, error) {
 	var p Prices
-	return p, json.Unmarshal(pricesFile, &p)
-}
-
-// Instance is what an hour of an instance type costs in a region, on demand. It
-// is an error if the table has no such price.
-func (p Prices) Instance(region, instanceType string) (float64, error) {
-	return p.price(region, "instance "+instanceType)
-}
-
-// SurplusCredit is what a vCPU-hour costs that a burstable type uses beyond its
-// baseline and its credits.
-func (p Prices) SurplusCredit(region string) (float64, error) {
-	return p.price(region, "surplus credit")
-}
-
-func (p Prices) price(region, what string) (float64, error) {
-	prices, err := p.in(region)
-	if err != nil {
-		return 0, err
+	if err := json.Unmarshal(pricesFile, &p); err != nil {
+		return p, fmt.Errorf("cost/prices.json: %w", err)
 	}
-	usd := prices.of(what)
-	return usd, prices.err
+	list, err := ParseList(bytes.NewReader(listFile))
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", ListFile, err)
+	}
+	for region, listed := range list {
+		source := "ec2-" + region
+		p.Sources[source] = listed.Source
+		if p.Regions[region] == nil {
+			p.Regions[region] = map[string]Price{}
+		}
+		for what, usd := range listed.USD {
+			p.Regions[region][what] = Price{USD: usd, Per: unit(what), Source: source}
+		}
+	}
+	return p, nil
+}
+
+// Of returns a region's prices of these, in their order. A price that is missing is 0, and
+// the error says which they are, and what adds them.
+func (p Prices) Of(region string, what ...string) ([]float64, error) {
+	prices := p.in(region)
+	var usd []float64
+	for _, one := range what {
+		usd = append(usd, prices.of(one))
+	}
+	return usd, prices.err()
 }
 
 // Oldest is the day of the source that was read first, and Newest of the last.
@@ -82,27 +91,39 @@ func (p Prices) days() []string {
 	return days
 }
 
-// in returns a lookup of one region's prices. The lookup remembers the first
-// price that is missing, so that a sum is never short of it.
-func (p Prices) in(region string) (*regionPrices, error) {
-	prices, ok := p.Regions[region]
-	if !ok {
-		return nil, fmt.Errorf("no price for %s: cost/prices.json has those of %s; add them from AWS's price list, each with its source",
-			region, strings.Join(slices.Sorted(maps.Keys(p.Regions)), ", "))
-	}
-	return &regionPrices{region: region, prices: prices}, nil
+// in returns a lookup of one region's prices. The lookup remembers the prices that are
+// missing, so that a sum is never short of one.
+func (p Prices) in(region string) *regionPrices {
+	return &regionPrices{region: region, prices: p.Regions[region]}
 }
 
 type regionPrices struct {
 	region string
 	prices map[string]Price
-	err    error
+	// listed and kept are what is missing: of make prices, and of prices.json.
+	listed, kept []string
 }
 
 func (r *regionPrices) of(what string) float64 {
 	price, ok := r.prices[what]
-	if !ok && r.err == nil {
-		r.err = fmt.Errorf("no price for %s: cost/prices.json has none of %q there; add it from AWS's price list, with its source", r.region, what)
+	missing := &r.kept
+	if unit(what) != "" {
+		missing = &r.listed
+	}
+	if !ok && !slices.Contains(*missing, what) {
+		*missing = append(*missing, what)
 	}
 	return price.USD
+}
+
+// err says in a sentence what is missing.
+func (r *regionPrices) err() error {
+	var errs []error
+	if len(r.listed) > 0 {
+		errs = append(errs, fmt.Errorf("no price in %s of %s: make prices adds what AWS's price list of EC2 has", r.region, strings.Join(r.listed, ", ")))
+	}
+	if len(r.kept) > 0 {
+		errs = append(errs, fmt.Errorf("no price in %s of %s: add to cost/prices.json what AWS's price lists say, each with its source", r.region, strings.Join(r.kept, ", ")))
+	}
+	return errors.Join(errs...)
 }

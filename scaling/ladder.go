@@ -5,19 +5,12 @@
 package scaling
 
 import (
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
-
-//go:embed instances.json
-var instancesFile []byte
 
 // Rung is an instance type as a step of a Ladder.
 type Rung struct {
@@ -44,23 +37,23 @@ func (r Rung) Burstable() bool { return r.Baseline < 100 }
 type Ladder []Rung
 
 // NewLadder returns the ladder of these instance types. The error joins
-// everything that is wrong with it: no type at all, types that instances.json
-// does not know, more than one architecture, a type that is listed twice, and one
+// everything that is wrong with it: no type at all, types that the table does
+// not know, more than one architecture, a type that is listed twice, and one
 // that is no bigger than the one before.
-func NewLadder(types []string) (Ladder, error) {
-	if len(types) == 0 {
+func NewLadder(names []string) (Ladder, error) {
+	if len(names) == 0 {
 		return nil, errors.New(`want at least one instance type, such as ["m7g.medium", "m7g.large"], got none`)
 	}
-	known := instances()
+	known := types()
 	var ladder Ladder
 	var errs []error
-	for i, t := range types {
-		rung, ok := known[t]
-		if !ok {
-			errs = append(errs, fmt.Errorf("[%d]: want an instance type whose size is known%s, got %q; others are added to scaling/instances.json, with their source",
-				i, nearest(t, slices.Sorted(maps.Keys(known))), t))
+	for i, t := range names {
+		at := slices.IndexFunc(known, func(r Rung) bool { return r.Type == t })
+		if at < 0 {
+			errs = append(errs, fmt.Errorf("[%d]: want an instance type whose size is known%s, got %q; make types adds those that EC2 has since", i, nearest(t, known), t))
 			continue
 		}
+		rung := known[at]
 		if len(ladder) > 0 {
 			first, before := ladder[0], ladder[len(ladder)-1]
 			switch {
@@ -106,36 +99,13 @@ func (r Rung) describe() string {
 	return fmt.Sprintf("%s (%s, %g GiB)", r.Type, size, r.MemoryGiB)
 }
 
-// instances are the types whose sizes are known, by their names.
-func instances() map[string]Rung {
-	var file struct {
-		Types map[string]struct {
-			Arch      string
-			VCPU      int
-			MemoryGiB float64
-			Baseline  float64
-		}
-	}
-	if err := json.Unmarshal(instancesFile, &file); err != nil {
-		panic(err) // it is compiled in, and a test reads it
-	}
-	known := map[string]Rung{}
-	for name, t := range file.Types {
-		if t.Baseline == 0 {
-			t.Baseline = 100
-		}
-		known[name] = Rung{Type: name, Architecture: t.Arch, VCPU: t.VCPU, MemoryGiB: t.MemoryGiB, Baseline: t.Baseline}
-	}
-	return known
-}
-
-// nearest suggests a name that was meant, or one of the names.
-func nearest(got string, names []string) string {
-	best := slices.MinFunc(names, func(a, b string) int {
-		return levenshtein.ComputeDistance(got, a) - levenshtein.ComputeDistance(got, b)
+// nearest suggests a type that was meant, if one is near.
+func nearest(got string, known []Rung) string {
+	best := slices.MinFunc(known, func(a, b Rung) int {
+		return levenshtein.ComputeDistance(got, a.Type) - levenshtein.ComputeDistance(got, b.Type)
 	})
-	if levenshtein.ComputeDistance(got, best) <= 2 {
-		return fmt.Sprintf(" (did you mean %q?)", best)
+	if levenshtein.ComputeDistance(got, best.Type) <= 2 {
+		return fmt.Sprintf(" (did you mean %q?)", best.Type)
 	}
-	return ", one of " + strings.Join(names, ", ")
+	return ""
 }

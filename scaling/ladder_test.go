@@ -14,13 +14,14 @@ func TestLaddersAreRefused(t *testing.T) {
 	}{
 		"empty":               {nil, []string{"want at least one instance type"}},
 		"mixed architectures": {[]string{"m7g.large", "m7i.xlarge"}, []string{"[1]: want one architecture, got m7i.xlarge (x86_64) after m7g.large (arm64)"}},
-		"unknown":             {[]string{"m7g.lrge"}, []string{`[0]: want an instance type whose size is known (did you mean "m7g.large"?), got "m7g.lrge"`}},
+		"unknown":             {[]string{"m7g.lrge"}, []string{`[0]: want an instance type whose size is known (did you mean "m7g.large"?), got "m7g.lrge"; make types adds those that EC2 has since`}},
+		"mixed burstable":     {[]string{"t3.large", "t4g.xlarge"}, []string{"[1]: want one architecture, got t4g.xlarge (arm64) after t3.large (x86_64)"}},
 		"wrong order":         {[]string{"m7g.large", "m7g.medium"}, []string{"[1]: want the smallest first, each with more CPU and no less memory, got m7g.medium (1 vCPU, 4 GiB) after m7g.large (2 vCPU, 8 GiB)"}},
 		"no more CPU":         {[]string{"m7g.large", "r7g.large"}, []string{"[1]: want the smallest first"}},
 		"less memory":         {[]string{"m7g.large", "c7g.xlarge", "c7g.2xlarge", "r7g.large"}, []string{"[3]: want the smallest first"}},
 		"twice":               {[]string{"m7g.medium", "m7g.large", "m7g.medium"}, []string{"[2]: want each instance type once, got m7g.medium again"}},
 		"all at once": {[]string{"m7g.large", "nothing", "m7i.xlarge", "m7g.large"}, []string{
-			`[1]: want an instance type whose size is known, one of c7g.2xlarge, `, "[2]: want one architecture", "[3]: want each instance type once",
+			`[1]: want an instance type whose size is known, got "nothing"; make types adds those that EC2 has since`, "[2]: want one architecture", "[3]: want each instance type once",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

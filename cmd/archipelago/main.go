@@ -20,9 +20,11 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/command/cost"
 	"github.com/archipelago-cdk/archipelago/internal/command/diagram"
 	"github.com/archipelago-cdk/archipelago/internal/command/doctor"
+	"github.com/archipelago-cdk/archipelago/internal/command/prices"
 	"github.com/archipelago-cdk/archipelago/internal/command/review"
 	"github.com/archipelago-cdk/archipelago/internal/command/setup"
 	"github.com/archipelago-cdk/archipelago/internal/command/simulate"
+	"github.com/archipelago-cdk/archipelago/internal/command/types"
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 )
 
@@ -70,6 +72,8 @@ func commands() []command {
 		{"diagram", "draw what synth wrote, to docs/islands.svg", diagram.Run},
 		{"ami", "pin AWS's latest image of every region in cdk.json", ami.Run},
 		{"zones", "pin every region's availability zones in cdk.json", doctor.RunZones},
+		{"types", "write the table of instance types that a ladder may have, by what EC2 says", types.Run},
+		{"prices", "write the table of EC2's prices, by AWS's public price lists", prices.Run},
 		{"simulate", "play a load against the fleet of cdk.json and report on it", simulate.Run},
 		{"drain", "move users away from a region, or with -off back", local("drain", turn(cloud.Drained, "drained: users move within a minute or two", "no longer drained: users come back within a minute or two"))},
 		{"freeze", "keep the instance type of a region's fleet, or with -off let it change", local("freeze", turn(cloud.Frozen, "frozen: its instance type stays; a change that has begun goes on to its end", "no longer frozen: its instance type may change"))},

@@ -112,13 +112,11 @@ func (c *controller) planned(o scaling.Observation) (simulator.Fleet, error) {
 		Ladder: c.ladder, Start: c.ladder.Find(c.startAt.Type), Min: o.Min, Max: o.Max,
 		RequestsPerTarget: c.requestsPerTarget, Policy: c.policy, Goal: c.goal, Surge: true,
 	}
+	var hours []string
 	for _, rung := range c.ladder {
-		usd, err := prices.Instance(c.region, rung.Type)
-		if err != nil {
-			usd = 0 // the plan says so
-		}
-		f.USDPerHour = append(f.USDPerHour, usd)
+		hours = append(hours, cost.Instance(rung.Type))
 	}
+	f.USDPerHour, _ = prices.Of(c.region, hours...) // the plan says what is missing
 	return f, nil
 }
 

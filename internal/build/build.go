@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/atomicfile"
 	"golang.org/x/mod/modfile"
 )
 
@@ -190,23 +191,5 @@ func Package(program, path string) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return replace(path, b.Bytes())
-}
-
-// replace writes a file that others may read, in one step: another process may
-// be reading it.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return atomicfile.Write(path, b.Bytes())
 }

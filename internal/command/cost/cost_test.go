@@ -2,6 +2,8 @@ package cost
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,5 +44,25 @@ func TestTable(t *testing.T) {
 func TestNoTemplates(t *testing.T) {
 	if err := Run(t.Context(), []string{"-templates", t.TempDir()}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "make synth") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestMissingPricesNameTheCommand that adds them.
+func TestMissingPricesNameTheCommand(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"manifest.json": `{"artifacts": {"a": {"type": "aws:cloudformation:stack", "environment": "aws://123456789012/eu-west-1", "properties": {"templateFile": "a.json"}}}}`,
+		"a.json": `{"Resources": {
+			"Group": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": "2", "MaxSize": "6"}},
+			"Type": {"Type": "Custom::AWS", "Properties": {"Create": "{\"action\": \"putParameter\", \"parameters\": {\"Name\": \"/a/fleet/instance-type\", \"Value\": \"m8g.large\"}}"}}
+		}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := Run(t.Context(), []string{"-templates", dir}, &bytes.Buffer{})
+	if want := "no price in eu-west-1 of instance m8g.large: make prices adds what AWS's price list of EC2 has"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/config"
@@ -56,15 +55,19 @@ func fleetOf(c config.Config) (simulator.Fleet, simulator.Model, error) {
 	region := c.Regions[0].Name
 	prices, err := cost.ReadPrices()
 	errs = append(errs, err)
+	var hours, credits []string
 	for _, rung := range ladder {
-		usd, err := prices.Instance(region, rung.Type)
-		errs = append(errs, err)
-		fleet.USDPerHour = append(fleet.USDPerHour, usd)
+		hours = append(hours, cost.Instance(rung.Type))
+		if rung.Burstable() {
+			credits = append(credits, cost.SurplusCredit(rung.Family()))
+		}
 	}
+	usd, err := prices.Of(region, append(hours, credits...)...)
+	errs = append(errs, err)
+	fleet.USDPerHour = usd[:len(ladder)]
 	model := simulator.Model{Goal: time.Duration(c.Fleet.GoalMilliseconds) * time.Millisecond}
-	if slices.ContainsFunc(ladder, scaling.Rung.Burstable) {
-		model.SurplusUSD, err = prices.SurplusCredit(region)
-		errs = append(errs, err)
+	for _, credit := range usd[len(ladder):] {
+		model.SurplusUSD = max(model.SurplusUSD, credit)
 	}
 	return fleet, model, errors.Join(errs...)
 }
