@@ -90,6 +90,7 @@ func builds(d build.Deployment) stacks.Builds {
 	machine := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}
 	b := stacks.Builds{
 		Service:              map[string]string{machine[d.Instances]: d.Service()},
+		Pulse:                map[string]string{machine[d.Instances]: d.Pulse()},
 		Function:             d.Function,
 		FunctionArchitecture: awslambda.Architecture_ARM_64(),
 	}

@@ -93,6 +93,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			Environment: c.Environment(region),
 			Secrets:     c.Service.Secrets,
 		},
+		Pulse: pulse(builds, all.watched()),
 	})
 	if region.AMI == "" {
 		awscdk.Annotations_Of(machines.Construct).AddWarningV2(jsii.String("archipelago:unpinned-image"),
@@ -108,6 +109,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		LoadBalancer:   balancer.ALB,
 		Listener:       balancer.Listener,
 		Stores:         all.watched(),
+		PulseGroup:     names.Group(),
 		DrainParameter: names.DrainParameter(),
 		Drained:        region.Weight == 0,
 	})
@@ -244,6 +246,14 @@ func logsBucket(c config.Config, logs awss3.IBucket) awss3.IBucket {
 		return nil
 	}
 	return logs
+}
+
+// pulse is what says that instances reach stores.
+func pulse(builds Builds, stores []fleet.Store) *fleet.Pulse {
+	if stores == nil {
+		return nil
+	}
+	return &fleet.Pulse{Binaries: builds.Pulse, Stores: stores}
 }
 
 // agent is what each instance sends to CloudWatch.

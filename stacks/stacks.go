@@ -15,6 +15,8 @@ import (
 type Builds struct {
 	// Service are the paths of the service's binaries, as fleet.Service has them.
 	Service map[string]string
+	// Pulse are the paths of the program that runs beside it, as fleet.Pulse has them.
+	Pulse map[string]string
 	// Function returns the path of a function's deployment package, by the name of
 	// its folder in cmd. Required.
 	Function func(name string) string

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -76,9 +77,17 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 			checks[s.Part] = (&bucket{client: buckets, store: s, key: setting.LighthouseObject(region), content: region, now: now}).check
 		}
 	}
+	var reaches func(context.Context) (string, error)
+	if group := getenv(setting.PulseGroup); group != "" {
+		table, ok := setting.PulseTable(stores)
+		reaches = fleet{
+			tables: tables, groups: autoscaling.NewFromConfig(aws), table: table, hasTable: ok, region: region, group: group, now: now,
+		}.silence
+	}
 	return &handler{
 		lighthouse: lighthouse.Lighthouse{
 			Checks:  checks,
+			Fleet:   reaches,
 			Drained: drain.drained,
 			Within:  lookWithin,
 		},

@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -186,6 +189,121 @@ func TestLookAtAnIsland(t *testing.T) {
 	}
 	if len(line.AWS.CloudWatchMetrics) != 1 || line.AWS.CloudWatchMetrics[0].Namespace != "Archipelago" ||
 		line.Deployment != "archipelago" || line.Failing != 1 || line.Drained != 0 {
+		t.Errorf("the line of metrics is %s", i.out.String())
+	}
+}
+
+// groups is an Auto Scaling that has one group.
+type groups struct {
+	err       error
+	instances []autoscalingtypes.Instance
+	asked     int
+}
+
+func (g *groups) DescribeAutoScalingGroups(_ context.Context, in *autoscaling.DescribeAutoScalingGroupsInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeAutoScalingGroupsOutput, error) {
+	g.asked++
+	if g.err != nil {
+		return nil, g.err
+	}
+	return &autoscaling.DescribeAutoScalingGroupsOutput{AutoScalingGroups: []autoscalingtypes.AutoScalingGroup{
+		{AutoScalingGroupName: &in.AutoScalingGroupNames[0], Instances: g.instances},
+	}}, nil
+}
+
+// pulses is a table that holds beats.
+type pulses struct {
+	item map[string]types.AttributeValue
+	err  error
+	key  map[string]types.AttributeValue
+}
+
+func (p *pulses) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	p.key = in.Key
+	return &dynamodb.GetItemOutput{Item: p.item}, p.err
+}
+
+// TestFleetIsHeard: of the instances in service, and who they are is asked in silence
+// only.
+func TestFleetIsHeard(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	beat := func(ago time.Duration) types.AttributeValue { return pulse.Beat{At: now.Add(-ago), InARow: 3}.Value() }
+	table, g := &pulses{}, &groups{instances: []autoscalingtypes.Instance{
+		{InstanceId: aws.String("i-1"), LifecycleState: autoscalingtypes.LifecycleStateInService},
+		{InstanceId: aws.String("i-2"), LifecycleState: autoscalingtypes.LifecycleStateTerminating},
+	}}
+	f := fleet{
+		tables: table, groups: g, table: setting.Store{Table: "orders", PartitionKey: "pk"}, hasTable: true,
+		region: "eu-west-1", group: "archipelago-fleet", now: func() time.Time { return now },
+	}
+	want := func(silent bool, unknown string, asked int) {
+		t.Helper()
+		silence, err := f.silence(t.Context())
+		if (silence != "") != silent || (err != nil) != (unknown != "") || err != nil && !strings.Contains(err.Error(), unknown) || g.asked != asked {
+			t.Errorf("got %q, %v after %d questions; want silence %t, an error %q, %d questions", silence, err, g.asked, silent, unknown, asked)
+		}
+	}
+	want(false, "no instance has ever", 0)
+	table.item = map[string]types.AttributeValue{"i-1": beat(time.Second)}
+	want(false, "", 0)
+	if key := table.key["pk"].(*types.AttributeValueMemberS).Value; key != "pulse#eu-west-1" {
+		t.Errorf("it reads %q", key)
+	}
+	table.item = map[string]types.AttributeValue{"i-2": beat(2 * time.Minute)}
+	want(false, "no instance that runs", 1)
+	table.item["i-1"] = beat(61 * time.Second)
+	want(true, "", 2)
+	g.err = errors.New("throttled")
+	want(true, "", 3) // it ran lately
+	table.item = map[string]types.AttributeValue{"i-1": beat(6 * time.Minute)}
+	want(false, "throttled", 4)
+	table.err = errors.New("no table")
+	want(false, "no table", 4)
+	f.hasTable = false
+	want(false, "no watched table may be written", 4)
+}
+
+// TestFleetIsAskedWhereItHasAPulse is the whole handler: a silent fleet darkens the
+// island and counts as what fails.
+func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
+	i := newIsland(t)
+	var err error
+	i.handler, err = newHandler(t.Context(), func(name string) string {
+		if name == setting.PulseGroup {
+			return "archipelago-fleet"
+		}
+		return settings[name]
+	}, &i.out, func() time.Time { return i.now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, report := i.look(t); status != http.StatusOK || !strings.HasPrefix(report.Parts["fleet"], "unknown: no instance has ever") {
+		t.Errorf("without a beat: got %d, %+v", status, report)
+	}
+	orders := setting.Store{Table: "orders", PartitionKey: "pk", SortKey: "sk"}
+	beat := func(inARow int) {
+		t.Helper()
+		if _, err := dynamodb.NewFromConfig(i.aws).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &orders.Table, Key: pulse.Key(orders, "us-east-1"), UpdateExpression: aws.String("SET #me = :beat"),
+			ExpressionAttributeNames:  map[string]string{"#me": "i-1"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":beat": pulse.Beat{At: i.now, InARow: inARow}.Value()},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beat(3)
+	if status, report := i.look(t); status != http.StatusOK || report.Parts["fleet"] != "ok" {
+		t.Errorf("with a beat: got %d, %+v", status, report)
+	}
+	i.now = i.now.Add(2 * time.Minute)
+	i.lighthouse.Fleet = fleet{
+		tables: dynamodb.NewFromConfig(i.aws), groups: &groups{err: errors.New("down")}, table: orders, hasTable: true,
+		region: "us-east-1", group: "archipelago-fleet", now: func() time.Time { return i.now },
+	}.silence
+	i.out.Reset()
+	if status, report := i.look(t); status != http.StatusServiceUnavailable || report.Failing != 1 || !strings.HasPrefix(report.Parts["fleet"], "no instance has said for 2m") {
+		t.Errorf("in silence: got %d, %+v", status, report)
+	}
+	if !strings.Contains(i.out.String(), `"Failing":1`) {
 		t.Errorf("the line of metrics is %s", i.out.String())
 	}
 }

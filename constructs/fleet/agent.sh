@@ -12,7 +12,7 @@ cat >/etc/systemd/system/@NAME@-log.service <<'END'
 Description=Log of @NAME@ as a file, for the CloudWatch agent
 
 [Service]
-ExecStart=/usr/bin/journalctl --follow --lines=200 --output=cat --unit=@NAME@.service
+ExecStart=/usr/bin/journalctl --follow --lines=200 --output=cat --unit=@NAME@.service --unit=@NAME@-pulse.service
 StandardOutput=truncate:/var/log/@NAME@.log
 LimitFSIZE=64M
 LimitCORE=0

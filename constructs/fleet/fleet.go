@@ -64,6 +64,8 @@ type Props struct {
 	Architecture awsec2.InstanceArchitecture
 	// Service is what the instances run. Required.
 	Service Service
+	// Pulse says what instances reach. Default: nil, nothing does.
+	Pulse *Pulse
 	// Min is the fewest instances in service. Default: 2.
 	Min int
 	// Max is the most instances in service. Default: Min.

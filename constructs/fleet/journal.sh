@@ -13,7 +13,7 @@ put() {
 	# The cursor is kept when the lines are in the bucket: what fails is tried again.
 	cat <$state/cursor >$state/next
 	# What user data prints is cloud-init's last stage's.
-	journalctl --quiet --output=cat --unit=cloud-final.service --unit=@NAME@.service --cursor-file=$state/next >$state/lines.txt || return
+	journalctl --quiet --output=cat --unit=cloud-final.service --unit=@NAME@.service --unit=@NAME@-pulse.service --cursor-file=$state/next >$state/lines.txt || return
 	[ -s $state/lines.txt ] || return 0
 	token=$(curl --silent --fail --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' $metadata/api/token) || return
 	instance=$(curl --silent --fail --max-time 2 --header "X-aws-ec2-metadata-token: $token" $metadata/meta-data/instance-id) || return

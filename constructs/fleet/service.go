@@ -80,7 +80,7 @@ var journalScript string
 
 // userData is the script of an instance's first boot. Each binary is a file
 // asset of its own, so that an instance downloads the one it runs.
-func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.IRole) awsec2.UserData {
+func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.Role) awsec2.UserData {
 	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
 	s.check(props, region)
 	journal, logsBucket := "", ""
@@ -106,6 +106,7 @@ func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.
 		"@TYPE@", s.unitType(),
 		"@ENVIRONMENT@", s.environment(props.Port, region),
 	}
+	script += props.Pulse.script(scope, props, role)
 	if props.Agent != nil {
 		script += agentScript
 		values = append(values,

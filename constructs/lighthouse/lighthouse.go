@@ -4,21 +4,19 @@
 package lighthouse
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/watched"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -44,6 +42,10 @@ type Props struct {
 	// Stores are what the island cannot work without. Default: none, it is lit unless
 	// it is drained.
 	Stores []Store
+	// PulseGroup is the name of the Auto Scaling group of a fleet with a Pulse on the same
+	// Stores: while they answer the lighthouse and the fleet is silent, the island is
+	// dark. Default: none, nothing is made of what the fleet reaches.
+	PulseGroup string
 	// DrainParameter is the name of the SSM parameter with which an operator
 	// darkens the island. Required; it need not exist.
 	DrainParameter string `required:"true"`
@@ -53,18 +55,7 @@ type Props struct {
 
 // Store is a table or a bucket of the island's region, of which the lighthouse
 // reads and writes an item or object of its own.
-type Store struct {
-	// Part is what reports call it, such as "table orders". Required.
-	Part string `required:"true"`
-	// Table is a table whose keys are strings, the attributes PartitionKey and, where
-	// it has one, SortKey. Required, if not Bucket is.
-	Table                 awsdynamodb.ITable
-	PartitionKey, SortKey string
-	// Bucket is a bucket.
-	Bucket awss3.IBucket
-	// ReadOnly has it read and not written. Default: false.
-	ReadOnly bool
-}
+type Store = watched.Store
 
 // Lighthouse is an island's health.
 type Lighthouse struct {
@@ -106,6 +97,15 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 			panic(fmt.Sprintf("lighthouse: want a Table with its PartitionKey, or a Bucket, in Stores[%d]", i))
 		}
 	}
+	environment := map[string]*string{
+		setting.Deployment:     &props.Deployment,
+		setting.Watched:        jsii.String(watched.Setting(props.Stores)),
+		setting.DrainParameter: &props.DrainParameter,
+		setting.Drained:        jsii.String(strconv.FormatBool(props.Drained)),
+	}
+	if props.PulseGroup != "" {
+		environment[setting.PulseGroup] = &props.PulseGroup
+	}
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "lighthouse",
@@ -114,13 +114,8 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 		Architecture: props.Architecture,
 		Timeout:      timeout,
 		Retention:    awslogs.RetentionDays_ONE_MONTH,
-		Environment: map[string]*string{
-			setting.Deployment:     &props.Deployment,
-			setting.Watched:        jsii.String(watched(props.Stores)),
-			setting.DrainParameter: &props.DrainParameter,
-			setting.Drained:        jsii.String(strconv.FormatBool(props.Drained)),
-		},
-		Concurrency: concurrency,
+		Environment:  environment,
+		Concurrency:  concurrency,
 	})
 	this := function.Construct
 	grant(this, props, function.Role)
@@ -172,28 +167,6 @@ func scopeOf(balancer elb.IApplicationLoadBalancer, other constructs.Construct) 
 	return other
 }
 
-// watched is the value of setting.Watched.
-func watched(stores []Store) string {
-	if len(stores) == 0 {
-		return ""
-	}
-	var list []setting.Store
-	for _, s := range stores {
-		told := setting.Store{Part: s.Part, PartitionKey: s.PartitionKey, SortKey: s.SortKey, ReadOnly: s.ReadOnly}
-		if s.Table != nil {
-			told.Table = *s.Table.TableName()
-		} else {
-			told.Bucket = *s.Bucket.BucketName()
-		}
-		list = append(list, told)
-	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // strings and booleans
-	}
-	return string(b)
-}
-
 // grant lets the function touch its own items, its own objects and its switch.
 func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	stack := awscdk.Stack_Of(scope)
@@ -204,6 +177,13 @@ func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 		} else {
 			grantObject(s, region, role)
 		}
+	}
+	if table := watched.PulseTable(props.Stores); table != nil && props.PulseGroup != "" {
+		table.GrantItem(role, setting.PulseItem(region), "dynamodb:GetItem")
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("autoscaling:DescribeAutoScalingGroups"),
+			Resources: jsii.Strings("*"), // the action knows no resources
+		}))
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:GetParameter"),
@@ -218,13 +198,7 @@ func grantItem(s Store, region string, role awsiam.Role) {
 	if !s.ReadOnly {
 		actions = append(actions, "dynamodb:UpdateItem")
 	}
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(actions...),
-		Resources: &[]*string{s.Table.TableArn()},
-		Conditions: &map[string]any{
-			"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{setting.LighthouseItem(region)}},
-		},
-	}))
+	s.GrantItem(role, setting.LighthouseItem(region), actions...)
 }
 
 func grantObject(s Store, region string, role awsiam.Role) {
@@ -232,17 +206,8 @@ func grantObject(s Store, region string, role awsiam.Role) {
 	if !s.ReadOnly {
 		actions = append(actions, "s3:PutObject")
 	}
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(actions...),
-		Resources: &[]*string{s.Bucket.ArnForObjects(jsii.String(setting.LighthouseObject(region)))},
-	}))
-	if !s.ReadOnly {
-		return
+	s.GrantObject(role, region, actions...)
+	if s.ReadOnly {
+		s.GrantList(role) // nobody writes the object
 	}
-	// Nobody writes the object: S3 says that it is missing to who may list, and
-	// that it is forbidden to others.
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("s3:ListBucket"),
-		Resources: &[]*string{s.Bucket.BucketArn()},
-	}))
 }

@@ -193,6 +193,7 @@ func smallModule(t *testing.T) string {
 		path.Base(servicePackage): "",
 		lighthouse:                "import _ \"github.com/aws/aws-lambda-go/lambda\"\n\n",
 		scaler:                    "import _ \"github.com/aws/aws-lambda-go/lambda\"\n\n",
+		"pulse":                   "",
 		"broken":                  "import _ \"example.com/missing\"\n\n",
 	} {
 		files["cmd/"+name+"/main.go"] = "package main\n\n" + imports + "var corp string\n\nfunc main() { println(\"" + name + "\", corp) }\n"
@@ -339,12 +340,12 @@ func TestOnlyWhatIsPublishedIsBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"linux-amd64/directory", "linux-arm64/lighthouse", "linux-arm64/lighthouse.zip", "linux-arm64/scaler", "linux-arm64/scaler.zip",
+		"linux-amd64/directory", "linux-amd64/pulse", "linux-arm64/lighthouse", "linux-arm64/lighthouse.zip", "linux-arm64/scaler", "linux-arm64/scaler.zip",
 	}
 	if got := slices.Sorted(maps.Keys(read(t, dist))); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, path := range []string{d.Service(), d.Function(lighthouse), d.Function(scaler)} {
+	for _, path := range []string{d.Service(), d.Pulse(), d.Function(lighthouse), d.Function(scaler)} {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
@@ -354,7 +355,7 @@ func TestOnlyWhatIsPublishedIsBuilt(t *testing.T) {
 // TestServiceTakesNoOtherProgramsName: it would be in its place.
 func TestServiceTakesNoOtherProgramsName(t *testing.T) {
 	root := smallModule(t)
-	for _, pkg := range []string{"./other/lighthouse", "./other/app"} {
+	for _, pkg := range []string{"./other/lighthouse", "./other/app", "./other/pulse"} {
 		d := build.Deployment{Root: root, Dir: t.TempDir(), Package: pkg, Instances: "amd64", Functions: "arm64"}
 		if err := d.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), pkg+" would be called "+path.Base(pkg)) {
 			t.Errorf("%s: got %v, want that its program's name is taken", pkg, err)

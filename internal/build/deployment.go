@@ -20,6 +20,9 @@ const App = "app"
 // requires it.
 const module = "github.com/archipelago-cdk/archipelago"
 
+// pulse is the name of the program that runs beside the service.
+const pulse = "pulse"
+
 // lambdaRuntime is the package that connects a program to Lambda.
 const lambdaRuntime = "github.com/aws/aws-lambda-go/lambda"
 
@@ -43,6 +46,9 @@ func (d Deployment) Program(architecture, name string) string {
 // Service is the path of the service's program.
 func (d Deployment) Service() string { return d.Program(d.Instances, path.Base(d.Package)) }
 
+// Pulse is the path of the program that runs beside the service.
+func (d Deployment) Pulse() string { return d.Program(d.Instances, pulse) }
+
 // Function is the path of a function's deployment package.
 func (d Deployment) Function(name string) string { return d.Program(d.Functions, name) + ".zip" }
 
@@ -62,10 +68,10 @@ func (d Deployment) Build(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	name := path.Base(d.Package)
-	if name == App || slices.Contains(functions, module+"/cmd/"+name) {
+	if name == App || name == pulse || slices.Contains(functions, module+"/cmd/"+name) {
 		return fmt.Errorf("the program of %s would be called %s, as another one is: move it to a folder of another name", d.Package, name)
 	}
-	packages := map[string][]string{d.Instances: {d.Package}}
+	packages := map[string][]string{d.Instances: {d.Package, module + "/cmd/" + pulse}}
 	packages[d.Functions] = append(packages[d.Functions], functions...)
 	for architecture, packages := range packages {
 		err := Programs(ctx, Options{

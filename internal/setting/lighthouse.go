@@ -27,6 +27,9 @@ const (
 	// island: it does while it holds "true". Required; the parameter need not
 	// exist.
 	DrainParameter = "DRAIN_PARAMETER"
+	// PulseGroup is the name of the Auto Scaling group whose instances have a pulse.
+	// Default: none, nothing is made of what instances say.
+	PulseGroup = "PULSE_GROUP"
 )
 
 // LighthousePath is where a load balancer asks whether its island is lit.
@@ -63,6 +66,21 @@ func ParseWatched(value string) ([]Store, error) {
 	}
 	return stores, nil
 }
+
+// PulseTable is the one of the stores that takes the pulse of the fleet: the first table
+// that may be written. Without one the fleet has none.
+func PulseTable(stores []Store) (table Store, ok bool) {
+	for _, s := range stores {
+		if s.Table != "" && !s.ReadOnly {
+			return s, true
+		}
+	}
+	return Store{}, false
+}
+
+// PulseItem is the partition key of the one item that a region's instances read in each
+// watched table, and write in that of their pulse. Its sort key is "pulse".
+func PulseItem(region string) string { return "pulse#" + region }
 
 // LighthouseItem is the partition key of the one item of each watched table that
 // region's lighthouse reads and writes. Its sort key is "lighthouse".

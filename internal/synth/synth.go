@@ -86,10 +86,15 @@ func StandIns(dir, architecture string) (stacks.Builds, error) {
 		return path, os.WriteFile(path, []byte(name), 0o644)
 	}
 	service, err := standIn("directory")
+	if err != nil {
+		return stacks.Builds{}, err
+	}
+	pulse, err := standIn("pulse")
 	kernel.Lock()
 	defer kernel.Unlock()
 	return stacks.Builds{
 		Service: map[string]string{machine: service},
+		Pulse:   map[string]string{machine: pulse},
 		Function: func(name string) string {
 			path, err := standIn(name + ".zip")
 			if err != nil {

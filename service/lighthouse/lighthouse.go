@@ -15,6 +15,10 @@ type Check func(context.Context) error
 type Lighthouse struct {
 	// Checks are what the island needs, by name.
 	Checks map[string]Check
+	// Fleet returns why the fleet is taken not to reach what Checks try from here, "" if
+	// it does, or an error where that cannot be learned, which darkens nothing. Default:
+	// nil, the fleet is not asked.
+	Fleet func(context.Context) (string, error)
 	// Drained reports whether the island is to be dark although nothing fails.
 	Drained func(context.Context) (bool, error)
 	// Within is how long one look may take; what has not answered then fails.
@@ -29,9 +33,11 @@ type Report struct {
 	Drained bool `json:"drained"`
 	// Parts are "ok" or what went wrong, by the name of the check. "drain" is
 	// among them when it could not be learned: the island is then not drained,
-	// so that the switch's own failure darkens nothing.
+	// so that the switch's own failure darkens nothing. "fleet" is among them where the
+	// fleet is asked: it begins with "unknown" when that cannot be learned.
 	Parts map[string]string `json:"parts"`
-	// Failing counts the checks that failed.
+	// Failing counts the checks that failed, and a fleet that reaches nothing while all
+	// checks pass: else it has the same cause.
 	Failing int `json:"failing"`
 }
 
@@ -51,6 +57,13 @@ func (l Lighthouse) Look(ctx context.Context) Report {
 		drained, err = l.Drained(ctx)
 		return err
 	})
+	var silence string
+	waitFleet := start(ctx, func(ctx context.Context) (err error) {
+		if l.Fleet != nil {
+			silence, err = l.Fleet(ctx)
+		}
+		return err
+	})
 	r := Report{Parts: map[string]string{}}
 	for name, wait := range waits {
 		r.Parts[name] = ok
@@ -58,6 +71,14 @@ func (l Lighthouse) Look(ctx context.Context) Report {
 			r.Parts[name] = err.Error()
 			r.Failing++
 		}
+	}
+	if err := waitFleet(); err != nil {
+		r.Parts["fleet"] = "unknown: " + err.Error()
+	} else if silence != "" {
+		r.Parts["fleet"] = silence
+		r.Failing = max(r.Failing, 1)
+	} else if l.Fleet != nil {
+		r.Parts["fleet"] = ok
 	}
 	if err := wait(); err != nil {
 		r.Parts["drain"] = err.Error()

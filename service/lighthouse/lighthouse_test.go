@@ -56,6 +56,37 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// TestFleetCountsWhileEverythingElseAnswers: else its silence has the same cause.
+func TestFleetCountsWhileEverythingElseAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		table   Check
+		fleet   func(context.Context) (string, error)
+		lit     bool
+		failing int
+		part    string
+	}{
+		"it reaches them":          {passes, says("", nil), true, 0, "ok"},
+		"it is silent":             {passes, says("silent for 61s", nil), false, 1, "silent for 61s"},
+		"it is silent, as is AWS":  {fails, says("silent for 61s", nil), false, 1, "silent for 61s"},
+		"nothing is known":         {passes, says("", errors.New("never seen")), true, 0, "unknown: never seen"},
+		"nothing is known in time": {passes, func(context.Context) (string, error) { select {} }, true, 0, "unknown: no answer in 200ms"},
+		"it is not asked":          {passes, nil, true, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Lighthouse{
+				Checks: map[string]Check{"table": test.table}, Fleet: test.fleet, Drained: drained(false, nil), Within: 200 * time.Millisecond,
+			}.Look(t.Context())
+			if got.Lit != test.lit || got.Failing != test.failing || got.Parts["fleet"] != test.part {
+				t.Errorf("got %+v, want %+v", got, test)
+			}
+		})
+	}
+}
+
+func says(silence string, err error) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return silence, err }
+}
+
 func TestLookEndsInTime(t *testing.T) {
 	begun := time.Now()
 	got := Lighthouse{

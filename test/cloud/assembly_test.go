@@ -44,6 +44,7 @@ var built = sync.OnceValues(func() (stacks.Builds, error) {
 	}
 	return stacks.Builds{
 		Service:              map[string]string{machine: d.Service()},
+		Pulse:                map[string]string{machine: d.Pulse()},
 		Function:             d.Function,
 		FunctionArchitecture: architecture,
 	}, d.Build(context.Background(), nil)

@@ -29,6 +29,7 @@ func newLogBucket(t *testing.T, program string) *logBucket {
 	b := &logBucket{objects: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /assets/app", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, program) })
+	mux.HandleFunc("GET /assets/pulse", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, beatsOnce) })
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>b</SecretAccessKey><SessionToken>c</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
 			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
@@ -69,7 +70,7 @@ func (b *logBucket) text() string {
 // once and not each minute.
 func (b *logBucket) starts(t *testing.T, change ...string) (m *Machine, output *lockedBuffer) {
 	t.Helper()
-	script, _, _ := strings.Cut(fleetsUserData(t), "# What may wait")
+	script, _, _ := strings.Cut(fleetsUserData(t), "# What may wait until the service answers")
 	script = strings.Replace(script, "sleep 60", "sleep 0", 1)
 	changed := strings.NewReplacer(change...).Replace(script)
 	if len(change) > 0 && changed == script {
@@ -108,6 +109,20 @@ trap 'sleep 0.3; echo the last words; exit' TERM
 echo it serves
 while :; do sleep 0.05; done
 `
+
+// beatsOnce is a pulse that ends.
+const beatsOnce = "#!/bin/sh\necho it beats\n"
+
+// TestPulseIsNotTheService: what it prints is in the journal, and its starts are not the
+// service's.
+func TestPulseIsNotTheService(t *testing.T) {
+	b := newLogBucket(t, talks)
+	m, output := b.starts(t, "RestartSec=10", "RestartSec=0.2")
+	b.awaits(t, "app-pulse.service: Scheduled restart job, restart counter is at 2.\n", output)
+	if n := m.Restarts(); n != 0 {
+		t.Errorf("the service was started again %d times", n)
+	}
+}
 
 // TestJournalGoesToTheBucket: every line once, those of the service's end too, and
 // nothing where nothing is new.

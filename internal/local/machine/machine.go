@@ -42,9 +42,9 @@ type Machine struct {
 
 	mu      sync.Mutex
 	ended   map[string]<-chan struct{} // of units that were started
-	service *service
-	pid     int // of the service's process, the last one
-	starts  int // of the service
+	service *service                   // the first program that was started; others run beside it
+	pid     int                        // of the service's process, the last one
+	starts  int                        // of the service
 	state   State
 }
 
@@ -150,7 +150,7 @@ func (m *Machine) start(ctx context.Context, unit, metadata string) (<-chan erro
 		return nil, err
 	}
 	output := m.outputOf(u.name)
-	s := newSupervisor(u, m.root, environment, m.memory(), output, log.New(output, m.ID+" ", log.Lmsgprefix), m.started)
+	s := newSupervisor(u, m.root, environment, m.memory(), output, log.New(output, m.ID+" ", log.Lmsgprefix), func(int) {})
 	sh := m.shell(u.name, metadata)
 	if !u.dynamicUser || slices.Contains(u.groups, "systemd-journal") {
 		sh.journal = &m.journal
@@ -158,9 +158,9 @@ func (m *Machine) start(ctx context.Context, unit, metadata string) (<-chan erro
 	s.script = sh.runFile
 	ended := make(chan struct{})
 	m.mu.Lock()
-	if !u.isScript() {
+	if !u.isScript() && m.service == nil {
 		m.service = &service{filepath.Join(m.root, u.execStart[0]), environment}
-		s.becomes = m.become
+		s.started, s.becomes = m.started, m.become
 	}
 	if m.ended == nil {
 		m.ended = map[string]<-chan struct{}{}

@@ -27,18 +27,19 @@ import (
 func fleetsUserData(t *testing.T) string {
 	t.Helper()
 	scripts := map[string]string{}
-	for _, name := range []string{"userdata.sh", "journal.sh", "agent.sh"} {
+	for _, name := range []string{"userdata.sh", "journal.sh", "pulse.sh", "agent.sh"} {
 		b, err := os.ReadFile(filepath.Join("../../../constructs/fleet", name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		scripts[name] = string(b)
 	}
-	script := strings.Replace(scripts["userdata.sh"], "@JOURNAL@\n", scripts["journal.sh"], 1) + scripts["agent.sh"]
+	script := strings.Replace(scripts["userdata.sh"], "@JOURNAL@\n", scripts["journal.sh"], 1) + scripts["pulse.sh"] + scripts["agent.sh"]
 	script = strings.Replace(strings.Replace(script, "@SECRETS@\n", "", 1), "@CREDENTIALS@\n", "", 1)
 	return strings.NewReplacer(
 		"@BUCKET@", "logs",
 		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@TYPE@", "Type=exec", "@ENVIRONMENT@", `A="1"`,
+		"@PULSE_CASES@\n", "", "*) pulse='' ;;", "*) pulse=s3://assets/pulse ;;", "@PULSE_ENVIRONMENT@", "AWS_REGION=eu-west-1",
 		"@PORT@", "8080", "@HEALTH@", "/livez", "@AGENT@", "{}",
 	).Replace(script)
 }
@@ -50,6 +51,7 @@ func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
 	answers := 0
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /assets/app", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "#!/bin/sh\n") })
+	mux.HandleFunc("GET /assets/pulse", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "#!/bin/sh\n") })
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		if answers++; answers < 3 {
 			http.Error(w, "not yet", http.StatusServiceUnavailable)
@@ -71,7 +73,7 @@ func TestAgentComesAfterTheFirstGoodAnswer(t *testing.T) {
 	if answers != 3 || !strings.Contains(log.String(), "app runs without a CloudWatch agent") {
 		t.Errorf("asked %d times, want 3, and then the agent's failure told:\n%s", answers, &log)
 	}
-	if !slices.Equal(units, []string{"app-journal.service", "app.service"}) {
+	if !slices.Equal(units, []string{"app-journal.service", "app.service", "app-pulse.service"}) {
 		t.Errorf("the units %q were started", units)
 	}
 }
@@ -234,10 +236,10 @@ func TestUnitThatNeedsMoreIsNoticed(t *testing.T) {
 	}
 }
 
-// TestUnitsOfTheFleetArePlayed: every directive of the service's unit, and of the one
-// that puts its journal into the bucket, is played, or ignored for a reason.
+// TestUnitsOfTheFleetArePlayed: every directive of the service's unit, of the one that
+// puts its journal into the bucket and of its pulse is played, or ignored for a reason.
 func TestUnitsOfTheFleetArePlayed(t *testing.T) {
-	for _, name := range []string{"app", "app-journal"} {
+	for _, name := range []string{"app", "app-journal", "app-pulse"} {
 		_, rest, _ := strings.Cut(fleetsUserData(t), "/etc/systemd/system/"+name+".service <<'END'\n")
 		text, _, found := strings.Cut(rest, "\nEND\n")
 		if !found {

@@ -103,6 +103,7 @@ const (
 	oneBoot   = "a machine boots once here, and its network is up then"
 	needsRoot = "it takes namespaces or capabilities, which only root may change: here the service may do what AWS forbids"
 	seccomp   = "it takes a seccomp filter: here the service may do what AWS forbids"
+	noQuota   = "it takes a cgroup, which only root may make: here the program may use more"
 	noAttr    = "it takes a process attribute that os/exec cannot give: here the service may do what AWS forbids"
 )
 
@@ -121,6 +122,7 @@ var ignored = map[string]string{
 	"Service.ProtectControlGroups":    needsRoot,
 	"Service.CapabilityBoundingSet":   needsRoot,
 	"Service.NoNewPrivileges":         noAttr,
+	"Service.CPUQuota":                noQuota,
 	"Service.RestrictAddressFamilies": seccomp,
 }
 

@@ -1,0 +1,83 @@
+// Command pulse runs beside the service on each instance of a fleet. Every ten seconds
+// it reads the stores that the island cannot work without and, if all of them answer,
+// says so in a table, from which the island's lighthouse learns what the fleet reaches.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/pulse"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// beatWithin is less than pulse.Every, so that what hangs is one beat that is missed.
+const beatWithin = 8 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Getenv, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "pulse:", err)
+		os.Exit(1)
+	}
+}
+
+// run beats until ctx ends.
+func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
+	region := getenv(setting.Region)
+	if region == "" {
+		return fmt.Errorf("%s is not set", setting.Region)
+	}
+	stores, err := setting.ParseWatched(getenv(setting.Watched))
+	if err != nil {
+		return err
+	}
+	table, ok := setting.PulseTable(stores)
+	if !ok {
+		return fmt.Errorf("%s: want a table that may be written", setting.Watched)
+	}
+	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	if err != nil {
+		return fmt.Errorf("the AWS configuration cannot be read: %w", err)
+	}
+	h := &heart{
+		tables: dynamodb.NewFromConfig(settings),
+		// An emulator's endpoint has no name for each bucket.
+		buckets:  s3.NewFromConfig(settings, func(o *s3.Options) { o.UsePathStyle = settings.BaseEndpoint != nil }),
+		metadata: imds.NewFromConfig(settings),
+		stores:   stores, table: table, region: region, now: time.Now,
+	}
+	ticks := time.NewTicker(pulse.Every)
+	defer ticks.Stop()
+	var failing time.Time
+	for {
+		within, cancel := context.WithTimeout(ctx, beatWithin)
+		err := h.beat(within)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && failing.IsZero():
+			failing = h.now()
+			fmt.Fprintf(out, "pulse: it misses a beat: %v\n", err)
+		case err == nil && !failing.IsZero():
+			fmt.Fprintf(out, "pulse: it beats again after %s\n", h.now().Sub(failing).Round(time.Second))
+			failing = time.Time{}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+	}
+}

@@ -1,0 +1,139 @@
+// Package pulse is what a fleet's instances say of the stores that their island cannot
+// work without, and what the island's lighthouse makes of it: whether the fleet
+// reaches them by its own way and role.
+package pulse
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+const (
+	// Every is how often an instance beats.
+	Every = 10 * time.Second
+	// silentAfter is how old a beat may be: five may be missed.
+	silentAfter = time.Minute
+	// inARow is how many beats an instance has to give after it was silent.
+	inARow = 3
+	// lately is how old the beat may be of an instance that is believed to run, while
+	// Auto Scaling does not say which ones do.
+	lately = 5 * time.Minute
+	// keptFor is how long the last beat of an instance is kept: one that was silent for
+	// so long is as good as one that was never heard.
+	keptFor = time.Hour
+)
+
+// Beat is the last one of an instance.
+type Beat struct {
+	At time.Time
+	// InARow is how many came without silence in between, at most as many as are needed.
+	InARow int
+}
+
+// Next is what an instance says now, after last: its own from before, nil if it gave
+// none. An instance that is new was not silent, so that its first beat counts.
+func Next(last *Beat, now time.Time) Beat {
+	switch {
+	case last == nil:
+		return Beat{now, inARow}
+	case now.Sub(last.At) > silentAfter:
+		return Beat{now, 1}
+	default:
+		return Beat{now, min(last.InARow+1, inARow)}
+	}
+}
+
+// Silence returns why the fleet is taken not to reach its stores, "" if it does, or an
+// error if that cannot be told: no instance that runs now has ever beaten, as when a
+// build without a pulse is deployed. One instance that beats is enough. running returns
+// the ids of those in service and is asked only when none does, so that an island that
+// is well hangs on no control plane.
+func Silence(beats map[string]Beat, running func() ([]string, error), now time.Time) (string, error) {
+	for _, b := range beats {
+		if now.Sub(b.At) <= silentAfter && b.InARow >= inARow {
+			return "", nil
+		}
+	}
+	if len(beats) == 0 {
+		return "", fmt.Errorf("no instance has ever said that it reaches the stores")
+	}
+	ids, err := running()
+	if err != nil {
+		for id, b := range beats {
+			if now.Sub(b.At) <= lately {
+				ids = append(ids, id)
+			}
+		}
+	}
+	var newest Beat
+	for id, b := range beats {
+		if slices.Contains(ids, id) && b.At.After(newest.At) {
+			newest = b
+		}
+	}
+	switch age := now.Sub(newest.At).Round(time.Second); {
+	case newest.At.IsZero() && err != nil:
+		return "", fmt.Errorf("no instance has lately said that it reaches the stores, and which ones run cannot be learned: %w", err)
+	case newest.At.IsZero():
+		return "", fmt.Errorf("no instance that runs has ever said that it reaches the stores")
+	case age > silentAfter:
+		return fmt.Sprintf("no instance has said for %s that it reaches the stores", age), nil
+	default:
+		return fmt.Sprintf("the instances reach the stores again: %d beats of %d", newest.InARow, inARow), nil
+	}
+}
+
+// Old are the instances whose beats are no longer kept.
+func Old(beats map[string]Beat, now time.Time) []string {
+	var ids []string
+	for id, b := range beats {
+		if now.Sub(b.At) > keptFor {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Key is that of the one item, in a table, of a region's beats.
+func Key(table setting.Store, region string) map[string]types.AttributeValue {
+	key := map[string]types.AttributeValue{table.PartitionKey: &types.AttributeValueMemberS{Value: setting.PulseItem(region)}}
+	if table.SortKey != "" {
+		key[table.SortKey] = &types.AttributeValueMemberS{Value: "pulse"}
+	}
+	return key
+}
+
+// Value is a beat as the attribute of the item that is called like its instance: the
+// second of it, and how many were in a row.
+func (b Beat) Value() types.AttributeValue {
+	return &types.AttributeValueMemberS{Value: fmt.Sprintf("%d %d", b.At.Unix(), b.InARow)}
+}
+
+// Parse reads the beats of an item. What is no beat, such as its key, is not among them.
+func Parse(item map[string]types.AttributeValue) map[string]Beat {
+	beats := map[string]Beat{}
+	for id, value := range item {
+		text, ok := value.(*types.AttributeValueMemberS)
+		if !ok || !strings.HasPrefix(id, "i-") {
+			continue
+		}
+		at, row, _ := strings.Cut(text.Value, " ")
+		second, err := strconv.ParseInt(at, 10, 64)
+		if err != nil {
+			continue
+		}
+		n, err := strconv.Atoi(row)
+		if err != nil {
+			continue
+		}
+		beats[id] = Beat{time.Unix(second, 0), n}
+	}
+	return beats
+}
