@@ -158,7 +158,7 @@ func TestConfigErrorsStopSynth(t *testing.T) {
 func TestLocalTemplatesDifferByTheMachine(t *testing.T) {
 	dir := t.TempDir()
 	for _, architecture := range build.Architectures {
-		for _, name := range []string{"directory", "lighthouse.zip", "scaler.zip"} {
+		for _, name := range []string{"directory", "pulse", "lighthouse.zip", "scaler.zip"} {
 			path := filepath.Join(dir, "dist", "linux-"+architecture, name)
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
@@ -185,8 +185,8 @@ func TestLocalTemplatesDifferByTheMachine(t *testing.T) {
 		lines[flags[0]], assets[flags[0]] = templateLines(t, outdir), builtAssets(t, outdir)
 	}
 	want := map[string][]string{
-		"-built": {other + " directory", "arm64 lighthouse.zip", "arm64 scaler.zip"},
-		"-local": {runtime.GOARCH + " directory", runtime.GOARCH + " lighthouse.zip", runtime.GOARCH + " scaler.zip"},
+		"-built": {other + " directory", other + " pulse", "arm64 lighthouse.zip", "arm64 scaler.zip"},
+		"-local": {runtime.GOARCH + " directory", runtime.GOARCH + " pulse", runtime.GOARCH + " lighthouse.zip", runtime.GOARCH + " scaler.zip"},
 	}
 	for flag, want := range want {
 		if slices.Sort(want); !slices.Equal(assets[flag], want) {
@@ -204,10 +204,13 @@ func TestLocalTemplatesDifferByTheMachine(t *testing.T) {
 			changes[deployed[i]+" -> "+local[i]]++
 		}
 	}
-	machine := func(architecture string) string {
-		return uname[architecture] + ") binary='s3://cdk-hnb659fds-assets-" + matrix.Account + "-eu-west-1/HASH.HASH' ;;"
+	machine := func(architecture, variable string) string {
+		return uname[architecture] + ") " + variable + "='s3://cdk-hnb659fds-assets-" + matrix.Account + "-eu-west-1/HASH.HASH' ;;"
 	}
-	expected := map[string]int{machine(other) + " -> " + machine(runtime.GOARCH): 1}
+	expected := map[string]int{}
+	for _, variable := range []string{"binary", "pulse"} {
+		expected[machine(other, variable)+" -> "+machine(runtime.GOARCH, variable)] = 1
+	}
 	if runtime.GOARCH != "arm64" {
 		expected[`"arm64" -> "`+lambda[runtime.GOARCH]+`"`] = 2
 	}

@@ -44,7 +44,7 @@ const (
 		"Accelerator": {"Type": "AWS::GlobalAccelerator::Accelerator"},
 		"Dashboard": {"Type": "AWS::CloudWatch::Dashboard"}`
 	island = `"Group": {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": "2", "MaxSize": "6"}},
-		"Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": {"Monitoring": {"Enabled": true}, "UserData": {"Fn::Base64": "systemctl enable app-journal.service; dnf install amazon-cloudwatch-agent"}, "BlockDeviceMappings": [{"Ebs": {"VolumeSize": 8}}]}}},
+		"Template": {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": {"Monitoring": {"Enabled": true}, "UserData": {"Fn::Base64": "systemctl enable app-journal.service; Description=Pulse of app; dnf install amazon-cloudwatch-agent"}, "BlockDeviceMappings": [{"Ebs": {"VolumeSize": 8}}]}}},
 		"Alb": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internet-facing", "Subnets": [{"Ref": "A"}, {"Ref": "B"}]}},
 		"Fleet": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "instance", "HealthCheckIntervalSeconds": 5}},
 		"Lights": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetType": "lambda", "HealthCheckIntervalSeconds": 20}},
@@ -105,7 +105,7 @@ func TestWhatCostsMoneyIsRead(t *testing.T) {
 	want := Region{
 		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
 		Public: true, PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
-		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerRuns: 1.2, Agents: true, LogsPut: true,
+		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerRuns: 1.2, Agents: true, LogsPut: true, Pulse: true,
 	}
 	if got := *d.Regions["us-east-1"]; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -138,6 +138,7 @@ func TestEstimate(t *testing.T) {
 	const requests = 2628e3        // a month's, of one region: one a second
 	const looks = 2 * 2628e3 / 20  // two nodes, every 20 s
 	const runs = 2628e3 / 60 * 1.2 // each fifth minute for a decision, each minute for deployments
+	const beats = 2 * 2628e3 / 10  // two instances, every 10 s
 	for what, want := range map[string]float64{
 		"instances, m7g.large":             2 * 730,
 		"their volumes":                    2 * 8,
@@ -154,6 +155,7 @@ func TestEstimate(t *testing.T) {
 		"their replication":                requests*0.001*300e3/1e9*2 + 4,
 		"alarms":                           3 + 1,
 		"scaler":                           runs/1e6 + runs*256/1024 + runs*1000/1e9 + 5,
+		"pulse":                            (beats+looks)*0.5/1e6 + 2*beats/1e6 + beats/1e3,
 		"keys":                             1,
 		"transfer to users":                requests * answerBytes / 1e9,
 		"transfer through the accelerator": requests * answerBytes / 1e9,

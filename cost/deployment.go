@@ -48,6 +48,7 @@ type Region struct {
 	ScalerRuns         float64 // runs of the scaler a minute, by all of its schedules
 	Agents             bool    // each instance sends its log and metrics to CloudWatch
 	LogsPut            bool    // each instance puts its log into a bucket
+	Pulse              bool    // each instance says that it reaches its stores
 }
 
 // Read reads the templates that a synth wrote to dir.
@@ -167,6 +168,7 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 		r.Monitored = p.LaunchTemplateData.Monitoring.Enabled
 		r.Agents = bytes.Contains(p.LaunchTemplateData.UserData, []byte("amazon-cloudwatch-agent"))
 		r.LogsPut = bytes.Contains(p.LaunchTemplateData.UserData, []byte("-journal.service"))
+		r.Pulse = bytes.Contains(p.LaunchTemplateData.UserData, []byte("Description=Pulse of "))
 		for _, device := range p.LaunchTemplateData.BlockDeviceMappings {
 			r.VolumeGB += device.Ebs.VolumeSize
 		}

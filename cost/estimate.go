@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -80,6 +81,14 @@ const (
 	lookLogBytes   = 400
 	lookMetrics    = 2                // that it prints
 	writesPerMonth = 2 * seconds / 60 // of its object, by two environments
+)
+
+// What a beat of an instance takes, with one table and one bucket that are watched.
+const (
+	beatsEvery = 10.0 // seconds
+	beatBytes  = 32.0 // of its attribute
+	beatsRead  = 0.5  // units, for the instance or for a lighthouse's look
+	unitBytes  = 1024 // of an item, for a write
 )
 
 // What a run of the scaler takes.
@@ -164,10 +173,7 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 		return float64(n) * each * price(what)
 	}
 
-	instances := r.Min
-	if l.Full {
-		instances = r.Max
-	}
+	instances := r.instances(l)
 	add(times(instances, Instance(r.InstanceType), hours), "instances, %s", r.InstanceType)
 	add(times(instances, Volume, float64(r.VolumeGB)), "their volumes")
 	if r.Monitored {
@@ -207,6 +213,13 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 			looks*lookLogBytes/gb*price("logs")+lookMetrics*price("metric")+
 			looks/1e3*price("object read")+writesPerMonth/1e3*price("object write"), "lighthouse")
 	}
+	written := 0.0 // every region takes every write
+	for _, other := range d.Regions {
+		written += other.beats(l) * math.Ceil(beatBytes*float64(other.instances(l))/unitBytes)
+	}
+	if beats := r.beats(l); beats > 0 {
+		add((beats+looks)*beatsRead/1e6*price("table read")+written/1e6*price("table write")+beats/1e3*price("object read"), "pulse")
+	}
 	if r.ScalerRuns > 0 {
 		runs := seconds / 60 * r.ScalerRuns
 		add(runs/1e6*price("function call")+runs*runSeconds*float64(r.FunctionMemoryMiB)/1024*price("function second")+
@@ -226,6 +239,22 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 		}
 	}
 	return lines
+}
+
+// instances are those of a region's fleet.
+func (r *Region) instances(l Load) int {
+	if l.Full {
+		return r.Max
+	}
+	return r.Min
+}
+
+// beats are those of a region's instances in a month.
+func (r *Region) beats(l Load) float64 {
+	if !r.Pulse {
+		return 0
+	}
+	return float64(r.instances(l)) * seconds / beatsEvery
 }
 
 // looks are a region's lighthouse's in a month: each of the load balancer's

@@ -93,7 +93,9 @@ func (h *heart) read(ctx context.Context, s setting.Store) (map[string]types.Att
 	if err != nil {
 		return nil, err
 	}
-	return nil, out.Body.Close()
+	defer out.Body.Close()
+	_, err = io.Copy(io.Discard, out.Body) // so that the connection is used again
+	return nil, err
 }
 
 // write puts this instance's beat in place of its last one, and takes away those of

@@ -7,6 +7,7 @@ toolchain go1.26.8
 tool (
 	github.com/archipelago-cdk/archipelago/cmd/archipelago
 	github.com/archipelago-cdk/archipelago/cmd/lighthouse
+	github.com/archipelago-cdk/archipelago/cmd/pulse
 	github.com/archipelago-cdk/archipelago/cmd/scaler
 )
 

@@ -119,8 +119,8 @@ func TestDeploymentDependsOnNoEnvironment(t *testing.T) {
 		architectures = build.Architectures
 	}
 	want := builder{}.build(t, source, architectures...)
-	if files := len(architectures) * (3 + 2); len(want) != files {
-		t.Errorf("want three programs and two packages for each of %q, got %q", architectures, slices.Sorted(maps.Keys(want)))
+	if files := len(architectures) * (4 + 2); len(want) != files {
+		t.Errorf("want four programs and two packages for each of %q, got %q", architectures, slices.Sorted(maps.Keys(want)))
 	}
 	same(t, want, everything.build(t, source, architectures...))
 	if *all {

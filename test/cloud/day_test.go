@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,11 +57,7 @@ func (d *day) step(t *testing.T, name string, needs []string, do func(t *testing
 		}
 		began := time.Now()
 		do(t)
-		clock, err := d.control.Clock(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%.1f s; the clock: %s", time.Since(began).Seconds(), clock)
+		t.Logf("%.1f s; the clock: %s", time.Since(began).Seconds(), d.clock(t))
 		d.passed[name] = !t.Failed()
 	})
 }
@@ -99,6 +96,7 @@ func TestIslands(t *testing.T) {
 	for service, part := range map[string]string{"dynamodb": "table employees", "s3": "bucket photos"} {
 		d.step(t, "users move away from an island that loses its "+part+", and come back", nil, func(t *testing.T) { d.darkens(t, service, part) })
 	}
+	d.step(t, "users move away from an island whose fleet alone loses its table, and come back", nil, d.losesItsWay)
 	d.step(t, "an operator drains an island, and ends it", nil, d.drains)
 	d.step(t, "a region joins and leaves, and no other instance is replaced", nil, func(t *testing.T) {
 		d.keepsInstances(t, []string{"eu-west-1", "us-east-1"}, func() {
@@ -129,6 +127,16 @@ func begin(t *testing.T, a *assembly) *day {
 }
 
 const ada = "Ada Lovelace"
+
+// clock is the emulator's.
+func (d *day) clock(t *testing.T) emulator.Clock {
+	t.Helper()
+	clock, err := d.control.Clock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clock
+}
 
 // pace has the clock run at pace k.
 func (d *day) pace(t *testing.T, k float64) {
@@ -287,8 +295,10 @@ func (d *day) darkens(t *testing.T, service, part string) {
 	}
 	defer fail(emulator.Failing{})
 	unharmed := d.unharmed(t, region)
+	refused := d.clock(t)
 	fail(emulator.Failing{region: {service}})
 	d.await(t, d.running.URL, "us-east-1")
+	t.Logf("users have moved after %.0f s of AWS's time", d.clock(t).Now.Sub(refused.Now).Seconds())
 	look := lookAt(t, d.running, region)
 	if look.status != 503 || look.Parts[part] == "ok" || look.Failing != 1 {
 		t.Errorf("the lighthouse says %+v, want that only %q fails", look, part)
@@ -296,6 +306,48 @@ func (d *day) darkens(t *testing.T, service, part string) {
 	unharmed()
 	fail(emulator.Failing{})
 	d.await(t, d.running.URL, region)
+	unharmed()
+}
+
+// losesItsWay takes a fleet's role its tables, while the lighthouse reaches them. Beats
+// come by this machine's clock, so that it runs at AWS's pace.
+func (d *day) losesItsWay(t *testing.T) {
+	const region, policy = "eu-west-1", "NoTables"
+	d.pace(t, 1)
+	defer d.pace(t, calm)
+	roles := rolesOf(t, d.running)
+	fleet := roles[slices.IndexFunc(roles, func(r role) bool { return r.region() == region && strings.Contains(r.name, "-FleetRole") })]
+	w := &walk{running: d.running}
+	restore := sync.OnceFunc(func() { w.put(t, fleet, policy, document{}) })
+	heard := func() error {
+		if look := lookAt(t, d.running, region); look.Parts["fleet"] != "ok" {
+			return fmt.Errorf("the lighthouse says %+v, want a fleet that reaches its stores", look)
+		}
+		return nil
+	}
+	await(t, heard)
+	unharmed := d.unharmed(t, region)
+	// within checks that users are answered by a region within so much of AWS's time.
+	within := func(what string, bound time.Duration, region string) {
+		t.Helper()
+		began := time.Now()
+		awaitFor(t, bound, func() error {
+			if a := fetch(t, d.running.URL+d.path); a.status != 200 || a.island != region {
+				return fmt.Errorf("%s: status %d from %q, want %q", what, a.status, a.island, region)
+			}
+			return nil
+		})
+		t.Logf("%s after %.0f s of AWS's time", what, time.Since(began).Seconds())
+	}
+	w.put(t, fleet, policy, document{Version: "2012-10-17", Statement: []rule{{Effect: "Deny", Action: words{"dynamodb:*"}, Resource: words{"*"}}}})
+	defer restore()
+	within("users have moved", 3*time.Minute, "us-east-1")
+	if look := lookAt(t, d.running, region); look.status != 503 || look.Failing != 1 || !strings.HasPrefix(look.Parts["fleet"], "no instance has said for ") || look.Parts["table employees"] != "ok" {
+		t.Errorf("the lighthouse says %+v, want that only the fleet does not reach its stores", look)
+	}
+	unharmed()
+	restore()
+	within("users are back", 2*time.Minute, region)
 	unharmed()
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/lambda"
 	"github.com/archipelago-cdk/archipelago/internal/local/machine"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
@@ -384,6 +385,9 @@ func (w *walk) serve(t *testing.T, region string, r role) error {
 	if err := w.hasLog(t, region, instance.ID, &output); err != nil {
 		return err
 	}
+	if err := w.hasPulse(t, region, instance.ID, &output); err != nil {
+		return err
+	}
 	// Somebody's photo that no employee has, as of an upload that was killed.
 	stray := directory.PhotoKey("stray", []byte(fmt.Sprint(n)), "jpg")
 	bucket := bucketOf(region)
@@ -424,6 +428,27 @@ func (w *walk) hasLog(t *testing.T, region, id string, output *lockedBuffer) err
 		}
 		if strings.Contains(output.String(), "AccessDenied") || time.Now().After(deadline) {
 			return fmt.Errorf("its log is not in the bucket: %s", output.String())
+		}
+	}
+}
+
+// hasPulse waits until the instance has said that it reaches its stores, or was not
+// allowed to.
+func (w *walk) hasPulse(t *testing.T, region, id string, output *lockedBuffer) error {
+	t.Helper()
+	client := dynamodb.NewFromConfig(w.administrator(region))
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		found, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: sdk.String("archipelago-employees"), Key: pulse.Key(setting.Store{PartitionKey: "pk", SortKey: "sk"}, region),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := pulse.Parse(found.Item)[id]; ok {
+			return nil
+		}
+		if strings.Contains(output.String(), "AccessDenied") || time.Now().After(deadline) {
+			return fmt.Errorf("it has no pulse: %s", output.String())
 		}
 	}
 }
@@ -600,6 +625,10 @@ func (w *walk) shine(t *testing.T, region string, r role) error {
 		if said != "ok" {
 			return fmt.Errorf("%s: %s", part, said)
 		}
+	}
+	// It asks who runs only when nobody beats.
+	if _, err := autoscaling.NewFromConfig(w.as(region, r)).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{}); err != nil {
+		return err
 	}
 	return w.logs(t, region, r, output.String()+".")
 }

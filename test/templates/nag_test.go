@@ -25,6 +25,8 @@ var suppressions = []suppression{
 		"The rule cannot follow a mixed instances policy to its launch template. TestDisksAreEncrypted does."},
 	{`AwsSolutions-EC23`, `LoadBalancer/SecurityGroup/Resource`,
 		"The load balancer serves the world, on its listeners' ports alone; an accelerator keeps clients' addresses, so an internal one sees them too."},
+	{`AwsSolutions-IAM5\[Resource::\*\]`, `Lighthouse/Role/DefaultPolicy/Resource`,
+		"Auto Scaling tells which instances a group has by an action that knows no resources."},
 	{`AwsSolutions-VPC7`, `Network/Vpc/Resource`,
 		"Only without flowLogs."},
 	{`AwsSolutions-IAM4\[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole\]`, `AwsCallRole/Resource`,
