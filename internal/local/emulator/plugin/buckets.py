@@ -4,7 +4,7 @@ import functools
 
 from moto.s3.models import FakeBucket, S3Backend
 
-from . import patches, permissions
+from . import patches, permissions, settings
 from .clock import clock
 
 _create = FakeBucket.create_from_cloudformation_json.__func__
@@ -86,4 +86,25 @@ def later(backend, bucket_name, key_name, needs, action):
             wanted += [(need, permissions.s3_arn(bucket_name, key_name)) for need in from_object]
             wanted += [(need, permissions.s3_arn(destination, key_name)) for need in to_object]
             if all(permissions.permits(replication["Role"], *need) for need in wanted):
-                clock.call_later(delay, functools.partial(action, destination))
+                clock.call_later(delay, functools.partial(arrive, backend, bucket_name, destination, action))
+
+
+# waiting is what a lost region keeps from being replicated, in its order: S3 says of
+# such an object that it is pending. Source: Amazon S3 User Guide, "Getting replication
+# status information".
+waiting = []
+
+
+def arrive(backend, source, destination, action):
+    """Run action for a bucket, or when its region and the source's are back."""
+    if any(settings.lost(backend.get_bucket(name).region_name) for name in (source, destination)):
+        waiting.append((backend, source, destination, action))
+    else:
+        action(destination)
+
+
+def catch_up():
+    """Replicate what no lost region keeps from it any more."""
+    due, waiting[:] = list(waiting), []
+    for one in due:
+        arrive(*one)

@@ -34,10 +34,11 @@ PUT  /archipelago/custom-resources
 import http
 import json
 import re
+import urllib.parse
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from . import customs, evaluation, existing, fleet, groups, inventory, models, played, settings, usage, zones
+from . import buckets, customs, entries, evaluation, existing, fleet, groups, inventory, models, played, settings, usage, zones
 from .clock import Refused, clock
 
 
@@ -54,9 +55,14 @@ def wrap(app):
             if fails(environ):
                 start_response("503 Service Unavailable", [])
                 return []
-            if service_of(environ) != "arc-zonal-shift":
+            service = scope_of(environ)[1]
+            if service == "arc-zonal-shift":
+                status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ))
+            elif service == "globalaccelerator":
+                operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+                status, answer = entries.answer(operation, json.loads(read(environ)))
+            else:
                 return app(environ, start_response)
-            status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ))
         elif path.startswith(RESPONSE):
             status, answer = played.respond(path.removeprefix(RESPONSE), read(environ))
         else:
@@ -111,15 +117,21 @@ failing: dict[str, list[str]] = {}
 SCOPE = re.compile(r"Credential=[^/]*/[^/]*/([^/]*)/([^/]*)/")
 
 
+def scope_of(environ):
+    """The region and the service that a call is signed for, in its header or, where it
+    was signed before, in its query."""
+    for signed in environ.get("HTTP_AUTHORIZATION", ""), urllib.parse.unquote(environ.get("QUERY_STRING", "")):
+        if scope := SCOPE.search(signed):
+            return scope.groups()
+    return "", ""
+
+
 def fails(environ):
-    """Whether a call is to a service that is made to fail in the call's region."""
-    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    return bool(scope) and scope[2] in failing.get(scope[1], [])
-
-
-def service_of(environ):
-    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    return scope[2] if scope else ""
+    """Whether a call is to a region that is lost, or to a service that is made to fail
+    there. A call of a global service is signed for the region of its control plane, as
+    on AWS: us-east-1, or us-west-2 for Global Accelerator."""
+    region, service = scope_of(environ)
+    return settings.lost(region) or service in failing.get(region, [])
 
 
 def read(environ):
@@ -160,7 +172,11 @@ def invoke_custom_resources(body):
 
 
 def set_up(body):
-    return settings.replace(json.loads(body)) if body else settings.describe()
+    if not body:
+        return settings.describe()
+    answer = settings.replace(json.loads(body))
+    buckets.catch_up()
+    return answer
 
 
 def make(body):

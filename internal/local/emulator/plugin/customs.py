@@ -22,7 +22,7 @@ _lock = threading.Lock()
 def client(service, region, role):
     with _lock:
         if (service, region, role) not in _clients:
-            session = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="custom-resource")["Credentials"]
+            session = boto3.client("sts", region_name=region).assume_role(RoleArn=role, RoleSessionName="custom-resource")["Credentials"]
             _clients[service, region, role] = boto3.client(
                 service,
                 region_name=region,

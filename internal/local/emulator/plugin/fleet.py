@@ -9,7 +9,7 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 
-from . import entries, groups, models, refreshes, schedules
+from . import entries, groups, models, refreshes, schedules, settings
 from .clock import clock
 
 
@@ -37,9 +37,11 @@ def fleet(_):
 
 
 def backends(all_backends):
+    """Those of the regions that are not lost."""
     for account, by_region in list(all_backends.items()):
         for region, backend in list(by_region.items()):
-            yield account, region, backend
+            if not settings.lost(region):
+                yield account, region, backend
 
 
 def stacks():

@@ -6,7 +6,7 @@ from typing import Any
 from moto.core.common_models import CloudFormationModel
 from moto.scheduler.models import scheduler_backends
 
-from . import models
+from . import models, settings
 
 
 class Schedule(CloudFormationModel):
@@ -71,6 +71,8 @@ def schedules():
     """Those that are on, with how many seconds are between their invocations."""
     for by_region in list(scheduler_backends.values()):
         for region, backend in list(by_region.items()):
+            if settings.lost(region):
+                continue
             groups: dict[str, Any] = backend.schedule_groups
             for group in list(groups.values()):
                 for schedule in list(group.schedules.values()):

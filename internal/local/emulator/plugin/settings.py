@@ -34,6 +34,9 @@ DEFAULTS: dict[str, Any] = {
     # What fails once, and is then no longer among them:
     # [{"stack": name, "resource": logical id, "when": as in failures.py}].
     "failAt": [],
+    # The regions that are lost: none of their services answers, what is in them serves
+    # nobody, and what replicates into them waits.
+    "lost": [],
 }
 
 _values = copy.deepcopy(DEFAULTS)
@@ -50,6 +53,10 @@ def replace(wanted: dict[str, Any]) -> dict[str, Any]:
         raise Refused(f"there is no setting {', '.join(sorted(unknown))}: want some of {', '.join(DEFAULTS)}")
     _values.update(copy.deepcopy(DEFAULTS) | {name: value for name, value in wanted.items() if value is not None})
     return describe()
+
+
+def lost(region: str) -> bool:
+    return region in get("lost")
 
 
 def describe() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
-from . import failures, models, patches
+from . import failures, models, patches, settings
 
 
 class GlobalTable(CloudFormationModel):
@@ -71,6 +71,7 @@ class GlobalTable(CloudFormationModel):
     def place(self, properties):
         """Serve the table in the regions of its replicas and in no other."""
         wanted = {r["Region"]: r for r in properties["Replicas"]}
+        self.reach(wanted.keys() | self.replicas.keys())
         moved = wanted.keys() ^ self.replicas.keys()
         if moved and properties.get("MultiRegionConsistency") == "STRONG":
             raise MockValidationException(f"{self.name}: the replicas of a table with strong consistency are fixed")
@@ -89,6 +90,13 @@ class GlobalTable(CloudFormationModel):
                 self.table(region).deletion_protection_enabled = protected(replica)
             self.replicas[region] = replica
 
+    def reach(self, regions):
+        """Fail where a region is lost: a replica is made, changed and deleted by a call
+        in its own region, as API_ReplicationGroupUpdate of DynamoDB says. That an update
+        of another replica fails, too, is the harder reading: the documents do not say."""
+        if lost := sorted(filter(settings.lost, regions)):
+            raise MockValidationException(f"{self.name}: its replica in {', '.join(lost)} does not answer")
+
     def add(self, region, replica):
         replicate(self.account_id, self.name, self.home, region, protected(replica))
         self.replicas[region] = replica
@@ -99,6 +107,7 @@ class GlobalTable(CloudFormationModel):
         self.replicas = {r["Region"]: r for r in properties["Replicas"]}
 
     def delete(self, account_id, region_name):
+        self.reach(self.replicas)
         served = [region for region in self.replicas if self.name in self.backend(region).tables]
         for region in served:
             if self.table(region).deletion_protection_enabled:
@@ -144,6 +153,9 @@ def update_table(self):
     """Add and delete replicas, which moto ignores."""
     answer, name = _update_table(self), self.body["TableName"]
     for update in self.body.get("ReplicaUpdates", []):
+        for change in update.values():
+            if settings.lost(change["RegionName"]):
+                raise MockValidationException(f"{name}: its replica in {change['RegionName']} does not answer")
         if "Create" in update:
             replicate(self.current_account, name, self.region, update["Create"]["RegionName"])
         if "Delete" in update:

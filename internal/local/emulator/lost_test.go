@@ -1,0 +1,147 @@
+package emulator_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// TestLostRegionAnswersNothingAndCatchesUp: its calls get 503, the tables' replicas in
+// it stay as they are, and what was written elsewhere meanwhile is in it when it is back.
+func TestLostRegionAnswersNothingAndCatchesUp(t *testing.T) {
+	const home, other = "eu-west-1", "us-east-2"
+	c := emulatortest.Start(t, emulator.Options{})
+	lose := func(regions ...string) {
+		t.Helper()
+		if err := c.Set(t.Context(), emulator.Settings{Lost: regions}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stack := func(action string, regions ...string) error {
+		_, err := emulatortest.Query(t, c, "cloudformation", home, url.Values{
+			"Action": {action}, "Version": {"2010-05-15"}, "StackName": {"tables"},
+			"TemplateBody": {strings.ReplaceAll(table("EVENTUAL", regions...), "true", "false")},
+		})
+		return err
+	}
+	if err := stack("CreateStack", home, other); err != nil {
+		t.Fatal(err)
+	}
+	for _, region := range []string{home, other} {
+		input := &s3.CreateBucketInput{Bucket: aws.String("photos-" + region), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)}}
+		if _, err := photos(c, region).CreateBucket(t.Context(), input); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := photos(c, region).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+			Bucket: input.Bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replicateFrom(t, c, home, other)
+
+	lose(other)
+	_, err := dynamodb.NewFromConfig(emulatortest.Config(c, other), once).ListTables(t.Context(), nil)
+	if err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a call to the lost region: got %v, want 503", err)
+	}
+	get, err := s3.NewPresignClient(photos(c, other)).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("photos-" + other), Key: aws.String("k")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := statusOf(t, get.URL); status != 503 {
+		t.Errorf("an address that was signed before: got %d, want 503", status)
+	}
+	for _, regions := range [][]string{{home}, {home, other, "us-west-2"}} {
+		if err := stack("UpdateStack", regions...); err == nil || !strings.Contains(err.Error(), "its replica in us-east-2 does not answer") {
+			t.Errorf("replicas in %v: got %v, want it refused", regions, err)
+		}
+	}
+	here := dynamodb.NewFromConfig(emulatortest.Config(c, home))
+	_, err = here.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("t"), ReplicaUpdates: []types.ReplicationGroupUpdate{
+		{Delete: &types.DeleteReplicationGroupMemberAction{RegionName: aws.String(other)}},
+	}})
+	if err == nil || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("a replica by hand: got %v, want it refused", err)
+	}
+	if _, err := here.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("t"), Item: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "one"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"old", "new"} {
+		if _, err := photos(c, home).PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("photos-" + home), Key: aws.String("k"), Body: strings.NewReader(content)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emulatortest.Advance(t, c, time.Minute)
+
+	lose()
+	out, err := dynamodb.NewFromConfig(emulatortest.Config(c, other)).Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("t")})
+	if err != nil || len(out.Items) != 1 {
+		t.Errorf("items in the region that is back: got %v, %v; want the one", out, err)
+	}
+	object, err := photos(c, other).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("photos-" + other), Key: aws.String("k")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := io.ReadAll(object.Body); err != nil || string(content) != "new" {
+		t.Errorf("the photo in the region that is back: got %q, %v; want what was put last", content, err)
+	}
+	if err := stack("UpdateStack", home); err != nil {
+		t.Errorf("the replica goes when its region is back: %v", err)
+	}
+}
+
+// once is no second try: each takes seconds.
+func once(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
+
+// photos are the buckets of a region.
+func photos(c emulator.Control, region string) *s3.Client {
+	return s3.NewFromConfig(emulatortest.Config(c, region), func(o *s3.Options) { o.UsePathStyle = true })
+}
+
+// replicateFrom has the bucket of a region replicate into another's.
+func replicateFrom(t *testing.T, c emulator.Control, source, destination string) {
+	t.Helper()
+	for _, form := range []url.Values{
+		{"Action": {"CreateRole"}, "RoleName": {"replication"}, "AssumeRolePolicyDocument": {`{"Version": "2012-10-17", "Statement": []}`}},
+		{"Action": {"PutRolePolicy"}, "RoleName": {"replication"}, "PolicyName": {"all"},
+			"PolicyDocument": {`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}`}},
+	} {
+		form.Set("Version", "2010-05-08")
+		if _, err := emulatortest.Query(t, c, "iam", "us-east-1", form); err != nil {
+			t.Fatal(err)
+		}
+	}
+	role := aws.String("arn:aws:iam::123456789012:role/replication")
+	if _, err := photos(c, source).PutBucketReplication(t.Context(), &s3.PutBucketReplicationInput{
+		Bucket: aws.String("photos-" + source), ReplicationConfiguration: &s3types.ReplicationConfiguration{Role: role, Rules: []s3types.ReplicationRule{{
+			Status: s3types.ReplicationRuleStatusEnabled, Priority: aws.Int32(1), Filter: &s3types.ReplicationRuleFilter{Prefix: aws.String("")},
+			DeleteMarkerReplication: &s3types.DeleteMarkerReplication{Status: s3types.DeleteMarkerReplicationStatusEnabled},
+			Destination:             &s3types.Destination{Bucket: aws.String("arn:aws:s3:::photos-" + destination)},
+		}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// statusOf is the answer's to a request that nobody signs again.
+func statusOf(t *testing.T, address string) int {
+	t.Helper()
+	res, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
