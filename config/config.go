@@ -195,6 +195,9 @@ type Region struct {
 	// Retired takes the region out of all but its storage stack, the step
 	// between a region's life and its removal. Default: false.
 	Retired bool `json:"retired" default:"false"`
+	// Lost is a region in which AWS does not answer: none of the stacks that are in it
+	// is deployed, and all others keep what they have of it. Default: false.
+	Lost bool `json:"lost" default:"false"`
 }
 
 // Zones are the availability zones of one region.
@@ -529,12 +532,18 @@ func (c Config) validateSize(p problems, r Region) {
 func (c Config) validateWeights(p problems) {
 	for i, r := range c.Regions {
 		at := p.under(fmt.Sprintf("regions[%d]", i))
+		if r.Lost && r.Retired {
+			at.add("retired", "false while it is lost, since to take it out of the tables and buckets calls it", true)
+		}
 		if c.Entry != EntryAccelerator && r.Weight > 0 && r.Weight < 100 {
 			at.add("weight", fmt.Sprintf("0 or 100, since only the entry %q takes a part of a region's users elsewhere", EntryAccelerator), r.Weight)
 		}
 		if i == 0 && r.Retired {
 			at.add("retired", "false: the first region is the primary, which holds the stack that spans the regions", true)
 		}
+	}
+	if len(c.Regions) > 0 && !slices.ContainsFunc(c.Regions, func(r Region) bool { return !r.Lost && !r.Retired }) {
+		p.add("regions", "a region that is neither lost nor retired", len(c.Regions))
 	}
 	if islands := c.Islands(); len(islands) > 0 && !slices.ContainsFunc(islands, func(r Region) bool { return r.Weight != 0 }) {
 		p.add("regions", "a region with a weight above 0", islands[0].Weight)

@@ -611,6 +611,14 @@ func TestRefusals(t *testing.T) {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "weight": 0}, {"name": "us-east-1", "retired": true}]}}`,
 			[]string{`archipelago.regions: want a region with a weight above 0, got 0`},
 		},
+		"a region that is lost and retired": {
+			`{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "lost": true, "retired": true}]}}`,
+			[]string{`archipelago.regions[1].retired: want false while it is lost, since to take it out of the tables and buckets calls it, got true`},
+		},
+		"everything lost": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "lost": true}, {"name": "us-east-1", "retired": true}]}}`,
+			[]string{`archipelago.regions: want a region that is neither lost nor retired, got 2`},
+		},
 		"a retired primary": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "retired": true}, "us-east-1"]}}`,
 			[]string{`archipelago.regions[0].retired: want false: the first region is the primary, which holds the stack that spans the regions, got true`},

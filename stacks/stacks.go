@@ -24,24 +24,36 @@ type Builds struct {
 	FunctionArchitecture awslambda.Architecture
 }
 
-// Add places every stack of c in app, each with the stacks that must be
-// deployed before it. c must be valid.
+// Add places every stack of c in app but those that are in a lost region, each with the
+// stacks that must be deployed before it. c must be valid.
 func Add(app awscdk.App, c config.Config, builds Builds) {
-	global := newGlobal(app, c)
+	var global, entry awscdk.Stack // nil while the primary is lost
+	if !c.Regions[0].Lost {
+		global, entry = newGlobal(app, c), newEntry(app, c)
+		// What holds data comes first: a deployment that cannot make it has nothing else.
+		entry.AddStackDependency(global, jsii.String("users come when there is something to come to"))
+		if c.GitHub.Set() {
+			newGitHub(app, c)
+		}
+	}
 	for _, region := range c.Regions {
-		global.AddStackDependency(newStorage(app, c, region), jsii.String("replication needs the bucket"))
+		if region.Lost {
+			continue
+		}
+		if storage := newStorage(app, c, region); global != nil {
+			global.AddStackDependency(storage, jsii.String("replication needs the bucket"))
+		}
 	}
-	if c.GitHub.Set() {
-		newGitHub(app, c)
-	}
-	entry := newEntry(app, c)
-	// What holds data comes first: a deployment that cannot make it has nothing else.
-	entry.AddStackDependency(global, jsii.String("users come when there is something to come to"))
 	var previous awscdk.Stack
 	for _, region := range c.Islands() {
+		if region.Lost {
+			continue
+		}
 		island := newRegion(app, c, region, builds)
-		island.AddStackDependency(global, jsii.String("the fleet needs the tables"))
-		island.AddStackDependency(entry, jsii.String("the load balancer joins the entry's listener"))
+		if global != nil {
+			island.AddStackDependency(global, jsii.String("the fleet needs the tables"))
+			island.AddStackDependency(entry, jsii.String("the load balancer joins the entry's listener"))
+		}
 		if previous != nil {
 			// Endpoint groups of one accelerator are changed one at a time, and
 			// a bad deployment stops at the first region.

@@ -52,6 +52,7 @@ var steps = []step{
 	{"deploy", always, func(l *life) { l.deploy(); l.write("before") }},
 	{"change", always, (*life).change},
 	{"add", func(l *life) bool { return l.joining() != "" }, func(l *life) { l.add(l.joining()); l.write("after") }},
+	{"lose", func(l *life) bool { return l.joined != "" }, (*life).lose},
 	{"remove", func(l *life) bool { return l.joined != "" }, func(l *life) { l.remove(l.joined) }},
 	{"leave", func(l *life) bool { return l.config.Entry == config.EntryAccelerator }, (*life).leaveAccelerator},
 	{"restore", func(l *life) bool { return l.config.Protect }, (*life).restore},
@@ -61,8 +62,8 @@ var steps = []step{
 // gate are the lives of each run of the tests, and their steps: each step at least
 // once, with data that is protected and without.
 var gate = map[string][]string{
-	"nat":     {"deploy", "add", "remove", "restore", "destroy"},
-	"leaving": {"deploy", "change", "leave", "destroy"},
+	"nat":     {"deploy", "change", "add", "remove", "restore", "destroy"},
+	"leaving": {"deploy", "add", "lose", "leave", "destroy"},
 	"private": {"deploy", "destroy"}, // in a network that exists
 }
 
@@ -336,6 +337,12 @@ func (l *life) regions() []string {
 	return names
 }
 
+// answering is the first region that is not lost.
+func (l *life) answering() string {
+	i := slices.IndexFunc(l.config.Regions, func(r config.Region) bool { return !r.Lost })
+	return l.config.Regions[i].Name
+}
+
 // tryShell runs commands as an operator does, and returns what they print.
 func (l *life) tryShell(commands string) (string, error) {
 	l.t.Helper()
@@ -346,7 +353,7 @@ func (l *life) tryShell(commands string) (string, error) {
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(append(os.Environ(), emulator.Environment(l.control.URL)...),
 		"PATH="+filepath.Join(l.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"AWS_REGION="+l.regions()[0], "AWS_DEFAULT_REGION="+l.regions()[0], "AWS_PAGER=", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
+		"AWS_REGION="+l.answering(), "AWS_DEFAULT_REGION="+l.answering(), "AWS_PAGER=", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState != nil {
 		l.processor += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
@@ -445,18 +452,24 @@ func (l *life) intact() {
 	l.t.Helper()
 	c := l.config
 	for _, region := range c.RegionNames() {
-		out, err := l.dynamoDB(region).Scan(l.t.Context(), &dynamodb.ScanInput{TableName: aws.String(c.Names().Table("employees"))})
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		var got []string
-		for _, item := range out.Items {
-			got = append(got, item["pk"].(*types.AttributeValueMemberS).Value)
-		}
-		slices.Sort(got)
-		if diff := gocmp.Diff(slices.Sorted(slices.Values(l.written)), got); diff != "" {
-			l.t.Errorf("employees in %s: %s", region, diff)
-		}
+		l.hasEmployees(region)
+	}
+}
+
+// hasEmployees checks that a region has every employee.
+func (l *life) hasEmployees(region string) {
+	l.t.Helper()
+	out, err := l.dynamoDB(region).Scan(l.t.Context(), &dynamodb.ScanInput{TableName: aws.String(l.config.Names().Table("employees"))})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var got []string
+	for _, item := range out.Items {
+		got = append(got, item["pk"].(*types.AttributeValueMemberS).Value)
+	}
+	slices.Sort(got)
+	if diff := gocmp.Diff(slices.Sorted(slices.Values(l.written)), got); diff != "" {
+		l.t.Errorf("employees in %s: %s", region, diff)
 	}
 }
 
@@ -482,13 +495,19 @@ func (l *life) change() {
 	l.deploy()
 	l.intact()
 	for _, region := range l.config.RegionNames() {
-		out, err := autoscaling.NewFromConfig(l.aws(region)).DescribeAutoScalingGroups(l.t.Context(), nil)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		if len(out.AutoScalingGroups) != 1 || *out.AutoScalingGroups[0].MaxSize != int32(most) {
-			l.t.Errorf("%s: got the fleets %+v, want one with the maximum %d", region, out.AutoScalingGroups, most)
-		}
+		l.hasMost(region, most)
+	}
+}
+
+// hasMost checks the maximum of a region's fleet.
+func (l *life) hasMost(region string, most int) {
+	l.t.Helper()
+	out, err := autoscaling.NewFromConfig(l.aws(region)).DescribeAutoScalingGroups(l.t.Context(), nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if len(out.AutoScalingGroups) != 1 || *out.AutoScalingGroups[0].MaxSize != int32(most) {
+		l.t.Errorf("%s: got the fleets %+v, want one with the maximum %d", region, out.AutoScalingGroups, most)
 	}
 }
 
@@ -556,6 +575,95 @@ func (l *life) add(region string) {
 	}
 	l.run(steps[role] + steps[noRole])
 	l.intact()
+}
+
+// lose loses the region that joined, and then the primary, goes on without them as the
+// operations page says, and has them back with what was written meanwhile.
+func (l *life) lose() {
+	l.t.Helper()
+	lost, primary := l.joined, l.regions()[0]
+	l.without(lost, len(l.config.Regions)-1, primary)
+	l.without(primary, 0, lost)
+}
+
+// without loses a region, number i of cdk.json, deploys and writes in another, and
+// brings it back.
+func (l *life) without(lost string, i int, writing string) {
+	l.t.Helper()
+	const leave, back = 0, 1
+	page := procedure(l.t, "Lose a region", l.names(lost))
+	names := l.config.Names()
+	answer := func(regions ...string) {
+		l.t.Helper()
+		if err := l.control.Set(l.t.Context(), emulator.Settings{Hurry: true, Lost: regions}); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	mark := func(change func(map[string]any)) {
+		l.t.Helper()
+		l.setRegions(func(regions []any) []any {
+			region := map[string]any{"name": regions[i]}
+			if settings, ok := regions[i].(map[string]any); ok {
+				region = maps.Clone(settings)
+			}
+			change(region)
+			regions[i] = region
+			return regions
+		})
+	}
+
+	answer(lost)
+	if l.config.Entry == config.EntryAccelerator {
+		const dial = 1
+		drain := procedure(l.t, "Drain", l.names(lost))[dial]
+		l.run(drain)
+		l.enters(lost, false)
+		defer func() {
+			l.run(strings.Replace(drain, "--traffic-dial-percentage 0", fmt.Sprintf("--traffic-dial-percentage %d", l.config.Regions[i].Weight), 1))
+			l.enters(lost, true)
+		}()
+	}
+	mark(func(region map[string]any) { region["lost"] = true })
+	most := l.config.Fleet.Max + 1
+	l.set("fleet.max", fmt.Sprint(most))
+	l.clean(l.run(page[leave]))
+	l.hasMost(writing, most)
+
+	name := "without " + lost
+	l.written = append(l.written, name)
+	if _, err := l.dynamoDB(writing).PutItem(l.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(names.Table("employees")), Item: employee(name)}); err != nil {
+		l.t.Fatal(err)
+	}
+	photo := object(writing, name)
+	l.photos[writing] = append(l.photos[writing], photo)
+	if _, err := l.s3(writing).PutObject(l.t.Context(), &s3.PutObjectInput{Bucket: aws.String(names.Bucket("photos", writing)), Key: &photo, Body: strings.NewReader(name)}); err != nil {
+		l.t.Fatal(err)
+	}
+	for _, region := range l.config.RegionNames() {
+		if region != lost {
+			l.hasEmployees(region)
+		}
+	}
+
+	answer()
+	mark(func(region map[string]any) { delete(region, "lost") })
+	l.clean(l.run(page[back]))
+	l.hasMost(lost, most)
+	l.intact()
+	l.hasPhoto(lost, photo, true)
+}
+
+// enters checks that users are sent to a region, or that they are not.
+func (l *life) enters(region string, want bool) {
+	l.t.Helper()
+	deployed, err := l.control.Fleet(l.t.Context())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	got := slices.ContainsFunc(deployed.EndpointGroups, func(g emulator.EndpointGroup) bool { return g.Region == region })
+	if got != want {
+		l.t.Errorf("users are sent to %s: %t, want %t", region, got, want)
+	}
 }
 
 // remove removes a region as the operations page says.
