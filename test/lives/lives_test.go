@@ -52,7 +52,7 @@ var steps = []step{
 	{"deploy", always, func(l *life) { l.deploy(); l.write("before") }},
 	{"change", always, (*life).change},
 	{"add", func(l *life) bool { return l.joining() != "" }, func(l *life) { l.add(l.joining()); l.write("after") }},
-	{"lose", func(l *life) bool { return l.joined != "" }, (*life).lose},
+	{"lose", func(l *life) bool { return len(l.config.Islands()) > 1 }, (*life).lose},
 	{"remove", func(l *life) bool { return l.joined != "" }, func(l *life) { l.remove(l.joined) }},
 	{"leave", func(l *life) bool { return l.config.Entry == config.EntryAccelerator }, (*life).leaveAccelerator},
 	{"restore", func(l *life) bool { return l.config.Protect }, (*life).restore},
@@ -62,8 +62,8 @@ var steps = []step{
 // gate are the lives of each run of the tests, and their steps: each step at least
 // once, with data that is protected and without.
 var gate = map[string][]string{
-	"nat":     {"deploy", "change", "add", "remove", "restore", "destroy"},
-	"leaving": {"deploy", "add", "lose", "leave", "destroy"},
+	"nat":     {"deploy", "add", "remove", "restore", "destroy"},
+	"leaving": {"deploy", "change", "lose", "leave", "destroy"},
 	"private": {"deploy", "destroy"}, // in a network that exists
 }
 
@@ -577,13 +577,15 @@ func (l *life) add(region string) {
 	l.intact()
 }
 
-// lose loses the region that joined, and then the primary, goes on without them as the
+// lose loses the primary, and then the region that joined, goes on without them as the
 // operations page says, and has them back with what was written meanwhile.
 func (l *life) lose() {
 	l.t.Helper()
-	lost, primary := l.joined, l.regions()[0]
-	l.without(lost, len(l.config.Regions)-1, primary)
-	l.without(primary, 0, lost)
+	islands := l.config.RegionNames()
+	l.without(islands[0], 0, islands[len(islands)-1])
+	if l.joined != "" {
+		l.without(l.joined, len(l.config.Regions)-1, islands[0])
+	}
 }
 
 // without loses a region, number i of cdk.json, deploys and writes in another, and
@@ -613,13 +615,13 @@ func (l *life) without(lost string, i int, writing string) {
 	}
 
 	answer(lost)
-	if l.config.Entry == config.EntryAccelerator {
+	if weight := l.config.Regions[i].Weight; l.config.Entry == config.EntryAccelerator && weight > 0 {
 		const dial = 1
 		drain := procedure(l.t, "Drain", l.names(lost))[dial]
 		l.run(drain)
 		l.enters(lost, false)
 		defer func() {
-			l.run(strings.Replace(drain, "--traffic-dial-percentage 0", fmt.Sprintf("--traffic-dial-percentage %d", l.config.Regions[i].Weight), 1))
+			l.run(strings.Replace(drain, "--traffic-dial-percentage 0", fmt.Sprintf("--traffic-dial-percentage %d", weight), 1))
 			l.enters(lost, true)
 		}()
 	}

@@ -146,9 +146,11 @@ func ask(t *testing.T, commands [][]string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const record = `{"Changes": [{"Action": "CREATE", "ResourceRecordSet": {"Name": "example.com.", "Type": "A"}}]}`
 	cmd := exec.Command(python, "-c", asks)
 	cmd.Dir = t.TempDir()
 	for name, content := range map[string]string{
+		"record.json": record, "back.json": record,
 		"items.json": `{"table": [{"DeleteRequest": {"Key": {}}}]}`, "api-key": "secret", "password": "secret",
 	} {
 		if err := os.WriteFile(filepath.Join(cmd.Dir, name), []byte(content), 0o600); err != nil {

@@ -43,10 +43,10 @@ type Settings struct {
 	FailAt []Failure `json:"failAt,omitempty"`
 	// Lost are the regions in which nothing answers: every call that is signed for one
 	// gets 503, its instances, functions and load balancers are not among those of
-	// Fleet, tables change no replica in it, and photos wait for it. With us-east-1
-	// the control planes of IAM and Route 53 are lost, and with us-west-2 that of
-	// Global Accelerator, as on AWS. Tables are back as they would be had their regions
-	// exchanged all writes: what DynamoDB had not replicated is not lost, here either.
+	// Fleet, tables change no replica in it, and objects wait to be replicated into it.
+	// With us-east-1 the control planes of IAM and Route 53 are lost, and with us-west-2
+	// that of Global Accelerator, as on AWS. A region's tables lose nothing: those of
+	// all regions are one.
 	Lost []string `json:"lost,omitempty"`
 }
 
