@@ -189,9 +189,12 @@ func (d doctor) diagnose(ctx context.Context) ([]Line, error) {
 
 // lookAt looks at the region, given what is known of whether it is enabled.
 func (s *site) lookAt(ctx context.Context, enabled Line) []Line {
+	if s.region.Lost {
+		enabled = warn("it is lost: nothing is deployed into it, and nothing was looked at, until lost is taken out of it")
+	}
 	enabled.Region, enabled.Check = s.region.Name, "region"
-	if enabled.Level == Fail {
-		return []Line{enabled} // it would refuse every call
+	if s.region.Lost || enabled.Level == Fail {
+		return []Line{enabled} // it would refuse every call, or answer none
 	}
 	checks := ofRegion
 	if !s.region.Retired {

@@ -243,6 +243,20 @@ func TestRegionThatIsNotEnabled(t *testing.T) {
 	}
 }
 
+// TestRegionThatIsLost: nothing is asked of it.
+func TestRegionThatIsLost(t *testing.T) {
+	p := newPatient(t, `"regions": [{"name": "eu-west-1", "zones": ["a", "b", "c"]}, {"name": "us-east-1", "lost": true}]`)
+	lines, err := p.diagnose(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := slices.DeleteFunc(lines, func(l Line) bool { return l.Region != "us-east-1" })
+	if len(lost) != 1 {
+		t.Errorf("got %v", lost)
+	}
+	want(t, lost, "warning: it is lost")
+}
+
 // TestBootstrap. A stack without the parameter is refused, in the emulator too.
 func TestBootstrap(t *testing.T) {
 	p := newPatient(t, "")
