@@ -395,9 +395,11 @@ func (c *controller) failing(ctx context.Context, f fleet, p *parameters, to liv
 		return "", err
 	}
 	launched := f.launched(to)
-	if healthy > w.Healthy || healthy == launched {
+	// The group replaces an instance that is not healthy after its grace period, so for a
+	// while there may be none, which is not progress.
+	if healthy > w.Healthy || launched > 0 && healthy == launched {
 		w.Healthy, w.Unwell = max(healthy, w.Healthy), time.Time{}
-	} else if w.Unwell.IsZero() {
+	} else if launched > healthy && w.Unwell.IsZero() {
 		w.Unwell = now
 	}
 	progress := fmt.Sprint(aws.ToInt32(r.PercentageComplete), " ", aws.ToInt32(r.InstancesToUpdate), " ", launched, " ", healthy)

@@ -291,6 +291,46 @@ func TestBuildThatIsNeverHealthyIsRolledBack(t *testing.T) {
 	s.runs(t, "1", "m7g.medium")
 }
 
+// TestReplacedInstanceIsNoProgress: the group ends an instance that stays unhealthy, and
+// for a while there is no new one.
+func TestReplacedInstanceIsNoProgress(t *testing.T) {
+	s := newStack(t, "replaced")
+	s.made(t)
+	c := s.controller(nil)
+	p, err := c.parameters(t.Context())
+	must(t, err)
+	must(t, c.accept(t.Context(), &p, s.request(cfn.RequestUpdate, rolloutType, "two")))
+	to := live{Template: "lt-two", Version: "2", Type: "m7g.medium"}
+	launched := func(ids ...string) fleet {
+		var f fleet
+		for _, id := range ids {
+			f.Instances = append(f.Instances, types.Instance{
+				InstanceId: aws.String(id), InstanceType: &to.Type, LifecycleState: types.LifecycleStateInService,
+				LaunchTemplate: &types.LaunchTemplateSpecification{LaunchTemplateId: &to.Template, Version: &to.Version},
+			})
+		}
+		return f
+	}
+	began := s.now(t)
+	for _, look := range []struct {
+		after time.Duration
+		fleet fleet
+		fails bool
+	}{
+		{0, launched(), false},
+		{time.Minute, launched("i-first"), false},
+		{4 * time.Minute, launched(), false},
+		{5 * time.Minute, launched("i-second"), false},
+		{6 * time.Minute, launched("i-second"), true},
+	} {
+		why, err := c.failing(t.Context(), look.fleet, &p, to, types.InstanceRefresh{}, began.Add(look.after))
+		must(t, err)
+		if fails := strings.Contains(why, "not healthy after"); fails != look.fails {
+			t.Errorf("after %s: got %q, want it to fail: %t", look.after, why, look.fails)
+		}
+	}
+}
+
 func TestAnswerIsTriedUntilItIsTaken(t *testing.T) {
 	s := newStack(t, "deaf")
 	s.broken = 3
