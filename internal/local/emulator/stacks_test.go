@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -153,4 +155,32 @@ func (r resources) with(more resources) resources {
 		}
 	}
 	return all
+}
+
+// TestAllVersionsOfALaunchTemplate: EC2 pages them, and says whether there are more.
+func TestAllVersionsOfALaunchTemplate(t *testing.T) {
+	client := ec2.NewFromConfig(emulatortest.Config(emulatortest.Shared(t), "eu-west-1"))
+	data := &ec2types.RequestLaunchTemplateData{ImageId: aws.String("ami-12c6146b")}
+	made, err := client.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{LaunchTemplateName: aws.String("many"), LaunchTemplateData: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const more = 20
+	for range more {
+		if _, err := client.CreateLaunchTemplateVersion(t.Context(), &ec2.CreateLaunchTemplateVersionInput{LaunchTemplateId: made.LaunchTemplate.LaunchTemplateId, LaunchTemplateData: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := 0
+	pages := ec2.NewDescribeLaunchTemplateVersionsPaginator(client, &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: made.LaunchTemplate.LaunchTemplateId})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		count += len(page.LaunchTemplateVersions)
+	}
+	if count != 1+more {
+		t.Errorf("got %d versions, want %d", count, 1+more)
+	}
 }

@@ -11,7 +11,7 @@ from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.ec2.models.security_groups import SecurityGroup
 from moto.ssm.models import ssm_backends
 
@@ -28,6 +28,7 @@ def install():
     )
     patches.replace(cloudformation.ChangeSet, apply=apply)
     patches.replace(LaunchTemplate, latest_version=latest_version, get_version=get_version)
+    patches.replace(LaunchTemplateBackend, describe_launch_template_versions=describe_versions)
     patches.replace(
         cloudformation.Stack, stack_parameters=property(stack_parameters), stack_resources=property(stack_resources)
     )
@@ -162,6 +163,14 @@ def latest_version(template):
     """The last one that no rollback took back. Such a one stays: EC2 gives no number
     twice, and instances may run it."""
     return next(v for v in reversed(template.versions) if v not in template.__dict__.get("taken_back", []))
+
+
+_describe_versions = LaunchTemplateBackend.describe_launch_template_versions
+
+
+def describe_versions(self, *args, **kwargs):
+    """All of them: moto answers with the first 15 and says that there are no more."""
+    return _describe_versions(self, *args, **(kwargs | {"max_results": 10_000}))
 
 
 _get_version = LaunchTemplate.get_version
