@@ -60,7 +60,7 @@ func (j *judge) data(base, head *Stack, c delta) {
 		}
 	}
 	if c.has("BackupRetentionPeriod") && number(c.new.props["BackupRetentionPeriod"], 0) < number(c.old.props["BackupRetentionPeriod"], 0) {
-		risk("backups of %s are kept for %v days in place of %v", name, c.new.props["BackupRetentionPeriod"], c.old.props["BackupRetentionPeriod"])
+		risk("backups of %s are kept for %v days, previously for %v", name, c.new.props["BackupRetentionPeriod"], c.old.props["BackupRetentionPeriod"])
 	}
 	if r.kind == "AWS::KMS::Key" && c.has("Enabled") && c.new.props["Enabled"] == false {
 		risk("what is encrypted by %s cannot be read: it is disabled", name)
@@ -68,9 +68,9 @@ func (j *judge) data(base, head *Stack, c delta) {
 	if c.has("RetentionInDays") {
 		was, is := number(c.old.props["RetentionInDays"], math.Inf(1)), number(c.new.props["RetentionInDays"], math.Inf(1))
 		if is < was {
-			risk("%s keeps what is logged for %s in place of %s: what is older is deleted", name, days(is), days(was))
+			risk("the log group %s keeps lines for %s, previously for %s: what is older is deleted", name, days(is), days(was))
 		} else {
-			j.say(s, Data, InPlace, false, "%s keeps what is logged for %s in place of %s", name, days(is), days(was))
+			j.say(s, Data, InPlace, false, "the log group %s keeps lines for %s, previously for %s", name, days(is), days(was))
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (j *judge) bucket(c delta, name string, risk func(string, ...any)) {
 					if scope != "" {
 						where = " of " + code(scope)
 					}
-					risk("%s%s in %s are deleted after %s, before that after %s", what[i], where, name, days(is[scope]), strings.Replace(days(before), "ever", "no time", 1))
+					risk("%s%s in %s are deleted after %s, previously after %s", what[i], where, name, days(is[scope]), strings.Replace(days(before), "ever", "no time", 1))
 				}
 			}
 		}
@@ -261,7 +261,7 @@ func (j *judge) replication(base, head *Stack, changes []delta) {
 			continue
 		}
 		if was, is := destinations(c.old), destinations(c.new); is < was {
-			j.say(c.stack, Data, DataAtRisk, true, "%s: objects are replicated to %d in place of %d other regions: those of a region that is lost are lost", code(c.stack.titleOf(c.is())), is, was)
+			j.say(c.stack, Data, DataAtRisk, true, "%s: objects are replicated to %d other regions, previously to %d: with this region, those that are in no other one would be lost", code(c.stack.titleOf(c.is())), is, was)
 		}
 	}
 }

@@ -44,10 +44,10 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 		}
 		low, high := number(c.new.props["MinSize"], 0), number(c.new.props["MaxSize"], 0)
 		if was := number(c.old.props["MaxSize"], 0); was != high {
-			j.say(head, Fleets, InPlace, high < was, "the fleet has at most %v instances, before that %v", high, was)
+			j.say(head, Fleets, InPlace, high < was, "the fleet has at most %v instances, previously %v", high, was)
 		}
 		if was := number(c.old.props["MinSize"], 0); was != low {
-			j.say(head, Fleets, InPlace, low < was, "the fleet has at least %v instances, before that %v", low, was)
+			j.say(head, Fleets, InPlace, low < was, "the fleet has at least %v instances, previously %v", low, was)
 		}
 		for _, subnet := range itemsOf(c.old.props["VPCZoneIdentifier"]) {
 			if !slices.ContainsFunc(itemsOf(c.new.props["VPCZoneIdentifier"]), func(v any) bool { return encoded(v) == encoded(subnet) }) {
@@ -64,7 +64,7 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 	}
 	for _, group := range head.of(scalingGroup) {
 		n := int(number(group.props["MaxSize"], 1))
-		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, at most %d at %s, in about %d minutes then, by %s", n, code("max"), refreshMinutes(n), codes(slices.Compact(why)))
+		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced because %s changes: at most %d at %s, which takes about %d minutes", codes(slices.Compact(why)), n, code("max"), refreshMinutes(n))
 	}
 }
 

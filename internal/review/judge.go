@@ -252,7 +252,7 @@ func (j *judge) users(base *Stack, c delta) {
 		if is == 0 {
 			v = IslandDown
 		}
-		j.say(s, Users, v, true, "the island in %s serves %v %% of its own users in place of %v %%; the others go to the next nearest", code(s.Region), is, was)
+		j.say(s, Users, v, true, "the island in %s serves %v %% of the users that are nearest to it, previously %v %%; the others go to the next island", code(s.Region), is, was)
 	case r.kind == "AWS::WAFv2::WebACL" && get(c.new.props, "DefaultAction", "Block") != nil && get(c.old.props, "DefaultAction", "Block") == nil:
 		j.say(s, Users, IslandDown, true, "%s refuses every request that no rule allows", name)
 	case strings.HasPrefix(r.kind, "AWS::DynamoDB::") && !c.gone():

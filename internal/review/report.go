@@ -84,7 +84,7 @@ func (d *Differ) Compare(base, head *Assembly) (Report, error) {
 	r.cost(base, head)
 	for _, c := range r.Cost {
 		if c.After > c.Before*dearer {
-			r.Decide = append(r.Decide, fmt.Sprintf("it costs $%.0f in place of $%.0f a month at %g requests a second", c.After, c.Before, c.Requests))
+			r.Decide = append(r.Decide, fmt.Sprintf("the deployment costs $%.0f a month at %g requests a second, previously $%.0f", c.After, c.Requests, c.Before))
 			break
 		}
 	}
