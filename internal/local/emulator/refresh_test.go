@@ -309,9 +309,7 @@ func TestHealthCountsOnlyAfterTheGracePeriod(t *testing.T) {
 // machine's.
 func TestGraceOfThisMachinesBoots(t *testing.T) {
 	g := newGroup(t)
-	if err := g.control.SetPace(t.Context(), 100); err != nil {
-		t.Fatal(err)
-	}
+	emulatortest.SetPace(t, g.control, 100)
 	before := instanceIDs(g.now(t))
 	booted, boots := before[0], before[1]
 	said := emulator.Status{Health: map[string]string{booted: "unhealthy", boots: "unhealthy"}, Booted: []string{booted}}
