@@ -163,11 +163,11 @@ TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=s
 NORULES = CDK_VALIDATION=false
 # OWN are the packages that have a part of their own. The tests of ./constructs run the
 # examples of the packages below it.
-OWN = . ./constructs/... ./internal/local/emulator ./internal/review ./service/web/browsertest ./stacks ./test/cloud ./test/hello ./test/lives ./test/templates
+OWN = . ./constructs/... ./internal/local/emulator ./internal/review ./service/web/browsertest ./stacks ./test/api ./test/cloud ./test/hello ./test/lives ./test/templates
 # QUICK lists the packages whose tests need no CDK, emulator or browser; what builds
 # whole programs is not among them.
 QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | \
-	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp\|^[^ ]*\/internal\/build\.\|^[^ ]*\/test\/\(changes\|runbook\|templates\)\./!s/\.test .*//p'
+	sed -n '/jsii-runtime-go\|internal\/local\/emulator\|chromedp\|^[^ ]*\/internal\/build\.\|^[^ ]*\/test\/\(api\|changes\|runbook\|templates\)\./!s/\.test .*//p'
 # REST lists all others with tests, so that a new package is tested.
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)
@@ -184,6 +184,7 @@ part-lint:
 		go vet ./... && \
 		go tool -modfile=tools.mod staticcheck ./... && \
 		go tool -modfile=tools.mod actionlint && \
+		go test -count=1 ./test/api && \
 		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
 part-quick:
 	$(TIMED) $(YIELDING) $(TESTSUM) $$($(QUICK))
