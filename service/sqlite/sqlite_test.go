@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,19 @@ func TestNobodyElseReadsTheDatabase(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %o", filepath.Base(file), info.Mode().Perm())
 		}
+	}
+}
+
+// TestDatabaseThatCannotBeWritten: the error says what to change. No mode keeps root
+// from writing, but nobody can write a file where a folder is.
+func TestDatabaseThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "directory.db-shm"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sqlite.Open(t.Context(), dir)
+	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "have to be writable by the user") {
+		t.Errorf("got %v, want the folder, and that it has to be writable", err)
 	}
 }
 
