@@ -67,7 +67,10 @@ func (i *importer) run(ctx context.Context, args []string, getenv func(string) s
 	}
 	defer func() { err = errors.Join(err, stores.close()) }()
 	source := legacy.Source{
-		Tables: dynamodb.NewFromConfig(from), Objects: s3.NewFromConfig(from, func(o *s3.Options) { o.UsePathStyle = from.BaseEndpoint != nil }),
+		Tables: dynamodb.NewFromConfig(from), Objects: s3.NewFromConfig(from, func(o *s3.Options) {
+			o.UsePathStyle = from.BaseEndpoint != nil
+			o.DisableLogOutputChecksumValidationSkipped = true // old objects have none
+		}),
 		Table: i.table, Bucket: i.bucket,
 	}
 	processor := photo.New(photo.Options{})

@@ -60,8 +60,10 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
 	}
-	// An emulator's endpoint has no name for each bucket.
-	buckets := s3.NewFromConfig(aws, func(o *s3.Options) { o.UsePathStyle = aws.BaseEndpoint != nil })
+	buckets := s3.NewFromConfig(aws, func(o *s3.Options) {
+		o.UsePathStyle = aws.BaseEndpoint != nil           // an emulator's has no name for each bucket
+		o.DisableLogOutputChecksumValidationSkipped = true // of an object without one, at each look
+	})
 	drain := &drainSwitch{
 		client:    ssm.NewFromConfig(aws),
 		parameter: getenv(setting.DrainParameter),

@@ -52,8 +52,11 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	}
 	h := &heart{
 		tables: dynamodb.NewFromConfig(settings),
-		// An emulator's endpoint has no name for each bucket.
-		buckets:  s3.NewFromConfig(settings, func(o *s3.Options) { o.UsePathStyle = settings.BaseEndpoint != nil }),
+		buckets: s3.NewFromConfig(settings, func(o *s3.Options) {
+			o.UsePathStyle = settings.BaseEndpoint != nil // an emulator's has no name for each bucket
+			// An object without a checksum is no news, each ten seconds in the service's log.
+			o.DisableLogOutputChecksumValidationSkipped = true
+		}),
 		metadata: imds.NewFromConfig(settings),
 		stores:   stores, table: table, region: region, now: time.Now,
 	}

@@ -41,6 +41,7 @@ func client(config aws.Config, region string) *s3.Client {
 	return s3.NewFromConfig(config, func(o *s3.Options) {
 		o.Region = region
 		o.UsePathStyle = config.BaseEndpoint != nil
+		o.DisableLogOutputChecksumValidationSkipped = true // of an object without one, at each read
 	})
 }
 
