@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -135,6 +136,7 @@ func TestGateHasEveryStep(t *testing.T) {
 // life is a deployment in an emulator, and the folder that it is operated from.
 type life struct {
 	t       *testing.T // of the step
+	name    string     // of the configuration
 	dir     string
 	control emulator.Control
 	// context is that of cdk.json, and config what it says.
@@ -183,7 +185,7 @@ func begin(t *testing.T, app, name string) *life {
 	if err := control.Set(t.Context(), emulator.Settings{Hurry: true}); err != nil {
 		t.Fatal(err)
 	}
-	l := &life{t: t, dir: t.TempDir(), control: control, context: context, photos: map[string][]string{}}
+	l := &life{t: t, name: name, dir: t.TempDir(), control: control, context: context, photos: map[string][]string{}}
 	root, err := matrix.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -348,10 +350,18 @@ func (l *life) tryShell(commands string) (string, error) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), commandWithin)
 	defer cancel()
+	return l.shell(ctx, l.control.URL, commands)
+}
+
+// shell runs commands until ctx ends, with AWS at an address, and returns what they
+// print.
+func (l *life) shell(ctx context.Context, address, commands string) (string, error) {
 	cmd := exec.CommandContext(ctx, "bash", "-euc", commands)
 	cmd.Dir = l.dir
 	cmd.WaitDelay = 10 * time.Second
-	cmd.Env = append(append(os.Environ(), emulator.Environment(l.control.URL)...),
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Env = append(append(os.Environ(), emulator.Environment(address)...),
 		"PATH="+filepath.Join(l.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"AWS_REGION="+l.answering(), "AWS_DEFAULT_REGION="+l.answering(), "AWS_PAGER=", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
@@ -569,13 +579,33 @@ func (l *life) add(region string) {
 			l.before = append(l.before, resource)
 		}
 	}
-	l.clean(l.run(rest))
+	l.clean(l.interrupted(rest))
 	if !strings.Contains(steps[job], "s3control create-job") { // which the emulator lacks
 		l.t.Errorf("want the job of S3 Batch Replication, got %s", steps[job])
 	}
 	l.run(steps[role] + steps[noRole])
 	l.intact()
 }
+
+// interrupted runs the commands that add a region, which are killed once and run again:
+// while the global stack gets its replicas. One life with all steps has them killed after
+// every call.
+func (l *life) interrupted(commands string) string {
+	l.t.Helper()
+	every := matrix.All() && l.name == everyCall
+	out, calls := l.killed(commands, func(call string) bool {
+		return every || call == "ExecuteChangeSet "+l.config.Names().GlobalStack()
+	})
+	if len(calls) == 0 {
+		l.t.Error("no call was killed after")
+	}
+	l.t.Logf("%q", calls)
+	return out
+}
+
+// everyCall is the configuration whose region joins by commands that are killed after
+// every call.
+const everyCall = "nat"
 
 // lose loses the primary, and then the region that joined, goes on without them as the
 // operations page says, and has them back with what was written meanwhile.
