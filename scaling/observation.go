@@ -53,6 +53,11 @@ type Observation struct {
 	Frozen bool
 }
 
+// StarvesWithin is how long a step may find nothing but launches that fail, as where no
+// zone has capacity for its type, until the controller has it rolled back: Auto Scaling
+// has tried every zone by then. It is one that failed.
+const StarvesWithin = 3 * time.Minute
+
 // Failure is a step that failed.
 type Failure struct {
 	// To is the type that it was to.

@@ -117,6 +117,9 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 	if err := c.settle(ctx, f, &p); err != nil {
 		return nil, err
 	}
+	if err := c.starve(ctx, f, p, now); err != nil {
+		return nil, err
+	}
 	o, err := c.observe(ctx, f, p, now)
 	if err != nil {
 		return nil, err
@@ -194,6 +197,40 @@ func (c *controller) settle(ctx context.Context, f fleet, p *parameters) error {
 	}
 	p.memory.Step = nil
 	return errors.Join(told, c.remember(ctx, p.memory))
+}
+
+// starve has a step rolled back whose launches have all failed for scaling.StarvesWithin,
+// as where no zone has capacity for its type. Auto Scaling itself gives up after an hour.
+func (c *controller) starve(ctx context.Context, f fleet, p parameters, now time.Time) error {
+	s := p.memory.Step
+	if s == nil || s.Kind == scaling.Reconcile { // which has nothing to go back to
+		return nil
+	}
+	refresh, began := f.refreshOf(*s)
+	if !began || refresh.Status != types.InstanceRefreshStatusInProgress {
+		return nil
+	}
+	out, err := c.autoscaling.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: &c.group})
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	var why string
+	for _, a := range out.Activities { // the newest first
+		if a.StatusCode == types.ScalingActivityStatusCodeSuccessful || a.StartTime.Before(aws.ToTime(refresh.StartTime)) {
+			break
+		}
+		if a.StatusCode == types.ScalingActivityStatusCodeFailed {
+			since, why = *a.StartTime, aws.ToString(a.StatusMessage)
+		}
+	}
+	if !passed(since, scaling.StarvesWithin, now) {
+		return nil
+	}
+	if err := c.rollBack(ctx, &p, refresh); err != nil {
+		return err
+	}
+	return c.tell(ctx, "is rolled back", fmt.Sprintf("%s is rolled back: nothing could be launched for %s: %s", *s, scaling.StarvesWithin, why))
 }
 
 // adoptNewer takes a refresh of somebody else that succeeded since the last one that is

@@ -389,6 +389,51 @@ func TestHotFleetStepsUp(t *testing.T) {
 	}
 }
 
+// TestStepWithoutCapacityEndsSoon: not after the hour that Auto Scaling waits. One that
+// waits for instances to be well goes on.
+func TestStepWithoutCapacityEndsSoon(t *testing.T) {
+	i := newIsland(t, "starved")
+	i.use(t, 60)
+	emulatortest.Set(t, i.control, emulator.Settings{NoCapacity: map[string][]string{region + "a": {"m7g.large"}, region + "b": {"m7g.large"}}})
+	_, err := i.controller(nil).run(t.Context(), i.now(t))
+	must(t, err)
+	minutes := 0
+	for ; i.state(t).Remembered.Step != nil; minutes++ {
+		if minutes > 10 {
+			t.Fatal("the step goes on")
+		}
+		emulatortest.Advance(t, i.control, time.Minute)
+		_, err := i.controller(nil).run(t.Context(), i.now(t))
+		must(t, err)
+	}
+	if minutes < 3 || minutes > 6 {
+		t.Errorf("it ended after %d minutes, want 3 to 6", minutes)
+	}
+	got := i.state(t)
+	if failed := got.Remembered.Failed; got.Parameter != "m7g.medium" || got.Instances["m7g.medium"] != 2 || failed == nil || failed.To != "m7g.large" {
+		t.Errorf("the fleet is not as it was: %+v", got)
+	}
+	if len(i.sent) != 3 || !strings.Contains(i.sent[1], "nothing+could+be+launched+for+3m0s") || !strings.Contains(i.sent[1], "m7g.large") || !strings.Contains(i.sent[2], "failed") {
+		t.Errorf("the notifications are %q", i.sent)
+	}
+
+	emulatortest.Set(t, i.control, emulator.Settings{NoCapacity: map[string][]string{region + "a": {"m7g.large"}}}) // another zone has it
+	emulatortest.Advance(t, i.control, 2*time.Hour)
+	i.use(t, 60)
+	_, err = i.controller(nil).run(t.Context(), i.now(t))
+	must(t, err)
+	for range 5 {
+		emulatortest.Advance(t, i.control, time.Minute)
+		_, err := i.controller(nil).run(t.Context(), i.now(t))
+		must(t, err)
+	}
+	if f, err := i.controller(nil).fleet(t.Context()); err != nil || !f.refreshing() || f.refreshes[0].Status != types.InstanceRefreshStatusInProgress {
+		t.Errorf("a step whose instances boot does not go on: %v, %+v", err, f.refreshes)
+	}
+	emulatortest.Set(t, i.control, emulator.Settings{})
+	i.run(t, nil)
+}
+
 // TestKilledAtEachCall kills the function at each of its calls, before and after
 // the call takes effect: run again, it ends where it would have.
 func TestKilledAtEachCall(t *testing.T) {

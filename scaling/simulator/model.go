@@ -34,10 +34,6 @@ type Model struct {
 	// GiveUp is how long a client waits: what has waited longer is not served any more.
 	// Default: 1 minute, the load balancer's idle timeout.
 	GiveUp time.Duration
-	// NoProgress is how long a replacement of all that finds no capacity goes on before
-	// it fails. Default: 1 hour. Source: EC2 Auto Scaling User Guide, "How an instance
-	// refresh works".
-	NoProgress time.Duration
 	// MaxHealthy is how many instances a replacement of all may have at once, as
 	// a share of the desired number. Default: 1.5, as constructs/fleet sets it.
 	MaxHealthy float64
@@ -69,7 +65,6 @@ func (m Model) withDefaults() Model {
 	set(&m.Drain, time.Minute)
 	set(&m.Busiest, 1.2)
 	set(&m.GiveUp, time.Minute)
-	set(&m.NoProgress, time.Hour)
 	set(&m.MaxHealthy, 1.5)
 	set(&m.Bake, 3*time.Minute)
 	set(&m.Replace, 2*time.Minute)

@@ -282,19 +282,19 @@ func TestHarshWorldActsLate(t *testing.T) {
 	}
 }
 
-// TestNoCapacityEndsAStep after an hour, and the fleet stays as it was until it is
+// TestNoCapacityEndsAStep after minutes, and the fleet stays as it was until it is
 // tried again.
 func TestNoCapacityEndsAStep(t *testing.T) {
 	f := fleet(t)
 	f.Start = 0
 	load := constant(760, 6*60)
-	load.Events = []trace.Event{{Kind: trace.NoCapacity, Type: "m7g.large"}, {Minute: 90, Kind: trace.CapacityBack}}
+	load.Events = []trace.Event{{Kind: trace.NoCapacity, Type: "m7g.large"}, {Minute: 60, Kind: trace.CapacityBack}}
 	got := simulator.Run(load, f, simulator.Model{})
 	if len(got.Steps) != 2 || !got.Steps[0].Failed || got.Steps[1].Failed {
 		t.Fatalf("steps: %+v, want one that failed and one that did not", got.Steps)
 	}
-	if first, second := got.Steps[0], got.Steps[1]; first.Ended-first.Minute != 61 || second.Minute-first.Ended < 60 {
-		t.Errorf("it failed after %d minutes, want 61, and was tried again after %d", first.Ended-first.Minute, second.Minute-first.Ended)
+	if first, second := got.Steps[0], got.Steps[1]; first.Ended-first.Minute != 4 || second.Minute-first.Ended < 60 {
+		t.Errorf("it failed after %d minutes, want 4, and was tried again after %d", first.Ended-first.Minute, second.Minute-first.Ended)
 	}
 	for m, one := range got.Minutes[20:got.Steps[1].Minute] {
 		if one.Count != 6 || one.Rung != 0 {

@@ -138,14 +138,14 @@ func (s *simulation) advance(now int) {
 	}
 }
 
-// starve ends a refresh that has found no capacity for long: it failed, and its
-// instances are replaced by those of before.
+// starve ends a refresh that has found no capacity for long, as the controller does: it
+// failed, and its instances are replaced by those of before.
 func (s *simulation) starve(now int) {
 	r := s.refresh
 	if r.tried == 0 {
 		r.tried = now
 	}
-	if now-r.tried < minutes(s.model.NoProgress) {
+	if now-r.tried < minutes(scaling.StarvesWithin) {
 		return
 	}
 	to := s.fleet.Ladder[r.to].Type
