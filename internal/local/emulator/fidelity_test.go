@@ -82,6 +82,8 @@ var rules = []rule{
 	{"R11", "Checkpoints and the bake time are waited for, and the alarms are looked at meanwhile", refreshPage, documented, []string{"TestCheckpointsAndBakeTimeAreWaitedFor"}},
 	{"R12", "A refresh that skips all instances succeeds at once, without bake time", refreshPage, believed, []string{"TestWhatMatchesIsLeft"}},
 	{"R14", "Alarms are evaluated in each minute: single metrics and metric math, M of N, the four treatments of missing data, composite alarms. A new one is INSUFFICIENT_DATA, and SetAlarmState holds until the next evaluation", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html", documented, []string{"TestEveryAlarmIsEvaluated", "TestMissingData", "TestMetricMathAndComposites"}},
+	{"R15", "An alarm's action on a step scaling policy is carried out in each minute in which it is in ALARM, and adds only what the warmed up instances ask for", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html", documented, []string{"TestStepPolicyIsCarriedOut"}},
+	{"R16", "An account has one OpenID Connect provider of an address; a second one is refused", "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html", documented, []string{"TestSecondProviderIsRefused"}},
 	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
 }
 
@@ -98,7 +100,7 @@ var notModelled = []string{
 	"The pulse and its age go by this machine's clock, whatever the pace. Endpoints and routes let every fleet through: what takes one its tables is a policy of its role.",
 	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
-	"Of alarms: anomaly detection, evaluation of few samples, actions, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
+	"Of alarms: anomaly detection, evaluation of few samples, mails and other actions than step scaling, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
 	"Resources of types that the emulator only accepts: `make up` lists them.",
 }
 

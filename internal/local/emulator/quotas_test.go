@@ -151,3 +151,18 @@ func TestPermissionsHoldAfterADelay(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSecondProviderIsRefused: also where the first is another stack's.
+func TestSecondProviderIsRefused(t *testing.T) {
+	provider := resources{"Provider": map[string]any{"Type": "AWS::IAM::OIDCProvider", "Properties": map[string]any{
+		"Url": "https://token.example.com", "ClientIdList": []string{"sts.amazonaws.com"},
+	}}}
+	first, second := newStack(t), newStack(t)
+	second.name += "-second"
+	first.deploy(t, types.StackStatusCreateComplete, provider)
+	second.deploy(t, types.StackStatusRollbackComplete, provider)
+	first.delete(t)
+	second.name += "-again"
+	second.deploy(t, types.StackStatusCreateComplete, provider)
+	second.delete(t)
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
@@ -66,6 +67,45 @@ func (g *group) track(t *testing.T) {
 	}
 }
 
+// TestStepPolicyIsCarriedOut by an alarm of one minute: a second minute in ALARM adds
+// nothing to what warms up, one after that does.
+func TestStepPolicyIsCarriedOut(t *testing.T) {
+	g := newGroup(t)
+	if _, err := g.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &g.name, MaxSize: aws.Int32(9)}); err != nil {
+		t.Fatal(err)
+	}
+	s := newStack(t)
+	s.name += "-surge"
+	s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{
+		"Surge": map[string]any{"Type": "AWS::AutoScaling::ScalingPolicy", "Properties": map[string]any{
+			"AutoScalingGroupName": g.name, "PolicyType": "StepScaling", "AdjustmentType": "PercentChangeInCapacity", "EstimatedInstanceWarmup": 110,
+			"StepAdjustments": []any{
+				map[string]any{"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 50},
+				map[string]any{"MetricIntervalLowerBound": 10, "ScalingAdjustment": 100},
+			},
+		}},
+		"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": map[string]any{
+			"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": []any{map[string]any{"Name": "AutoScalingGroupName", "Value": g.name}},
+			"ComparisonOperator": "GreaterThanOrEqualToThreshold", "Threshold": 80, "EvaluationPeriods": 1, "Period": 60, "Statistic": "Average",
+			"AlarmActions": []any{map[string]any{"Ref": "Surge"}},
+		}},
+	})
+	const evaluated = 25 * time.Second // are alarms after a minute
+	now := emulatortest.Now(t, g.control)
+	emulatortest.Advance(t, g.control, now.Truncate(time.Minute).Add(time.Minute+evaluated).Sub(now))
+	for _, minute := range []struct {
+		cpu  float64
+		want int
+	}{{79, 2}, {85, 3}, {95, 4}, {95, 8}, {95, 8}, {95, 9}, {20, 9}} {
+		emulatortest.Advance(t, g.control, time.Minute-evaluated)
+		g.use(t, minute.cpu)
+		emulatortest.Advance(t, g.control, evaluated)
+		if got := len(g.now(t).Instances); got != minute.want {
+			t.Errorf("after a minute of %.0f %% there are %d instances, want %d", minute.cpu, got, minute.want)
+		}
+	}
+}
+
 // TestJumpsAreNotMeasured: what was busy for a minute was not busy for an hour.
 func TestJumpsAreNotMeasured(t *testing.T) {
 	g := newGroup(t)
@@ -88,6 +128,12 @@ func TestJumpsAreNotMeasured(t *testing.T) {
 func (g *group) minute(t *testing.T, percent float64) {
 	t.Helper()
 	emulatortest.Advance(t, g.control, time.Minute)
+	g.use(t, percent)
+}
+
+// use reports the minute before.
+func (g *group) use(t *testing.T, percent float64) {
+	t.Helper()
 	used := emulator.Usage{CPU: map[string]float64{}}
 	for _, i := range g.now(t).Instances {
 		used.CPU[*i.InstanceId] = percent

@@ -49,7 +49,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys, metrics
-    from . import models, permissions, played, policies, quotas, refreshes, schedules, speed, stacks, tables, updates
+    from . import models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -65,6 +65,7 @@ def main() -> None:
     updates.install()
     refreshes.install()
     policies.install()
+    providers.install()
     schedules.install()
     metrics.install()
     alarms.install()

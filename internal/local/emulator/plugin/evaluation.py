@@ -17,7 +17,7 @@ from typing import Any
 from dateutil import parser as dates
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
-from . import patches
+from . import patches, policies
 from .clock import clock
 
 # AFTER is how many seconds after a minute alarms are evaluated: its metrics are there.
@@ -111,6 +111,9 @@ def evaluate_all():
                     continue  # described, as what is never evaluated
                 if state and state != alarm.state_value:
                     alarm.update_state("evaluated", "{}", state)
+                if alarm.state_value == "ALARM" and alarm.actions_enabled is not False:
+                    for action in alarm.alarm_actions or []:
+                        policies.act(account, region, action, getattr(alarm, "above", 0))
     clock.announce()
 
 
@@ -159,6 +162,7 @@ def evaluate(account, region, alarm):
         values = [calculate(returned["Expression"], {i: s[n] for i, s in series.items()}) for n in range(len(slots))]
     else:
         values = series[returned["Id"]]
+    alarm.above = next((v for v in values if v is not None), 0) - float(alarm.threshold)
     breaches = COMPARISONS[alarm.comparison_operator]
     points = [None if v is None else breaches(v, float(alarm.threshold)) for v in values]
     treatment = alarm.treat_missing_data or "missing"

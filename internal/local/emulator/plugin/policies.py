@@ -1,8 +1,12 @@
-"""Target tracking: policies of templates, which moto has only by calls, and what
-they do: out when three minutes in a row are above the target, in when fifteen are
-below 70 % of it, as EC2's alarms are seen to have it (docs/decisions.md), to the
+"""Policies of templates, which moto has only by calls, and what they do.
+
+Target tracking: out when three minutes in a row are above the target, in when fifteen
+are below 70 % of it, as EC2's alarms are seen to have it (docs/decisions.md), to the
 number of instances at which the metric would be at its target. Source: EC2 Auto
-Scaling User Guide, "Target tracking scaling policies"."""
+Scaling User Guide, "Target tracking scaling policies".
+
+Step scaling (rule R15): by an alarm's action, in each minute in which it is in ALARM.
+"""
 
 import math
 from typing import Any
@@ -11,6 +15,7 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.core.common_models import CloudFormationModel
 
 from . import models, refreshes
+from .clock import clock
 
 OUT_AFTER, IN_AFTER, IN_BELOW = 3, 15, 0.7
 
@@ -63,11 +68,11 @@ def put(name, properties, account_id, region_name):
         "as_name": properties["AutoScalingGroupName"],
         "target_tracking_config": properties.get("TargetTrackingConfiguration"),
         "metric_aggregation_type": None,
-        "adjustment_type": None,
-        "min_adjustment_magnitude": None,
+        "adjustment_type": properties.get("AdjustmentType"),
+        "min_adjustment_magnitude": properties.get("MinAdjustmentMagnitude"),
         "scaling_adjustment": None,
         "cooldown": None,
-        "step_adjustments": [],
+        "step_adjustments": properties.get("StepAdjustments") or [],
         "estimated_instance_warmup": properties.get("EstimatedInstanceWarmup"),
         "predictive_scaling_configuration": {},
     }
@@ -97,6 +102,38 @@ def tracks(count, values, target):
     if len(values) >= IN_AFTER and max(values[-IN_AFTER:]) < IN_BELOW * target:
         return min(count, needed)
     return count
+
+
+def act(account, region, arn, above):
+    """What an alarm that is so far above its threshold has a step policy do: only what
+    it would add to the instances that have warmed up, so that a minute more in ALARM
+    adds nothing to what it launched before."""
+    backend = autoscaling_backends[account][region]
+    policy: Any = next((p for p in list(backend.policies.values()) if p.arn == arn and p.policy_type == "StepScaling"), None)
+    if not policy:
+        return
+    group: Any = backend.autoscaling_groups.get(policy.auto_scaling_group_name)
+    tier: Any = next((t for t in policy.step_adjustments if covers(t, above)), None)
+    if not group or not tier:
+        return
+    began, warm = getattr(group, "stepped", (0, 0))
+    if clock.seconds() - began >= float(policy.estimated_instance_warmup or 0):
+        began, warm = clock.seconds(), group.desired_capacity
+    by = float(tier["ScalingAdjustment"])
+    if policy.adjustment_type == "PercentChangeInCapacity":
+        part = warm * by / 100
+        by = math.copysign(max(1, math.floor(abs(part)), int(policy.min_adjustment_magnitude or 0)), part)
+    wanted = by if policy.adjustment_type == "ExactCapacity" else warm + by
+    count = min(max(int(wanted), int(group.min_size)), int(group.max_size))
+    if count > group.desired_capacity or by < 0 and count < group.desired_capacity and not refreshes.active(group):
+        group.stepped = began, warm
+        group.set_desired_capacity(count)
+
+
+def covers(tier, above):
+    """Whether a metric that is so far above the threshold is in a step adjustment."""
+    lower, upper = tier.get("MetricIntervalLowerBound"), tier.get("MetricIntervalUpperBound")
+    return (lower is None or above >= float(lower)) and (upper is None or above < float(upper))
 
 
 def install():
