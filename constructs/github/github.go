@@ -128,7 +128,7 @@ func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) 
 		"acm:DescribeCertificate", "cloudformation:DescribeStacks", "cloudformation:ListStackResources",
 		"ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeInstanceTypeOfferings",
 		"ec2:DescribeInstanceTypes", "ec2:DescribeInternetGateways", "ec2:DescribeRegions", "ec2:DescribeRouteTables",
-		"ec2:DescribeSubnets", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:GetEbsDefaultKmsKeyId",
+		"ec2:DescribeSubnets", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:GetEbsDefaultKmsKeyId", "iam:ListOpenIDConnectProviders",
 		"lambda:GetAccountSettings", "logs:DescribeLogGroups", "route53:GetHostedZone", "secretsmanager:DescribeSecret",
 		"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota")
 	mine := props.Deployment + "-*"

@@ -63,6 +63,7 @@ var wildcards = map[string]string{
 	"Role: ec2:DescribeVpcEndpoints on *":                  "only with `github`: EC2's descriptions know no resources",
 	"Role: ec2:DescribeVpcs on *":                          "only with `github`: EC2's descriptions know no resources",
 	"Role: ec2:GetEbsDefaultKmsKeyId on *":                 "only with `github`: EC2's descriptions know no resources",
+	"Role: iam:ListOpenIDConnectProviders on *":            "only with `github`: the addresses of the account's identity providers",
 	"Role: lambda:GetAccountSettings on *":                 "only with `github`: the account's own settings and quotas",
 	"Role: logs:DescribeLogGroups on *":                    "only with `github`: groups are listed",
 	"Role: route53:GetHostedZone on *":                     "only with `github`: what the configuration names, of which no value is read",

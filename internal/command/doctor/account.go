@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -94,6 +96,40 @@ func (d doctor) optedIn(ctx context.Context, region string) (map[string]string, 
 		status[aws.ToString(r.RegionName)] = aws.ToString(r.OptInStatus)
 	}
 	return status, nil
+}
+
+// gitHubProvider ends the ARN of an account's identity provider for GitHub, of which it
+// can have only one. Source: IAM User Guide, "Create an OpenID Connect (OIDC) identity
+// provider in IAM".
+const gitHubProvider = ":oidc-provider/token.actions.githubusercontent.com"
+
+// github compares the account's identity provider for GitHub with what the configuration
+// says of it: a second one is refused, and without one nobody gets a role.
+func github(ctx context.Context, s *site) []Line {
+	if !s.config.GitHub.Set() {
+		return nil
+	}
+	out, err := iam.NewFromConfig(s.here).ListOpenIDConnectProviders(ctx, &iam.ListOpenIDConnectProvidersInput{})
+	if err != nil {
+		return []Line{notLookedAt("whether the account has an identity provider for GitHub", err)}
+	}
+	exists := slices.ContainsFunc(out.OpenIDConnectProviderList, func(p types.OpenIDConnectProviderListEntry) bool {
+		return strings.HasSuffix(aws.ToString(p.Arn), gitHubProvider)
+	})
+	if s.config.GitHub.ProviderExists {
+		if !exists {
+			return []Line{warn("there is no identity provider for GitHub, so no workflow gets a role: make it, or take archipelago.github.providerExists out")}
+		}
+		return []Line{ok("the account has an identity provider for GitHub")}
+	}
+	stack := s.names().GitHubStack()
+	switch status, err := s.stack(ctx, s.here, stack); {
+	case err != nil:
+		return []Line{notLookedAt("the stack "+stack, err)}
+	case exists && status == "":
+		return []Line{fail("the account has an identity provider for GitHub already, and can have one: set archipelago.github.providerExists to true")}
+	}
+	return []Line{ok("the identity provider for GitHub is made by %s", stack)}
 }
 
 // hostedZone looks for that of the domain, with its name and the name servers that its

@@ -519,7 +519,7 @@ func everything(t *testing.T) *patient {
 		return "arn:aws:acm:" + region + ":" + account + ":certificate/d0c70002"
 	}
 	id, _ := newPatient(t, "").zone(t, "example.net")
-	p := newPatient(t, `"regions": ["eu-west-1", `+existing("ap-south-1", "2")+`, "eu-west-2"], "alarms": ["ops@example.com"],
+	p := newPatient(t, `"regions": ["eu-west-1", `+existing("ap-south-1", "2")+`, "eu-west-2"], "alarms": ["ops@example.com"], `+gitHub+`,
 		"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz", "secrets": {"A": "/doctor/c", "B": "secret:doctor/d"}},
 		"domain": {"zone": "example.net", "zoneId": "Z0", "host": "staff.example.net",
 			"certificateArns": {"eu-west-1": "`+arn("eu-west-1")+`", "eu-west-2": "`+arn("eu-west-2")+`", "ap-south-1": "`+arn("ap-south-1")+`"}}`)

@@ -138,6 +138,7 @@ var (
 	// ofAccount are looked at once, with the clients of the primary region.
 	ofAccount = []check{
 		{"zone", hostedZone},
+		{"github", github},
 	}
 	// ofRegion are looked at in every region that is enabled, a retired one too.
 	ofRegion = []check{

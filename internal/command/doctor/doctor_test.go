@@ -326,8 +326,40 @@ func TestStates(t *testing.T) {
 	want(t, p.look(t, 0, stacks), "ok: 4 to be made")
 	p.deploy(t, "eu-west-1", p.names().StorageStack("eu-west-1"), something)
 	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 3 to be made")
-	p = newPatient(t, `"github": {"repository": "octo-org/shop", "branch": "main", "environments": ["production"]}`)
+	p = newPatient(t, gitHub)
 	want(t, p.look(t, 0, stacks), "ok: 5 to be made")
+	p.deploy(t, "eu-west-1", p.names().GitHubStack(), gitHubStack(t))
+	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 4 to be made")
+}
+
+const gitHub = `"github": {"repository": "octo-org/shop", "branch": "main", "environments": ["production"]}`
+
+// TestIdentityProvider: an account has one for GitHub, and a second one is refused.
+func TestIdentityProvider(t *testing.T) {
+	p := newPatient(t, "")
+	want(t, p.look(t, 0, github))
+	p = newPatient(t, gitHub)
+	want(t, p.look(t, 0, github), "ok: made by "+p.names().GitHubStack())
+	existing := strings.Replace(gitHub, "}", `, "providerExists": true}`, 1)
+	want(t, newPatient(t, existing).look(t, 0, github), "warning: no workflow gets a role")
+	resources := gitHubStack(t)
+	p.deploy(t, "eu-west-1", p.names().GitHubStack(), resources)
+	want(t, p.look(t, 0, github), "ok: made by "+p.names().GitHubStack())
+	want(t, newPatient(t, existing).look(t, 0, github), "ok: has an identity provider")
+
+	p = newPatient(t, gitHub)
+	want(t, p.look(t, 0, github), "fail: set archipelago.github.providerExists to true")
+	template := `{"Resources": {` + resources + `}}`
+	if _, err := cloudformation.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).CreateStack(t.Context(), &cloudformation.CreateStackInput{
+		StackName: aws.String(p.names().GitHubStack()), TemplateBody: &template,
+	}); err == nil {
+		t.Error("the deployment does not fail")
+	}
+}
+
+// gitHubStack is what is in one.
+func gitHubStack(t *testing.T) string {
+	t.Helper()
 	b, err := os.ReadFile("../../../stacks/testdata/watched/archipelago-github.template.json")
 	if err != nil {
 		t.Fatal(err)
@@ -336,8 +368,7 @@ func TestStates(t *testing.T) {
 	if err := json.Unmarshal(b, &template); err != nil {
 		t.Fatal(err)
 	}
-	p.deploy(t, "eu-west-1", p.names().GitHubStack(), string(template.Resources[1:len(template.Resources)-1]))
-	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 4 to be made")
+	return string(template.Resources[1 : len(template.Resources)-1])
 }
 
 // TestStatesThatTakeAnOperator are CloudFormation's, which the emulator is seldom in.
