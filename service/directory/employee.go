@@ -132,6 +132,10 @@ type Employees interface {
 	// Page returns the employees that q selects, or ErrInvalidCursor. It may
 	// miss changes of the last moments.
 	Page(ctx context.Context, q Query) (Page, error)
+	// Total returns how many employees q selects on all its pages: After, Before and
+	// Limit do not matter. It may miss changes of the last moments, and may have to
+	// read the whole list.
+	Total(ctx context.Context, q Query) (int, error)
 	// Locations returns the locations that q selects, each in the spelling of one
 	// of the employees there, or ErrInvalidCursor. It may miss changes of the last
 	// moments.

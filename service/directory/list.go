@@ -42,6 +42,9 @@ type Part struct {
 	// After and Before are sort keys that the part is between; they are not in
 	// it. Before is "" where it goes on to the list's end.
 	After, Before string
+	// Backwards reports whether the page is the end of the part and not its
+	// beginning.
+	Backwards bool
 }
 
 // Part returns the part of a list from which a page answers q, or
@@ -51,12 +54,21 @@ func (q Query) Part() (Part, error) {
 	if err != nil {
 		return Part{}, err
 	}
+	before, err := SortKeyOf(q.Before)
+	if err != nil || q.After != "" && q.Before != "" {
+		return Part{}, ErrInvalidCursor
+	}
 	prefix := Fold(q.Prefix)
-	return Part{List: listName(q.Badge, q.Location), After: max(after, prefix), Before: behind(prefix)}, nil
+	part := Part{List: listName(q.Badge, q.Location), After: max(after, prefix), Before: behind(prefix), Backwards: q.Before != ""}
+	if part.Backwards && (part.Before == "" || before < part.Before) {
+		part.Before = before
+	}
+	return part, nil
 }
 
-// Empty reports whether there is nothing between After and Before.
-func (p Part) Empty() bool { return p.Before != "" && p.After >= p.Before }
+// Empty reports whether there is nothing between After and Before: no sort key has a
+// character before the separator.
+func (p Part) Empty() bool { return p.Before != "" && p.After+separator > p.Before }
 
 // behind returns the first text behind all that begin with prefix, or "" where
 // nothing is.

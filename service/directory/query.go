@@ -6,8 +6,8 @@ import (
 )
 
 // Query selects a part of the list of employees, which is ordered by name.
-// Every combination costs as much as any other: a store answers it from an
-// index, not by looking through employees that do not match.
+// A page of any combination costs as much as of any other: a store answers it from
+// an index, not by looking through employees that do not match.
 type Query struct {
 	// Prefix is how the full name begins, whatever the case and the accents of
 	// its letters. Default: any name.
@@ -19,6 +19,9 @@ type Query struct {
 	Badge string
 	// After is a Page's Next: the page begins behind it. Default: the first page.
 	After string
+	// Before is a Page's Previous: the page ends before it. Only one of After and
+	// Before may be set.
+	Before string
 	// Limit is the most employees of the page, from 1 to MaxLimit. Required.
 	Limit int
 }
@@ -75,4 +78,30 @@ type Page struct {
 	Employees []Employee
 	// Next is the cursor of the page that follows, or "" on the last page.
 	Next string
+	// Previous is the cursor of the page that comes before, or "" on the first page.
+	//
+	// In the direction that the query does not look, a page is taken to be there as
+	// long as the query names a cursor: who was at it may be gone meanwhile.
+	Previous string
+}
+
+// Page returns the page of employees, which a store read as the part of q and has in
+// order. first and last are the sort keys that the store keeps of the first and the
+// last of them, and more reports whether the list goes on where q looks: before
+// them where q has Before, else behind them.
+func (q Query) Page(employees []Employee, first, last string, more bool) Page {
+	page := Page{Employees: employees}
+	if len(employees) == 0 {
+		if after, err := SortKeyOf(q.After); err == nil && after != "" {
+			page.Previous = Cursor(after + separator) // with who is at the cursor
+		}
+		return page
+	}
+	if more || q.Before != "" {
+		page.Next = Cursor(last)
+	}
+	if q.After != "" || more && q.Before != "" {
+		page.Previous = Cursor(first)
+	}
+	return page
 }

@@ -12,7 +12,7 @@
 //	location#KEY  note TOKEN   notes             time       to check then whether anybody has
 //	account#NAME  account      accounts          NAME       an account
 //
-// A page of a list is one query of the index.
+// A page of a list is one query of the index, and its total one that reads all of it.
 package dynamo
 
 import (

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -34,45 +35,78 @@ func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page
 	if err != nil || part.Empty() || len(part.List) > longest {
 		return directory.Page{}, err
 	}
-	// One more than the page shows whether another follows.
-	out, err := s.query(ctx, part, q.Limit+1)
+	limit := q.Limit + 1 // one more than the page shows whether the list goes on
+	if part.Backwards {
+		limit++ // who is at Before may be among them
+	}
+	out, err := s.client.Query(ctx, s.query(part, limit))
 	if err != nil {
 		return directory.Page{}, unavailable(err)
 	}
+	items := slices.DeleteFunc(out.Items, func(item attributes) bool { return part.Backwards && textOf(item, "gsk") == part.Before })
 	more := out.LastEvaluatedKey != nil // beyond what DynamoDB returns at once
-	if len(out.Items) > q.Limit {
-		out.Items, more = out.Items[:q.Limit], true
+	if len(items) > q.Limit {
+		items, more = items[:q.Limit], true
 	}
-	var page directory.Page
-	for _, item := range out.Items {
-		e, err := employeeOf(item)
-		if err != nil {
+	if len(items) == 0 {
+		return q.Page(nil, "", "", false), nil
+	}
+	if part.Backwards {
+		slices.Reverse(items)
+	}
+	employees := make([]directory.Employee, len(items))
+	for i, item := range items {
+		if employees[i], err = employeeOf(item); err != nil {
 			return directory.Page{}, err
 		}
-		page.Employees = append(page.Employees, e)
-		if more {
-			page.Next = directory.Cursor(textOf(item, "gsk"))
-		}
 	}
-	return page, nil
+	return q.Page(employees, textOf(items[0], "gsk"), textOf(items[len(items)-1], "gsk"), more), nil
 }
 
-func (s *Employees) query(ctx context.Context, part directory.Part, limit int) (*dynamodb.QueryOutput, error) {
+// Total implements directory.Employees. DynamoDB reads what it counts: half a read
+// unit for 4 kB, so that 15,000 employees of some 300 bytes each take about 560 units,
+// in five calls, each of at most 1 MB.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Other.html
+func (s *Employees) Total(ctx context.Context, q directory.Query) (int, error) {
+	q.After, q.Before = "", ""
+	part, err := q.Part()
+	if err != nil || part.Empty() || len(part.List) > longest {
+		return 0, err
+	}
+	query := s.query(part, 0)
+	query.Select = types.SelectCount
+	total := 0
+	for pages := dynamodb.NewQueryPaginator(s.client, query); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, unavailable(err)
+		}
+		total += int(page.Count)
+	}
+	return total, nil
+}
+
+// query asks the index for part, and for limit items of it, or all where that is 0.
+func (s *Employees) query(part directory.Part, limit int) *dynamodb.QueryInput {
 	condition, values := "gpk = :list", attributes{":list": text(partition(part.List))}
 	switch {
 	case part.Before != "":
-		// BETWEEN has its ends in it: what is right behind After begins it, and
-		// no sort key is Before.
+		// BETWEEN has its ends in it: what is right behind After begins it. Before is a
+		// sort key only where it comes from a cursor.
 		condition += " AND gsk BETWEEN :behind AND :before"
 		values[":behind"], values[":before"] = text(part.After+"\x01"), text(part.Before)
 	case part.After != "":
 		condition += " AND gsk > :after"
 		values[":after"] = text(part.After)
 	}
-	return s.client.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.table, IndexName: aws.String(byName), Limit: aws.Int32(int32(limit)),
+	query := &dynamodb.QueryInput{
+		TableName: &s.table, IndexName: aws.String(byName), ScanIndexForward: aws.Bool(!part.Backwards),
 		KeyConditionExpression: &condition, ExpressionAttributeValues: values,
-	})
+	}
+	if limit > 0 {
+		query.Limit = aws.Int32(int32(limit))
+	}
+	return query
 }
 
 // change does a change of one employee's item, then of its copies in lists. The

@@ -543,7 +543,9 @@ func TestPagesCostWhatTheyHold(t *testing.T) {
 				for _, after := range []string{"", "jose 1", "jose 2", "zz"} {
 					for _, limit := range []int{1, 20, directory.MaxLimit} {
 						q := directory.Query{Prefix: prefix, Location: location, Badge: badge, Limit: limit}
-						if after != "" {
+						if after == "jose 2" {
+							q.Before = directory.Cursor(after)
+						} else if after != "" {
 							q.After = directory.Cursor(after)
 						}
 						meter.units = 0
@@ -600,7 +602,7 @@ func TestGarbageIsNotFound(t *testing.T) {
 	if _, err := dynamo.NewAccounts(client, "accounts").Account(t.Context(), long); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("got error %v, want %v", err, directory.ErrNotFound)
 	}
-	for _, q := range []directory.Query{{Badge: long}, {Location: long}, {Prefix: long}, {After: directory.Cursor(long[:1000])}} {
+	for _, q := range []directory.Query{{Badge: long}, {Location: long}, {Prefix: long}, {After: directory.Cursor(long[:1000])}, {Before: directory.Cursor(long[:1000])}} {
 		q.Limit = 10
 		if page, err := s.Page(t.Context(), q); err != nil || len(page.Employees) != 0 {
 			t.Errorf("got %+v, %v, want an empty page", page, err)

@@ -78,7 +78,7 @@ func (s *Employees) settleLocation(ctx context.Context, folded, left string) err
 	if err != nil {
 		return err
 	}
-	out, err := s.query(ctx, part, 2)
+	out, err := s.client.Query(ctx, s.query(part, 2))
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 				_, err := employees.Locations(ctx, directory.LocationQuery{Limit: 1})
 				return err
 			},
+			"Total":         func(ctx context.Context) error { _, err := employees.Total(ctx, directory.Query{}); return err },
 			"Create":        func(ctx context.Context) error { _, err := employees.Create(ctx, e); return err },
 			"Update":        func(ctx context.Context) error { _, err := employees.Update(ctx, e); return err },
 			"Delete":        func(ctx context.Context) error { return employees.Delete(ctx, "ada", 1) },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
@@ -19,16 +20,25 @@ func (s *Store) Get(ctx context.Context, id string) (directory.Employee, error) 
 	return found(scanEmployee(s.reads.QueryRowContext(ctx, getEmployee, id)))
 }
 
-// pageQuery returns what selects the page of at most limit employees of part,
-// and one more where another page follows.
-func pageQuery(part directory.Part, limit int) (query string, args []any) {
-	query = "SELECT " + columns + " FROM lists AS l CROSS JOIN employees AS e ON e.id = l.id WHERE l.list = ? AND l.sort_key > ?"
-	args = []any{part.List, part.After}
+// within returns the condition that selects the entries of part.
+func within(part directory.Part) (condition string, args []any) {
+	condition, args = " WHERE l.list = ? AND l.sort_key > ?", []any{part.List, part.After}
 	if part.Before != "" {
-		query += " AND l.sort_key < ?"
+		condition += " AND l.sort_key < ?"
 		args = append(args, part.Before)
 	}
-	return query + " ORDER BY l.sort_key LIMIT ?", append(args, limit+1)
+	return condition, args
+}
+
+// pageQuery returns what selects the page of at most limit employees of part,
+// and one more where the part goes on, from the part's end where it is Backwards.
+func pageQuery(part directory.Part, limit int) (query string, args []any) {
+	condition, args := within(part)
+	query = "SELECT " + columns + " FROM lists AS l CROSS JOIN employees AS e ON e.id = l.id" + condition + " ORDER BY l.sort_key"
+	if part.Backwards {
+		query += " DESC"
+	}
+	return query + " LIMIT ?", append(args, limit+1)
 }
 
 // Page implements directory.Employees.
@@ -40,14 +50,31 @@ func (s *Store) Page(ctx context.Context, q directory.Query) (directory.Page, er
 	query, args := pageQuery(part, q.Limit)
 	rows, err := s.reads.QueryContext(ctx, query, args...)
 	employees, err := collect(rows, err, scanEmployee)
+	if err != nil || len(employees) == 0 {
+		return q.Page(nil, "", "", false), err
+	}
+	more := len(employees) > q.Limit
+	employees = employees[:min(len(employees), q.Limit)]
+	if part.Backwards {
+		slices.Reverse(employees)
+	}
+	return q.Page(employees, employees[0].SortKey(), employees[len(employees)-1].SortKey(), more), nil
+}
+
+// Total implements directory.Employees.
+func (s *Store) Total(ctx context.Context, q directory.Query) (int, error) {
+	q.After, q.Before = "", ""
+	part, err := q.Part()
 	if err != nil {
-		return directory.Page{}, err
+		return 0, err
 	}
-	if len(employees) <= q.Limit {
-		return directory.Page{Employees: employees}, nil
-	}
-	employees = employees[:q.Limit]
-	return directory.Page{Employees: employees, Next: directory.Cursor(employees[q.Limit-1].SortKey())}, nil
+	condition, args := within(part)
+	return found(scanTotal(s.reads.QueryRowContext(ctx, "SELECT count(*) FROM lists AS l"+condition, args...)))
+}
+
+func scanTotal(row scanner) (total int, err error) {
+	err = row.Scan(&total)
+	return total, err
 }
 
 // locationsQuery returns what selects the page of at most limit locations of part,

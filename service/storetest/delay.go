@@ -10,8 +10,8 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
-// DelayIndex returns employees with lists that are late: Page and Locations
-// answer as of delay ago, everything else as of now. Who was there before counts
+// DelayIndex returns employees with lists that are late: Page, Total and
+// Locations answer as of delay ago, everything else as of now. Who was there before counts
 // as there for long. What fails, fails as it does without a delay.
 func DelayIndex(employees directory.Employees, delay time.Duration) directory.Employees {
 	d := &delayed{Employees: employees, delay: delay, listed: map[string]directory.Employee{}}
@@ -95,6 +95,13 @@ func (d *delayed) Page(ctx context.Context, q directory.Query) (directory.Page, 
 		return directory.Page{}, err
 	}
 	return pageOf(d.all(), q), nil
+}
+
+func (d *delayed) Total(ctx context.Context, q directory.Query) (int, error) {
+	if _, err := d.Employees.Total(ctx, q); err != nil {
+		return 0, err
+	}
+	return totalOf(d.all(), q), nil
 }
 
 func (d *delayed) Locations(ctx context.Context, q directory.LocationQuery) (directory.LocationPage, error) {

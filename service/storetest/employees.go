@@ -412,8 +412,24 @@ func testPages(t *testing.T, s directory.Employees) {
 			t.Errorf("by pages of %d the list is %q, want %q", limit, got, want)
 		}
 	}
+	q := directory.Query{}
+	if got, err := s.Total(t.Context(), directory.Query{Prefix: "a", After: directory.Cursor("an"), Limit: 1}); err != nil || got != 3 {
+		t.Errorf("got the total %d, %v, of those called A, want 3", got, err)
+	}
+	comparePages(t, s, all, q)
+	comparePages(t, s, all, directory.Query{Prefix: "a"})
+	// Behind somebody who is gone, nobody may be; the way back leads to who is left.
+	q = directory.Query{After: directory.Cursor(all[0].SortKey()), Limit: 3}
+	page, err := s.Page(t.Context(), q)
+	if err != nil || len(page.Employees) > 0 {
+		t.Fatalf("got %+v, %v, behind the last", page, err)
+	}
+	page, err = s.Page(t.Context(), directory.Query{Before: page.Previous, Limit: 3})
+	if got := names(page.Employees); err != nil || !slices.Equal(got, want[4:]) {
+		t.Errorf("got %q, %v, before the end, want %q", got, err, want[4:])
+	}
 	// The last page says that it is the last, also where it is full.
-	page, err := s.Page(t.Context(), directory.Query{Limit: 7})
+	page, err = s.Page(t.Context(), directory.Query{Limit: 7})
 	if err != nil || page.Next != "" {
 		t.Errorf("got the cursor %q, %v after the last page, want none", page.Next, err)
 	}
@@ -559,6 +575,8 @@ func testForeignCursors(t *testing.T, s directory.Employees) {
 		for _, q := range []directory.Query{{}, {Prefix: "jo"}, {Location: "Lisbon"}, {Badge: "linux", Prefix: "jose"}} {
 			q.After, q.Limit = directory.Cursor(after), directory.MaxLimit
 			eventually(t, s, q, pageOf(all, q).Employees...)
+			q.After, q.Before = "", q.After
+			comparePage(t, s, all, q)
 		}
 	}
 }
@@ -567,7 +585,11 @@ func testInvalidCursor(t *testing.T, s directory.Employees) {
 	for _, cursor := range []string{"%%%", "_w", strings.Repeat("a", 4096)} {
 		_, err := s.Page(t.Context(), directory.Query{After: cursor, Badge: "linux", Limit: 3})
 		wantError(t, err, directory.ErrInvalidCursor)
+		_, err = s.Page(t.Context(), directory.Query{Before: cursor, Limit: 3})
+		wantError(t, err, directory.ErrInvalidCursor)
 	}
+	_, err := s.Page(t.Context(), directory.Query{After: directory.Cursor("a"), Before: directory.Cursor("b"), Limit: 3})
+	wantError(t, err, directory.ErrInvalidCursor)
 }
 
 func testLocations(t *testing.T, s directory.Employees) {
@@ -607,6 +629,8 @@ func testContext(t *testing.T, s directory.Employees) {
 	_, err := s.Get(ended, e.ID)
 	wantError(t, err, directory.ErrUnavailable)
 	_, err = s.Page(ended, directory.Query{Limit: 1})
+	wantError(t, err, directory.ErrUnavailable)
+	_, err = s.Total(ended, directory.Query{})
 	wantError(t, err, directory.ErrUnavailable)
 	_, err = s.Locations(ended, directory.LocationQuery{Limit: 1})
 	wantError(t, err, directory.ErrUnavailable)

@@ -8,24 +8,32 @@ import (
 )
 
 // pageOf is the page of all that a store should answer q with: by looking
-// through everybody, as no store may. q's cursor is valid.
+// through everybody, as no store may. q's cursors are valid.
 func pageOf(all []directory.Employee, q directory.Query) directory.Page {
-	after, err := directory.SortKeyOf(q.After)
-	if err != nil {
+	after, afterErr := directory.SortKeyOf(q.After)
+	before, beforeErr := directory.SortKeyOf(q.Before)
+	if err := cmp.Or(afterErr, beforeErr); err != nil {
 		panic(err)
 	}
-	var page directory.Page
-	for _, e := range slices.SortedFunc(slices.Values(all), func(a, b directory.Employee) int { return cmp.Compare(a.SortKey(), b.SortKey()) }) {
-		if !q.Match(e) || e.SortKey() <= after {
-			continue
-		}
-		if len(page.Employees) == q.Limit {
-			page.Next = directory.Cursor(page.Employees[q.Limit-1].SortKey())
-			break
-		}
-		page.Employees = append(page.Employees, e)
+	part := slices.SortedFunc(slices.Values(all), func(a, b directory.Employee) int { return cmp.Compare(a.SortKey(), b.SortKey()) })
+	part = slices.DeleteFunc(part, func(e directory.Employee) bool {
+		return !q.Match(e) || e.SortKey() <= after || before != "" && e.SortKey() >= before
+	})
+	more := len(part) > q.Limit
+	switch {
+	case len(part) == 0:
+		return q.Page(nil, "", "", false)
+	case more && q.Before != "":
+		part = part[len(part)-q.Limit:]
+	case more:
+		part = part[:q.Limit]
 	}
-	return page
+	return q.Page(part, part[0].SortKey(), part[len(part)-1].SortKey(), more)
+}
+
+// totalOf is how many of all q selects.
+func totalOf(all []directory.Employee, q directory.Query) int {
+	return len(slices.DeleteFunc(slices.Clone(all), func(e directory.Employee) bool { return !q.Match(e) }))
 }
 
 // locationsOf are the locations of all, folded.

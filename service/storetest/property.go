@@ -112,6 +112,10 @@ func CompareLists(t TB, s directory.Employees, all []directory.Employee) {
 				if diff := cmp.Diff(want, walk(t, s, q, directory.MaxLimit), changes); diff != "" {
 					t.Errorf("the list of %+v differs (-want +got):\n%s", q, diff)
 				}
+				if got, err := s.Total(t.Context(), q); err != nil || got != len(want) {
+					t.Errorf("got the total %d of %+v, %v, want %d", got, q, err, len(want))
+				}
+				comparePages(t, s, all, q)
 			}
 		}
 	}
@@ -130,6 +134,42 @@ func CompareLists(t TB, s directory.Employees, all []directory.Employee) {
 	if want := locationsOf(all); !slices.Equal(folded, want) {
 		t.Errorf("got the locations %q, want %q", folded, want)
 	}
+}
+
+// comparePages compares the pages around each of those whom q selects with what
+// they should be if all are the employees, and the way back from each page.
+func comparePages(t TB, s directory.Employees, all []directory.Employee, q directory.Query) {
+	t.Helper()
+	q.Limit = 2
+	compare := func(q directory.Query) directory.Page { t.Helper(); return comparePage(t, s, all, q) }
+	for _, e := range all {
+		before, after := q, q
+		before.Before, after.After = directory.Cursor(e.SortKey()), directory.Cursor(e.SortKey())
+		compare(before)
+		compare(after)
+	}
+	for page := compare(q); page.Next != ""; {
+		before := page
+		q.After, q.Before = page.Next, ""
+		page = compare(q)
+		q.After, q.Before = "", page.Previous
+		if back := compare(q); !slices.Equal(names(back.Employees), names(before.Employees)) {
+			t.Errorf("the page before %q is %q, want %q", names(page.Employees), names(back.Employees), names(before.Employees))
+		}
+	}
+}
+
+// comparePage compares one page with what it should be if all are the employees.
+func comparePage(t TB, s directory.Employees, all []directory.Employee, q directory.Query) directory.Page {
+	t.Helper()
+	got, err := s.Page(t.Context(), q)
+	if err != nil {
+		t.Fatalf("there is no page of %+v: %v", q, err)
+	}
+	if diff := cmp.Diff(pageOf(all, q), got, changes); diff != "" {
+		t.Errorf("the page of %+v differs (-want +got):\n%s", q, diff)
+	}
+	return got
 }
 
 // Few values, so that they meet often.
