@@ -32,8 +32,11 @@ const (
 // table within moments.
 func (s *Employees) Page(ctx context.Context, q directory.Query) (directory.Page, error) {
 	part, err := q.Part()
-	if err != nil || part.Empty() || len(part.List) > longest {
+	if err != nil {
 		return directory.Page{}, err
+	}
+	if part.Empty() || len(part.List) > longest {
+		return q.Page(nil, "", "", false), nil
 	}
 	limit := q.Limit + 1 // one more than the page shows whether the list goes on
 	if part.Backwards {

@@ -452,7 +452,7 @@ func (s *Server) apiChange(ctx context.Context, in VersionInput, version int64, 
 	}
 	e := change(stored)
 	e.Version = version
-	e, err = s.save(ctx, e, stored.Photo, upload, s.Employees.Update)
+	e, err = s.save(ctx, e, stored, upload, s.Employees.Update)
 	return &recordOutput{etag(e), recordOf(e)}, unmatched(in.IfMatch, err)
 }
 

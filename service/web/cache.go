@@ -24,12 +24,19 @@ const (
 	cachedPages = 256
 )
 
-// pages keeps pages for a moment, so that many readers cost the stores no more
+// kept keeps values for a while, so that many who want one cost the stores no more
 // than one.
-type pages struct {
-	kept    *expirable.LRU[pageKey, *page]
+type kept[K comparable, V any] struct {
+	values  *expirable.LRU[K, V]
 	flights singleflight.Group
 }
+
+func newKept[K comparable, V any](most int, length time.Duration) *kept[K, V] {
+	return &kept[K, V]{values: expirable.NewLRU[K, V](most, nil, length)}
+}
+
+// pages are kept for a moment.
+type pages = kept[pageKey, *page]
 
 // pageKey is what a page depends on: its address, and who reads it and how.
 type pageKey struct {
@@ -56,19 +63,13 @@ func newVariant(body []byte, tag string) variant {
 	return variant{body, []string{`"` + tag + `"`}, []string{strconv.Itoa(len(body))}}
 }
 
-func newPages() *pages {
-	return &pages{kept: expirable.NewLRU[pageKey, *page](cachedPages, nil, cachedFor)}
-}
-
-// forget drops every page: an employee changed.
-func (p *pages) forget() { p.kept.Purge() }
-
-// get returns the page under key, rendered at most once at a time.
-func (p *pages) get(ctx context.Context, key pageKey, render func(context.Context) ([]byte, error)) (*page, error) {
-	if kept, ok := p.kept.Get(key); ok {
-		return kept, nil
+// get returns the value under key, made at most once at a time.
+func (k *kept[K, V]) get(ctx context.Context, key K, produce func(context.Context) (V, error)) (V, error) {
+	if value, ok := k.values.Get(key); ok {
+		return value, nil
 	}
-	flight := p.flights.DoChan(fmt.Sprintf("%t %s %s", key.readOnly, key.account, key.address), func() (made any, err error) {
+	var none V
+	flight := k.flights.DoChan(fmt.Sprintf("%#v", key), func() (made any, err error) {
 		// Beyond the request's own goroutine a panic would end the process.
 		defer func() {
 			if p := recover(); p != nil {
@@ -78,24 +79,23 @@ func (p *pages) get(ctx context.Context, key pageKey, render func(context.Contex
 		// It goes on when the first of those who wait for it has gone.
 		ctx, cancel := forEverybody(ctx)
 		defer cancel()
-		body, err := render(ctx)
+		value, err := produce(ctx)
 		if err != nil {
 			return nil, err
 		}
-		page := newPage(body)
-		p.kept.Add(key, page)
-		return page, nil
+		k.values.Add(key, value)
+		return value, nil
 	})
 	waiting, answered := within(ctx)
 	defer answered()
 	select {
 	case <-waiting.Done():
-		return nil, waiting.Err()
+		return none, waiting.Err()
 	case result := <-flight:
 		if result.Err != nil {
-			return nil, result.Err
+			return none, result.Err
 		}
-		return result.Val.(*page), nil
+		return result.Val.(V), nil
 	}
 }
 
@@ -113,18 +113,24 @@ func (p *page) compressed() *variant {
 // cached answers with the page at an address, which render makes. One who just
 // changed something, or is told that they did, gets a page of their own.
 func (s *Server) cached(w http.ResponseWriter, r *http.Request, address string, render func(context.Context) ([]byte, error)) error {
-	if len(recent(r)) > 0 || hasFlash(r.Context()) {
-		body, err := render(r.Context())
+	rendered := func(ctx context.Context) (*page, error) {
+		body, err := render(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return newPage(body).serve(w, r)
+		return newPage(body), nil
 	}
-	page, err := s.pages.get(r.Context(), pageKey{address, accountOf(r.Context()), isReadOnly(r.Context())}, render)
+	var p *page
+	var err error
+	if len(recent(r)) > 0 || hasFlash(r.Context()) {
+		p, err = rendered(r.Context())
+	} else {
+		p, err = s.pages.get(r.Context(), pageKey{address, accountOf(r.Context()), isReadOnly(r.Context())}, rendered)
+	}
 	if err != nil {
 		return err
 	}
-	return page.serve(w, r)
+	return p.serve(w, r)
 }
 
 var (

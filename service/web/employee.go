@@ -17,7 +17,7 @@ import (
 // photo comes first, since one that nobody refers to harms nobody. The photo of
 // before, the zero one where there was none, is erased unless it stays. On an error
 // it returns the employee as it would have been.
-func (s *Server) save(ctx context.Context, e directory.Employee, before directory.Photo, upload *photo.Upload,
+func (s *Server) save(ctx context.Context, e, before directory.Employee, upload *photo.Upload,
 	keep func(context.Context, directory.Employee) (directory.Employee, error),
 ) (directory.Employee, error) {
 	e = e.Normalized()
@@ -45,14 +45,14 @@ func (s *Server) save(ctx context.Context, e directory.Employee, before director
 		e.Photo = kept
 	}
 	var kept directory.Employee
-	err := s.erasing(ctx, before, e.Photo, func() (err error) {
+	err := s.erasing(ctx, before.Photo, e.Photo, func() (err error) {
 		kept, err = keep(ctx, e)
 		return err
 	})
 	if err != nil {
 		return e, err
 	}
-	s.wrote(ctx, kept.ID)
+	s.wrote(ctx, before, kept)
 	return kept, nil
 }
 
@@ -96,7 +96,7 @@ func (s *Server) remove(ctx context.Context, id string, version int64) error {
 			continue // somebody changed the employee meanwhile
 		}
 		if err == nil {
-			s.wrote(ctx, id)
+			s.wrote(ctx, stored, directory.Employee{})
 		}
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *Server) add(ctx context.Context, e directory.Employee, key string, uplo
 	if key != "" {
 		e.ID = directory.IDFor(accountOf(ctx), key)
 	}
-	e, err := s.save(ctx, e, directory.Photo{}, upload, s.Employees.Create)
+	e, err := s.save(ctx, e, directory.Employee{}, upload, s.Employees.Create)
 	if key == "" || !errors.Is(err, directory.ErrConflict) {
 		return e, err
 	}
@@ -121,7 +121,7 @@ func (s *Server) add(ctx context.Context, e directory.Employee, key string, uplo
 	if stored.Version == 1 && !stored.Same(e) {
 		return e, &sentBeforeError{stored}
 	}
-	s.wrote(ctx, stored.ID)
+	s.wrote(ctx, stored, stored)
 	return stored, nil
 }
 

@@ -41,18 +41,35 @@ func (l list) BadgeOptions() []option {
 // FirstURL is the address of the first page of what was asked for.
 func (l list) FirstURL() string {
 	q := l.Query
-	q.After = ""
-	return address(q)
+	q.After, q.Before = "", ""
+	return address(q, 1)
 }
 
-// Summary says how many employees the page shows, and whether there are more.
+// turn sets the addresses of the pages around this one.
+func (l *list) turn() {
+	q := l.Query
+	if l.Next != "" {
+		next := 0
+		if l.From > 0 {
+			next = l.From + len(l.Employees)
+		}
+		q.After, q.Before = l.Next, ""
+		l.NextURL = address(q, next)
+	}
+	if l.Previous != "" {
+		q.After, q.Before = "", l.Previous
+		l.PreviousURL = address(q, l.From-q.Limit)
+	}
+}
+
+// Summary says which employees the page shows, of how many.
 func (l list) Summary() string {
 	n := len(l.Employees)
 	switch {
-	case l.Query.After != "" && n > 0:
-		return fmt.Sprintf("%d more", n)
-	case l.Next != "":
-		return fmt.Sprintf("The first %d, by name", n)
+	case n > 0 && (l.Next != "" || l.Previous != ""):
+		return position(l.From, n, l.Total, l.Next == "")
+	case l.Previous != "":
+		return "No more employees"
 	case n == 0 && l.Filtered():
 		return "Nobody matches"
 	case n == 0:

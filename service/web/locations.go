@@ -20,6 +20,13 @@ type locations struct {
 	NextURL string
 }
 
+// FirstURL is the address of the first page of what was asked for.
+func (l locations) FirstURL() string {
+	q := l.Query
+	q.After = ""
+	return locationsAddress(q)
+}
+
 // locationsAddress is the page's that q asks for.
 func locationsAddress(q directory.LocationQuery) string {
 	values := url.Values{}

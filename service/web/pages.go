@@ -23,8 +23,12 @@ type list struct {
 	// Like are locations that begin as the one that was asked for, where nobody
 	// matches.
 	Like directory.LocationPage
-	// NextURL is the address of the page that follows, "" on the last.
-	NextURL string
+	// From is the place in the list of the first employee of the page, from 1, or 0
+	// where it is not known. Total is how many the list has, or 0.
+	From, Total int
+	// NextURL is the address of the page that follows, "" on the last, and
+	// PreviousURL that of the one before, "" on the first.
+	NextURL, PreviousURL string
 }
 
 // Filtered reports whether the list is of some employees only.
@@ -40,42 +44,69 @@ const (
 	maxLike = 12
 )
 
-// queryOf is what the address of a list asks for.
-func queryOf(raw string) directory.Query {
+// queryOf is what the address of a list asks for, and where in the list its page
+// begins, as far as the address says it: a cursor does not.
+func queryOf(raw string) (q directory.Query, from int) {
 	if raw == "" {
-		return directory.Query{Limit: pageSize}
+		return directory.Query{Limit: pageSize}, 1
 	}
 	values, _ := url.ParseQuery(raw) // what cannot be read is not asked for
-	return directory.Query{
+	q = directory.Query{
 		Prefix:   strings.TrimSpace(values.Get("name")),
 		Location: strings.TrimSpace(values.Get("location")),
 		Badge:    values.Get("badge"),
 		After:    values.Get("after"),
+		Before:   values.Get("before"),
 		Limit:    pageSize,
 	}
+	if q.After == "" && q.Before == "" {
+		return q, 1
+	}
+	from, _ = strconv.Atoi(values.Get("from"))
+	return q, min(max(from, 0), maxFrom)
 }
 
-// address is the list's that q asks for.
-func address(q directory.Query) string {
-	if q.Prefix == "" && q.Location == "" && q.Badge == "" && q.After == "" {
+// maxFrom is further than any list reaches.
+const maxFrom = 1_000_000_000
+
+// address is the list's that q asks for, with a page that begins at from.
+func address(q directory.Query, from int) string {
+	if q.Prefix == "" && q.Location == "" && q.Badge == "" && q.After == "" && q.Before == "" {
 		return "/"
 	}
 	values := url.Values{}
-	for name, value := range map[string]string{"name": q.Prefix, "location": q.Location, "badge": q.Badge, "after": q.After} {
+	for name, value := range map[string]string{
+		"name": q.Prefix, "location": q.Location, "badge": q.Badge, "after": q.After, "before": q.Before,
+	} {
 		if value != "" {
 			values.Set(name, value)
 		}
+	}
+	if from > 0 && (q.After != "" || q.Before != "") {
+		values.Set("from", strconv.Itoa(from))
 	}
 	return "/?" + values.Encode()
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
-	q := queryOf(r.URL.RawQuery)
-	return s.cached(w, r, address(q), func(ctx context.Context) ([]byte, error) {
-		l := list{Query: q, Badges: directory.Badges}
+	q, from := queryOf(r.URL.RawQuery)
+	return s.cached(w, r, address(q, from), func(ctx context.Context) ([]byte, error) {
+		l := list{Query: q, From: from, Badges: directory.Badges}
 		var err error
 		if l.Page, err = s.page(ctx, q, recent(r)); err != nil {
 			return nil, err
+		}
+		if q.Before != "" && l.Previous == "" {
+			// The way back ends on the first page, which is whole.
+			l.Query.Before, l.From = "", 1
+			if len(l.Employees) < q.Limit {
+				if l.Page, err = s.page(ctx, l.Query, recent(r)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if len(l.Employees) > 0 && (l.Next != "" || l.Previous != "") { // others have no total to say
+			l.Total = s.total(ctx, q)
 		}
 		if l.Locations, err = s.Employees.Locations(ctx, directory.LocationQuery{Limit: maxLocations}); err != nil {
 			return nil, err
@@ -86,11 +117,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 				return nil, err
 			}
 		}
-		if l.Next != "" {
-			next := q
-			next.After = l.Next
-			l.NextURL = address(next)
-		}
+		l.turn()
 		return s.body(ctx, "list", "Employees", l)
 	})
 }
@@ -228,7 +255,7 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 		if sent.RemovePhoto {
 			sent.Employee.Photo = directory.Photo{}
 		}
-		sent.Employee, err = s.save(r.Context(), sent.Employee, stored.Photo, upload, s.Employees.Update)
+		sent.Employee, err = s.save(r.Context(), sent.Employee, stored, upload, s.Employees.Update)
 	}
 	if err == nil {
 		s.setFlash(w, r, "saved")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -34,11 +35,13 @@ func (s *Server) withRecent(w http.ResponseWriter, r *http.Request) *http.Reques
 	return r.WithContext(context.WithValue(r.Context(), recentKey{}, wrote))
 }
 
-// wrote says that an employee was created, updated or deleted.
-func (s *Server) wrote(ctx context.Context, id string) {
-	s.pages.forget()
+// wrote says that an employee was created, updated or deleted: before or after is
+// the zero one where there is none.
+func (s *Server) wrote(ctx context.Context, before, after directory.Employee) {
+	s.recount(before, after)
+	s.pages.values.Purge()
 	if tell, ok := ctx.Value(recentKey{}).(func(string)); ok {
-		tell(id)
+		tell(cmp.Or(after.ID, before.ID))
 	}
 }
 
@@ -67,13 +70,24 @@ func (s *Server) page(ctx context.Context, q directory.Query, ids []string) (dir
 	if err != nil || len(ids) == 0 {
 		return page, err
 	}
-	after, err := directory.SortKeyOf(q.After)
-	if err != nil {
+	// The page reaches from behind from, or from it on where it is the end of what is
+	// before to, and so far to to.
+	backwards, more := q.Before != "", page.Next != ""
+	from, fromErr := directory.SortKeyOf(q.After)
+	to, toErr := directory.SortKeyOf(page.Next)
+	if backwards {
+		more = page.Previous != ""
+		from, fromErr = directory.SortKeyOf(page.Previous)
+		to, toErr = directory.SortKeyOf(q.Before)
+	}
+	if err := cmp.Or(fromErr, toErr); err != nil {
 		return page, err
 	}
-	end, err := directory.SortKeyOf(page.Next)
-	if err != nil {
-		return page, err
+	reaches := func(key string) bool {
+		if backwards {
+			return key >= from && key < to
+		}
+		return key > from && (to == "" || key <= to)
 	}
 	for _, id := range ids {
 		page.Employees = slices.DeleteFunc(page.Employees, func(e directory.Employee) bool { return e.ID == id })
@@ -84,14 +98,26 @@ func (s *Server) page(ctx context.Context, q directory.Query, ids []string) (dir
 		if err != nil {
 			return directory.Page{}, err
 		}
-		if key := e.SortKey(); q.Match(e) && key > after && (end == "" || key <= end) {
+		if q.Match(e) && reaches(e.SortKey()) {
 			page.Employees = append(page.Employees, e)
 		}
 	}
-	slices.SortFunc(page.Employees, func(a, b directory.Employee) int { return strings.Compare(a.SortKey(), b.SortKey()) })
-	if len(page.Employees) > q.Limit {
-		page.Employees = page.Employees[:q.Limit]
-		page.Next = directory.Cursor(page.Employees[q.Limit-1].SortKey())
+	employees := page.Employees
+	slices.SortFunc(employees, func(a, b directory.Employee) int { return strings.Compare(a.SortKey(), b.SortKey()) })
+	switch beyond := len(employees) - q.Limit; {
+	case len(employees) == 0:
+		return page, nil // the way on is from where the page began and ended
+	case beyond > 0 && backwards:
+		employees, from, more = employees[beyond:], "", true
+	case beyond > 0:
+		employees, to, more = employees[:q.Limit], "", true
 	}
-	return page, nil
+	// Where the page ends is as the store says, even if who is there was just deleted.
+	first, last := employees[0].SortKey(), employees[len(employees)-1].SortKey()
+	if backwards && from != "" {
+		first = from
+	} else if !backwards && to != "" {
+		last = to
+	}
+	return q.Page(employees, first, last, more), nil
 }

@@ -30,7 +30,7 @@ func parseTemplates() map[string]*template.Template {
 	pages := map[string]*template.Template{}
 	functions := template.FuncMap{
 		"asset": assetURL, "photoURL": photoURL, "thumbnailURL": thumbnailURL, "tint": tint,
-		"initials": initials, "badgeName": badgeName, "badge": badgeItem, "at": at,
+		"initials": initials, "badgeName": badgeName, "badge": badgeItem, "shown": shown, "others": others, "at": at,
 	}
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -47,7 +47,7 @@ func parseTemplates() map[string]*template.Template {
 }
 
 // badgeItems are the badges as items of a list, by id: a page of the list shows
-// hundreds of them.
+// many of them.
 var badgeItems = func() map[string]template.HTML {
 	item := template.Must(template.ParseFS(templateFiles, "templates/badge.html"))
 	items := map[string]template.HTML{}
@@ -61,6 +61,13 @@ var badgeItems = func() map[string]template.HTML {
 	return items
 }()
 
+// shownBadges is how many badges of a person a list shows.
+const shownBadges = 3
+
+func shown(badges []string) []string { return badges[:min(len(badges), shownBadges)] }
+
+func others(badges []string) int { return max(0, len(badges)-shownBadges) }
+
 func badgeItem(id string) template.HTML { return badgeItems[id] }
 
 func badgeName(id string) string {
@@ -69,7 +76,7 @@ func badgeName(id string) string {
 }
 
 // at is the address of the list of those at a location.
-func at(location string) string { return address(directory.Query{Location: location}) }
+func at(location string) string { return address(directory.Query{Location: location}, 1) }
 
 // tints is how many colours and shapes style.css has for people.
 const tints = 6

@@ -47,16 +47,26 @@ func TestThumbnailURL(t *testing.T) {
 }
 
 func TestListSummary(t *testing.T) {
-	people := func(n int) directory.Page { return directory.Page{Employees: make([]directory.Employee, n)} }
-	more := people(50)
-	more.Next = "next"
+	people := func(n int, previous, next string) directory.Page {
+		return directory.Page{Employees: make([]directory.Employee, n), Previous: previous, Next: next}
+	}
 	for want, l := range map[string]list{
-		"No employees":          {},
-		"1 employee":            {Page: people(1)},
-		"12 employees":          {Page: people(12)},
-		"The first 50, by name": {Page: more},
-		"7 more":                {Page: people(7), Query: directory.Query{After: "x"}},
-		"Nobody matches":        {Query: directory.Query{Badge: "bug"}},
+		"No employees":                {},
+		"1 employee":                  {Page: people(1, "", "")},
+		"12 employees":                {Page: people(12, "", "")},
+		"Nobody matches":              {Query: directory.Query{Badge: "bug"}},
+		"No more employees":           {Page: people(0, "p", ""), Query: directory.Query{After: "x"}},
+		"1–24 of 15,000 employees":    {Page: people(24, "", "n"), From: 1, Total: 15000},
+		"25–48 of 312 employees":      {Page: people(24, "p", "n"), From: 25, Total: 312},
+		"289–312 of 312 employees":    {Page: people(24, "p", ""), From: 289, Total: 312},
+		"312 of 312 employees":        {Page: people(1, "p", ""), Total: 312},
+		"23 of 312 employees":         {Page: people(23, "p", "n"), Total: 312},
+		"24 of 313 employees":         {Page: people(24, "p", "n"), From: 999, Total: 313}, // it cannot be
+		"The first 24, by name":       {Page: people(24, "", "n"), From: 1},
+		"1,201–1,224, by name":        {Page: people(24, "p", "n"), From: 1201},
+		"24 employees, by name":       {Page: people(24, "p", "n")},
+		"The first 22, by name":       {Page: people(22, "", "n"), From: 1, Total: 3}, // counted before others came
+		"1–22 of 1,234,567 employees": {Page: people(22, "", "n"), From: 1, Total: 1234567},
 	} {
 		if got := l.Summary(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -63,6 +63,7 @@ type Server struct {
 	Options
 	handler   http.Handler
 	pages     *pages
+	totals    *totals
 	accounts  *account.Accounts
 	sessions  *sessions
 	writes    *writeLimits
@@ -80,7 +81,11 @@ func New(o Options) *Server {
 	if o.WriteRate == 0 {
 		o.WriteRate = defaultWriteRate
 	}
-	s := &Server{Options: o, pages: newPages(), load: newLoad(spin)}
+	s := &Server{
+		Options: o, load: newLoad(spin),
+		pages:  newKept[pageKey, *page](cachedPages, cachedFor),
+		totals: newKept[directory.Query, *atomic.Int64](keptTotals, totalFor),
+	}
 	s.Employees = askedEmployees{o.Employees}
 	s.Photos = askedPhotos{o.Photos}
 	s.Accounts = askedAccounts{o.Accounts}

@@ -39,6 +39,10 @@ func (s askedEmployees) Page(ctx context.Context, q directory.Query) (directory.
 	return ask(ctx, func(ctx context.Context) (directory.Page, error) { return s.store.Page(ctx, q) })
 }
 
+func (s askedEmployees) Total(ctx context.Context, q directory.Query) (int, error) {
+	return ask(ctx, func(ctx context.Context) (int, error) { return s.store.Total(ctx, q) })
+}
+
 func (s askedEmployees) Locations(ctx context.Context, q directory.LocationQuery) (directory.LocationPage, error) {
 	return ask(ctx, func(ctx context.Context) (directory.LocationPage, error) { return s.store.Locations(ctx, q) })
 }
