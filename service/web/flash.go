@@ -17,9 +17,9 @@ const flashFor = 60
 
 // flashes are what pages say, by code. What a client sends is never shown.
 var flashes = map[string]string{
-	"added":                 "Added. Other regions have it within seconds.",
-	"saved":                 "Saved. Other regions have it within seconds.",
-	"deleted":               "Deleted, in every region within seconds.",
+	"added":                 "Added.",
+	"saved":                 "Saved.",
+	"deleted":               "Deleted.",
 	"signed-in":             "You are signed in.",
 	"password-changed":      "Your password is changed, and your other sessions end within seconds.",
 	"signed-out-everywhere": "You are signed out everywhere, within seconds.",

@@ -543,3 +543,23 @@ func TestIsland(t *testing.T) {
 		t.Errorf("headers are %v", res.Header)
 	}
 }
+
+// TestOperatorsHaveAPage that names who answers; pages for others do not.
+func TestOperatorsHaveAPage(t *testing.T) {
+	s := newSite(t, nil)
+	res, _ := s.submit("/employees", ada(), nil)
+	for _, path := range []string{"/", res.Header.Get("Location"), "/employees/new", "/account", "/nowhere"} {
+		_, body := s.get(path)
+		wantText(t, body, `<a href="/islands">For operators</a>`)
+		if strings.Contains(body, "i-1") || strings.Contains(body, `href="/island"`) || strings.Count(body, "/islands") != 1 {
+			t.Errorf("%s speaks of instances: %s", path, body)
+		}
+	}
+	_, body := s.get("/islands")
+	wantText(t, body, "Instance <strong>i-1</strong> made this page", `href="/island"`)
+	_, body = s.as(t, "").get("/sign-in")
+	wantText(t, body, "Ask the directory’s administrator")
+	if strings.Contains(body, "<code>") {
+		t.Error("staff are to run a command")
+	}
+}

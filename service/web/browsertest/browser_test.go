@@ -301,4 +301,9 @@ func (b *tab) wantAccessible() {
 	for _, v := range violations {
 		b.t.Error("axe: " + v)
 	}
+	// A name of what has no role is not read by all.
+	for _, v := range value[[]string](b, `[...document.querySelectorAll('[aria-label]')].filter((e) =>
+		!e.matches('[role], a[href], button, form, input, nav, section, select')).map((e) => e.outerHTML)`) {
+		b.t.Error("aria-label without a role: " + v)
+	}
 }

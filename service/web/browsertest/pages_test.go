@@ -41,7 +41,10 @@ func TestEveryPageFitsAndIsAccessible(t *testing.T) {
 	for i := range 60 {
 		crowded.add(t, fmt.Sprintf("Islander %02d", i), "Fisher", "Atoll", nil)
 	}
-	first, err := crowded.store.Page(t.Context(), directory.Query{Limit: 50})
+	for i := range directory.MaxLocations {
+		crowded.add(t, "Wanderer", "Sailor", fmt.Sprintf("Harbour %03d", i), nil)
+	}
+	first, err := crowded.store.Page(t.Context(), directory.Query{Limit: 24})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +73,9 @@ func TestEveryPageFitsAndIsAccessible(t *testing.T) {
 		{"sign-in", "/sign-in?next=/employees/new", full, true},
 		{"list-empty", "/", empty, false},
 		{"list-no-match", "/?name=Zuse&location=Berlin&badge=trophy", full, false},
-		{"list-more", "/?after=" + first.Next, crowded, false},
+		{"list-more", "/?from=25&after=" + first.Next, crowded, false},
+		{"locations", "/locations", crowded, false},
+		{"account", "/account", full, false},
 		{"detail", page, full, false},
 		{"detail-long", "/employees/" + long.ID, full, false},
 		{"detail-lost-photo", "/employees/" + lost.ID, crowded, false},
