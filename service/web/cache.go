@@ -113,20 +113,24 @@ func (p *page) compressed() *variant {
 // cached answers with the page at an address, which render makes. One who just
 // changed something, or is told that they did, gets a page of their own.
 func (s *Server) cached(w http.ResponseWriter, r *http.Request, address string, render func(context.Context) ([]byte, error)) error {
-	rendered := func(ctx context.Context) (*page, error) {
+	if len(recent(r)) > 0 || hasFlash(r.Context()) {
+		body, err := render(r.Context())
+		if err != nil {
+			return err
+		}
+		return newPage(body).serve(w, r)
+	}
+	key := pageKey{address, accountOf(r.Context()), isReadOnly(r.Context())}
+	if p, ok := s.pages.values.Get(key); ok {
+		return p.serve(w, r)
+	}
+	p, err := s.pages.get(r.Context(), key, func(ctx context.Context) (*page, error) {
 		body, err := render(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return newPage(body), nil
-	}
-	var p *page
-	var err error
-	if len(recent(r)) > 0 || hasFlash(r.Context()) {
-		p, err = rendered(r.Context())
-	} else {
-		p, err = s.pages.get(r.Context(), pageKey{address, accountOf(r.Context()), isReadOnly(r.Context())}, rendered)
-	}
+	})
 	if err != nil {
 		return err
 	}

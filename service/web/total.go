@@ -16,8 +16,8 @@ const (
 	// totalFor is how long a list's total is shown again. DynamoDB reads all that it
 	// counts: for a list of 15,000 employees of some 300 bytes, half a read unit for
 	// each 4 kB of 4.5 MB, about 560 units. Once in five minutes that is less than
-	// two units a second of each instance and list, and less than a cent a day at
-	// $0.125 for a million units.
+	// two units a second of each instance and list, and two cents a day at $0.125 for
+	// a million units.
 	totalFor = 5 * time.Minute
 	// keptTotals is how many lists' totals are kept at most.
 	keptTotals = 256
