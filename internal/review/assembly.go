@@ -22,6 +22,8 @@ type Assembly struct {
 // Stack is one of an assembly.
 type Stack struct {
 	Name, Region string
+	// Account is the AWS account that it is deployed into, "" where that is not known.
+	Account string
 	// Tags are those that CloudFormation puts on it.
 	Tags map[string]string
 	// DependsOn are the stacks that are deployed before it.
@@ -75,7 +77,8 @@ func ReadAssembly(dir string) (*Assembly, error) {
 			if artifact.Properties.TemplateFile == "" || !regionName.MatchString(region) {
 				return nil, fmt.Errorf("the assembly in %s, of the schema %q, has a stack %q without a template or a region that a review can read", dir, manifest.Version, name)
 			}
-			s := &Stack{Name: name, Region: region, Tags: artifact.Properties.Tags, assets: assets, paths: map[string]string{}}
+			account, _, _ := strings.Cut(strings.TrimPrefix(artifact.Environment, "aws://"), "/")
+			s := &Stack{Name: name, Region: region, Account: account, Tags: artifact.Properties.Tags, assets: assets, paths: map[string]string{}}
 			for _, d := range artifact.Dependencies {
 				if manifest.Artifacts[d].Type == "aws:cloudformation:stack" {
 					s.DependsOn = append(s.DependsOn, d)

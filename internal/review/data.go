@@ -39,15 +39,16 @@ func (j *judge) data(base, head *Stack, c delta) {
 	case c.replaced:
 		kept := "what was in it is deleted"
 		if p := c.old.policy("UpdateReplacePolicy"); p != "Delete" {
-			kept = "the old one is left behind, as its UpdateReplacePolicy says"
+			kept = "the old one stays with its data, as its UpdateReplacePolicy says, and nobody reads it"
 		}
-		risk("%s is replaced by an empty one, by %s; %s", name, codes(c.names), kept)
+		risk("%s is replaced by an empty one, since %s changes; %s", name, codes(c.names), kept)
 		return
 	}
 	for _, policy := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
 		was, is := c.old.policy(policy), c.new.policy(policy)
 		if was != is && is == "Delete" {
-			risk("%s is no longer retained: its %s was %s and is %s", name, policy, code(was), code(is))
+			later := map[string]string{"DeletionPolicy": "removes it, or its stack,", "UpdateReplacePolicy": "replaces it"}[policy]
+			risk("%s is no longer retained: a later change that %s deletes it with what is in it; its %s is %s, previously %s", name, later, policy, code(is), code(was))
 		} else if was != is {
 			j.say(s, Data, InPlace, false, "the %s of %s was %s and is %s", policy, name, code(was), code(is))
 		}

@@ -97,6 +97,19 @@ func (e *edited) set(stack, id, path string, value any) {
 	})
 }
 
+// allow has the statement of a policy that has one action have another in place of all.
+func (e *edited) allow(stack, id, having, action string) {
+	e.t.Helper()
+	e.each(stack, id, func(resources map[string]any, id string) {
+		statements := itemsOf(get(resources[id], "Properties", "PolicyDocument", "Statement"))
+		i := slices.IndexFunc(statements, func(s any) bool { return slices.Contains(itemsOf(get(s, "Action")), any(having)) })
+		if i < 0 {
+			e.t.Fatalf("%s: no statement allows %s", id, having)
+		}
+		statements[i].(map[string]any)["Action"] = action
+	})
+}
+
 // unset removes a property.
 func (e *edited) unset(stack, id, path string) {
 	e.t.Helper()

@@ -64,7 +64,7 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 	}
 	for _, group := range head.of(scalingGroup) {
 		n := int(number(group.props["MaxSize"], 1))
-		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced because %s changes: at most %d at %s, which takes about %d minutes", codes(slices.Compact(why)), n, code("max"), refreshMinutes(n))
+		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, a few at a time, because %s changes: with the %d of %s that takes about %d minutes", codes(slices.Compact(why)), n, code("fleet.max"), refreshMinutes(n))
 	}
 }
 

@@ -30,6 +30,9 @@ type Finding struct {
 	What string `json:"what"`
 	// Decide is whether somebody has to say that it is meant.
 	Decide bool `json:"decide"`
+	// Lasting is whether users miss it until the change is undone, and not only while it
+	// is deployed.
+	Lasting bool `json:"lasting,omitempty"`
 	// Regions are those of the stacks that it is in.
 	Regions []string `json:"regions"`
 }
@@ -76,6 +79,12 @@ func (c delta) has(property string) bool { return slices.Contains(c.names, prope
 
 func (j *judge) say(s *Stack, section Section, v Verdict, decide bool, format string, arguments ...any) {
 	j.found = append(j.found, finding{Finding{Section: section, Verdict: v, Decide: decide, What: fmt.Sprintf(format, arguments...), Regions: []string{s.Region}}, s})
+}
+
+// lose says what users miss until the change is undone.
+func (j *judge) lose(s *Stack, format string, arguments ...any) {
+	j.say(s, Users, IslandDown, true, format, arguments...)
+	j.found[len(j.found)-1].Lasting = true
 }
 
 // run judges everything.
@@ -245,7 +254,7 @@ func (j *judge) users(base *Stack, c delta) {
 	case usersPass[r.kind] && c.gone():
 		// See way.
 	case r.kind == "AWS::EC2::VPCEndpoint" && c.gone() && c.old.props["VpcEndpointType"] != "Interface":
-		j.say(s, Users, IslandDown, true, "instances lose their way to what %s leads to: what users ask of it fails", name)
+		j.lose(s, "instances have no way any more to what the VPC endpoint %s leads to: what users ask of it fails", name)
 	case r.kind == "AWS::GlobalAccelerator::EndpointGroup" && c.has("TrafficDialPercentage"):
 		was, is := number(c.old.props["TrafficDialPercentage"], 100), number(c.new.props["TrafficDialPercentage"], 100)
 		v := InPlace
@@ -254,7 +263,7 @@ func (j *judge) users(base *Stack, c delta) {
 		}
 		j.say(s, Users, v, true, "the island in %s serves %v %% of the users that are nearest to it, previously %v %%; the others go to the next island", code(s.Region), is, was)
 	case r.kind == "AWS::WAFv2::WebACL" && get(c.new.props, "DefaultAction", "Block") != nil && get(c.old.props, "DefaultAction", "Block") == nil:
-		j.say(s, Users, IslandDown, true, "%s refuses every request that no rule allows", name)
+		j.lose(s, "%s refuses every request that no rule allows", name)
 	case strings.HasPrefix(r.kind, "AWS::DynamoDB::") && !c.gone():
 		now := indexes(c.new)
 		for _, index := range slices.Sorted(maps.Keys(indexes(c.old))) {
@@ -276,16 +285,16 @@ func (j *judge) way(s *Stack, changes []delta) {
 		switch {
 		case !usersPass[r.kind] || c.added():
 		case c.replaced:
-			replaced = append(replaced, s.titleOf(r)+" by "+strings.Join(c.names, ", "))
+			replaced = append(replaced, s.titleOf(r)+" ("+strings.Join(c.names, ", ")+")")
 		case c.removed() && r.kind != "AWS::EC2::Subnet": // the fleet and the load balancer leave it before
 			removed = append(removed, c.stack.titleOf(r))
 		}
 	}
 	if len(replaced) > 0 {
-		j.say(s, Users, IslandDown, true, "users do not reach the island while what they pass is replaced, for some minutes at least, if it can be replaced beside the old one at all: %s", codes(replaced))
+		j.say(s, Users, IslandDown, true, "users do not reach the island for some minutes at least, in which parts of their way are replaced; the deployment fails where the new one cannot be made beside the old: %s", codes(replaced))
 	}
 	if len(removed) > 0 {
-		j.say(s, Users, IslandDown, true, "users no longer reach the island by what is removed: %s", codes(removed))
+		j.lose(s, "users no longer reach the island by what is removed: %s", codes(removed))
 	}
 }
 

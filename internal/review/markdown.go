@@ -113,14 +113,25 @@ func (r Report) advice() string {
 	case r.Verdict == NoEffect:
 		return "Nothing to decide: deploying it changes nothing."
 	case r.Verdict == DataAtRisk:
-		return "Stop: do not merge before somebody who owns the data has said that it may be lost."
+		return "Stop: do not merge before the owner of the data has agreed that it is lost, or guarded less."
+	case r.Verdict == IslandDown && r.everywhere():
+		return "Stop: in every island users lose what is listed under Users, until it is undone. There is no island to move them to."
+	case r.Verdict == IslandDown && slices.ContainsFunc(r.Findings, lasts):
+		return "Ask: merge it only if users are to lose what is listed under Users until it is undone, and move them away before."
 	case r.Verdict == IslandDown:
-		return "Ask: merge it only if the loss of an island for that time is meant, and users were moved away before."
+		return "Ask: merge it only if the outage under Users is meant. Agree on a time, and move users away before."
 	case len(r.Decide) > 0:
 		return "Ask: merge it only if all of the following is meant."
 	default:
-		return "Nothing to decide: it may be merged."
+		return "Nothing to decide: the deployment is no reason not to merge it."
 	}
+}
+
+func lasts(f Finding) bool { return f.Lasting }
+
+// everywhere reports whether users lose something in every island, until it is undone.
+func (r Report) everywhere() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Lasting && len(f.Regions) >= r.Islands })
 }
 
 func (r Report) top() string {
@@ -155,14 +166,14 @@ func (r Report) top() string {
 			b.WriteString(none + "\n")
 		}
 	}
-	section("Data", "Nothing is lost, left behind or less guarded.", Data)
-	reachable := "Users notice nothing: the islands stay reachable."
+	section("Data", "No table, bucket, log group or key is removed, replaced or less protected.", Data)
+	reachable := "No effect on users was found."
 	if r.Verdict == DataAtRisk {
-		reachable = "The islands stay reachable, with the data that they have then."
+		reachable = "The islands stay reachable, without what Data says that they lose."
 	}
 	section("Users", reachable, Users)
-	section("Instances", "No instance is launched or ended by it.", Fleets)
-	section("Security", "Nobody may do more or less than before.", Security)
+	section("Instances", "It launches and ends no instance.", Fleets)
+	section("Security", "No permission and no network rule changes.", Security)
 	b.WriteString("\n## Cost\n\n")
 	if r.CostUnknown != "" {
 		fmt.Fprintf(&b, "It cannot be told: %s\n", code(r.CostUnknown))
@@ -186,14 +197,14 @@ func (r Report) top() string {
 		b.WriteString("\n")
 	}
 	if len(r.Plan) == 0 {
-		b.WriteString("No stack changes.\n")
+		b.WriteString("Nothing is deployed.\n")
 	} else {
 		var first []string
 		if r.Verdict == DataAtRisk {
 			first = append(first, "a backup of what is at risk")
 		}
-		if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Section == Users && f.Verdict == IslandDown }) {
-			first = append(first, "`make drain` for the regions under Users")
+		if !r.everywhere() && slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Section == Users && f.Verdict == IslandDown }) {
+			first = append(first, "`make drain REGION=…` for the regions under Users, and with `OFF=1` for those that are to serve again afterwards")
 		}
 		if len(first) > 0 {
 			fmt.Fprintf(&b, "First: %s.\n\n", strings.Join(first, ", and "))

@@ -84,7 +84,7 @@ func (d *Differ) Compare(base, head *Assembly) (Report, error) {
 	r.cost(base, head)
 	for _, c := range r.Cost {
 		if c.After > c.Before*dearer {
-			r.Decide = append(r.Decide, fmt.Sprintf("the deployment costs $%.0f a month at %g requests a second, previously $%.0f", c.After, c.Requests, c.Before))
+			r.Decide = append(r.Decide, fmt.Sprintf("it costs $%.0f a month more at %s a second: $%.0f, previously $%.0f", c.After-c.Before, plural(int(c.Requests), "request"), c.After, c.Before))
 			break
 		}
 	}
@@ -214,9 +214,9 @@ func (j *judge) plan() []Step {
 		if !changed[name] {
 			return
 		}
-		guard := "CloudFormation rolls it back when a resource fails"
+		guard := "CloudFormation rolls it back when the change of a resource fails"
 		if len(s.of(scalingGroup)) > 0 {
-			guard = "rolled back when instances are not healthy or the deployment alarm is in ALARM; the next region waits for it"
+			guard = "rolled back when instances are not healthy or the deployment alarm is in ALARM; the next begins when it has succeeded"
 		}
 		steps = append(steps, Step{name, s.Region, guard, neutral(s, name)})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -82,11 +83,11 @@ func (j *judge) firewall(c delta, name string) {
 		case is == nil:
 			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s is removed", code(rule), name)
 		case counts(is) && !counts(was):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s counts requests in place of blocking them", code(rule), name)
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s counts requests that it blocked before", code(rule), name)
 		case counts(was) && !counts(is):
 			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s blocks requests that it only counted: look at its count before, for users may be refused", code(rule), name)
 		case limit(is) > limit(was):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s lets %.0f requests of an address pass in place of %.0f", code(rule), name, limit(is), limit(was))
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s lets %.0f requests of an address pass, previously %.0f", code(rule), name, limit(is), limit(was))
 		case limit(is) < limit(was):
 			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s refuses an address after %.0f requests in place of %.0f", code(rule), name, limit(is), limit(was))
 		case encoded(is) != encoded(was):
@@ -170,6 +171,12 @@ func (j *judge) permissions(base, head *Stack, d *stackDiff) {
 	}
 	j.tell(head, base, only(added, removed), true)
 	j.tell(base, head, only(removed, added), false)
+	for _, g := range only(removed, added) {
+		service, ok := strings.CutPrefix(g.who, "Service:")
+		if ok && g.effect != "Deny" && g.action == "sts:AssumeRole" && lives(base, head, g.what) {
+			j.lose(base, "what uses %s loses its credentials within hours, since %s can no longer assume it: every call to AWS fails then", code(within(base, g.what)), code(service))
+		}
+	}
 	for _, m := range d.Managed.Added {
 		j.say(head, Security, InPlace, true, "%s gets the managed policy %s", code(nameOf(head, m.Value.IdentityARN)), code(m.Value.ManagedPolicyARN))
 	}
@@ -186,7 +193,7 @@ func (j *judge) permissions(base, head *Stack, d *stackDiff) {
 				return refersTo(g, strings.TrimSuffix(strings.TrimPrefix(r.GroupID, "${"), ".GroupId}"))
 			})
 			if users && !slices.ContainsFunc(d.Ingress.Added, func(other rule) bool { return other.opens(r) }) {
-				j.say(base, Users, IslandDown, true, "users no longer reach the load balancer: its group no longer lets %s in", r.words(base))
+				j.lose(base, "users no longer reach the load balancer: its group no longer lets %s in", r.words(base))
 			}
 		}
 	}
@@ -278,8 +285,22 @@ func (j *judge) tell(s, other *Stack, all []grant, new bool) {
 		slices.Sort(actions[k])
 		// That somebody who is gone may do nothing is nothing to decide.
 		decide := new || lives(s, other, k.who) && lives(s, other, k.what)
+		if account := foreign(s, k.who); account != "" && new && k.effect != "Deny" && slices.Contains(actions[k], "sts:AssumeRole") {
+			j.say(s, Security, InPlace, true, "another account, %s, gets all that %s may", code(account), code(within(s, k.what)))
+		}
 		j.say(s, Security, InPlace, decide, "%s %s %s%s%s", code(within(s, who)), may, codes(slices.Compact(actions[k])), where, condition)
 	}
+}
+
+// accountOf finds an account in an ARN.
+var accountOf = regexp.MustCompile(`^AWS:(?:arn:[^:]*:[^:]*:[^:]*:)?(\d{12})(?::|$)`)
+
+// foreign is the account of who has a grant, where it is not the stack's, or "".
+func foreign(s *Stack, who string) string {
+	if m := accountOf.FindStringSubmatch(who); m != nil && s.Account != "" && m[1] != s.Account {
+		return m[1]
+	}
+	return ""
 }
 
 // lives reports whether what a reference is about is in the other template too, or is
