@@ -22,6 +22,12 @@ type Settings struct {
 	// PolicyWrittenWhenChanged has CloudFormation leave a group's policy alone when
 	// other properties of the group change.
 	PolicyWrittenWhenChanged bool `json:"policyWrittenWhenChanged,omitempty"`
+	// DryRunNamesTemplate has the dry run of RunInstances behind StartInstanceRefresh
+	// carry the condition key ec2:LaunchTemplate.
+	DryRunNamesTemplate bool `json:"dryRunNamesTemplate,omitempty"`
+	// ZonalShiftNamesGroup has an Auto Scaling group be the resource of
+	// arc-zonal-shift:GetManagedResource, as a load balancer is.
+	ZonalShiftNamesGroup bool `json:"zonalShiftNamesGroup,omitempty"`
 	// PermissionDelay is how many seconds, on the emulator's clock, a policy takes
 	// that a stack attaches before it holds for the role of a function.
 	PermissionDelay float64 `json:"permissionDelay,omitempty"`

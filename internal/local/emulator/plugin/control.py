@@ -57,7 +57,7 @@ def wrap(app):
                 return []
             service = scope_of(environ)[1]
             if service == "arc-zonal-shift":
-                status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ))
+                status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ), environ.get("HTTP_AUTHORIZATION", ""))
             elif service == "globalaccelerator":
                 operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
                 status, answer = entries.answer(operation, json.loads(read(environ)))

@@ -3,9 +3,10 @@ permission.
 
 Looked at are the action and, for the services in RESOURCES, the resource, in the
 role's own policies and in AWS's managed ones; a Deny overrules an Allow. A caller
-with other credentials is an administrator. Of conditions, those on the first key of
-an item and on the service that a role is passed to are looked at; with another one
-an Allow allows, and a Deny does not deny.
+with other credentials is an administrator. Of conditions, those on keys whose values
+are known here are looked at: the first key of an item, the service that a role is
+passed to, what a refresh launches, and whose zonal shift is asked for. With another
+one an Allow allows, and a Deny does not deny.
 
 Source of the actions and their resources: AWS's Service Authorization Reference.
 """
@@ -148,14 +149,27 @@ def permits(role, action, resource, known={}):
     return allowed
 
 
+# COMPARED are the operators of conditions. Those of ARNs take wildcards, too. Source: IAM
+# User Guide, "IAM JSON policy elements: Condition operators".
+COMPARED = {
+    "StringEquals": lambda wanted, value: value in wanted,
+    "StringLike": lambda wanted, value: matches(wanted, value),
+    "ArnEquals": lambda wanted, value: matches(wanted, value),
+    "ArnLike": lambda wanted, value: matches(wanted, value),
+}
+
+
 def conditions(statement, known):
     """Whether each condition holds."""
     for operator, keys in statement.get("Condition", {}).items():
+        name = operator.removeprefix("ForAllValues:").removesuffix("IfExists")
         for key, wanted in keys.items():
-            if key in known and operator in ("StringEquals", "ForAllValues:StringEquals"):
-                yield all(value in listed(wanted) for value in known[key])
-            else:
+            if key not in known or name not in COMPARED:
                 yield statement["Effect"] == "Allow"
+            elif not known[key]:  # the call does not have it
+                yield name != operator
+            else:
+                yield all(COMPARED[name](listed(wanted), value) for value in known[key])
 
 
 def names_action(statement, action):
@@ -306,19 +320,47 @@ def autoscaling(call, action):
 
 def launching(call, group):
     """Who starts a refresh needs what launching its instances takes. Source: EC2 Auto
-    Scaling User Guide, "Control Amazon EC2 launch template usage"."""
+    Scaling User Guide, "Control Amazon EC2 launch template usage". Rule 25: which keys
+    the dry run has where the type is overridden is not documented; it names the launch
+    template only with dryRunNamesTemplate."""
     template = group.ec2_launch_template
     data = template.get_version(group.launch_template_version).data
     resources = ["instance/*", "volume/*", "network-interface/*", f"launch-template/{template.id}"]
     resources += [f"security-group/{g}" for g in data.get("SecurityGroupIds", [])]
     resources += [f"subnet/{s}" for s in group.vpc_zone_identifier.split(",")]
+    names = settings.get("dryRunNamesTemplate")
+    known = {
+        "ec2:LaunchTemplate": [arn(call, "ec2", f"launch-template/{template.id}")] if names else [],
+        "ec2:IsLaunchTemplateResource": ["true"] if names else [],
+    }
     for resource in resources:
-        yield "ec2:RunInstances", arn(call, "ec2", resource)
-    yield "ec2:RunInstances", f"arn:aws:ec2:{call.region}::image/{data['ImageId']}"
+        of_type = {"ec2:InstanceType": [launched_type(call, group)]} if resource == "instance/*" else {}
+        yield "ec2:RunInstances", arn(call, "ec2", resource), known | of_type
+    yield "ec2:RunInstances", f"arn:aws:ec2:{call.region}::image/{data['ImageId']}", known
     for resource in "instance/*", "volume/*":
-        yield "ec2:CreateTags", arn(call, "ec2", resource)
+        yield "ec2:CreateTags", arn(call, "ec2", resource), {"ec2:CreateAction": ["RunInstances"]}
     profile = iam_backends[call.current_account]["aws"].get_instance_profile_by_arn(data["IamInstanceProfile"]["Arn"])
     yield passing(profile.roles[0].arn, "ec2.amazonaws.com")
+
+
+def launched_type(call, group):
+    """The type that a refresh brings a group to."""
+    desired = call._get_params().get("DesiredConfiguration") or {}
+    overrides = desired.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides") or []
+    return overrides[0]["InstanceType"] if overrides else group.instance_type
+
+
+def may_ask_for_shifts(authorization, resource):
+    """Rule 24: whether who signed a call of ARC may ask for a resource's zonal shift.
+    AWS's reference knows load balancers alone as this action's resources, so that of a
+    group is any, "*"; with zonalShiftNamesGroup it is the group."""
+    signed = CREDENTIAL.search(authorization)
+    sessions = [b["aws"].get_assumed_role_from_access_key(signed[1]) for b in list(sts_backends.values())] if signed else []
+    role = next((s.role_arn for s in sessions if s), None)
+    named = ":loadbalancer/" in resource or settings.get("zonalShiftNamesGroup")
+    return not role or permits(
+        role, "arc-zonal-shift:GetManagedResource", resource if named else "*", {"arc-zonal-shift:ResourceIdentifier": [resource]}
+    )
 
 
 def ec2(call, action):

@@ -18,6 +18,10 @@ DEFAULTS: dict[str, Any] = {
     # CloudFormation writes a group's policy with any other property, or only when
     # the policy changes.
     "policyWrittenWhenChanged": False,
+    # Whether the dry run behind StartInstanceRefresh has the key ec2:LaunchTemplate, and
+    # whether a group is a resource of arc-zonal-shift:GetManagedResource.
+    "dryRunNamesTemplate": False,
+    "zonalShiftNamesGroup": False,
     # After how many seconds a policy that a stack attaches holds for functions.
     "permissionDelay": 0.0,
     # Lambda's concurrent executions of an account and region; 0 is 1000, AWS's

@@ -4,6 +4,7 @@ import json
 import re
 import urllib.parse
 
+from . import permissions
 from .clock import clock
 
 # shifts are those that were started and not cancelled, by the resource's ARN.
@@ -21,7 +22,7 @@ def active(arn):
     return shift if shift and clock.seconds() < shift["expiryTime"] else None
 
 
-def answer(method, path, body):
+def answer(method, path, body, authorization):
     """Answer a call of ARC zonal shift: GetManagedResource, StartZonalShift and
     CancelZonalShift. Returns a status and an answer."""
     if method == "POST" and path == "/zonalshifts":
@@ -46,6 +47,8 @@ def answer(method, path, body):
             return 200, {"status": "CANCELED"} | shifts.pop(arn)
     if method == "GET" and path.startswith("/managedresources/"):
         arn = urllib.parse.unquote(path.removeprefix("/managedresources/"))
+        if not permissions.may_ask_for_shifts(authorization, arn):
+            return 403, {"__type": "AccessDeniedException", "message": f"not authorized to perform: arc-zonal-shift:GetManagedResource for {arn}"}
         shifted = [s for s in [active(arn)] if s]
         return 200, {"arn": arn, "appliedWeights": {}, "zonalShifts": shifted, "autoshifts": []}
     return 404, {"message": "there is no such call here"}
