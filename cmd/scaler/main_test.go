@@ -406,6 +406,7 @@ func TestStepWithoutCapacityEndsSoon(t *testing.T) {
 		_, err := i.controller(nil).run(t.Context(), i.now(t))
 		must(t, err)
 	}
+	t.Logf("it ended after %d minutes", minutes)
 	if minutes < 3 || minutes > 6 {
 		t.Errorf("it ended after %d minutes, want 3 to 6", minutes)
 	}
