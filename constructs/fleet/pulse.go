@@ -2,9 +2,6 @@ package fleet
 
 import (
 	_ "embed"
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/watched"
@@ -12,9 +9,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // Pulse has each instance say every ten seconds, by an item of the first table that may
@@ -64,16 +59,8 @@ func (p *Pulse) script(scope constructs.Construct, props *Props, role awsiam.Rol
 	if err != nil {
 		panic("fleet: Pulse.Stores: " + err.Error())
 	}
-	var cases []string
-	for _, machine := range slices.Sorted(maps.Keys(p.Binaries)) {
-		asset := awss3assets.NewAsset(scope, jsii.String("Pulse-"+machine), &awss3assets.AssetProps{
-			Path: jsii.String(p.Binaries[machine]),
-		})
-		grantAssets(scope, asset, props, role)
-		cases = append(cases, fmt.Sprintf("%s) pulse='%s' ;;", machine, *asset.S3ObjectUrl()))
-	}
 	return strings.NewReplacer(
-		"@PULSE_CASES@", strings.Join(cases, "\n"),
+		"@PULSE_CASES@", publish(scope, "Pulse", "pulse", p.Binaries, props, role),
 		"@PULSE_ENVIRONMENT@", regionVariable+"="+region+"\n"+told,
 	).Replace(pulseScript)
 }

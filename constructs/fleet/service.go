@@ -90,17 +90,9 @@ func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.
 	}
 	script = strings.Replace(script, "@JOURNAL@\n", journal, 1)
 	script = s.placeSecrets(scope, script, role)
-	var cases []string
-	for _, machine := range slices.Sorted(maps.Keys(s.Binaries)) {
-		asset := awss3assets.NewAsset(scope, jsii.String("Service-"+machine), &awss3assets.AssetProps{
-			Path: jsii.String(s.Binaries[machine]),
-		})
-		grantAssets(scope, asset, props, role)
-		cases = append(cases, fmt.Sprintf("%s) binary='%s' ;;", machine, *asset.S3ObjectUrl()))
-	}
 	values := []string{
 		"@NAME@", s.Name,
-		"@CASES@", strings.Join(cases, "\n"),
+		"@CASES@", publish(scope, "Service", "binary", s.Binaries, props, role),
 		"@REGION@", region,
 		"@BUCKET@", logsBucket,
 		"@TYPE@", s.unitType(),
@@ -193,6 +185,20 @@ func (s Service) grantLogs(scope constructs.Construct, props *Props, role awsiam
 		Resources: jsii.Strings(objects),
 	}))
 	allowS3(scope, props, objects)
+}
+
+// publish makes assets of a program's binaries, by what uname calls their machine, lets
+// role read them, and returns the cases of a shell's that set variable to the URL of one.
+func publish(scope constructs.Construct, id, variable string, binaries map[string]string, props *Props, role awsiam.IRole) string {
+	var cases []string
+	for _, machine := range slices.Sorted(maps.Keys(binaries)) {
+		asset := awss3assets.NewAsset(scope, jsii.String(id+"-"+machine), &awss3assets.AssetProps{
+			Path: jsii.String(binaries[machine]),
+		})
+		grantAssets(scope, asset, props, role)
+		cases = append(cases, fmt.Sprintf("%s) %s='%s' ;;", machine, variable, *asset.S3ObjectUrl()))
+	}
+	return strings.Join(cases, "\n")
 }
 
 // grantAssets lets role read the assets that a deployment published, this one

@@ -19,6 +19,17 @@ type lagging struct {
 	stopped directory.Page
 }
 
+// newLagging is a site whose lists lag behind, and its store.
+func newLagging(t *testing.T) (*site, *lagging) {
+	t.Helper()
+	var index *lagging
+	s := newSite(t, func(o *web.Options) {
+		index = &lagging{Employees: o.Employees}
+		o.Employees = index
+	})
+	return s.withCookies(), index
+}
+
 func (l *lagging) Page(context.Context, directory.Query) (directory.Page, error) {
 	return directory.Page{Employees: append([]directory.Employee(nil), l.stopped.Employees...), Next: l.stopped.Next}, nil
 }
@@ -41,11 +52,7 @@ func adaWith(name string) url.Values {
 }
 
 func TestOwnWritesAreListedAtOnce(t *testing.T) {
-	var index *lagging
-	s := newSite(t, func(o *web.Options) {
-		index = &lagging{Employees: o.Employees}
-		o.Employees = index
-	}).withCookies()
+	s, index := newLagging(t)
 	listed := func(want, never string) {
 		t.Helper()
 		_, body := s.get("/")
@@ -83,11 +90,7 @@ func TestOwnWritesAreListedAtOnce(t *testing.T) {
 // TestPagesGoOnBehindOwnWrites: one that was just added does not push another
 // off both pages.
 func TestPagesGoOnBehindOwnWrites(t *testing.T) {
-	var index *lagging
-	s := newSite(t, func(o *web.Options) {
-		index = &lagging{Employees: o.Employees}
-		o.Employees = index
-	}).withCookies()
+	s, index := newLagging(t)
 	for _, name := range []string{"A", "B", "C"} {
 		s.submit("/employees", adaWith(name), nil)
 	}

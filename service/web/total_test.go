@@ -111,11 +111,7 @@ func TestTheFirstPageIsWhole(t *testing.T) {
 
 // TestOwnWritesAreListedOnTheWayBack: also where the index does not show them yet.
 func TestOwnWritesAreListedOnTheWayBack(t *testing.T) {
-	var index *lagging
-	s := newSite(t, func(o *web.Options) {
-		index = &lagging{Employees: o.Employees}
-		o.Employees = index
-	}).withCookies()
+	s, index := newLagging(t)
 	s.crowd(50)
 	ctx := context.WithoutCancel(t.Context())
 	third, err := index.Employees.Page(ctx, directory.Query{Limit: 48})
