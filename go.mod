@@ -63,7 +63,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/aws/aws-sdk-go-v2/service/iam v1.64.3
+require (
+	github.com/a-h/templ v0.3.1100
+	github.com/aws/aws-sdk-go-v2/service/iam v1.64.3
+	github.com/aws/aws-sdk-go-v2/service/kms v1.62.5
+)
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
@@ -101,7 +105,7 @@ require (
 	github.com/influxdata/tdigest v0.0.1 // indirect
 	github.com/josharian/intern v1.0.0 // indirect
 	github.com/mailru/easyjson v0.7.7 // indirect
-	github.com/mattn/go-colorable v0.1.14 // indirect
+	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/pb33f/ordered-map/v2 v2.3.1 // indirect

@@ -88,8 +88,8 @@ func (e Employee) Validate() error {
 	invalid := &InvalidError{}
 	for _, f := range []struct{ field, label, value string }{
 		{"fullName", "the full name", e.FullName},
-		{"location", "the location", e.Location},
 		{"jobTitle", "the job title", e.JobTitle},
+		{"location", "the location", e.Location},
 	} {
 		switch {
 		case !strings.ContainsFunc(f.value, visible):

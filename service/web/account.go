@@ -35,8 +35,7 @@ func (s *Server) renderAccount(w http.ResponseWriter, r *http.Request, err error
 		problem.setHeader(w.Header())
 		status, f.Message = problem.status, problem.message
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return s.render(w, r, status, "account", "Your account", f)
+	return s.render(w, r, status, "account", "Your account", accountPage(f))
 }
 
 // changePassword sets another password of the person who is signed in.

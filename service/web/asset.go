@@ -51,12 +51,12 @@ func readAssets() map[string]asset {
 // assetURL is the address of a file, which changes with its content. The
 // version is not part of the path: while a new version of the service replaces
 // an old one, either may be asked for the other's file.
-func assetURL(name string) (string, error) {
+func assetURL(name string) string {
 	a, ok := assets[name]
 	if !ok {
-		return "", fmt.Errorf("there is no file %q in static", name)
+		panic(fmt.Sprintf("there is no file %q in static", name)) // names are those that templates say
 	}
-	return "/static/" + name + "?v=" + a.version, nil
+	return "/static/" + name + "?v=" + a.version
 }
 
 // static serves a file: for good under its present address, else for an hour.

@@ -55,7 +55,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if page && !isRead(r.Method) {
 		switch r.Pattern {
 		case "POST /employees", "POST /employees/{id}":
-			typed, _, _ := s.readForm(r) // what cannot be read is not kept
+			typed, upload, _ := s.readForm(r) // what cannot be read is not kept
+			_ = upload.Close()                // there is one where the account writes too often
 			f.Kept = typed.kept(r.PathValue("id"))
 		case "POST /employees/{id}/delete":
 			f.Next = r.URL.EscapedPath()
@@ -99,8 +100,7 @@ func (s *Server) renderSignIn(w http.ResponseWriter, r *http.Request, f signIn, 
 		problem.setHeader(w.Header())
 		status, f.Message = problem.status, problem.message
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return s.render(w, r, status, "sign-in", "Sign in", f)
+	return s.render(w, r, status, "sign-in", "Sign in", signInPage(f))
 }
 
 // resume shows a form that was sent without an account, to be sent again.
@@ -108,8 +108,11 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request, f form) error {
 	f.Notice = "You are signed in. Nothing is saved yet: look it over and save."
 	if f.Employee.Version > 0 {
 		stored, err := s.Employees.Get(r.Context(), f.Employee.ID)
+		if errors.Is(err, directory.ErrNotFound) {
+			err = f.addAgain(err)
+		}
 		if err != nil {
-			return err
+			return s.renderForm(w, r, f, err) // with what was typed
 		}
 		f.Employee.Photo = stored.Photo
 	}

@@ -412,6 +412,13 @@ func TestNothingOfPeopleIsKeptOnTheWay(t *testing.T) {
 			t.Errorf("%s: Cache-Control is %q", address, got)
 		}
 	}
+	page := strings.TrimPrefix(path, "/api")
+	for _, address := range []string{page + "/edit", page + "/delete", "/account", "/islands", "/island", "/nowhere", "/photos/a/b"} {
+		res, _ := s.get(address)
+		if got := res.Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("%s: Cache-Control is %q", address, got)
+		}
+	}
 }
 
 func TestReadsThatNeedAnAccount(t *testing.T) {

@@ -152,7 +152,7 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) error {
 		h["Content-Encoding"] = gzipEncoding
 	}
 	h["Cache-Control"], h["Vary"], h["Etag"] = askEachTime, variesCookie, sent.etag
-	if tags := r.Header["If-None-Match"]; len(tags) > 0 && hasTag(strings.Join(tags, ","), sent.etag[0]) {
+	if tags := r.Header["If-None-Match"]; len(tags) > 0 && hasTag(tags[0], sent.etag[0]) {
 		delete(h, "Content-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return nil

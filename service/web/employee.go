@@ -109,6 +109,16 @@ func (s *Server) add(ctx context.Context, e directory.Employee, key string, uplo
 	if key != "" {
 		e.ID = directory.IDFor(accountOf(ctx), key)
 	}
+	if key != "" && upload != nil && e.Normalized().Validate() == nil {
+		// Before the photo is put: it may have been erased since the first time.
+		stored, err := s.Employees.Get(ctx, e.ID)
+		if err == nil {
+			return s.addedBefore(ctx, e.Normalized(), stored)
+		}
+		if !errors.Is(err, directory.ErrNotFound) {
+			return e, err
+		}
+	}
 	e, err := s.save(ctx, e, directory.Employee{}, upload, s.Employees.Create)
 	if key == "" || !errors.Is(err, directory.ErrConflict) {
 		return e, err
@@ -117,7 +127,12 @@ func (s *Server) add(ctx context.Context, e directory.Employee, key string, uplo
 	if err != nil {
 		return e, err
 	}
-	// One who was changed since cannot be compared with what was sent first.
+	return s.addedBefore(ctx, e, stored)
+}
+
+// addedBefore returns who was added with the key that e came with again. One who
+// was changed since cannot be compared with what was sent first.
+func (s *Server) addedBefore(ctx context.Context, e, stored directory.Employee) (directory.Employee, error) {
 	if stored.Version == 1 && !stored.Same(e) {
 		return e, &sentBeforeError{stored}
 	}

@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,11 @@ func TestErasedIsErased(t *testing.T) {
 				res, _ := s.get(address)
 				wantStatus(t, res, http.StatusNotFound)
 				wantText(t, res.Header.Get("Cache-Control"), "no-store")
+				// Who has a copy is not told that it is still good.
+				for _, tag := range []string{`"` + filepath.Base(address) + `"`, "*"} {
+					res, _ = s.do(http.MethodGet, address, "", "", "If-None-Match", tag)
+					wantStatus(t, res, http.StatusNotFound)
+				}
 			}
 			if replaced {
 				kept = append(kept, s.photosOf(path)...)
@@ -199,6 +205,28 @@ func TestConflictIsMergedThreeWays(t *testing.T) {
 	}
 }
 
+// TestRepeatedFormBringsNoPhotoBack: who sends the form of a new employee again, as
+// browsers do, puts no photo that was erased meanwhile.
+func TestRepeatedFormBringsNoPhotoBack(t *testing.T) {
+	s := newSite(t, nil)
+	fields, content := ada(), picture(t, 300, 200, png.Encode)
+	fields.Set("key", "k1")
+	res, _ := s.submit("/employees", fields, content)
+	path := res.Header.Get("Location")
+	photos := s.photosOf(path)
+	res, _ = s.do(http.MethodDelete, "/api"+path+"/photo", "", "")
+	wantStatus(t, res, http.StatusNoContent)
+	res, _ = s.submit("/employees", fields, content)
+	wantStatus(t, res, http.StatusSeeOther)
+	if got := res.Header.Get("Location"); got != path {
+		t.Errorf("it leads to %s, want %s", got, path)
+	}
+	for _, address := range photos {
+		res, _ = s.get(address)
+		wantStatus(t, res, http.StatusNotFound)
+	}
+}
+
 // TestFormIsKeptThroughTheSignIn: nothing is typed twice, and nothing is saved
 // before it is looked at.
 func TestFormIsKeptThroughTheSignIn(t *testing.T) {
@@ -238,8 +266,18 @@ func TestFormIsKeptThroughTheSignIn(t *testing.T) {
 			t.Errorf("the cookies are %v, the employees %q", res.Cookies(), s.names())
 		}
 	}
+	// An employee whom someone deleted meanwhile is to be added again.
+	gone := url.Values{"kept.id": {strings.TrimPrefix(path, "/employees/")}, "kept.version": {"1"}, "kept.fullName": {"Berta"}}
+	for name, values := range credentials(accountName, password) {
+		gone[name] = values
+	}
+	res, _ = s.do(http.MethodDelete, "/api"+path, "", "")
+	wantStatus(t, res, http.StatusNoContent)
+	res, body := s.as(t, "").form("/sign-in", gone)
+	wantStatus(t, res, http.StatusNotFound)
+	wantText(t, body, "Save adds it again", `name="fullName" value="Berta"`, `action="/employees"`)
 	// What is no form of an employee leads back to its page.
-	res, body := s.as(t, "").form(path+"/delete", url.Values{"version": {"1"}})
+	res, body = s.as(t, "").form(path+"/delete", url.Values{"version": {"1"}})
 	wantStatus(t, res, http.StatusUnauthorized)
 	wantText(t, body, `name="next" value="`+path+`/delete"`)
 }

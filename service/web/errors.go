@@ -127,7 +127,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.status >= http.StatusInternalServerError {
 		f.RequestID = requestID(r.Context())
 	}
-	if err := s.render(w, r, e.status, "error", heading(e.status), f); err != nil {
+	if err := s.render(w, r, e.status, "error", heading(e.status), errorPage(heading(e.status), f)); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "page failed", slog.String("error", err.Error()))
 	}
 }

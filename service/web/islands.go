@@ -132,8 +132,19 @@ func (s *Server) islands(w http.ResponseWriter, r *http.Request) error {
 			data.Islands = append(data.Islands, sighting{Heartbeat: h, Silent: silent > silentAfter, Since: since(silent)})
 		}
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return s.render(w, r, http.StatusOK, "islands", "Islands", data)
+	return s.render(w, r, http.StatusOK, "islands", "Islands", islandsPage(data))
+}
+
+// Seen says when the island was.
+func (s sighting) Seen() string {
+	switch {
+	case s.Here:
+		return "Answered you just now"
+	case s.Silent:
+		return "Silent for " + s.Since
+	default:
+		return "Seen " + s.Since + " ago"
+	}
 }
 
 // since is a span of time for people. Clocks of two instances may differ: what

@@ -123,6 +123,9 @@ func (l *load) close() {
 	l.end()
 }
 
+// notOnAWS stands where only AWS would say something.
+const notOnAWS = "none: not on AWS"
+
 // loadForm is the part of the island's page from which a load is made.
 type loadForm struct {
 	// Offered reports whether loads may be made here at all.
@@ -139,13 +142,12 @@ type loadForm struct {
 // renderIsland shows the island with what came of a load. The answer to a load
 // is no redirect: the load balancer may send that to another instance.
 func (s *Server) renderIsland(w http.ResponseWriter, r *http.Request, status int, f loadForm) error {
-	w.Header().Set("Cache-Control", "no-store")
 	f.Offered = s.LoadGenerator
 	f.Burning = s.load.state()
 	if f.Share == 0 {
 		f.Share, f.Seconds = 80, 300
 	}
-	return s.render(w, r, status, "island", "This island", f)
+	return s.render(w, r, status, "island", "This island", islandPage(s.Island(), f))
 }
 
 // startLoad begins to burn CPU.

@@ -55,6 +55,6 @@ func (s *Server) locations(w http.ResponseWriter, r *http.Request) error {
 			next.After = page.Next
 			l.NextURL = locationsAddress(next)
 		}
-		return s.body(ctx, "locations", "Locations", l)
+		return s.body(ctx, "locations", "Locations", locationsPage(l))
 	})
 }

@@ -57,12 +57,23 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		x := exchangeOf(r.Context())
 		x.region[0], x.instance[0] = island.Region, island.Instance
 		h["X-Island"], h["X-Instance"] = x.region[:], x.instance[:]
+		joinTags(r.Header)
 		if !isRead(r.Method) {
 			r.Body = http.MaxBytesReader(w, paced(w, r), maxBody)
 			r = s.withRecent(w, r)
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// joinTags makes one line of lists of entity tags that came as several, which mean
+// the same. Source: RFC 9110, 5.3.
+func joinTags(h http.Header) {
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if lines := h[name]; len(lines) > 1 {
+			h[name] = []string{strings.Join(lines, ", ")}
+		}
+	}
 }
 
 // refuseOtherSites refuses what another site makes a browser send here.

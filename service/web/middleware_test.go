@@ -2,12 +2,14 @@ package web_test
 
 import (
 	"crypto/tls"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/archipelago-cdk/archipelago/service/web"
 )
@@ -172,6 +174,73 @@ func TestPagesKeepToTheirPolicy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPagesAreTextWhateverIsSent: a page shows what was asked for or typed, and no
+// byte of it that HTML has no room for.
+func TestPagesAreTextWhateverIsSent(t *testing.T) {
+	s := newSite(t, nil)
+	const sent = "a\x00b\xffc\xed\xa0\x80d"
+	typed := url.Values{"fullName": {sent}, "jobTitle": {"b"}, "location": {"c"}, "badges": {sent}, "version": {"1"}, "base.fullName": {sent}}
+	signIn := url.Values{"name": {sent}, "password": {"x"}, "kept.id": {""}, "kept.jobTitle": {sent}}
+	for name, answer := range map[string]func() (*http.Response, string){
+		"name":      func() (*http.Response, string) { return s.get("/?" + url.Values{"name": {sent}}.Encode()) },
+		"location":  func() (*http.Response, string) { return s.get("/?" + url.Values{"location": {sent}}.Encode()) },
+		"locations": func() (*http.Response, string) { return s.get("/locations?" + url.Values{"name": {sent}}.Encode()) },
+		"form":      func() (*http.Response, string) { return s.submit("/employees", typed, nil) },
+		"unsent":    func() (*http.Response, string) { return s.as(t, "").submit("/employees/x", typed, nil) },
+		"sign-in": func() (*http.Response, string) {
+			return s.do(http.MethodPost, "/sign-in", "application/x-www-form-urlencoded", signIn.Encode())
+		},
+	} {
+		_, body := answer()
+		if !utf8.ValidString(body) || strings.Contains(body, "\x00") {
+			t.Errorf("%s: the page is no text", name)
+		}
+		if !strings.Contains(body, "a\ufffdb\ufffdc\ufffdd") {
+			t.Errorf("%s: the page does not show what was sent: %s", name, body)
+		}
+	}
+}
+
+// FuzzQuery asks for lists by any query: the page is text, and its fields hold what was
+// asked for.
+func FuzzQuery(f *testing.F) {
+	s := newSite(f, nil)
+	s.submit("/employees", ada(), nil)
+	for _, query := range []string{
+		"", "name=Ada&location=London&badge=bug", "name=%22%3E%3Cscript%3E", "after=YQ&from=25", "before=YQ&from=-1", "after=!", "name=%00%ff", "name=a;b&&=%", "location=%C3%9F",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, path := range []string{"/", "/locations"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			r.URL.RawQuery = query
+			r.RemoteAddr = "127.0.0.1:4711"
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			body := w.Body.String()
+			if w.Code == http.StatusServiceUnavailable {
+				continue // a busy machine's store may not answer in time
+			}
+			if w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
+				t.Errorf("%s?%q: status %d", path, query, w.Code)
+			}
+			if !utf8.ValidString(body) || strings.Contains(body, "\x00") {
+				t.Errorf("%s?%q: the page is no text", path, query)
+			}
+			if w.Code != http.StatusOK {
+				continue
+			}
+			values, _ := url.ParseQuery(query)
+			asked := strings.ReplaceAll(strings.ToValidUTF8(strings.TrimSpace(values.Get("name")), "\ufffd"), "\x00", "\ufffd")
+			_, field, _ := strings.Cut(body, `name="name" value="`)
+			if field, _, _ = strings.Cut(field, `"`); html.UnescapeString(field) != asked {
+				t.Errorf("%s?%q: the field holds %q", path, query, field)
+			}
+		}
+	})
 }
 
 func TestOtherSitesMayNotWrite(t *testing.T) {

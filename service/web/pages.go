@@ -118,7 +118,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		l.turn()
-		return s.body(ctx, "list", "Employees", l)
+		return s.body(ctx, "list", "Employees", listPage(l))
 	})
 }
 
@@ -129,7 +129,7 @@ func (s *Server) detail(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return nil, err
 		}
-		return s.body(ctx, "detail", e.FullName, e)
+		return s.body(ctx, "detail", e.FullName, detailPage(e))
 	})
 }
 
@@ -185,8 +185,7 @@ func (s *Server) renderForm(w http.ResponseWriter, r *http.Request, f form, err 
 		f.Invalid = fieldsOf(err)
 		problem.setHeader(w.Header())
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return s.render(w, r, status, "form", title, f)
+	return s.render(w, r, status, "form", title, formPage(title, f))
 }
 
 // Same reports whether the form says what is stored now.
@@ -271,8 +270,7 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if errors.Is(err, directory.ErrNotFound) {
-		sent.Employee.Version, sent.Employee.Photo, sent.HasBase = 0, directory.Photo{}, false
-		err = &statusError{http.StatusNotFound, "Someone else deleted this employee meanwhile. Save adds it again.", err}
+		err = sent.addAgain(err)
 	} else {
 		// A form that did not say its version goes on as one of the first, which
 		// is stale unless it is right.
@@ -281,13 +279,20 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request) error {
 	return s.renderForm(w, r, sent, err)
 }
 
+// addAgain makes of the form of an employee whom someone deleted one that adds it
+// again, and returns err as the form says it.
+func (f *form) addAgain(err error) error {
+	f.Employee.Version, f.Employee.Photo, f.HasBase = 0, directory.Photo{}, false
+	return &statusError{http.StatusNotFound, "Someone else deleted this employee meanwhile. Save adds it again.", err}
+}
+
 // deleteForm asks before a deletion.
 func (s *Server) deleteForm(w http.ResponseWriter, r *http.Request) error {
 	e, err := s.Employees.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "delete", "Delete "+e.FullName, deletion{Employee: e})
+	return s.render(w, r, http.StatusOK, "delete", "Delete "+e.FullName, deletePage(deletion{Employee: e}))
 }
 
 // deletion is the page that asks before a deletion.
@@ -322,5 +327,5 @@ func (s *Server) deleteChanged(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusConflict, "delete", "Delete "+e.FullName, deletion{Employee: e, Changed: true})
+	return s.render(w, r, http.StatusConflict, "delete", "Delete "+e.FullName, deletePage(deletion{Employee: e, Changed: true}))
 }

@@ -82,16 +82,17 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	etag := `"` + r.PathValue("file") + `"`
+	// A copy is good only while the photo is there: who has one of an erased photo
+	// would keep it for another day, each day.
+	content, err := s.Photos.Get(r.Context(), key)
+	if err != nil {
+		return s.photoElsewhere(w, r, key, etag, err)
+	}
+	s.cachePhoto(h, etag)
 	if hasTag(r.Header.Get("If-None-Match"), etag) {
-		s.cachePhoto(h, etag)
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	content, err := s.Photos.Get(r.Context(), key)
-	if err != nil {
-		return s.photoElsewhere(w, r, key, err)
-	}
-	s.cachePhoto(h, etag)
 	h.Set("Content-Type", directory.ContentType(key))
 	h.Set("Content-Disposition", "inline")
 	ignoreOtherUnits(r)
@@ -136,13 +137,18 @@ func (s *Server) cachePhoto(h http.Header, etag string) {
 
 // photoElsewhere sends a client to the region of a photo's upload, since this
 // region's store has answered with missing.
-func (s *Server) photoElsewhere(w http.ResponseWriter, r *http.Request, key string, missing error) error {
+func (s *Server) photoElsewhere(w http.ResponseWriter, r *http.Request, key, etag string, missing error) error {
 	employee, err := s.Employees.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return s.placeholder(w, r, err)
 	}
 	if key != employee.Photo.Key && key != employee.Photo.Thumbnail {
 		return s.placeholder(w, r, missing)
+	}
+	if hasTag(r.Header.Get("If-None-Match"), etag) {
+		s.cachePhoto(w.Header(), etag)
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	url, err := s.Photos.URL(r.Context(), directory.Photo{Key: key, Region: employee.Photo.Region})
 	if errors.Is(err, directory.ErrNotFound) {

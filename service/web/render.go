@@ -3,77 +3,53 @@ package web
 import (
 	"bytes"
 	"context"
-	"embed"
+	_ "embed"
 	"hash/fnv"
-	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
-	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/a-h/templ"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
-//go:embed templates/*.html
-var templateFiles embed.FS
+// Pages are made from *.templ; what is generated from them stands beside them.
+//go:generate go tool -modfile=../../tools.mod templ generate -include-version=false
 
-var templates = parseTemplates()
+// icons are the drawings that pages refer to by <use>: the badges under their ids. They
+// are in each page, so that no policy and no second request stands between.
+//
+//go:embed icons.svg
+var icons string
 
-// parts are the templates that pages share; every other file is a page.
-var parts = []string{"templates/layout.html", "templates/icons.html", "templates/badge.html", "templates/load.html"}
-
-// parseTemplates returns each page with the layout around it.
-func parseTemplates() map[string]*template.Template {
-	pages := map[string]*template.Template{}
-	functions := template.FuncMap{
-		"asset": assetURL, "photoURL": photoURL, "thumbnailURL": thumbnailURL, "tint": tint,
-		"initials": initials, "badgeName": badgeName, "badge": badgeItem, "shown": shown, "others": others, "at": at,
-	}
-	files, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		panic(err) // the pattern is a constant
-	}
-	for _, file := range files {
-		if slices.Contains(parts, file) {
-			continue
-		}
-		name := strings.TrimSuffix(path.Base(file), ".html")
-		pages[name] = template.Must(template.New(name).Funcs(functions).ParseFS(templateFiles, append(slices.Clone(parts), file)...))
-	}
-	return pages
-}
-
-// badgeItems are the badges as items of a list, by id: a page of the list shows
-// many of them.
-var badgeItems = func() map[string]template.HTML {
-	item := template.Must(template.ParseFS(templateFiles, "templates/badge.html"))
-	items := map[string]template.HTML{}
-	for _, badge := range directory.Badges {
-		var b bytes.Buffer
-		if err := item.Execute(&b, badge); err != nil {
-			panic(err) // the template is embedded
-		}
-		items[badge.ID] = template.HTML(b.String()) // the template escaped it
-	}
-	return items
-}()
-
-// shownBadges is how many badges of a person a list shows.
+// shownBadges is how many badges of a person the list shows.
 const shownBadges = 3
-
-func shown(badges []string) []string { return badges[:min(len(badges), shownBadges)] }
-
-func others(badges []string) int { return max(0, len(badges)-shownBadges) }
-
-func badgeItem(id string) template.HTML { return badgeItems[id] }
 
 func badgeName(id string) string {
 	name, _ := directory.BadgeName(id)
 	return name
 }
+
+// current marks a link of the layout to the page that it is on.
+func current(page, link string) templ.Attributes {
+	if page != link {
+		return nil
+	}
+	return templ.Attributes{"aria-current": "page"}
+}
+
+// moreBadges says how many badges of a person the list does not show.
+func moreBadges(n int) string {
+	if n == 1 {
+		return "1 more badge"
+	}
+	return strconv.Itoa(n) + " more badges"
+}
+
+// employeeURL is the address of an employee's page.
+func employeeURL(e directory.Employee) string { return "/employees/" + e.ID }
 
 // at is the address of the list of those at a location.
 func at(location string) string { return address(directory.Query{Location: location}, 1) }
@@ -81,11 +57,11 @@ func at(location string) string { return address(directory.Query{Location: locat
 // tints is how many colours and shapes style.css has for people.
 const tints = 6
 
-// tint chooses one of them by an employee's id, which never changes.
-func tint(id string) int {
+// tint is the class of one of them, chosen by an employee's id, which never changes.
+func tint(id string) string {
 	h := fnv.New32a()
 	h.Write([]byte(id))
-	return int(h.Sum32() % tints)
+	return "tint-" + strconv.Itoa(int(h.Sum32()%tints))
 }
 
 // initials stand in for a photo: the first letters of the first and last word
@@ -108,43 +84,36 @@ func initials(name string) string {
 	}
 }
 
-// view is what every page is rendered from.
-type view struct {
-	// Page is the name of its template.
-	Page   string
-	Title  string
-	Island Island
-	// Account is the name of the account that is signed in, or "".
-	Account string
-	// ReadOnly reports whether nothing can be changed, and nobody can sign in.
-	ReadOnly bool
-	// Flash is what was just done, told on the page that follows, or "".
-	Flash string
-	Data  any
-}
-
 // pageBytes is more than a page of the list has.
 const pageBytes = 48 << 10
 
 // body is a page.
-func (s *Server) body(ctx context.Context, page, title string, data any) ([]byte, error) {
+func (s *Server) body(ctx context.Context, page, title string, content templ.Component) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(pageBytes)
-	v := view{Page: page, Title: title, Island: s.Island(), Account: accountOf(ctx), ReadOnly: isReadOnly(ctx), Flash: takeFlash(ctx), Data: data}
-	err := templates[page].ExecuteTemplate(&b, "layout", v)
-	return bytes.Clone(b.Bytes()), err // it is kept, without what b has left
+	err := layout(page, title, content).Render(context.WithoutCancel(ctx), &b) // what came too late is answered too
+	return readable(b.Bytes()), err
 }
 
-// render writes a page whole or not at all.
-func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page, title string, data any) error {
-	body, err := s.body(r.Context(), page, title, data)
+// readable returns a copy of a page, which is kept without what its buffer has left,
+// with U+FFFD for what HTML has no room for: NUL, and bytes that are not UTF-8. They
+// come with what was asked for or typed, never with what is stored.
+func readable(page []byte) []byte {
+	if utf8.Valid(page) && bytes.IndexByte(page, 0) < 0 {
+		return bytes.Clone(page)
+	}
+	lost := []byte(string(utf8.RuneError))
+	return bytes.ReplaceAll(bytes.ToValidUTF8(page, lost), []byte{0}, lost)
+}
+
+// render writes a page that nobody keeps, whole or not at all.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page, title string, content templ.Component) error {
+	body, err := s.body(r.Context(), page, title, content)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if w.Header().Get("Cache-Control") == "" {
-		w.Header().Set("Cache-Control", "no-cache")
-	}
+	w.Header().Set("Cache-Control", "no-store")
 	return send(w, r, status, body)
 }
 

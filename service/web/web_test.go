@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -324,6 +325,19 @@ func TestRefusedFormKeepsWhatWasTyped(t *testing.T) {
 	}
 }
 
+// TestProblemsAreInTheOrderOfTheForm: what is wrong is listed as one comes to it.
+func TestProblemsAreInTheOrderOfTheForm(t *testing.T) {
+	_, body := newSite(t, nil).submit("/employees", url.Values{"badges": {"pilot"}}, nil)
+	fields, problems := []int{}, []int{}
+	for _, field := range []string{"fullName", "jobTitle", "location", "badges"} {
+		fields = append(fields, strings.Index(body, `id="`+field+`"`))
+		problems = append(problems, strings.Index(body, `href="#`+field+`"`))
+	}
+	if !slices.IsSorted(fields) || !slices.IsSorted(problems) || problems[0] < 0 {
+		t.Errorf("the fields are at %v, and their problems at %v", fields, problems)
+	}
+}
+
 func TestStaleFormIsRefusedAndKept(t *testing.T) {
 	s := newSite(t, nil)
 	res, _ := s.submit("/employees", ada(), nil)
@@ -445,6 +459,42 @@ func TestAPIRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzAPI sends any body and any precondition to the operations that take JSON: what
+// they refuse is the sender's fault, and what they take can be read again.
+func FuzzAPI(f *testing.F) {
+	s := newSite(f, func(o *web.Options) { o.WriteRate = 1e6 })
+	res, _ := s.do(http.MethodPost, "/api/employees", "application/json", adaJSON)
+	path := res.Header.Get("Location")
+	for i, body := range []string{adaJSON, `{"fullName": null}`, `{"badges": ["bug", 1], "version": 1e99}`, "{\n\xff", `{"fullName": "\ud800"}`, "[[", ""} {
+		f.Add(uint8(i), `"1", W/"2", *`, []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, operation uint8, precondition string, body []byte) {
+		method, address := http.MethodPost, "/api/employees"
+		if operation %= 3; operation > 0 {
+			method, address = []string{http.MethodPut, http.MethodPatch}[operation-1], path
+		}
+		r := httptest.NewRequestWithContext(t.Context(), method, address, bytes.NewReader(body))
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header["Content-Type"], r.Header["Cookie"] = []string{"application/json"}, []string{s.session}
+		r.Header["If-Match"] = []string{precondition}
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if w.Code == http.StatusServiceUnavailable {
+			return // a busy machine's store may not answer in time
+		}
+		if w.Code >= http.StatusInternalServerError || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s %s %q %q: status %d: %s", method, address, precondition, body, w.Code, w.Body)
+		}
+		if w.Code >= http.StatusMultipleChoices {
+			return
+		}
+		var e directory.Employee
+		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Normalized().Validate() != nil {
+			t.Errorf("%s %q made %s", method, body, w.Body)
+		}
+	})
 }
 
 func TestPagesThatAreNotThere(t *testing.T) {

@@ -287,10 +287,28 @@ func TestConditionalRequests(t *testing.T) {
 			}
 		}
 	}
+	// Several lines are one list.
+	current := fmt.Sprintf(`"%d"`, version)
+	for _, method := range []string{http.MethodGet, http.MethodPatch} { // which changes the version
+		want := 304
+		if method == http.MethodPatch {
+			want = 200
+		}
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("{}"))
+		r.RemoteAddr = "127.0.0.1:1"
+		r.Header = http.Header{"Cookie": {s.session}, "Content-Type": {"application/json"}, "If-None-Match": {`"99"`, current}}
+		if method == http.MethodPatch {
+			r.Header["If-Match"] = r.Header["If-None-Match"]
+		}
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		wantStatus(t, w.Result(), want)
+	}
 	for _, tags := range []string{`W/"1"`, `"99"`, "x"} {
 		res, _ := s.do(http.MethodDelete, path, "", "", "If-Match", tags)
 		wantStatus(t, res, http.StatusPreconditionFailed)
 	}
+	version++
 	res, _ = s.do(http.MethodDelete, path, "", "", "If-Match", fmt.Sprintf(`"99", "%d"`, version))
 	wantStatus(t, res, http.StatusNoContent)
 	res, _ = s.do(http.MethodDelete, path, "", "", "If-Match", "*")

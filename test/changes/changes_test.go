@@ -85,6 +85,14 @@ In a work tree without changes, write it again:
 			if out, err := command(dir, "git", "apply", "-C1", patch); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
+			for _, file := range touched {
+				if path.Ext(file) != ".templ" {
+					continue
+				}
+				if out, err := command(dir, "go", "generate", "./"+path.Dir(file)); err != nil {
+					t.Fatalf("no code comes from %s: %v\n%s", file, err, out)
+				}
+			}
 			if users := users(t, dir, touched); len(users) > 0 {
 				if out, err := command(dir, "go", append([]string{"build"}, users...)...); err != nil {
 					t.Fatalf("it does not build: %v\n%s", err, out)
@@ -220,7 +228,7 @@ func users(t *testing.T, dir string, files []string) []string {
 		packages[fields[1]] = fields[0]
 	}
 	of := func(file string) string {
-		// Templates and the like are embedded from folders below the package's.
+		// Files are also embedded from folders below the package's.
 		for folder := filepath.Join(dir, file); len(folder) > len(dir); folder = filepath.Dir(folder) {
 			if p := packages[folder]; p != "" {
 				return p

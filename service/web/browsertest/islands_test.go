@@ -157,7 +157,7 @@ func TestIslandsWithoutScript(t *testing.T) {
 	s := serve(t, nil, nil)
 	b := open(t, s, look{scriptless: true})
 	b.visit("/islands")
-	b.wantText("eu-west-1", "Answered you just now", "Ask again", "With JavaScript")
+	b.wantText("eu-west-1", "Answered you just now", "Ask again, once. With JavaScript")
 	if value[bool](b, "document.getElementById('requests').checkVisibility()") {
 		t.Error("a form is shown that does nothing")
 	}

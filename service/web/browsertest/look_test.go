@@ -1,9 +1,11 @@
 package browsertest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/chromedp/chromedp"
 )
 
@@ -58,6 +60,15 @@ func TestHeaderLeavesRoom(t *testing.T) {
 	}
 }
 
+// TestButtonHasItsWords reads the list's way to add an employee as it is shown.
+func TestButtonHasItsWords(t *testing.T) {
+	b := open(t, serve(t, nil, nil), look{width: 1280})
+	b.visit("/")
+	if got := value[string](b, "document.querySelector('.title .button').innerText.trim()"); got != "Add an employee" {
+		t.Errorf("the button says %q", got)
+	}
+}
+
 // TestCards: a card says three badges and how many more there are, in one row, and
 // is as high as others whose text is as short.
 func TestCards(t *testing.T) {
@@ -72,20 +83,44 @@ func TestCards(t *testing.T) {
 			t.Errorf("a screen reader is told %q of six badges", got)
 		}
 		b.visit("/")
-		heights := value[[]float64](b, `[...new Set([...document.querySelectorAll('.person')]
-			.filter((card) => !/Llanfair|Margaret|Katherine/.test(card.innerText)) // the row of somebody with much text
-			.map((card) => card.offsetHeight))]`)
-		if len(heights) != 1 {
-			t.Errorf("at %d pixels cards are %v high", width, heights)
+		// In a row of several the highest card says how high all are.
+		heights := value[[]float64](b, `(() => {
+			const lines = (e) => Math.round(e.offsetHeight / parseFloat(getComputedStyle(e).lineHeight));
+			const short = (card) => [...card.querySelectorAll('.who > *')].every((e) => lines(e) === 1);
+			const cards = [...document.querySelectorAll('.person')];
+			const long = new Set(cards.filter((card) => !short(card)).map((card) => card.offsetTop));
+			return cards.filter((card) => !long.has(card.offsetTop)).map((card) => card.offsetHeight);
+		})()`)
+		if len(heights) < 5 || slices.Max(heights) != slices.Min(heights) {
+			t.Errorf("at %d pixels cards whose texts have one line each are %v high", width, heights)
 		}
 	}
 }
 
-// TestNothingIsCut: fields show what they hold as long as nobody chose anything, in
-// the narrowest window, with scripts and without.
+// TestSummaryEndsAtTheEdge, whatever of it there is.
+func TestSummaryEndsAtTheEdge(t *testing.T) {
+	s := serve(t, nil, nil)
+	for i := range directory.MaxLocations + 1 {
+		s.add(t, "Wanderer", "Sailor", strings.Repeat("x", i/2+1)+"yz"[i%2:i%2+1], nil)
+	}
+	b := open(t, s, look{width: 1280})
+	for _, path := range []string{"/", "/?name=w"} {
+		b.visit(path)
+		gap := value[float64](b, `(() => {
+			const end = (selector) => Math.max(...[...document.querySelectorAll(selector)].map((e) => e.getBoundingClientRect().right));
+			return end('.people') - end('.summary a');
+		})()`)
+		if gap < -1 || gap > 1 {
+			t.Errorf("%s: the links above the list end %g pixels before it does", path, gap)
+		}
+	}
+}
+
+// TestNothingIsCut: fields show what they hold as long as nobody chose anything, and a
+// page who is to be deleted, in the narrowest window, with scripts and without.
 func TestNothingIsCut(t *testing.T) {
 	few, many := serve(t, nil, nil), serve(t, nil, nil)
-	few.people(t)
+	_, long := few.people(t)
 	for i := range 201 {
 		many.add(t, "Wanderer", "Sailor", strings.Repeat("x", i+1)+"y", nil)
 	}
@@ -107,6 +142,11 @@ func TestNothingIsCut(t *testing.T) {
 		if len(cut) > 0 {
 			t.Errorf("the window is too narrow for %q", cut)
 		}
+	}
+	b := open(t, few, look{width: 320})
+	b.visit("/employees/" + long.ID + "/delete")
+	if cut := value[[]string](b, "[...document.querySelectorAll('.who *')].filter((e) => e.scrollHeight > e.clientHeight + 2).map((e) => e.innerText)"); len(cut) > 0 {
+		t.Errorf("who is to be deleted is not told whole: %q", cut)
 	}
 	for _, l := range []look{{width: 320}, {width: 1280}, {width: 1280, scriptless: true}} {
 		b := open(t, few, l)
