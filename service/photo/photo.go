@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"io"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -88,6 +89,9 @@ type Options struct {
 	Decoders int
 	// Wait is how long an upload waits for its turn before ErrBusy. Default: 8 s.
 	Wait time.Duration
+	// Busy is told true when a picture begins to be decoded and none was, and false when
+	// the last one is done, one call after the other. Default: nobody is told.
+	Busy func(busy bool)
 }
 
 // Processor makes pictures of uploads.
@@ -96,6 +100,9 @@ type Processor struct {
 	memory   *semaphore.Weighted
 	decoders *semaphore.Weighted
 	large    *semaphore.Weighted
+
+	mu      sync.Mutex
+	decoded int // how many are at this moment
 }
 
 // largePixels is how many pixels a picture has that takes a decoder for long.
@@ -142,6 +149,8 @@ func (p *Processor) Process(ctx context.Context, u *Upload) (*Pictures, error) {
 		return nil, err
 	}
 	defer release()
+	p.count(1)
+	defer p.count(-1)
 	display, err := source.display()
 	if err != nil {
 		return nil, err
@@ -154,6 +163,17 @@ func (p *Processor) Process(ctx context.Context, u *Upload) (*Pictures, error) {
 	}
 	pictures.Thumbnail, err = Encode(thumbnail)
 	return pictures, err
+}
+
+// count tells Options.Busy where one picture more or fewer makes a difference.
+func (p *Processor) count(change int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.decoded
+	p.decoded += change
+	if p.Busy != nil && (before == 0) != (p.decoded == 0) {
+		p.Busy(p.decoded > 0)
+	}
 }
 
 // Render returns the picture for an employee's page as it is before it is

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -368,6 +369,9 @@ func TestBombsAreRefusedCheaply(t *testing.T) {
 		"a JPEG of 65,535×65,535":        {jpegHeader(65_535, 65_535), ErrTooManyPixels},
 		"a WebP of 16,384×16,384":        {canvas, ErrTooManyPixels},
 		"a WebP that says it is 100 MiB": {claimed, ErrDamaged},
+		"a JPEG's profile of length 1":   {[]byte("\xff\xd8\xff\xe2\x00\x01"), ErrDamaged},
+		"a WebP without a picture":       {[]byte("RIFF\x10\x00\x00\x00WEBPALPH\x04\x00\x00\x00none"), ErrDamaged},
+		"a WebP of an empty animation":   {append([]byte("RIFF\x1c\x00\x00\x00WEBPANMF\x10\x00\x00\x00"), make([]byte, 16)...), ErrDamaged},
 		"a GIF of 65,535×65,535":         {[]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00,"), ErrTooManyPixels},
 		"a PNG of 1×16,000,000":          {pngHeader(1, 16_000_000), ErrTooLong},
 		"a PNG of 65,536×1":              {pngHeader(65_536, 1), ErrTooLong},
@@ -572,6 +576,29 @@ func TestUploadsWaitForTheirTurn(t *testing.T) {
 	release()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBusyIsTold when the first picture begins and when the last one is done.
+func TestBusyIsTold(t *testing.T) {
+	var told []bool
+	p := New(Options{Dir: t.TempDir(), Busy: func(busy bool) { told = append(told, busy) }})
+	p.count(1)
+	if _, err := p.Process(t.Context(), upload(t, p, encoded(t, quarters(64, 64), toJPEG))); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(told, []bool{true}) {
+		t.Errorf("beside another one it told %t", told)
+	}
+	p.count(-1)
+	if _, err := p.Process(t.Context(), upload(t, p, []byte("no picture"))); err == nil {
+		t.Error("what is no picture was taken")
+	}
+	if _, err := p.Process(t.Context(), upload(t, p, encoded(t, quarters(64, 64), toJPEG))); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(told, []bool{true, false, true, false}) {
+		t.Errorf("it told %t", told)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // pngColours are the chunks of a PNG that say which colours its numbers are.
 type pngColours struct {
 	profile   []byte
+	profiles  int
 	srgb      bool
 	gamma     float64
 	primaries [8]float64 // x and y of white, red, green and blue
@@ -28,6 +29,10 @@ func (c *pngColours) wants(name string) bool {
 func (c *pngColours) add(name string, data []byte) {
 	switch {
 	case name == "iCCP":
+		// The first one counts: each may be a thousand times as large as its chunk.
+		if c.profiles++; c.profiles > 1 {
+			return
+		}
 		// A name, which ends in a zero, the method, and what zlib made of the
 		// profile.
 		_, rest, _ := bytes.Cut(data, []byte{0})

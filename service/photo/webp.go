@@ -1,11 +1,13 @@
 package photo
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"image"
 	"io"
+	"slices"
 
 	"github.com/archipelago-cdk/archipelago/service/photo/icc"
 	"github.com/archipelago-cdk/archipelago/service/photo/planar"
@@ -21,11 +23,13 @@ type webpChunk struct {
 }
 
 // webpChunks calls do with each chunk. One that is longer than the file is an
-// error: the decoder would allocate as many bytes as it says.
+// error: the decoder would allocate as many bytes as it says. There may be millions,
+// so the file is read in order, not at each of them.
 func webpChunks(file *io.SectionReader, do func(webpChunk) error) error {
+	r := bufio.NewReader(whole(file))
+	var header [8]byte
 	for at := int64(0); at < file.Size(); {
-		var header [8]byte
-		if _, err := file.ReadAt(header[:], at); err != nil {
+		if _, err := io.ReadFull(r, header[:]); err != nil {
 			return err
 		}
 		length := int64(binary.LittleEndian.Uint32(header[4:]))
@@ -35,7 +39,9 @@ func webpChunks(file *io.SectionReader, do func(webpChunk) error) error {
 		if err := do(webpChunk{string(header[:4]), io.NewSectionReader(file, at, length)}); err != nil {
 			return err
 		}
-		at += length + length%2
+		length += length % 2
+		at += length
+		_, _ = r.Discard(int(length)) // the byte that makes the last one even may be missing
 	}
 	return nil
 }
@@ -72,11 +78,20 @@ func (f *webpFrame) add(c webpChunk) error {
 	return nil
 }
 
-// inspectWebP takes the first picture of a WebP, which may be a part of it.
+// inspectWebP takes the first picture of a WebP, which may be a part of it, and the
+// first chunk of each kind that is about the whole.
 func (s *source) inspectWebP(file *io.SectionReader) error {
 	const header = 12 // which inspect has seen
-	frame, animated := &webpFrame{}, false
+	frame := &webpFrame{}
+	var seen []string
 	err := webpChunks(io.NewSectionReader(file, header, file.Size()-header), func(c webpChunk) error {
+		switch c.id {
+		case "VP8X", "ICCP", "EXIF", "ANMF":
+			if slices.Contains(seen, c.id) {
+				return nil
+			}
+			seen = append(seen, c.id)
+		}
 		switch c.id {
 		case "VP8X":
 			var b [10]byte
@@ -97,10 +112,7 @@ func (s *source) inspectWebP(file *io.SectionReader) error {
 			}
 			s.orientation = orientation(bytes.TrimPrefix(exif, []byte("Exif\x00\x00")))
 		case "ANMF":
-			if !animated {
-				animated = true
-				return frame.addAnimated(c)
-			}
+			return frame.addAnimated(c)
 		default:
 			return frame.add(c)
 		}
@@ -112,14 +124,15 @@ func (s *source) inspectWebP(file *io.SectionReader) error {
 	if s.width == 0 {
 		s.width, s.height = frame.width, frame.height
 	}
+	tooMany := s.height > 0 && s.width > s.most/s.height
 	if frame.picture == nil {
-		if s.width > s.most/s.height {
+		if tooMany {
 			return nil // which counts first
 		}
 		return errors.New("it has no picture")
 	}
-	all := frame.width == s.width && frame.height == s.height
-	if !animated && !all && s.width <= s.most/s.height || frame.x+frame.width > s.width || frame.y+frame.height > s.height {
+	all, animated := frame.width == s.width && frame.height == s.height, slices.Contains(seen, "ANMF")
+	if !animated && !all && !tooMany || frame.x+frame.width > s.width || frame.y+frame.height > s.height {
 		return errors.New("its sizes differ")
 	}
 	s.memory = frame.memory()

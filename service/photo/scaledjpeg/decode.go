@@ -194,6 +194,7 @@ func (d *decoder) segments(profile *profile) error {
 		d.left = int(d.byte())<<8 | int(d.byte()) - 2
 		if d.left < 0 {
 			d.fail("segment %#x has length %d", marker, d.left+2)
+			d.left = 0
 		}
 		if profile != nil {
 			switch marker {
