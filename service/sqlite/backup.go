@@ -180,17 +180,33 @@ func Restore(ctx context.Context, dir string, backup io.Reader, replace bool) (c
 		return contents, err
 	}
 	defer func() { err = errors.Join(err, photos.Close()) }()
-	for _, key := range keys {
+	put := func(key string) error {
 		content, err := os.ReadFile(filepath.Join(scratch, photosFolder, filepath.FromSlash(key)))
 		if err != nil {
-			return contents, err
+			return err
 		}
-		if err := photos.Put(ctx, key, content); err != nil {
+		return photos.Put(ctx, key, content)
+	}
+	for _, key := range keys {
+		if err := put(key); err != nil {
 			return contents, err
 		}
 	}
 	contents.Photos = len(keys)
-	return contents, store.replaceBy(ctx, filepath.Join(scratch, databaseFile))
+	// What is changed until nobody else can write may have erased some of them again.
+	renew := func() error {
+		for _, key := range keys {
+			err := photos.renew(key)
+			if errors.Is(err, directory.ErrNotFound) {
+				err = put(key)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return contents, store.replaceBy(ctx, filepath.Join(scratch, databaseFile), renew)
 }
 
 // extract writes a backup's files below dir and returns the keys of its photos.
@@ -267,8 +283,9 @@ func check(ctx context.Context, dir string) (contents Contents, err error) {
 	return contents, err
 }
 
-// replaceBy replaces all that the database holds by what the one at path does.
-func (s *Store) replaceBy(ctx context.Context, path string) (err error) {
+// replaceBy replaces all that the database holds by what the one at path does. It
+// calls first once nobody else can write.
+func (s *Store) replaceBy(ctx context.Context, path string, first func() error) (err error) {
 	conn, err := s.writes.Conn(ctx)
 	if err != nil {
 		return unavailable(err)
@@ -286,6 +303,9 @@ func (s *Store) replaceBy(ctx context.Context, path string) (err error) {
 		return unavailable(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing once it is committed
+	if err := first(); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `
 CREATE TEMP TABLE versions AS SELECT id, version FROM main.employees;
 DELETE FROM main.employees;

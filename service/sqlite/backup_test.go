@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -286,6 +288,76 @@ func TestFullDiskIsSaidToBeOne(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, context.DeadlineExceeded} {
 		if err := unavailable(cause); errors.Is(err, directory.ErrFull) {
 			t.Errorf("%v is %v", cause, err)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// TestRestoredPhotosOutliveErasures erases photos while a restore has put them and
+// waits for its turn to write: by one who is done, and by one whose photo is about
+// to be deleted.
+func TestRestoredPhotosOutliveErasures(t *testing.T) {
+	dir := t.TempDir()
+	live := openBoth(t, dir)
+	erased, late := live.employ(t, "erased").Photo, live.employ(t, "late").Photo
+	archive, _ := backup(t, dir)
+	long := time.Now().Add(-time.Hour)
+	for _, key := range append(erased.Keys(), late.Keys()...) {
+		if err := live.photos.root.Chtimes(filepath.FromSlash(key), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	isPut := func(key string) bool {
+		info, err := live.photos.root.Stat(filepath.FromSlash(key))
+		return err == nil && info.ModTime().After(long.Add(time.Minute))
+	}
+	changes := make(chan *sql.Tx, 1)
+	read := io.MultiReader(readerFunc(func([]byte) (int, error) { // when Restore has opened the store
+		change, err := live.writes.BeginTx(t.Context(), nil)
+		if err != nil {
+			return 0, err
+		}
+		changes <- change
+		return 0, io.EOF
+	}), bytes.NewReader(archive))
+	restored := make(chan error, 1)
+	go func() {
+		_, err := Restore(t.Context(), dir, read, true)
+		restored <- err
+	}()
+	all := append(erased.Keys(), late.Keys()...)
+	for _, key := range all {
+		for !isPut(key) {
+			select {
+			case err := <-restored:
+				t.Fatalf("the restore did not wait: %v", err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	at := time.Now().Add(time.Millisecond)
+	for _, key := range erased.Keys() {
+		if err := live.photos.Delete(t.Context(), key, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (<-changes).Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-restored; err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range late.Keys() {
+		if err := live.photos.Delete(t.Context(), key, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range all {
+		if _, err := live.photos.Get(t.Context(), key); err != nil {
+			t.Errorf("%s: %v", key, err)
 		}
 	}
 }

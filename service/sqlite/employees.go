@@ -48,7 +48,7 @@ func (s *Store) Page(ctx context.Context, q directory.Query) (directory.Page, er
 		return directory.Page{}, err
 	}
 	query, args := pageQuery(part, q.Limit)
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args...)
 	employees, err := collect(rows, err, scanEmployee)
 	if err != nil || len(employees) == 0 {
 		return q.Page(nil, "", "", false), err
@@ -99,7 +99,7 @@ func (s *Store) Locations(ctx context.Context, q directory.LocationQuery) (direc
 		return directory.LocationPage{}, err
 	}
 	query, args := locationsQuery(part, q.Limit)
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args...)
 	locations, err := collect(rows, err, func(row scanner) (location string, err error) {
 		return location, row.Scan(&location)
 	})

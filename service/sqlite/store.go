@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +30,25 @@ type Store struct {
 	// reads are the connections to read with. Writes have one of their own, for
 	// which they wait in turn.
 	reads, writes *sql.DB
+	// prepared are the statements that are read with, by their texts, of which there
+	// are few: SQLite takes as long to read one as to answer it.
+	prepared sync.Map
+}
+
+// query reads with a statement, which is prepared once.
+func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	statement, ok := s.prepared.Load(text)
+	if !ok {
+		prepared, err := s.reads.PrepareContext(context.WithoutCancel(ctx), text)
+		if err != nil {
+			return nil, err
+		}
+		var others bool
+		if statement, others = s.prepared.LoadOrStore(text, prepared); others {
+			prepared.Close()
+		}
+	}
+	return statement.(*sql.Stmt).QueryContext(ctx, args...)
 }
 
 // Open opens the database in dir, and makes both where there are none.
