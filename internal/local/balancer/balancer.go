@@ -306,7 +306,8 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// blocks reports whether the web ACL blocks a request for the size of one of its parts.
+// blocks reports whether the web ACL blocks a request for the size of one of its parts
+// (rule R25).
 func (b *Balancer) blocks(r *http.Request) bool {
 	b.mu.Lock()
 	most := b.limits

@@ -47,7 +47,7 @@ func (e *Entry) Update(regions []*Balancer) {
 }
 
 // route returns the nearest of the closest regions that is healthy. If none of them is it
-// returns the nearest, though another region may be healthy: an accelerator fails open.
+// returns the nearest, though another region may be healthy: an accelerator fails open (rule 16).
 func (e *Entry) route() *Balancer {
 	e.mu.Lock()
 	defer e.mu.Unlock()

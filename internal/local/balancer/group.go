@@ -63,7 +63,7 @@ func (g *group) healthy() bool {
 }
 
 // pick returns the target with the fewest requests in flight among the healthy
-// ones, or among all when none is: a load balancer fails open.
+// ones, or among all when none is: a load balancer fails open (rule 16b).
 func (g *group) pick() *target {
 	var best *target
 	for _, t := range g.targets {

@@ -14,21 +14,23 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // neverEvaluated are the metrics of alarms that nobody produces here, and why.
 var neverEvaluated = map[string]string{
-	"AWS/DynamoDB ReadThrottleEvents":    "the emulator's tables have no limits",
-	"AWS/DynamoDB WriteThrottleEvents":   "the same",
-	"AWS/DynamoDB ReplicationLatency":    "its replicas are one table",
-	"AWS/S3 OperationsFailedReplication": "its replication never fails",
-	"AWS/S3 ReplicationLatency":          "its replication takes as long as a test says",
-	"AWS/EC2 CPUSurplusCreditsCharged":   "its instances have no credits",
-	"Archipelago mem_used_percent":       "no agent runs on its instances",
-	"Archipelago disk_used_percent":      "the same",
+	"AWS/DynamoDB ReadThrottleEvents":           "the emulator's tables have no limits",
+	"AWS/DynamoDB WriteThrottleEvents":          "the same",
+	"AWS/DynamoDB ReplicationLatency":           "its replicas are one table",
+	"AWS/EC2 CPUSurplusCreditsCharged":          "its instances have no credits",
+	"AWS/ApplicationELB HTTPCode_ELB_500_Count": "its firewalls never fail",
+	"Archipelago mem_used_percent":              "no agent runs on its instances",
+	"Archipelago disk_used_percent":             "the same",
 }
 
 // TestEveryAlarmIsEvaluated, or is known never to be: those of every template.
@@ -267,6 +269,199 @@ func TestMetricMathAndComposites(t *testing.T) {
 	}
 }
 
+// TestLoadBalancersOwnFailureRings is the alarm of a region's template that darkens it:
+// after five minutes of 500s, for half an hour, and not for what users or the service do.
+func TestLoadBalancersOwnFailureRings(t *testing.T) {
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityBalancerFailing")
+	balancer := balancerOf(t, properties)
+	m := newMetrics(t)
+	properties["AlarmName"] = m.s.name
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	minutes := func(n int, values map[string]float64, want types.StateValue) {
+		t.Helper()
+		for i := range n {
+			m.balance(t, balancer, values)
+			if got := m.state(t, m.s.name); got != want {
+				t.Fatalf("after minute %d of %v it is %s, want %s", i+1, values, got, want)
+			}
+		}
+	}
+	const (
+		of500 = "HTTPCode_ELB_500_Count"
+		ok    = types.StateValueOk
+	)
+	m.settle(t) // to the middle of a minute, so that the one before is evaluated in each
+	minutes(6, map[string]float64{"RequestCount": 100, "HTTPCode_ELB_5XX_Count": 300, "HTTPCode_ELB_502_Count": 100, "HTTPCode_ELB_503_Count": 100, "HTTPCode_ELB_504_Count": 100}, ok)
+	minutes(6, map[string]float64{"RequestCount": 5, of500: 9}, ok)     // a handful
+	minutes(6, map[string]float64{"RequestCount": 300, of500: 100}, ok) // a quarter
+	minutes(4, map[string]float64{of500: 10}, ok)
+	minutes(1, map[string]float64{"RequestCount": 290, of500: 100}, types.StateValueAlarm) // the fifth
+	minutes(25, nil, types.StateValueAlarm)                                                // dark, so that nobody asks
+	minutes(1, nil, ok)
+}
+
+// balancerOf are the dimensions of the load balancer that an alarm is on.
+func balancerOf(t *testing.T, properties map[string]any) []types.Dimension {
+	t.Helper()
+	for _, q := range properties["Metrics"].([]any) {
+		if stat, ok := q.(map[string]any)["MetricStat"].(map[string]any); ok {
+			d := stat["Metric"].(map[string]any)["Dimensions"].([]any)[0].(map[string]any)
+			return []types.Dimension{{Name: aws.String(d["Name"].(string)), Value: aws.String(d["Value"].(string))}}
+		}
+	}
+	t.Fatal("it is on no metric")
+	return nil
+}
+
+// balance lets a minute pass with these values of a load balancer's.
+func (m metrics) balance(t *testing.T, balancer []types.Dimension, values map[string]float64) {
+	t.Helper()
+	for name, value := range values {
+		if _, err := m.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("AWS/ApplicationELB"), MetricData: []types.MetricDatum{{
+			MetricName: &name, Value: &value, Dimensions: balancer, Timestamp: aws.Time(emulatortest.Now(t, m.s.control)),
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emulatortest.Advance(t, m.s.control, time.Minute)
+}
+
+// TestGoalAtRiskRings is the fast one of a region's two pairs, each alarm of which looks at
+// its own window: at two errors in a hundred, where the goal allows one in 2,000, once
+// there are ten in an hour, and until they are few in five minutes.
+func TestGoalAtRiskRings(t *testing.T) {
+	const path = "../../../stacks/testdata/watched/archipelago-region-eu-west-1.template.json"
+	m := newMetrics(t)
+	windows, pair := []string{"Long", "Short"}, resources{}
+	var balancer []types.Dimension
+	for _, window := range windows {
+		properties := templateAlarm(t, path, "ObservabilityFastBurn"+window)
+		balancer = balancerOf(t, properties)
+		properties["AlarmName"] = m.s.name + window
+		pair[window] = map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+	}
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, pair)
+	minutes := func(n int, failed float64, long, short types.StateValue) {
+		t.Helper()
+		for range n {
+			m.balance(t, balancer, map[string]float64{"RequestCount": 100, "HTTPCode_Target_5XX_Count": failed})
+		}
+		for i, want := range []types.StateValue{long, short} {
+			if got := m.state(t, m.s.name+windows[i]); got != want {
+				t.Errorf("after %d minutes with %g errors of 100 the %s one is %s, want %s", n, failed, windows[i], got, want)
+			}
+		}
+	}
+	const ok, alarm = types.StateValueOk, types.StateValueAlarm
+	m.settle(t) // to the middle of a minute, so that the one before is evaluated in each
+	minutes(4, 2, ok, alarm)
+	minutes(1, 2, alarm, alarm) // the tenth error
+	minutes(4, 0, alarm, ok)    // two of 500 are less
+	minutes(60, 0, ok, ok)
+}
+
+// TestReplicationThatFailsRings: the alarms of two regions' templates, on a bucket whose
+// objects take ten minutes to the other one's. What is not replicated at all is silence,
+// which keeps an alarm as it is.
+func TestReplicationThatFailsRings(t *testing.T) {
+	const (
+		home, other = "eu-west-1", "us-east-1"
+		name        = "archipelago-photos-123456789012-"
+		delay       = 10 * time.Minute
+		ok, alarm   = types.StateValueOk, types.StateValueAlarm
+	)
+	c := emulatortest.Start(t, emulator.Options{ReplicationDelay: delay})
+	failed, behind := "Failed", "Behind"
+	in := map[string]*cloudwatch.Client{}
+	for alarm, where := range map[string][2]string{failed: {home, "ObservabilityPhotosFailsTo"}, behind: {other, "ObservabilityPhotosLagFrom"}} {
+		properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-"+where[0]+".template.json", where[1])
+		properties["AlarmName"] = alarm
+		s := &stack{Client: cloudformation.NewFromConfig(emulatortest.Config(c, where[0])), control: c, name: alarm}
+		s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+		in[alarm] = cloudwatch.NewFromConfig(emulatortest.Config(c, where[0]))
+	}
+	want := func(when, name string, state types.StateValue) {
+		t.Helper()
+		m := metrics{in[name], &stack{control: c}}
+		if got := m.state(t, name); got != state {
+			t.Errorf("%s: %s is %s, want %s", when, name, got, state)
+		}
+	}
+	for _, region := range []string{home, other} {
+		makeBucket(t, c, region, name+region)
+	}
+	replicate(t, c, home, name+home, name+other, "employees/")
+	put := func(key string) {
+		t.Helper()
+		if _, err := photos(c, home).PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(name + home), Key: &key, Body: strings.NewReader("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pass := func(d time.Duration) { emulatortest.Advance(t, c, d) }
+	put("lighthouse/" + home) // no rule has it
+	pass(delay + 2*time.Minute)
+	want("nothing to replicate", failed, types.StateValueInsufficientData)
+	want("nothing to replicate", behind, ok)
+	put("employees/1")
+	pass(delay + 2*time.Minute)
+	want("there", failed, ok)
+	want("there", behind, ok)
+
+	for when, broken := range map[string][2]func(){
+		"the role is denied": {func() { letReplicate(t, c, "Deny") }, func() { letReplicate(t, c, "Allow") }},
+		"the other bucket keeps no versions": {
+			func() { keepVersions(t, c, other, name+other, s3types.BucketVersioningStatusSuspended) },
+			func() { keepVersions(t, c, other, name+other, s3types.BucketVersioningStatusEnabled) },
+		},
+	} {
+		broken[0]()
+		put("employees/2")
+		pass(delay + 2*time.Minute)
+		want(when, failed, alarm)
+		pass(time.Hour)
+		want(when+", an hour later", failed, alarm)
+		broken[1]()
+		put("employees/3")
+		pass(delay + 6*time.Minute)
+		want("after "+when, failed, ok)
+	}
+
+	lose := func(regions ...string) {
+		t.Helper()
+		if err := c.Set(t.Context(), emulator.Settings{Lost: regions}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("employees/4")
+	lose(home)
+	pass(28 * time.Minute)
+	lose()
+	want("the other region waits", behind, alarm)
+	pass(12 * time.Minute)
+	want("it has caught up", behind, ok)
+	want("it has caught up", failed, ok)
+}
+
+// templateAlarm is an alarm of a template, by the start of its logical id.
+func templateAlarm(t *testing.T, path, id string) map[string]any {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct{ Resources map[string]map[string]any }
+	if err := json.Unmarshal(b, &template); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range template.Resources {
+		if strings.HasPrefix(name, id) {
+			return plainly(r["Properties"]).(map[string]any)
+		}
+	}
+	t.Fatalf("%s has no %s", path, id)
+	return nil
+}
+
 // TestWindowSlides: each minute an alarm looks at the last five, wherever they began.
 func TestWindowSlides(t *testing.T) {
 	m := newMetrics(t)
@@ -301,7 +496,7 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 	template := m.s.fleet("m7g.medium")
 	template["VPC"] = map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.0.0.0/16"}}
 	template["Subnet"] = map[string]any{"Type": "AWS::EC2::Subnet", "Properties": map[string]any{"CidrBlock": "10.0.0.0/24", "VpcId": map[string]any{"Ref": "VPC"}, "AvailabilityZone": "eu-west-1a"}}
-	template["Balancer"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": map[string]any{"Subnets": []any{map[string]any{"Ref": "Subnet"}}}}
+	template["Balancer"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": map[string]any{"Scheme": "internal", "Subnets": []any{map[string]any{"Ref": "Subnet"}}}}
 	template["Targets"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": map[string]any{"Port": 80, "Protocol": "HTTP", "VpcId": map[string]any{"Ref": "VPC"}}}
 	template["Listener"] = map[string]any{"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": map[string]any{
 		"LoadBalancerArn": map[string]any{"Ref": "Balancer"}, "Port": 80, "Protocol": "HTTP",
@@ -342,15 +537,15 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 	}
 	got := map[string]float64{}
 	for _, of := range []struct {
-		namespace, name string
-		stat            types.Statistic
+		namespace, name, stat string
 	}{
-		{"AWS/ApplicationELB", "HealthyHostCount", types.StatisticMaximum},
-		{"AWS/ApplicationELB", "RequestCount", types.StatisticSum},
-		{"AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", types.StatisticSum},
-		{"AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", types.StatisticSum},
-		{"AWS/ApplicationELB", "TargetResponseTime", types.StatisticMaximum},
-		{m.s.name, "Rung", types.StatisticMaximum},
+		{"AWS/ApplicationELB", "HealthyHostCount", "Maximum"},
+		{"AWS/ApplicationELB", "RequestCount", "Sum"},
+		{"AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum"},
+		{"AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum"},
+		{"AWS/ApplicationELB", "TargetResponseTime", "Maximum"},
+		{"AWS/ApplicationELB", "TargetResponseTime", "p90"},
+		{m.s.name, "Rung", "Maximum"},
 	} {
 		list, err := m.ListMetrics(t.Context(), &cloudwatch.ListMetricsInput{Namespace: &of.namespace, MetricName: &of.name})
 		if err != nil || len(list.Metrics) == 0 {
@@ -363,18 +558,21 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 			out, err := m.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{
 				StartTime: aws.Time(began.Add(-time.Minute)), EndTime: aws.Time(emulatortest.Now(t, m.s.control).Add(time.Minute)),
 				MetricDataQueries: []types.MetricDataQuery{{Id: aws.String("m"), MetricStat: &types.MetricStat{
-					Metric: &metric, Period: aws.Int32(60), Stat: aws.String(string(of.stat)),
+					Metric: &metric, Period: aws.Int32(60), Stat: &of.stat,
 				}}},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, value := range out.MetricDataResults[0].Values {
-				got[of.name] = max(got[of.name], value)
+				got[of.name+" "+of.stat] = max(got[of.name+" "+of.stat], value)
 			}
 		}
 	}
-	want := map[string]float64{"HealthyHostCount": 2, "RequestCount": 10, "HTTPCode_Target_5XX_Count": 3, "HTTPCode_ELB_5XX_Count": 2, "TargetResponseTime": 0.9, "Rung": 2}
+	want := map[string]float64{
+		"HealthyHostCount Maximum": 2, "RequestCount Sum": 10, "HTTPCode_Target_5XX_Count Sum": 3, "HTTPCode_ELB_5XX_Count Sum": 2,
+		"TargetResponseTime Maximum": 0.9, "TargetResponseTime p90": 0.1, "Rung Maximum": 2,
+	}
 	if !maps.Equal(got, want) {
 		t.Errorf("the metrics are %v, want %v", got, want)
 	}

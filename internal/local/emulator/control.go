@@ -269,9 +269,20 @@ type Existing struct {
 	Networks []Network `json:"networks"`
 	// Certificates are the names that they are for, by their ARNs.
 	Certificates map[string]string `json:"certificates"`
+	// Keys are the ARNs of the account's own KMS keys, which Auto Scaling may use.
+	Keys []string `json:"keys"`
+	// Zones are hosted zones.
+	Zones []Zone `json:"zones"`
 }
 
-// Network is a VPC.
+// Zone is a hosted zone.
+type Zone struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Private bool   `json:"private"`
+}
+
+// Network is a VPC with an internet gateway, to which its main route table leads.
 type Network struct {
 	Region string `json:"region"`
 	ID     string `json:"id"`
@@ -283,10 +294,17 @@ type Network struct {
 // ExistingOf returns what a configuration takes as it is.
 func ExistingOf(c config.Config) Existing {
 	e := Existing{Certificates: map[string]string{}}
+	if d := c.Domain; d.Set() {
+		e.Zones = append(e.Zones, Zone{ID: d.ZoneID, Name: d.Zone, Private: d.Private})
+	}
 	for _, arn := range c.Domain.CertificateARNs {
 		e.Certificates[arn] = c.Domain.Host
 	}
 	for _, r := range c.Islands() {
+		e.Keys = append(e.Keys, r.KMS.Decrypt...)
+		if r.KMS.Volume != "" {
+			e.Keys = append(e.Keys, r.KMS.Volume)
+		}
 		if !r.VPC.Set() {
 			continue
 		}

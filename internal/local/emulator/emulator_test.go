@@ -1,8 +1,12 @@
 package emulator_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +16,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 )
 
 func TestStartAnswersAndStops(t *testing.T) {
@@ -36,6 +41,45 @@ func TestStartAnswersAndStops(t *testing.T) {
 	}
 	if _, err := http.Get(s.URL); err == nil {
 		t.Error("the emulator still answers")
+	}
+}
+
+// TestAnswersComeWithoutTheConnectionsEnd: of a call that is refused before its body came,
+// and of one whose client waits to be asked for its body. Either once waited for its
+// client to end, and the client for the end of the answer.
+func TestAnswersComeWithoutTheConnectionsEnd(t *testing.T) {
+	c := emulatortest.Start(t, emulator.Options{})
+	if err := c.Set(t.Context(), emulator.Settings{Lost: []string{"us-east-2"}}); err != nil {
+		t.Fatal(err)
+	}
+	for region, want := range map[string]int{"us-east-2": http.StatusServiceUnavailable, "eu-west-1": http.StatusOK} {
+		for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20260101/%s/dynamodb/aws4_request, SignedHeaders=host, Signature=0\r\n"+
+				"X-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n%s\r\n", region, expect)
+			answers := bufio.NewReader(conn)
+			if expect != "" {
+				if line, err := answers.Peek(len("HTTP/1.1 100")); err != nil || string(line) != "HTTP/1.1 100" {
+					t.Fatalf("in %s, asked whether to go on: got %q, %v", region, line, err)
+				}
+			}
+			time.Sleep(2 * time.Millisecond) // within the time that a server waits for the rest
+			fmt.Fprint(conn, "{}")
+			var res *http.Response
+			for res == nil || res.StatusCode == http.StatusContinue {
+				if res, err = http.ReadResponse(answers, nil); err != nil {
+					t.Fatalf("in %s, %q: %v", region, expect, err)
+				}
+			}
+			if _, err := io.ReadAll(res.Body); err != nil || res.StatusCode != want {
+				t.Errorf("in %s, %q: got %d, %v; want %d, whole", region, expect, res.StatusCode, err, want)
+			}
+		}
 	}
 }
 

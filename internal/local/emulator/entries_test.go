@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 )
 
@@ -13,7 +14,7 @@ const island = `{"Resources": {
 	"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
 	"A": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24", "AvailabilityZone": "eu-west-1a"}},
 	"B": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "eu-west-1b"}},
-	"Alb": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Subnets": [{"Ref": "A"}, {"Ref": "B"}]}},
+	"Alb": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internal", "Subnets": [{"Ref": "A"}, {"Ref": "B"}]}},
 	"Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": "staff.example.com"}},
 	"Listener": {"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": {
 		"LoadBalancerArn": {"Ref": "Alb"}, "Port": 443, "Protocol": "HTTPS", "Certificates": [{"CertificateArn": {"Ref": "Certificate"}}],
@@ -27,6 +28,9 @@ const island = `{"Resources": {
 
 func TestRecordsEnterAndDrainedRegionsDoNot(t *testing.T) {
 	c := emulatortest.Shared(t)
+	if err := c.Make(t.Context(), emulator.Existing{Zones: []emulator.Zone{{ID: "Z0123", Name: "example.com"}}}); err != nil {
+		t.Fatal(err)
+	}
 	form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"island"}, "TemplateBody": {island}}
 	if _, err := emulatortest.Query(t, c, "cloudformation", "eu-west-1", form); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ const (
 )
 
 // rules are those of the findings on AWS, by their numbers, and with R those that no
-// finding has. The plugin names each where it keeps it.
+// finding has. A comment names each where it is kept.
 var rules = []rule{
 	{"1", "An instance refresh is refused while one of its alarms is in ALARM or INSUFFICIENT_DATA", rollbackPage, documented, []string{"TestRefreshIsRefusedUnlessItsAlarmsAreOK"}},
 	{"1b", "A stack that rolls back starts a refresh of its own by the former update policy, which its alarm may forbid: UPDATE_ROLLBACK_FAILED", policyPage, believed, []string{"TestGuardThatRingsForbidsItsOwnRollback"}},
@@ -66,7 +66,13 @@ var rules = []rule{
 	{"7", "A refresh fails after an hour without progress", refreshPage, documented, []string{"TestRefreshFailsAfterAnHourWithoutProgress"}},
 	{"10", "A zone may not have a type, or none of it left: others take over, and where none can nothing is launched", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-availability-zone-balanced.html", documented, []string{"TestZonesWithoutATypeOrCapacity"}},
 	{"10b", "Fn::GetAZs has the zones in any order, which may change", "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html", documented, []string{"TestZonesInAnotherOrder"}},
+	{"11", "One VPC or Elastic IP address more than the quotas, `VPCs` and `Addresses`, allow is refused: VpcLimitExceeded, AddressLimitExceeded", "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html", documented, []string{"TestQuotasOfVPCsAndAddresses"}},
+	{"11b", "No service knows the credentials of an account that has not enabled its region, and no table has a replica in it", "https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html", documented, []string{"TestRegionThatIsNotEnabled"}},
+	{"13", "Auto Scaling launches nothing whose volumes a customer's key encrypts, the account's default one too, unless the key's policy or a grant lets its service-linked role", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html", documented, []string{"TestVolumesOfACustomersKey"}},
+	{"13b", "Who reads from S3, Systems Manager or Secrets Manager what a customer's key encrypts needs kms:Decrypt, unless the key's policy lets everybody; with a key that is disabled or gone nobody reads it", "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html", documented, []string{"TestReadersOfWhatACustomersKeyEncrypts"}},
 	{"18", "The replica in the stack's own region cannot be removed", tablePage, documented, []string{"TestReplicaInTheWayOfARollback"}},
+	{"18b", "A replica is made, changed and deleted by a call in its region; while that does not answer, no update changes any replica of the table, whatever its template names", "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicationGroupUpdate.html", believed, []string{"TestLostRegionAnswersNothingAndCatchesUp", "TestImportOfATableWithALostReplica"}},
+	{"18c", "The import of a table fails while a replica does not answer; with `ImportReadsOneReplica` it reads the one in the stack's region alone", importPage, believed, []string{"TestImportOfATableWithALostReplica"}},
 	{"22", "A change set is refused while a parameter of Systems Manager that its template names does not exist", ssmPage, documented, []string{"TestParametersExistWhenAChangeSetIsMade"}},
 	{"R1", "An instance that is unhealthy after its grace period is replaced, which does not count as progress of a refresh", gracePage, documented, []string{"TestHealthCountsOnlyAfterTheGracePeriod", "TestRefreshFailsAfterAnHourWithoutProgress"}},
 	{"R2", "A rollback needs a desired configuration, and a numbered version on the group, not `$Latest` or `$Default`; AutoRollback is refused without", rollbackPage, documented, []string{"TestRollbackNeedsANumberedVersion"}},
@@ -74,16 +80,30 @@ var rules = []rule{
 	{"R4", "A desired configuration is saved on the group only when the refresh has succeeded", refreshPage, documented, []string{"TestInstancesAreReplacedNewOnesFirst", "TestCheckpointsAndBakeTimeAreWaitedFor"}},
 	{"R5", "An instance is in service as soon as EC2 runs it, whatever runs on it", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html", documented, []string{"TestRefreshGoesOnAfterItsWarmUp"}},
 	{"R6", "What a creation that fails has made is deleted, the last first; `Retain` stays, `RetainExceptOnCreate` does not", deletionPage, documented, []string{"TestCreationThatFailsIsDeleted"}},
-	{"R7", "A stack in ROLLBACK_COMPLETE, ROLLBACK_FAILED or UPDATE_ROLLBACK_FAILED cannot be updated; the last one's rollback can be continued", statusPage, documented, []string{"TestCreationThatFailsIsDeleted", "TestReplicaInTheWayOfARollback"}},
+	{"R7", "A stack in ROLLBACK_COMPLETE, ROLLBACK_FAILED, UPDATE_ROLLBACK_FAILED or DELETE_FAILED, or in the middle of something, cannot be updated; the rollback of UPDATE_ROLLBACK_FAILED can be continued", statusPage, documented, []string{"TestCreationThatFailsIsDeleted", "TestReplicaInTheWayOfARollback", "TestProtectionIsInTheWayOfARollback", "TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout"}},
 	{"R8", "A name that exists is not made again: AlreadyExists", failurePage, documented, []string{"TestCreationThatFailsIsDeleted", "TestNothingIsImportedThatIsNotRetained"}},
+	{"R8b", "The name of a dashboard is the account's, not a region's: another region's stack makes no second one, and deletes the first", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html", believed, []string{"TestDashboardsHaveTheNamesOfAnAccount"}},
 	{"R9", "An import takes over what has a literal name, is retained and is no other stack's, and compares nothing", importPage, documented, []string{"TestImportTakesOverWhatExists", "TestNothingIsImportedThatIsNotRetained"}},
 	{"R10", "A custom resource's function is sent a request, its properties as text, and the stack waits for the response at most ServiceTimeout; Lambda invokes again what failed; another physical id is another resource", customPage, documented, []string{"TestCustomResourceIsMadeByItsFunction", "TestCustomResourceThatFailsIsRolledBack", "TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout"}},
 	{"R10b", "Fn::GetAtt of a custom resource is, in a rollback, what its function answers to the rollback's request; with `RollbackReadsFormer` what it had answered before", customPage, believed, []string{"TestAttributesInARollback"}},
 	{"R11", "Checkpoints and the bake time are waited for, and the alarms are looked at meanwhile", refreshPage, documented, []string{"TestCheckpointsAndBakeTimeAreWaitedFor"}},
 	{"R12", "A refresh that skips all instances succeeds at once, without bake time", refreshPage, believed, []string{"TestWhatMatchesIsLeft"}},
-	{"R14", "Alarms are evaluated in each minute: single metrics and metric math, M of N, the four treatments of missing data, composite alarms. A new one is INSUFFICIENT_DATA, and SetAlarmState holds until the next evaluation", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html", documented, []string{"TestEveryAlarmIsEvaluated", "TestMissingData", "TestMetricMathAndComposites"}},
+	{"R14", "Alarms are evaluated in each minute: single metrics and metric math, M of N, the four treatments of missing data, composite alarms. A new one is INSUFFICIENT_DATA, and SetAlarmState holds until the next evaluation", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html", documented, []string{"TestEveryAlarmIsEvaluated", "TestMissingData", "TestMetricMathAndComposites", "TestLoadBalancersOwnFailureRings", "TestGoalAtRiskRings"}},
 	{"R15", "An alarm's action on a step scaling policy is carried out in each minute in which it is in ALARM, and adds only what the warmed up instances ask for", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html", documented, []string{"TestStepPolicyIsCarriedOut"}},
+	{"9", "An object is replicated by each rule whose prefix its key has; it fails for good where the role may not, or the other bucket keeps no versions. Each minute's failures are a metric where the source is, in no minute without an operation, and how far the other bucket is behind is one where that is", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html", documented, []string{"TestReplicationThatFailsRings"}},
+	{"9b", "A minute whose operations all succeed has a failure count of zero, so that an alarm that silence keeps goes back", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html", believed, []string{"TestReplicationThatFailsRings"}},
+	{"16", "An accelerator tries the three closest regions, whatever their dials, and where no endpoint of theirs is healthy it takes a connection to the nearest, though a fourth is: nobody is refused", "https://docs.aws.amazon.com/global-accelerator/latest/dg/about-endpoints-endpoint-weights.unhealthy-endpoints.html", documented, []string{"TestEntryRoutesToTheNearestHealthyRegion", "TestEntryFailsOpenAfterThreeRegions"}},
+	{"16b", "A load balancer sends requests to unhealthy targets where none is healthy", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html", documented, []string{"TestBalancerFailsOpen"}},
+	{"R25", "A web ACL's common rules refuse a request whose path, query, cookies or body are longer than theirs, where they are not told to count it", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html", documented, []string{"TestWebACL"}},
 	{"R16", "An account has one OpenID Connect provider of an address; a second one is refused", "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html", documented, []string{"TestSecondProviderIsRefused"}},
+	{"R17", "A certificate whose name is in a zone that nothing delegates here, `NotDelegated`, is never proved, and its stack fails when AWS has waited for three days", "https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html", documented, []string{"TestCertificateOfAZoneThatIsNotDelegated"}},
+	{"R18", "A record set is refused that exists already, or whose hosted zone does not exist or does not have its name; so is one that proves a certificate, and in a private zone it proves nothing", "https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html", documented, []string{"TestRecordsOfAHostedZone"}},
+	{"R19", "A load balancer is refused with two subnets of one zone, with one of fewer than 8 free addresses, or, where it faces the internet, in a VPC without an internet gateway", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html", documented, []string{"TestSubnetsOfALoadBalancer"}},
+	{"R20", "Global Accelerator's endpoint group is refused where its load balancer's VPC has no internet gateway: that one is needed is documented, not when that is found out", "https://docs.aws.amazon.com/global-accelerator/latest/dg/about-endpoints.sipp-caveats.html", believed, []string{"TestAcceleratorWithoutAnInternetGateway"}},
+	{"R21", "A listener is refused whose certificate does not exist, is another region's, or is not issued: CertificateNotFound, UnsupportedCertificate", "https://github.com/hashicorp/terraform-provider-aws/issues/41789", documented, []string{"TestCertificatesOfAListener"}},
+	{"R22", "A table with a name keeps its key and its consistency: an update that changes them fails", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GlobalTables.html", documented, []string{"TestTableKeepsItsKeyAndConsistency"}},
+	{"R23", "Replication is refused of and to a bucket that keeps no versions", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html", documented, []string{"TestReplicationWithoutVersions"}},
+	{"R24", "An instance reaches a service where its subnet has a route to everywhere or an endpoint of it: in a VPC that is not the default one", "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html", documented, []string{"TestInstancesReachWhatTheirSubnetDoes"}},
 	{"24", "AWS's reference knows load balancers alone as the resources of arc-zonal-shift:GetManagedResource; with `ZonalShiftNamesGroup` a group is one, too", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsarczonalshift.html", believed, []string{"TestReadingsOfAZonalShift"}},
 	{"25", "Who starts an instance refresh needs what launching its instances takes; that the dry run has the key ec2:LaunchTemplate is not documented: with `DryRunNamesTemplate` it has", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html", believed, []string{"TestReadingsOfADryRun"}},
 	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
@@ -94,24 +114,22 @@ var notModelled = []string{
 	"Resources are created, updated and deleted one after the other, never at once; so none is cancelled because another one failed.",
 	"CreateStack and UpdateStack answer when all is done, and roll nothing back: change sets do both, and the CDK CLI uses nothing else.",
 	"A cancelled update (CancelUpdateStack), drift, stack policies, rollback triggers and resources that a continued rollback skips.",
-	"What an import asks of a resource's schema. Only buckets, log groups, tables, groups, alarms, functions, roles and topics are known by their names.",
+	"What an import asks of a resource's schema. Only buckets, log groups, tables, groups, alarms, dashboards, functions, roles and topics are known by their names.",
 	"EC2's own health checks: an instance runs from the moment at which it is launched.",
 	"Instances on standby or protected from scale-in, lifecycle hooks, warm pools, spot instances, weights, and a maximum lifetime.",
 	"A refresh that fails without a rollback leaves what it has replaced; of the instances beyond the desired count its new ones end first.",
 	"A refresh in the emulator's *hurry*, which `make up` has at pace 1, waits for health instead of warm-up, checkpoints and bake time.",
-	"The pulse and its age go by this machine's clock, whatever the pace. Endpoints and routes let every fleet through: what takes one its tables is a policy of its role.",
+	"The pulse and its age go by this machine's clock, whatever the pace. Where a route to everywhere leads is not looked at, nor what security groups let through: what takes a fleet its tables is a policy of its role.",
 	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
 	"Of alarms: anomaly detection, evaluation of few samples, mails and other actions than step scaling, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
 	"Resources of types that the emulator only accepts: `make up` lists them.",
 }
 
-// TestRulesAreNamedWhereTheyAreKept: the plugin's comments have the rules' numbers.
+// TestRulesAreNamedWhereTheyAreKept: the comments of the plugin and of what plays load
+// balancers and the entry have the rules' numbers.
 func TestRulesAreNamedWhereTheyAreKept(t *testing.T) {
-	files, err := filepath.Glob("plugin/*.py")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := globs(t, "plugin/*.py", "../balancer/*.go")
 	named := map[string]bool{}
 	phrase, number := regexp.MustCompile(`\b[Rr]ules?\s+(R?\d+[a-z]?(?:,\s+|\s+and\s+)?)+`), regexp.MustCompile(`R?\d+[a-z]?`)
 	for _, file := range files {
@@ -134,17 +152,17 @@ func TestRulesAreNamedWhereTheyAreKept(t *testing.T) {
 	}
 	for n := range known {
 		if !named[n] {
-			t.Errorf("no comment of the plugin names rule %s", n)
+			t.Errorf("no comment names rule %s", n)
 		}
 	}
 	for n := range named {
 		if !known[n] {
-			t.Errorf("a comment of the plugin names rule %s, which there is not", n)
+			t.Errorf("a comment names rule %s, which there is not", n)
 		}
 	}
 }
 
-// TestRulesHaveTests that exist in this package.
+// TestRulesHaveTests that exist here or where load balancers and the entry are played.
 func TestRulesHaveTests(t *testing.T) {
 	tests := testNames(t)
 	for _, r := range rules {
@@ -161,10 +179,7 @@ func TestRulesHaveTests(t *testing.T) {
 
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := globs(t, "*_test.go", "../balancer/*_test.go")
 	names := map[string]bool{}
 	for _, path := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
@@ -178,6 +193,20 @@ func testNames(t *testing.T) map[string]bool {
 		}
 	}
 	return names
+}
+
+// globs are the files that match patterns.
+func globs(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	return files
 }
 
 // TestFidelityPageIsCurrent: docs/fidelity.md is made from the rules.

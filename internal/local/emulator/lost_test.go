@@ -39,15 +39,7 @@ func TestLostRegionAnswersNothingAndCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, region := range []string{home, other} {
-		input := &s3.CreateBucketInput{Bucket: aws.String("photos-" + region), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)}}
-		if _, err := photos(c, region).CreateBucket(t.Context(), input); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := photos(c, region).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-			Bucket: input.Bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
-		}); err != nil {
-			t.Fatal(err)
-		}
+		makeBucket(t, c, region, "photos-"+region)
 	}
 	replicateFrom(t, c, home, other)
 
@@ -69,11 +61,13 @@ func TestLostRegionAnswersNothingAndCatchesUp(t *testing.T) {
 		}
 	}
 	here := dynamodb.NewFromConfig(emulatortest.Config(c, home))
-	_, err = here.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("t"), ReplicaUpdates: []types.ReplicationGroupUpdate{
+	for _, update := range []types.ReplicationGroupUpdate{
 		{Delete: &types.DeleteReplicationGroupMemberAction{RegionName: aws.String(other)}},
-	}})
-	if err == nil || !strings.Contains(err.Error(), "does not answer") {
-		t.Errorf("a replica by hand: got %v, want it refused", err)
+		{Create: &types.CreateReplicationGroupMemberAction{RegionName: aws.String("us-west-2")}},
+	} {
+		if _, err = here.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("t"), ReplicaUpdates: []types.ReplicationGroupUpdate{update}}); err == nil || !strings.Contains(err.Error(), "does not answer") {
+			t.Errorf("a replica by hand: got %v, want it refused", err)
+		}
 	}
 	if _, err := here.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("t"), Item: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "one"}}}); err != nil {
 		t.Fatal(err)
@@ -105,6 +99,29 @@ func TestLostRegionAnswersNothingAndCatchesUp(t *testing.T) {
 // once is no second try: each takes seconds.
 func once(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
 
+// makeBucket makes one that keeps versions.
+func makeBucket(t *testing.T, c emulator.Control, region, name string) {
+	t.Helper()
+	input := &s3.CreateBucketInput{Bucket: &name}
+	if region != "us-east-1" {
+		input.CreateBucketConfiguration = &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(region)}
+	}
+	if _, err := photos(c, region).CreateBucket(t.Context(), input); err != nil {
+		t.Fatal(err)
+	}
+	keepVersions(t, c, region, name, s3types.BucketVersioningStatusEnabled)
+}
+
+// keepVersions sets whether a bucket keeps them.
+func keepVersions(t *testing.T, c emulator.Control, region, name string, status s3types.BucketVersioningStatus) {
+	t.Helper()
+	if _, err := photos(c, region).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: &name, VersioningConfiguration: &s3types.VersioningConfiguration{Status: status},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // photos are the buckets of a region.
 func photos(c emulator.Control, region string) *s3.Client {
 	return s3.NewFromConfig(emulatortest.Config(c, region), func(o *s3.Options) { o.UsePathStyle = true })
@@ -113,23 +130,36 @@ func photos(c emulator.Control, region string) *s3.Client {
 // replicateFrom has the bucket of a region replicate into another's.
 func replicateFrom(t *testing.T, c emulator.Control, source, destination string) {
 	t.Helper()
-	for _, form := range []url.Values{
-		{"Action": {"CreateRole"}, "RoleName": {"replication"}, "AssumeRolePolicyDocument": {`{"Version": "2012-10-17", "Statement": []}`}},
-		{"Action": {"PutRolePolicy"}, "RoleName": {"replication"}, "PolicyName": {"all"},
-			"PolicyDocument": {`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}`}},
-	} {
-		form.Set("Version", "2010-05-08")
-		if _, err := emulatortest.Query(t, c, "iam", "us-east-1", form); err != nil {
-			t.Fatal(err)
-		}
+	replicate(t, c, source, "photos-"+source, "photos-"+destination, "")
+}
+
+// replicate has a bucket replicate what has a prefix into another one, by a rule with
+// metrics that is called like the other one's region in a template.
+func replicate(t *testing.T, c emulator.Control, region, source, destination, prefix string) {
+	t.Helper()
+	role := url.Values{"Action": {"CreateRole"}, "Version": {"2010-05-08"}, "RoleName": {"replication"}, "AssumeRolePolicyDocument": {`{"Version": "2012-10-17", "Statement": []}`}}
+	if _, err := emulatortest.Query(t, c, "iam", "us-east-1", role); err != nil {
+		t.Fatal(err)
 	}
-	role := aws.String("arn:aws:iam::123456789012:role/replication")
-	if _, err := photos(c, source).PutBucketReplication(t.Context(), &s3.PutBucketReplicationInput{
-		Bucket: aws.String("photos-" + source), ReplicationConfiguration: &s3types.ReplicationConfiguration{Role: role, Rules: []s3types.ReplicationRule{{
-			Status: s3types.ReplicationRuleStatusEnabled, Priority: aws.Int32(1), Filter: &s3types.ReplicationRuleFilter{Prefix: aws.String("")},
+	letReplicate(t, c, "Allow")
+	if _, err := photos(c, region).PutBucketReplication(t.Context(), &s3.PutBucketReplicationInput{
+		Bucket: &source, ReplicationConfiguration: &s3types.ReplicationConfiguration{Role: aws.String("arn:aws:iam::123456789012:role/replication"), Rules: []s3types.ReplicationRule{{
+			ID:     aws.String("us-east-1"),
+			Status: s3types.ReplicationRuleStatusEnabled, Priority: aws.Int32(1), Filter: &s3types.ReplicationRuleFilter{Prefix: &prefix},
 			DeleteMarkerReplication: &s3types.DeleteMarkerReplication{Status: s3types.DeleteMarkerReplicationStatusEnabled},
-			Destination:             &s3types.Destination{Bucket: aws.String("arn:aws:s3:::photos-" + destination)},
+			Destination:             &s3types.Destination{Bucket: aws.String("arn:aws:s3:::" + destination), Metrics: &s3types.Metrics{Status: s3types.MetricsStatusEnabled}},
 		}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// letReplicate allows or denies the role of replications what they do.
+func letReplicate(t *testing.T, c emulator.Control, effect string) {
+	t.Helper()
+	if _, err := emulatortest.Query(t, c, "iam", "us-east-1", url.Values{
+		"Action": {"PutRolePolicy"}, "Version": {"2010-05-08"}, "RoleName": {"replication"}, "PolicyName": {"all"},
+		"PolicyDocument": {`{"Version": "2012-10-17", "Statement": [{"Effect": "` + effect + `", "Action": "s3:*", "Resource": "*"}]}`},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -269,6 +269,14 @@ func TestPermissions(t *testing.T) {
 			return err
 		}
 	}
+	writeParameter := func(name string, overwrite bool) call {
+		return func(c aws.Config) error {
+			_, err := ssm.NewFromConfig(c).PutParameter(t.Context(), &ssm.PutParameterInput{
+				Name: &name, Type: ssmtypes.ParameterTypeString, Value: aws.String("x"), Overwrite: &overwrite,
+			})
+			return err
+		}
+	}
 	if _, err := secretsmanager.NewFromConfig(a.Config).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
 		Name: aws.String("hello/db"), SecretString: aws.String("hush"),
 	}); err != nil {
@@ -337,6 +345,10 @@ func TestPermissions(t *testing.T) {
 				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/replication", "StringEquals", "iam:PassedToService", "s3.amazonaws.com"),
 				conditional("iam:PassRole", "arn:aws:iam::123456789012:role/admin", "StringEquals", "iam:PassedToService", "ec2.amazonaws.com")},
 			[]call{replicate("arn:aws:iam::123456789012:role/replication")}, []call{replicate("arn:aws:iam::123456789012:role/admin")}, objectStore,
+		},
+		"parameters that are not there yet": {
+			[]string{conditional("ssm:PutParameter", ssmARN+"island/*", "StringNotEquals", "ssm:Overwrite", "true")},
+			[]call{writeParameter("/island/new", false)}, []call{writeParameter("/island/drained", true)}, dynamo,
 		},
 		"by parameter": {[]string{allow("ssm:GetParameter", ssmARN+"island/drained")}, []call{parameter("/island/drained")}, []call{parameter("/island/other")}, dynamo},
 	} {

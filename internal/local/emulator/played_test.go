@@ -180,6 +180,7 @@ func TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout(t *testing.T) {
 	if got := c.status(t); got != types.StackStatusCreateInProgress {
 		t.Errorf("the stack is %s before 600 s have passed", got)
 	}
+	wantError(t, c.begin(t, c.parts), "ValidationError", "is in CREATE_IN_PROGRESS state and can not be updated")
 	emulatortest.Advance(t, c.control, 20*time.Second)
 	_, r = c.take(t)
 	if r.RequestType != "Delete" || r.PhysicalResourceId == "" {

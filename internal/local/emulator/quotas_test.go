@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,10 +13,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
 )
 
 // TestReservedConcurrencyNeedsAQuota that a new account may not have.
@@ -28,6 +34,89 @@ func TestReservedConcurrencyNeedsAQuota(t *testing.T) {
 			parts["Function"].(map[string]any)["Properties"].(map[string]any)["ReservedConcurrentExecutions"] = 1
 			s.deploy(t, want, parts)
 			if quota > 0 && !strings.Contains(s.reasons(t), "below its minimum value of [10]") {
+				t.Errorf("it failed otherwise: %s", s.reasons(t))
+			}
+		})
+	}
+}
+
+// TestQuotasOfVPCsAndAddresses: a stack that needs one more than there may be is rolled
+// back.
+func TestQuotasOfVPCsAndAddresses(t *testing.T) {
+	control := emulatortest.Start(t, emulator.Options{}) // others' VPCs count
+	template := resources{
+		"VPC": map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.9.0.0/16"}},
+		"IP":  map[string]any{"Type": "AWS::EC2::EIP", "DependsOn": "VPC", "Properties": map[string]any{"Domain": "vpc"}},
+	}
+	for i, test := range []struct {
+		settings emulator.Settings
+		reason   string // or ""
+	}{
+		{emulator.Settings{VPCs: 1}, "VpcLimitExceeded"}, // the default one
+		{emulator.Settings{VPCs: 2, Addresses: 1}, ""},
+		{emulator.Settings{Addresses: 1}, "AddressLimitExceeded"},
+	} {
+		emulatortest.Set(t, control, test.settings)
+		s := &stack{Client: cloudformation.NewFromConfig(emulatortest.Config(control, "eu-west-1")), control: control, name: fmt.Sprintf("quota%d", i)}
+		status := types.StackStatusCreateComplete
+		if test.reason != "" {
+			status = types.StackStatusRollbackComplete
+		}
+		s.deploy(t, status, template)
+		if test.reason != "" && !strings.Contains(s.reasons(t), test.reason) {
+			t.Errorf("it failed otherwise than by %s: %s", test.reason, s.reasons(t))
+		}
+	}
+}
+
+// TestRegionThatIsNotEnabled refuses every call, and no table has a replica in it.
+func TestRegionThatIsNotEnabled(t *testing.T) {
+	const region = "af-south-1"
+	s := newStack(t)
+	emulatortest.Set(t, s.control, emulator.Settings{NotEnabled: []string{region}})
+	there := emulatortest.Config(s.control, region)
+	for code, call := range map[string]func() error{
+		"InvalidClientTokenId": func() error {
+			_, err := cloudformation.NewFromConfig(there).DescribeStacks(t.Context(), nil)
+			return err
+		},
+		"UnrecognizedClientException": func() error {
+			_, err := dynamodb.NewFromConfig(there).ListTables(t.Context(), nil)
+			return err
+		},
+		"UnrecognizedClientException of Lambda": func() error {
+			_, err := lambda.NewFromConfig(there).ListFunctions(t.Context(), nil)
+			return err
+		},
+		"AuthFailure": func() error {
+			_, err := ec2.NewFromConfig(there).DescribeVpcs(t.Context(), nil)
+			return err
+		},
+		"InvalidToken": func() error {
+			_, err := s3.NewFromConfig(there, func(o *s3.Options) { o.UsePathStyle = true }).ListBuckets(t.Context(), nil)
+			return err
+		},
+	} {
+		var refused smithy.APIError
+		code, _, _ = strings.Cut(code, " ")
+		if err := call(); !errors.As(err, &refused) || refused.ErrorCode() != code {
+			t.Errorf("got %v, want %s", err, code)
+		}
+	}
+	s.deploy(t, types.StackStatusRollbackComplete, s.replicated(false, "eu-west-1", region))
+	if !strings.Contains(s.reasons(t), region+" is not enabled") {
+		t.Errorf("it failed otherwise: %s", s.reasons(t))
+	}
+}
+
+// TestCertificateOfAZoneThatIsNotDelegated is never proved.
+func TestCertificateOfAZoneThatIsNotDelegated(t *testing.T) {
+	for host, want := range map[string]types.StackStatus{"staff.example.com": types.StackStatusRollbackComplete, "staff.myexample.com": types.StackStatusCreateComplete} {
+		t.Run(host, func(t *testing.T) {
+			s := newStack(t)
+			emulatortest.Set(t, s.control, emulator.Settings{NotDelegated: []string{"example.com"}})
+			s.deploy(t, want, resources{"Certificate": map[string]any{"Type": "AWS::CertificateManager::Certificate", "Properties": map[string]any{"DomainName": host, "ValidationMethod": "DNS"}}})
+			if want == types.StackStatusRollbackComplete && !strings.Contains(s.reasons(t), "VALIDATION_TIMED_OUT") {
 				t.Errorf("it failed otherwise: %s", s.reasons(t))
 			}
 		})

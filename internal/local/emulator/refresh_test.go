@@ -37,11 +37,17 @@ func (s *stack) group() *group {
 
 func newGroup(t *testing.T) *group {
 	t.Helper()
+	return newGroupOf(t, `{"ImageId": "ami-12c6146b"}`)
+}
+
+// newGroupOf launches from a template's data.
+func newGroupOf(t *testing.T, data string) *group {
+	t.Helper()
 	g := newStack(t).group()
 	config := emulatortest.Config(g.control, "eu-west-1")
 	if _, err := cloudformation.NewFromConfig(config).CreateStack(t.Context(), &cloudformation.CreateStackInput{
 		StackName: &g.name, TemplateBody: aws.String(fmt.Sprintf(`{"Resources": {"Template": {"Type": "AWS::EC2::LaunchTemplate",
-			"Properties": {"LaunchTemplateName": %q, "LaunchTemplateData": {"ImageId": "ami-12c6146b"}}}}}`, g.name)),
+			"Properties": {"LaunchTemplateName": %q, "LaunchTemplateData": %s}}}}`, g.name, data)),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -215,6 +216,69 @@ func TestImportTakesOverWhatExists(t *testing.T) {
 	}
 }
 
+// TestImportOfATableWithALostReplica into the stack of another region, by both readings of
+// what it reads. Either way no update changes its replicas while that one is lost, though
+// the stack's template has only those that are left.
+func TestImportOfATableWithALostReplica(t *testing.T) {
+	const lost, home = "eu-west-1", "us-east-1"
+	for oneReplica, want := range map[bool]types.StackStatus{false: types.StackStatusRollbackComplete, true: types.StackStatusCreateComplete} {
+		t.Run(fmt.Sprint(oneReplica), func(t *testing.T) {
+			s := newStack(t)
+			s.deploy(t, types.StackStatusCreateComplete, s.replicated(false, lost, home))
+			other := &stack{Client: cloudformation.NewFromConfig(emulatortest.Config(s.control, home)), control: s.control, name: s.name}
+			emulatortest.Set(t, s.control, emulator.Settings{Lost: []string{lost}, ImportReadsOneReplica: oneReplica})
+			other.deploy(t, want, s.replicated(false, home), importing)
+			if !s.exists(t, home) {
+				t.Error("the table is gone")
+			}
+			if !oneReplica {
+				if got := other.reasons(t); !strings.Contains(got, "does not answer") {
+					t.Errorf("it failed otherwise: %s", got)
+				}
+				return
+			}
+			other.deploy(t, types.StackStatusUpdateRollbackFailed, s.replicated(false, home, "us-east-2"))
+			emulatortest.Set(t, s.control, emulator.Settings{})
+			if _, err := other.ContinueUpdateRollback(t.Context(), &cloudformation.ContinueUpdateRollbackInput{StackName: &other.name}); err != nil {
+				t.Fatal(err)
+			}
+			emulatortest.AwaitStack(t, other.Client, other.name, time.Minute)
+			other.deploy(t, types.StackStatusUpdateComplete, s.replicated(false, home, "us-east-2"))
+		})
+	}
+}
+
+// TestDashboardsHaveTheNamesOfAnAccount, not of a region.
+func TestDashboardsHaveTheNamesOfAnAccount(t *testing.T) {
+	s := newStack(t)
+	dashboard := resources{"Dashboard": map[string]any{"Type": "AWS::CloudWatch::Dashboard", "Properties": map[string]any{"DashboardName": s.name, "DashboardBody": "{}"}}}
+	s.deploy(t, types.StackStatusCreateComplete, dashboard)
+	here := emulatortest.Config(s.control, "us-east-1")
+	other := &stack{Client: cloudformation.NewFromConfig(here), control: s.control, name: s.name}
+	other.deploy(t, types.StackStatusRollbackComplete, dashboard)
+	if got := other.reasons(t); !strings.Contains(got, "AlreadyExists") {
+		t.Errorf("it failed otherwise: %s", got)
+	}
+	if err := other.delete(t); err != nil {
+		t.Fatal(err)
+	}
+	client := cloudwatch.NewFromConfig(here)
+	if _, err := client.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: &s.name}); err != nil {
+		t.Errorf("a rollback deleted another stack's: %v", err)
+	}
+	if _, err := client.DeleteDashboards(t.Context(), &cloudwatch.DeleteDashboardsInput{DashboardNames: []string{s.name}}); err != nil {
+		t.Fatal(err)
+	}
+	other.deploy(t, types.StackStatusCreateComplete, dashboard)
+	// A stack deletes what has the name.
+	if err := s.delete(t); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: &s.name}); err == nil {
+		t.Error("there is a dashboard that a stack has deleted")
+	}
+}
+
 func TestNothingIsImportedThatIsNotRetained(t *testing.T) {
 	s := newStack(t)
 	s.deploy(t, types.StackStatusCreateComplete, s.replicated(false, "eu-west-1"))
@@ -239,7 +303,7 @@ func TestProtectionIsInTheWayOfARollback(t *testing.T) {
 				"VPC":    map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.0.0.0/16"}},
 				"Subnet": map[string]any{"Type": "AWS::EC2::Subnet", "Properties": map[string]any{"CidrBlock": "10.0.0.0/24", "VpcId": map[string]any{"Ref": "VPC"}}},
 				"Table": map[string]any{"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": map[string]any{
-					"Subnets":                []any{map[string]any{"Ref": "Subnet"}},
+					"Scheme": "internal", "Subnets": []any{map[string]any{"Ref": "Subnet"}},
 					"LoadBalancerAttributes": []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "true"}},
 				}},
 			}
@@ -253,6 +317,7 @@ func TestProtectionIsInTheWayOfARollback(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.await(t, types.StackStatusDeleteFailed)
+			wantError(t, s.begin(t, template), "ValidationError", "is in DELETE_FAILED state and can not be updated")
 		})
 	}
 }

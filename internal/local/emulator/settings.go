@@ -28,6 +28,9 @@ type Settings struct {
 	// ZonalShiftNamesGroup has an Auto Scaling group be the resource of
 	// arc-zonal-shift:GetManagedResource, as a load balancer is.
 	ZonalShiftNamesGroup bool `json:"zonalShiftNamesGroup,omitempty"`
+	// ImportReadsOneReplica has the import of a table into a stack read the replica in
+	// the stack's region alone, and not those in regions that are lost.
+	ImportReadsOneReplica bool `json:"importReadsOneReplica,omitempty"`
 	// PermissionDelay is how many seconds, on the emulator's clock, a policy takes
 	// that a stack attaches before it holds for the role of a function.
 	PermissionDelay float64 `json:"permissionDelay,omitempty"`
@@ -37,6 +40,16 @@ type Settings struct {
 	// VCPUs is EC2's quota of running on-demand standard instances, in each region.
 	// Default: none.
 	VCPUs int `json:"vcpus,omitempty"`
+	// VPCs and Addresses are EC2's quotas of VPCs and of Elastic IP addresses, in each
+	// region. Default: none, though AWS's is five of each.
+	VPCs      int `json:"vpcs,omitempty"`
+	Addresses int `json:"addresses,omitempty"`
+	// NotEnabled are regions that the account has not enabled: no service knows its
+	// credentials there.
+	NotEnabled []string `json:"notEnabled,omitempty"`
+	// NotDelegated are zones of DNS that lead to no hosted zone of the account: nobody
+	// proves a certificate for a name in them.
+	NotDelegated []string `json:"notDelegated,omitempty"`
 	// Zones are a region's, in the order in which Fn::GetAZs has them. Default: all,
 	// by their letters.
 	Zones map[string][]string `json:"zones,omitempty"`

@@ -7,6 +7,7 @@ program that started it, however that one died.
 """
 
 import argparse
+import io
 import os
 import sys
 import threading
@@ -48,8 +49,8 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, control, customs, deletes, entries, evaluation, existing, groups, keys, metrics
-    from . import models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, updates
+    from . import alarms, balancers, buckets, cbor, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
+    from . import metrics, models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -62,10 +63,12 @@ def main() -> None:
     played.install()
     groups.install()
     quotas.install()
+    enabled.install()
     updates.install()
     refreshes.install()
     policies.install()
     providers.install()
+    dashboards.install()
     schedules.install()
     metrics.install()
     alarms.install()
@@ -77,12 +80,33 @@ def main() -> None:
     keys.install()
     existing.install()
 
-    class Quiet(WSGIRequestHandler):
+    class Handler(WSGIRequestHandler):
+        # Header and body go out as one. The Go SDK closes a request's body when the
+        # header of its answer is there, and net/http, which may not have seen the end
+        # of that body yet, then closes the connection before the rest is read.
+        wbufsize = 64 << 10
+
+        def make_environ(self):
+            # "100 Continue" goes out before the body is awaited, and the body is read
+            # before anything answers: werkzeug reads what is left of it, up to the end
+            # of the connection, before it sends the end of a chunked answer.
+            self.wfile.flush()
+            environ = super().make_environ()
+            if environ.get("wsgi.input_terminated"):
+                body = environ["wsgi.input"].read()
+            else:
+                length = int(environ.get("CONTENT_LENGTH") or 0)
+                body = environ["wsgi.input"].read(length)
+                if len(body) < length:
+                    raise ConnectionAbortedError("the client ended within a request's body")
+            environ["wsgi.input"] = io.BytesIO(body)
+            return environ
+
         def log_request(self, code="-", size="-") -> None:
             pass
 
     app = control.wrap(cbor.wrap(DomainDispatcherApplication(create_backend_app)))
-    server = make_server("localhost", options.port, app, threaded=True, request_handler=Quiet)
+    server = make_server("localhost", options.port, app, threaded=True, request_handler=Handler)
     threading.Thread(target=exit_with_parent, daemon=True).start()
     print("ready", flush=True)
     server.serve_forever()

@@ -1,7 +1,8 @@
-"""Load balancers: what moto leaves out of them and their target groups."""
+"""Load balancers: what moto leaves out of them, their target groups and listeners."""
 
+from moto.acm.models import acm_backends
 from moto.elbv2.exceptions import ELBClientError
-from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
+from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup, elbv2_backends
 
 from . import groups, patches
 
@@ -9,6 +10,12 @@ _create_group = FakeTargetGroup.create_from_cloudformation_json.__func__
 _create_balancer = FakeLoadBalancer.create_from_cloudformation_json.__func__
 _balancer_attribute = FakeLoadBalancer.get_cfn_attribute
 _delete_balancer = ELBv2Backend.delete_load_balancer
+_new_balancer = ELBv2Backend.create_load_balancer
+_new_listener = ELBv2Backend.create_listener
+_modify_listener = ELBv2Backend.modify_listener
+
+# FREE is how many addresses of a subnet a load balancer wants.
+FREE = 8
 
 
 def install():
@@ -25,7 +32,10 @@ def install():
         update_from_cloudformation_json=classmethod(update_balancer),
         get_cfn_attribute=balancer_attribute,
     )
-    patches.replace(ELBv2Backend, delete_load_balancer=delete_balancer)
+    patches.replace(
+        ELBv2Backend, create_load_balancer=new_balancer, delete_load_balancer=delete_balancer,
+        create_listener=new_listener, modify_listener=modify_listener,
+    )
 
 
 def create_group(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
@@ -68,6 +78,61 @@ def set_attributes(balancer, cloudformation_json):
     for attribute in cloudformation_json["Properties"].get("LoadBalancerAttributes", []):
         balancer.attrs[attribute["Key"]] = str(attribute["Value"]).lower()
     return balancer
+
+
+def new_balancer(self, name, security_groups, subnet_ids, subnet_mappings=None, scheme="internet-facing", **kwargs):
+    """Refuse subnets that a load balancer does not take (rule R19)."""
+    subnets = [self.ec2_backend.get_subnet(s) for s in subnet_ids]
+    if len({s.availability_zone for s in subnets}) < len(subnets):
+        raise ELBClientError("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
+    for s in subnets:
+        if s.available_ip_address_count < FREE:
+            raise ELBClientError(
+                "InvalidSubnet", f"Not enough IP space available in {s.id}. ELB requires at least {FREE} free IP addresses in each subnet."
+            )
+        if scheme != "internal" and not gateway(self.ec2_backend, s.vpc_id):
+            raise ELBClientError("InvalidSubnet", f"VPC {s.vpc_id} has no internet gateway")
+    return _new_balancer(self, name, security_groups, subnet_ids, subnet_mappings, scheme or "internet-facing", **kwargs)
+
+
+def gateway(ec2, vpc_id):
+    return any(g.vpc and g.vpc.id == vpc_id for g in ec2.internet_gateways.values())
+
+
+def refuse_without_gateway(account_id, arn):
+    """Rule R20: an accelerator has no load balancer whose VPC has no internet gateway. That
+    this is found out when its endpoint group is made is not documented."""
+    if ":loadbalancer/" in arn:
+        elb = elbv2_backends[account_id][arn.split(":")[3]]
+        if not gateway(elb.ec2_backend, elb.load_balancers[arn].vpc_id):
+            raise ValueError(f"InvalidArgumentException: the VPC of {arn} has no internet gateway")
+
+
+def new_listener(self, load_balancer_arn, protocol, port, ssl_policy, certificate, *args, **kwargs):
+    refuse_certificate(self, certificate)
+    return _new_listener(self, load_balancer_arn, protocol, port, ssl_policy, certificate, *args, **kwargs)
+
+
+def modify_listener(self, arn, port=None, protocol=None, ssl_policy=None, certificates=None, actions=None):
+    for certificate in certificates or []:
+        refuse_certificate(self, certificate["CertificateArn"])
+    return _modify_listener(self, arn, port, protocol, ssl_policy, certificates, actions)
+
+
+def refuse_certificate(elb, arn):
+    """Rule R21: a listener has a certificate of its region that is issued."""
+    if not arn or ":acm:" not in arn:
+        return
+    if arn.split(":")[3] != elb.region_name:
+        raise ELBClientError("ValidationError", f"Certificate ARN '{arn}' is not valid")
+    certificate = acm_backends[elb.account_id][elb.region_name]._certificates.get(arn)
+    if not certificate:
+        raise ELBClientError("CertificateNotFound", f"Certificate '{arn}' not found")
+    certificate.check()
+    if certificate.status != "ISSUED":
+        raise ELBClientError(
+            "UnsupportedCertificate", f"The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a supported key size."
+        )
 
 
 def delete_balancer(self, arn):

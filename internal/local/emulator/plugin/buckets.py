@@ -1,8 +1,13 @@
 """S3: versioning as the template says, and replication with an adjustable delay."""
 
 import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
 
-from moto.s3.models import FakeBucket, S3Backend
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.s3.exceptions import S3ClientError
+from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
 from . import patches, permissions, settings
 from .clock import clock
@@ -11,6 +16,7 @@ _create = FakeBucket.create_from_cloudformation_json.__func__
 _update = FakeBucket.update_from_cloudformation_json.__func__
 _put_object = S3Backend.put_object
 _delete_object = S3Backend.delete_object
+_put_replication = S3Backend.put_bucket_replication
 
 # delay is how many seconds of the clock an object takes to the other buckets.
 delay = 1.0
@@ -22,7 +28,8 @@ def install(seconds):
     patches.replace(
         FakeBucket, create_from_cloudformation_json=classmethod(create), update_from_cloudformation_json=classmethod(update)
     )
-    patches.replace(S3Backend, put_object=put_object, delete_object=delete_object)
+    patches.replace(S3Backend, put_object=put_object, delete_object=delete_object, put_bucket_replication=put_replication)
+    clock.every(60, publish)
 
 
 def create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
@@ -41,6 +48,18 @@ def set_versioning(bucket, cloudformation_json):
     status = cloudformation_json.get("Properties", {}).get("VersioningConfiguration", {}).get("Status")
     if status:
         bucket.versioning_status = status
+
+
+def put_replication(self, bucket_name, replication):
+    """Rule R23: both buckets keep versions."""
+    rules = replication["Rule"] if isinstance(replication["Rule"], list) else [replication["Rule"]]
+    if self.get_bucket(bucket_name).versioning_status != "Enabled":
+        raise S3ClientError("InvalidRequest", "Versioning must be 'Enabled' on the bucket to apply a replication configuration")
+    for rule in rules:
+        destination = self.buckets.get(rule["Destination"]["Bucket"].rsplit(":", 1)[-1])
+        if not destination or destination.versioning_status != "Enabled":
+            raise S3ClientError("InvalidRequest", "Destination bucket must have versioning enabled.")
+    _put_replication(self, bucket_name, replication)
 
 
 def put_object(self, bucket_name, key_name, value, *args, **kwargs):
@@ -75,36 +94,99 @@ DELETION = ((), ("s3:ReplicateDelete",))
 
 
 def later(backend, bucket_name, key_name, needs, action):
-    """Run action for each bucket that bucket_name replicates to, after the delay, if
-    the replication's role may do it now."""
+    """Run action for each bucket that bucket_name replicates key_name to, after the
+    delay, if the replication's role may do it now."""
     replication = backend.get_bucket_replication(bucket_name)
     for rule in (replication or {}).get("Rule", []):
-        if rule["Status"] == "Enabled":
-            destination = rule["Destination"]["Bucket"].rsplit(":", 1)[-1]
+        if rule["Status"] == "Enabled" and key_name.startswith((rule.get("Filter") or {}).get("Prefix") or ""):
+            destination = destination_of(rule)
             from_object, to_object = needs
             wanted = [(need, permissions.s3_arn(bucket_name)) for need in BUCKET]
             wanted += [(need, permissions.s3_arn(bucket_name, key_name)) for need in from_object]
             wanted += [(need, permissions.s3_arn(destination, key_name)) for need in to_object]
-            if all(permissions.permits(replication["Role"], *need) for need in wanted):
-                clock.call_later(delay, functools.partial(arrive, backend, bucket_name, destination, action))
+            may = all(permissions.permits(replication["Role"], *need) for need in wanted)
+            operation = Operation(backend, bucket_name, rule["ID"], destination, action if may else None, clock.seconds())
+            pending.append(operation)
+            clock.call_later(delay, functools.partial(arrive, operation))
 
 
-# waiting is what a lost region keeps from being replicated, in its order: S3 says of
-# such an object that it is pending. Source: Amazon S3 User Guide, "Getting replication
-# status information".
-waiting = []
+def destination_of(rule):
+    return rule["Destination"]["Bucket"].rsplit(":", 1)[-1]
 
 
-def arrive(backend, source, destination, action):
-    """Run action for a bucket, or when its region and the source's are back."""
-    if any(settings.lost(backend.get_bucket(name).region_name) for name in (source, destination)):
-        waiting.append((backend, source, destination, action))
-    else:
-        action(destination)
+class Operation(NamedTuple):
+    """An object or a deletion on its way to another bucket. Without an action the role may
+    not do it."""
+
+    backend: S3Backend
+    source: str
+    rule: str
+    destination: str
+    action: Callable[[str], object] | None
+    began: float
+
+
+# pending are the operations on their way. waiting are those of them that a lost region
+# keeps, in their order: S3 says of such an object that it is pending. Source: Amazon S3
+# User Guide, "Getting replication status information".
+pending: list[Operation] = []
+waiting: list[Operation] = []
+
+# _ended are the minute's operations that have ended: whether each has failed, by the
+# source and its rule.
+_ended: dict[tuple[str, str], list[bool]] = {}
+
+
+def arrive(operation):
+    """Run an operation's action, or when its region and the source's are back. It fails
+    for good where the role may not, or where the destination is gone or keeps no
+    versions. Source: Amazon S3 User Guide, "Amazon S3 replication failure reasons"."""
+    buckets = operation.backend.buckets
+    ends = [buckets[name] for name in (operation.source, operation.destination) if name in buckets]
+    if any(settings.lost(bucket.region_name) for bucket in ends):
+        waiting.append(operation)
+        return
+    pending.remove(operation)
+    keeps = operation.destination in buckets and buckets[operation.destination].versioning_status == "Enabled"
+    _ended.setdefault((operation.source, operation.rule), []).append(not (operation.action and keeps))
+    if operation.action and keeps:
+        operation.action(operation.destination)
 
 
 def catch_up():
     """Replicate what no lost region keeps from it any more."""
     due, waiting[:] = list(waiting), []
-    for one in due:
-        arrive(*one)
+    for operation in due:
+        arrive(operation)
+
+
+def publish():
+    """Rules 9 and 9b: the minute's metrics of each rule that has them: how far the destination is behind,
+    where that is, even if there is nothing to replicate; and how many operations failed,
+    in the source's region and only if there were some. Source: Amazon S3 User Guide, "Using
+    S3 Replication metrics"; that it has zeros is believed."""
+    for account, by_partition in list(s3_backends.items()):
+        for backend in list(by_partition.values()):
+            for bucket in list(backend.buckets.values()):
+                for rule in (backend.get_bucket_replication(bucket.name) or {}).get("Rule", []):
+                    if rule["Destination"].get("Metrics", {}).get("Status") == "Enabled":
+                        publish_rule(account, backend, bucket, rule)
+    _ended.clear()
+
+
+def publish_rule(account, backend, bucket, rule):
+    destination = backend.buckets.get(destination_of(rule))
+    of_rule = {"SourceBucket": bucket.name, "DestinationBucket": destination_of(rule), "RuleId": rule["ID"]}
+    dimensions = [{"Name": name, "Value": value} for name, value in of_rule.items()]
+    minute = clock.now() - timedelta(minutes=1)
+
+    def put(region, name, value):
+        datum = {"MetricName": name, "Dimensions": dimensions, "Value": value, "Timestamp": minute}
+        cloudwatch_backends[account][region].put_metric_data("AWS/S3", [datum])
+
+    if destination:
+        began = [o.began for o in pending if (o.source, o.rule) == (bucket.name, rule["ID"])]
+        put(destination.region_name, "ReplicationLatency", clock.seconds() - min(began, default=clock.seconds()))
+    ended = _ended.get((bucket.name, rule["ID"]))
+    if ended:
+        put(bucket.region_name, "OperationsFailedReplication", sum(ended))

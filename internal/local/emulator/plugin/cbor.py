@@ -34,7 +34,7 @@ def wrap(app):
             code = answer.get("__type", "InternalFailure").rsplit("#", 1)[-1]
             message = answer.get("message") or answer.get("Message") or ""
             body = encode_error(code, message)
-        start_response(status, [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")])
+        start_response(status, [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor"), ("Content-Length", str(len(body)))])
         return [body]
 
     return wrapped

@@ -21,7 +21,8 @@ PUT  /archipelago/pace       how many seconds pass on it in one of the machine's
 PUT  /archipelago/load       a load client's name, while which is registered the clock does not jump
 PUT  /archipelago/unload     the same, to end that
 PUT  /archipelago/existing   {"networks": [{"region", "id", "cidr", "subnets": {id: zone}}],
-                              "certificates": {ARN: name}}, which exist from now on
+                              "certificates": {ARN: name}, "keys": [ARN],
+                              "zones": [{"id", "name", "private"}]}, which exist from now on
 PUT  /archipelago/settings   those of settings.py, all others get their defaults; GET tells them
 PUT  /archipelago/invocations  the invocations of functions that are due, each once
 PUT  /archipelago/failed     {"id": one of them, which failed}
@@ -38,7 +39,7 @@ import urllib.parse
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from . import buckets, customs, entries, evaluation, existing, fleet, groups, inventory, models, played, settings, usage, zones
+from . import buckets, customs, enabled, entries, evaluation, existing, fleet, groups, inventory, models, played, reach, settings, usage, zones
 from .clock import Refused, clock
 
 
@@ -53,9 +54,13 @@ def wrap(app):
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             if fails(environ):
-                start_response("503 Service Unavailable", [])
+                start_response("503 Service Unavailable", [("Content-Length", "0")])
                 return []
-            service = scope_of(environ)[1]
+            _, region, service = scope_of(environ)
+            if refused := enabled.refusal(environ, region, service):
+                body = refused[2].encode()
+                start_response(refused[0], [*refused[1], ("Content-Length", str(len(body)))])
+                return [body]
             if service == "arc-zonal-shift":
                 status, answer = zones.answer(environ["REQUEST_METHOD"], path, read(environ), environ.get("HTTP_AUTHORIZATION", ""))
             elif service == "globalaccelerator":
@@ -70,8 +75,9 @@ def wrap(app):
                 status, answer = 200, ANSWERS[path.removeprefix(PREFIX)](read(environ))
             except Refused as e:
                 status, answer = 409, {"message": str(e)}
-        start_response(f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", "application/json")])
-        return [json.dumps(answer).encode()]
+        answered = json.dumps(answer).encode()
+        start_response(f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", "application/json"), ("Content-Length", str(len(answered)))])
+        return [answered]
 
     return wrapped
 
@@ -114,24 +120,27 @@ def deployed(body):
 failing: dict[str, list[str]] = {}
 
 # A signature's scope: key, date, region, service.
-SCOPE = re.compile(r"Credential=[^/]*/[^/]*/([^/]*)/([^/]*)/")
+SCOPE = re.compile(r"Credential=([^/]*)/[^/]*/([^/]*)/([^/]*)/")
 
 
 def scope_of(environ):
-    """The region and the service that a call is signed for, in its header or, where it
-    was signed before, in its query."""
+    """The key that a call is signed with, and the region and the service that it is signed
+    for, in its header or, where it was signed before, in its query."""
     for signed in environ.get("HTTP_AUTHORIZATION", ""), urllib.parse.unquote(environ.get("QUERY_STRING", "")):
         if scope := SCOPE.search(signed):
             return scope.groups()
-    return "", ""
+    return "", "", ""
 
 
 def fails(environ):
     """Whether a call is to a region that is lost, or to a service that is made to fail
-    there. A call of a global service is signed for the region of its control plane, as
-    on AWS: us-east-1, or us-west-2 for Global Accelerator."""
-    region, service = scope_of(environ)
-    return settings.lost(region) or service in failing.get(region, [])
+    there or that the instance that makes it does not reach: who follows a link that an
+    instance signed is somewhere else. A call of a global service is signed for the region
+    of its control plane, as on AWS: us-east-1, or us-west-2 for Global Accelerator."""
+    key, region, service = scope_of(environ)
+    if settings.lost(region) or service in failing.get(region, []):
+        return True
+    return "HTTP_AUTHORIZATION" in environ and reach.cut_off(key, region, service)
 
 
 def read(environ):

@@ -4,8 +4,9 @@ records of a domain, and the certificates that a domain has."""
 from moto.acm.models import acm_backends
 from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import elbv2_backends
+from moto.route53.models import route53_backends
 
-from . import models, settings
+from . import balancers, models, settings
 
 ACCELERATOR = "AWS::GlobalAccelerator::Accelerator"
 GROUP = "AWS::GlobalAccelerator::EndpointGroup"
@@ -16,8 +17,74 @@ RECORD = "AWS::Route53::RecordSet"
 def install():
     models.emulated["AWS::CertificateManager::Certificate"] = Certificate
     models.emulated[LISTENER] = Listener
-    # moto's own asks for a hosted zone, which exists before the deployment.
-    models.emulated[RECORD] = type("Record", (models.Generic,), {"resource_type": RECORD})
+    models.emulated[GROUP] = EndpointGroup
+    models.emulated[RECORD] = Record
+
+
+class Record(models.Generic):
+    """One of a hosted zone, which has it, too."""
+
+    resource_type = RECORD
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        properties = cloudformation_json["Properties"]
+        zone = zone_of(account_id, properties["HostedZoneId"], properties["Name"])
+        refuse_second(zone, properties)
+        zone.upsert_rrset(properties)
+        return super().create_from_cloudformation_json(resource_name, cloudformation_json, account_id, region_name, **kwargs)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
+    ):
+        original_resource.take_out(account_id)
+        properties = cloudformation_json["Properties"]
+        zone_of(account_id, properties["HostedZoneId"], properties["Name"]).upsert_rrset(properties)
+        original_resource.properties = properties
+        return original_resource
+
+    def take_out(self, account_id):
+        zone, mine = zone_of(account_id, self.properties["HostedZoneId"], self.properties["Name"]), identity(self.properties)
+        zone.rrsets = [r for r in zone.rrsets if (r.name, r.type, r.set_identifier) != mine]
+
+    def delete(self, account_id, region_name):
+        self.take_out(account_id)
+        super().delete(account_id, region_name)
+
+
+def zone_of(account_id, zone_id, name):
+    """The hosted zone of an id, to which a name has to belong (rule R18)."""
+    zone = route53_backends[account_id]["aws"].get_hosted_zone(zone_id)
+    if not f".{name.rstrip('.')}.".endswith(f".{zone.name.rstrip('.')}."):
+        raise ValueError(f"[RRSet with DNS name {name} is not permitted in zone {zone.name}] (InvalidChangeBatch)")
+    return zone
+
+
+def identity(properties):
+    return properties["Name"], properties["Type"], properties.get("SetIdentifier")
+
+
+def refuse_second(zone, properties):
+    """Rule R18: a record that exists is not made again, nor one beside it of the same name
+    and type that has no routing policy, nor any beside a CNAME."""
+    name, kind, identifier = identity(properties)
+    for r in zone.rrsets:
+        same = r.type == kind and (r.set_identifier == identifier or not r.set_identifier or not identifier)
+        if r.name == name and (same or "CNAME" in (r.type, kind)):
+            raise ValueError(f"[Tried to create resource record set [name='{name}', type='{kind}'] but it already exists] (InvalidChangeBatch)")
+
+
+class EndpointGroup(models.Generic):
+    """An accelerator's in a region."""
+
+    resource_type = GROUP
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        for endpoint in cloudformation_json["Properties"].get("EndpointConfigurations", []):
+            balancers.refuse_without_gateway(account_id, endpoint["EndpointId"])
+        return super().create_from_cloudformation_json(resource_name, cloudformation_json, account_id, region_name, **kwargs)
 
 
 class Listener(models.Generic):
@@ -33,7 +100,9 @@ class Listener(models.Generic):
 
 
 class Certificate(CloudFormationModel):
-    """One that is proved at once."""
+    """One that is proved at once, or, where its name is in no public zone that is
+    delegated, never (rule R17). The three days that AWS waits for it are over at once
+    here."""
 
     def __init__(self, arn):
         self.physical_resource_id = arn
@@ -48,14 +117,15 @@ class Certificate(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
-        return cls(
-            acm_backends[account_id][region_name].request_certificate(
-                domain_name=cloudformation_json["Properties"]["DomainName"],
-                idempotency_token="",
-                subject_alt_names=[],
-                tags=[],
-            )
-        )
+        properties = cloudformation_json["Properties"]
+        name, options = properties["DomainName"], properties.get("DomainValidationOptions", [])
+        zones = [zone_of(account_id, o["HostedZoneId"], o["DomainName"]) for o in options if "HostedZoneId" in o]
+        if any(f".{name}".endswith(f".{zone}") for zone in settings.get("notDelegated")) or any(z.private_zone for z in zones):
+            raise ValueError(f"the certificate for {name} was not validated within 72 hours: VALIDATION_TIMED_OUT")
+        acm = acm_backends[account_id][region_name]
+        arn = acm.request_certificate(domain_name=name, idempotency_token="", subject_alt_names=[], tags=[])
+        acm.get_certificate(arn).status = "ISSUED"
+        return cls(arn)
 
     def delete(self, account_id, region_name):
         acm_backends[account_id][region_name].delete_certificate(self.physical_resource_id)

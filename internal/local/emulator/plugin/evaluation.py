@@ -27,8 +27,8 @@ AFTER = 20
 # further periods are looked at when points are missing.
 KEPT, BEYOND = 7 * 3600, 2
 
-# PRODUCED are the metrics that something here produces: usage.py, and the functions by
-# what they print. Alarms on others see no point, ever.
+# PRODUCED are the metrics that something here produces: usage.py, buckets.py, and the
+# functions by what they print. Alarms on others see no point, ever.
 PRODUCED = {
     ("AWS/EC2", "CPUUtilization"),
     ("AWS/AutoScaling", "GroupInServiceInstances"),
@@ -42,6 +42,8 @@ PRODUCED = {
     ("AWS/ApplicationELB", "TargetResponseTime"),
     ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"),
+    ("AWS/S3", "ReplicationLatency"),
+    ("AWS/S3", "OperationsFailedReplication"),
     ("Archipelago", "Failing"),
     ("Archipelago", "Rung"),
     ("Archipelago", "HotAtTheTop"),

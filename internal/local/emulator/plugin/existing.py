@@ -1,14 +1,17 @@
-"""What exists before a deployment, which its configuration names: networks, whose ids
-moto chooses by chance, and certificates."""
+"""What exists before a deployment, which its configuration names: networks, keys and
+hosted zones, whose ids moto chooses by chance, and certificates."""
 
 import ipaddress
+import json
 import threading
 
 from moto.acm.models import CertBundle, acm_backends
 from moto.ec2 import utils
 from moto.ec2.models import ec2_backends, subnets, vpcs
+from moto.kms.models import kms_backends
+from moto.route53.models import route53_backends
 
-from . import patches
+from . import keys, patches
 
 _asked = threading.local()
 
@@ -34,17 +37,44 @@ def make(account, existing):
         if arn not in certificates:
             certificates[arn] = CertBundle.generate_cert(name, account, region)
             certificates[arn].arn, certificates[arn].status = arn, "ISSUED"
+    for arn in existing["keys"] or []:
+        make_key(account, arn)
+    for zone in existing["zones"] or []:
+        made = route53_backends[account]["aws"]
+        if zone["id"] not in made.zones:
+            new = made.create_hosted_zone(f"{zone['name']}.", zone["private"])
+            made.zones[zone["id"]] = made.zones.pop(new.resource_id)
+            new.resource_id = zone["id"]
     for network in existing["networks"] or []:
         ec2 = ec2_backends[account][network["region"]]
         if network["id"] not in ec2.vpcs:
             _asked.id = network["id"]
             ec2.create_vpc(network["cidr"])
+            gateway = ec2.create_internet_gateway().id
+            ec2.attach_internet_gateway(gateway, network["id"])
+            main = next(t for t in ec2.route_tables.values() if t.vpc_id == network["id"] and t.main_association_id)
+            ec2.create_route(main.id, "0.0.0.0/0", gateway_id=gateway)
         for subnet, zone in sorted(network["subnets"].items()):
             there = ec2.describe_subnets(filters={"vpc-id": network["id"]})
             if subnet not in [s.id for s in there]:
                 _asked.id = subnet
                 ec2.create_subnet(network["id"], str(unused(network["cidr"], there)), availability_zone=zone)
     return existing
+
+
+def make_key(account, arn):
+    """Make a key that the account's policies may allow the use of, and Auto Scaling uses."""
+    region, name = arn.split(":")[3], arn.rsplit("/", 1)[1]
+    made = kms_backends[account][region].keys
+    if name in made:
+        return
+    statements = [
+        {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "kms:*", "Resource": "*"}
+        for principal in (f"arn:aws:iam::{account}:root", keys.auto_scaling(account))
+    ]
+    key = kms_backends[account][region].create_key(json.dumps({"Version": "2012-10-17", "Statement": statements}), "ENCRYPT_DECRYPT", "", "", None)
+    made[name] = made.pop(key.id)
+    key.id, key.arn = name, arn
 
 
 def unused(cidr, there):

@@ -9,7 +9,7 @@ from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, In
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 
-from . import patches, quotas
+from . import keys, patches, quotas
 from .clock import clock
 
 # health is what the load balancers last said of each instance, by its id.
@@ -112,6 +112,10 @@ def choose(self, subnets, zones):
     one with the fewest instances, or None. Rule 10: another zone takes over."""
     used = [s.instance.subnet_id if subnets else s.instance.placement.zone for s in self.instance_states]
     places = subnets.split(",") if subnets else zones
+    template = self.ec2_launch_template
+    self.trouble = template and keys.refusal(self.account_id, self.region, template.get_version(self.launch_template_version).data)
+    if self.trouble:
+        return None
     for place in sorted(places, key=used.count):
         zone = self.ec2_backend.get_subnet(place).availability_zone if subnets else place
         self.trouble = quotas.refusal(self.account_id, self.region, zone, self.instance_type)

@@ -13,7 +13,7 @@ from moto.packages.boto.ec2.instance import Reservation
 from . import models
 
 # What AWS has made, keeps as a record, or ends by itself.
-NOT_HELD = {"amis", "deleted_stacks", "assumed_roles"}
+NOT_HELD = {"amis", "deleted_stacks", "assumed_roles", "metric_data"}
 
 
 def account_resources(_):

@@ -51,18 +51,39 @@ def periods(data, start, seconds, stat):
         by_period[int((datum.timestamp - start).total_seconds() // seconds)].append(datum)
     timestamps, values = [], []
     for period in sorted(by_period):
-        timestamps.append(start.fromtimestamp(start.timestamp() + period * seconds, tz=start.tzinfo))
-        values.append(statistic(by_period[period], stat))
+        value = statistic(by_period[period], stat)
+        if value is not None:
+            timestamps.append(start.fromtimestamp(start.timestamp() + period * seconds, tz=start.tzinfo))
+            values.append(value)
     return timestamps, values
 
 
 def statistic(data, stat):
+    """A period's statistic, or None where there is none."""
     if stat.startswith("p"):
-        ordered = sorted(datum.value for datum in data if isinstance(datum, MetricDatum))
-        return ordered[max(0, math.ceil(float(stat[1:]) / 100 * len(ordered)) - 1)]
+        return percentile(data, float(stat[1:]) / 100)
     counted = Statistics([stat], data[0].timestamp)
     counted.metric_data = data
     return counted.get_statistics_for_type(stat)
+
+
+def percentile(data, share):
+    counted = sorted(pair for datum in data for pair in counts(datum))
+    left = math.ceil(share * sum(n for _, n in counted))
+    for value, n in counted:
+        left -= n
+        if left <= 0:
+            return value
+    return None
+
+
+def counts(datum):
+    """The values of a datum, and how often each was. Of a statistic set that was put AWS
+    knows them where all are alike."""
+    if isinstance(datum, MetricDatum):
+        return [(datum.value, 1)]
+    alike = {datum.min: datum.sample_count} if datum.min == datum.max else {}
+    return list(getattr(datum, "times", alike).items())
 
 
 def install():

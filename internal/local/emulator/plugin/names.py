@@ -16,7 +16,7 @@ from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 
-from . import alarms, tables
+from . import alarms, dashboards, tables
 
 
 class AlreadyExists(RuntimeError):
@@ -53,6 +53,7 @@ FIND = {
     "AWS::AutoScaling::AutoScalingGroup": ("AutoScalingGroupName", lambda a, r, name: autoscaling_backends[a][r].autoscaling_groups.get(name)),
     "AWS::CloudWatch::Alarm": ("AlarmName", alarm),
     "AWS::CloudWatch::CompositeAlarm": ("AlarmName", alarm),
+    dashboards.DASHBOARD: ("DashboardName", lambda _a, _r, name: dashboards.find(name)),
     "AWS::DynamoDB::GlobalTable": ("TableName", table),
     "AWS::IAM::Role": ("RoleName", role),
     "AWS::Lambda::Function": ("FunctionName", function),

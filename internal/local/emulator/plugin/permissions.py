@@ -5,8 +5,9 @@ Looked at are the action and, for the services in RESOURCES, the resource, in th
 role's own policies and in AWS's managed ones; a Deny overrules an Allow. A caller
 with other credentials is an administrator. Of conditions, those on keys whose values
 are known here are looked at: the first key of an item, the service that a role is
-passed to, what a refresh launches, and whose zonal shift is asked for. With another
-one an Allow allows, and a Deny does not deny.
+passed to, what a refresh launches, whose zonal shift is asked for, whether a parameter
+is overwritten, and by which service a key decrypts. With another one an Allow allows,
+and a Deny does not deny.
 
 Source of the actions and their resources: AWS's Service Authorization Reference.
 """
@@ -34,8 +35,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 
-from . import patches, settings
+from . import keys, patches, settings
 from .clock import clock
+from .keys import listed
 
 
 def install():
@@ -152,6 +154,7 @@ def permits(role, action, resource, known={}):
 # COMPARED are the operators of conditions. Those of ARNs take wildcards, too. Source: IAM
 # User Guide, "IAM JSON policy elements: Condition operators".
 COMPARED = {
+    "StringNotEquals": lambda wanted, value: value not in wanted,
     "StringEquals": lambda wanted, value: value in wanted,
     "StringLike": lambda wanted, value: matches(wanted, value),
     "ArnEquals": lambda wanted, value: matches(wanted, value),
@@ -193,10 +196,6 @@ def matches(patterns, text, flags=0):
 @functools.cache
 def pattern_of(text, flags):
     return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), flags | re.DOTALL)
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 _put_policy = Role.put_policy
@@ -293,7 +292,11 @@ def table_arn(call, table, index=None):
 def ssm(call, action):
     names = listed(call._get_param("Names") or call._get_param("Name") or call._get_param("Path") or [])
     for name in names:
-        yield action, name if name.startswith("arn:") else arn(call, "ssm", f"parameter/{name.split(':')[0].lstrip('/')}")
+        if action == "ssm:GetParameter" and call._get_param("WithDecryption"):
+            found = call.ssm_backend.get_parameter(name)
+            yield from decryption(call, "ssm", found and found.keyid)
+        known = {"ssm:Overwrite": [str(bool(call._get_param("Overwrite"))).lower()]} if action == "ssm:PutParameter" else {}
+        yield action, name if name.startswith("arn:") else arn(call, "ssm", f"parameter/{name.split(':')[0].lstrip('/')}"), known
     if not names:
         yield action, None
 
@@ -303,6 +306,15 @@ def secretsmanager(call, action):
     name = call._get_param("SecretId")
     secrets = secretsmanager_backends[call.current_account][call.region].secrets
     yield action, secrets[name].arn if name and name in secrets else name
+    if action == "secretsmanager:GetSecretValue" and name in secrets:
+        yield from decryption(call, "secretsmanager", getattr(secrets[name], "kms_key_id", None))  # a replica has its own
+
+
+def decryption(call, service, key):
+    """Rule 13b: who reads by a service what a customer's key encrypts needs to decrypt."""
+    needed = keys.needed(call.current_account, call.region, key)
+    if needed:
+        yield "kms:Decrypt", needed, {"kms:ViaService": [f"{service}.{call.region}.amazonaws.com"]}
 
 
 def logs(call, action):
@@ -402,8 +414,10 @@ def s3_needs(call, bucket, key):
             yield "s3:DeleteObjectVersion" if "VersionId" in target else action, s3_arn(bucket, target["Key"])
         return
     yield action, s3_arn(bucket or "*", key)
-    if action == "s3:GetObject" and not isinstance(call.backend.get_object(bucket, key), FakeKey):
+    if action == "s3:GetObject" and not isinstance(found := call.backend.get_object(bucket, key), FakeKey):
         yield "s3:ListBucket", s3_arn(bucket)
+    elif action == "s3:GetObject":
+        yield from decryption(call, "s3", found.kms_key_id)
     if action == "s3:PutReplicationConfiguration" and call.method == "PUT":
         yield passing(xmltodict.parse(call.body)["ReplicationConfiguration"]["Role"], "s3.amazonaws.com")
     if "x-amz-copy-source" in call.headers:

@@ -1,6 +1,6 @@
-"""What an account and a zone have not: Lambda's concurrency, EC2's vCPUs, instance
-types and capacity, as settings.py has them; and the calls that tell of it, which moto
-lacks."""
+"""What an account and a zone have not: Lambda's concurrency, EC2's vCPUs, VPCs, addresses,
+instance types and capacity, as settings.py has them; and the calls that tell of it, which
+moto lacks."""
 
 import json
 
@@ -8,11 +8,11 @@ from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.models import LambdaBackend
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.urls import url_paths
-from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeOfferingBackend
-from moto.ec2.responses import EC2Response
-from moto.kms.models import kms_backends
+from moto.ec2.models.vpcs import VPCBackend
 from moto.servicequotas.models import ServiceQuotasBackend
 
 from . import patches, settings
@@ -24,25 +24,25 @@ CONCURRENCY, UNRESERVED = 1000, 100
 _create_function = LambdaBackend.create_function
 _put_concurrency = LambdaBackend.put_function_concurrency
 _offerings = InstanceTypeOfferingBackend.describe_instance_type_offerings
+_create_vpc = VPCBackend.create_vpc
+_allocate_address = ElasticAddressBackend.allocate_address
 _get_quota = ServiceQuotasBackend.get_service_quota
 
 # What is told where an account has no limit here.
 UNLIMITED = 1_000_000
 
-# EC2's quota of Elastic IP addresses, which is not enforced here. Source: Service
-# Quotas, "EC2-VPC Elastic IPs".
-ADDRESSES = 5
-
-# The key of EBS that AWS makes.
-AWS_KEY = "alias/aws/ebs"
+# EC2's default quotas of VPCs and of Elastic IP addresses, which are enforced where a test
+# sets them. Source: Service Quotas, "VPCs per Region" and "EC2-VPC Elastic IPs".
+VPCS = ADDRESSES = 5
 
 
 def install():
     patches.replace(LambdaBackend, create_function=create_function, put_function_concurrency=put_function_concurrency)
     patches.replace(InstanceTypeOfferingBackend, describe_instance_type_offerings=offerings)
+    patches.replace(VPCBackend, create_vpc=create_vpc)
+    patches.replace(ElasticAddressBackend, allocate_address=allocate_address)
     patches.replace(ServiceQuotasBackend, get_service_quota=get_quota)
     patches.add(LambdaResponse, get_account_settings=get_account_settings)
-    patches.add(EC2Response, get_ebs_default_kms_key_id=get_ebs_default_key)
     url_paths["{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
 
 
@@ -50,7 +50,8 @@ def get_quota(self, service_code, quota_code):
     """Answer those that settings.py has, and of others what moto knows."""
     known = {
         ("ec2", "L-1216C47A"): settings.get("vcpus") or UNLIMITED,
-        ("ec2", "L-0263D0A3"): ADDRESSES,
+        ("ec2", "L-0263D0A3"): settings.get("addresses") or ADDRESSES,
+        ("vpc", "L-F678F1CE"): settings.get("vpcs") or VPCS,
         ("lambda", "L-B99A9384"): settings.get("concurrency") or CONCURRENCY,
     }
     value = known.get((service_code, quota_code))
@@ -59,20 +60,26 @@ def get_quota(self, service_code, quota_code):
     return {"ServiceCode": service_code, "QuotaCode": quota_code, "Value": float(value)}
 
 
+def create_vpc(self, *args, **kwargs):
+    """Rule 11: refuse one more than the quota allows."""
+    if 0 < settings.get("vpcs") <= len(self.vpcs):
+        raise EC2ClientError("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+    return _create_vpc(self, *args, **kwargs)
+
+
+def allocate_address(self, *args, **kwargs):
+    """Rule 11: refuse one more than the quota allows."""
+    if 0 < settings.get("addresses") <= len(self.addresses):
+        raise EC2ClientError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+    return _allocate_address(self, *args, **kwargs)
+
+
 def get_account_settings(self):
     """Lambda's of this region. Source: AWS Lambda API Reference, "GetAccountSettings"."""
     quota = settings.get("concurrency") or CONCURRENCY
     return json.dumps(
         {"AccountLimit": {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": quota - reserved(self.backend)}}
     )
-
-
-def get_ebs_default_key(self):
-    """AWS's own, by its alias, until another one is set. Source: AWS CLI, the example of
-    get-ebs-default-kms-key-id."""
-    key = self.ec2_backend.default_kms_key_id
-    made = kms_backends[self.current_account][self.region].keys.get(key.rsplit("/", 1)[-1])
-    return ActionResult({"KmsKeyId": key if made and AWS_KEY not in made.aliases else AWS_KEY})
 
 
 def create_function(self, spec):

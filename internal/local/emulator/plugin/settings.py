@@ -22,6 +22,9 @@ DEFAULTS: dict[str, Any] = {
     # whether a group is a resource of arc-zonal-shift:GetManagedResource.
     "dryRunNamesTemplate": False,
     "zonalShiftNamesGroup": False,
+    # Whether an import of a table reads the replica in the stack's own region alone, so
+    # that another one's region may be lost.
+    "importReadsOneReplica": False,
     # After how many seconds a policy that a stack attaches holds for functions.
     "permissionDelay": 0.0,
     # Lambda's concurrent executions of an account and region; 0 is 1000, AWS's
@@ -29,6 +32,14 @@ DEFAULTS: dict[str, Any] = {
     "concurrency": 0,
     # EC2's vCPUs of standard instances in a region; 0 is no limit.
     "vcpus": 0,
+    # EC2's VPCs and Elastic IP addresses in a region; 0 is no limit, though AWS's default
+    # is five of each.
+    "vpcs": 0,
+    "addresses": 0,
+    # The regions that the account has not enabled.
+    "notEnabled": [],
+    # The zones of DNS that nothing delegates to the account, though it has a hosted zone.
+    "notDelegated": [],
     # The zones of a region in the order in which they are told: {region: [zone]}.
     "zones": {},
     # Instance types that a zone does not have, and those of which it has no capacity

@@ -51,11 +51,16 @@ _clean_json = parsing.clean_json
 
 
 def clean_json(resource_json, resources_map):
-    """Resolve Fn::GetAZs to the zones that the region has; moto takes a, b and c."""
+    """Resolve Fn::GetAZs to the zones that the region has; moto takes a, b and c. Refuse to
+    select what there is not, as CloudFormation does."""
     if isinstance(resource_json, dict) and "Fn::GetAZs" in resource_json:
         region = _clean_json(resource_json["Fn::GetAZs"], resources_map) or resources_map["AWS::Region"]
         zones = [zone.name for zone in ec2_backends[resources_map["AWS::AccountId"]][region].describe_availability_zones()]
         return list(settings.get("zones").get(region, zones))  # rule 10b: in any order
+    if isinstance(resource_json, dict) and "Fn::Select" in resource_json:
+        index, values = resource_json["Fn::Select"]
+        if isinstance(values := clean_json(values, resources_map), list) and int(index) >= len(values):
+            raise ValidationError(message=f"Template error: Fn::Select cannot select nonexistent value at index {index}")
     return _clean_json(resource_json, resources_map)
 
 

@@ -17,6 +17,7 @@ class GlobalTable(CloudFormationModel):
     def __init__(self, name, account_id, home, replicas=None):
         self.name, self.account_id, self.home = name, account_id, home
         self.replicas = replicas or {}  # what the template says of each, by its region
+        self.fixed: tuple[list, str] = ([], "")  # what the template said of it when it was made or taken over
 
     @property
     def physical_resource_id(self):
@@ -54,6 +55,7 @@ class GlobalTable(CloudFormationModel):
             region_name,
         )
         created = cls(resource_name, account_id, region_name)
+        created.fixed = fixed(properties)
         setattr(created.table(region_name), "consistency", properties.get("MultiRegionConsistency", "EVENTUAL"))
         created.replicas[region_name] = wanted[region_name]
         failures.at(kwargs["StackId"], kwargs["LogicalId"], failures.BETWEEN, created)
@@ -71,12 +73,20 @@ class GlobalTable(CloudFormationModel):
     def place(self, properties):
         """Serve the table in the regions of its replicas and in no other."""
         wanted = {r["Region"]: r for r in properties["Replicas"]}
-        self.reach(wanted.keys() | self.replicas.keys())
+        self.reach(wanted.keys() | self.replicas.keys() | served(self.account_id, self.name))
         moved = wanted.keys() ^ self.replicas.keys()
         if moved and properties.get("MultiRegionConsistency") == "STRONG":
             raise MockValidationException(f"{self.name}: the replicas of a table with strong consistency are fixed")
         if self.home not in wanted:  # Rule 18
             raise MockValidationException(f"{self.name}: the replica in the stack's own region, {self.home}, cannot be removed")
+        key, consistency = fixed(properties)
+        if key != self.fixed[0]:  # Rule R22: this one has the name that the other would get
+            raise MockValidationException(
+                "CloudFormation cannot update a stack when a custom-named resource requires replacing."
+                f" Rename {self.name} and update the stack again."
+            )
+        if consistency != self.fixed[1]:
+            raise MockValidationException(f"{self.name}: the consistency mode of a global table cannot be changed after creation")
         if len(moved) > 1:  # Rule 5
             raise MockValidationException(f"{self.name}: only one replica can be added or removed in an update, not {sorted(moved)}")
         for region in self.replicas.keys() - wanted.keys():
@@ -91,9 +101,10 @@ class GlobalTable(CloudFormationModel):
             self.replicas[region] = replica
 
     def reach(self, regions):
-        """Fail where a region is lost: a replica is made, changed and deleted by a call
-        in its own region, as API_ReplicationGroupUpdate of DynamoDB says. That an update
-        of another replica fails, too, is the harder reading: the documents do not say."""
+        """Fail where a region is lost (rule 18b): a replica is made, changed and deleted by
+        a call in its own region, as API_ReplicationGroupUpdate of DynamoDB says. That an
+        update of another replica fails, too, and one of a template that does not name it,
+        is the harder reading: the documents do not say."""
         if lost := sorted(filter(settings.lost, regions)):
             raise MockValidationException(f"{self.name}: its replica in {', '.join(lost)} does not answer")
 
@@ -103,21 +114,35 @@ class GlobalTable(CloudFormationModel):
 
     def believe(self, properties):
         """Take it that there are the replicas that a template has, as an import does
-        (rule R9)."""
+        (rule R9). It reads the table first, and whether it reads all replicas is not
+        documented (rule 18c)."""
+        if not settings.get("importReadsOneReplica"):
+            self.reach(self.replicas)
         self.replicas = {r["Region"]: r for r in properties["Replicas"]}
+        self.fixed = fixed(properties)
 
     def delete(self, account_id, region_name):
         self.reach(self.replicas)
-        served = [region for region in self.replicas if self.name in self.backend(region).tables]
-        for region in served:
+        there = [region for region in self.replicas if region in served(account_id, self.name)]
+        for region in there:
             if self.table(region).deletion_protection_enabled:
                 raise DeletionProtectedException(self.name)
-        for region in served:
+        for region in there:
             self.backend(region).delete_table(self.name)
 
 
+def fixed(properties):
+    """What of a table stays for its life, as a template says it: its key and its consistency."""
+    types = {a["AttributeName"]: a["AttributeType"] for a in properties["AttributeDefinitions"]}
+    key = sorted((k["KeyType"], k["AttributeName"], types[k["AttributeName"]]) for k in properties["KeySchema"])
+    return key, properties.get("MultiRegionConsistency", "EVENTUAL")
+
+
 def replicate(account_id, name, home, region, protect=False):
-    """Serve the same items in another region."""
+    """Serve the same items in another region, which the account has to have enabled (rule
+    11b)."""
+    if region in settings.get("notEnabled"):
+        raise MockValidationException(f"Failed to create a new replica of the table {name}: the region {region} is not enabled")
     if name in dynamodb_backends[account_id][region].tables:
         raise MockValidationException(
             f"Failed to create a new replica of the table {name}: one or more replicas already existed as tables ({region})"
@@ -153,9 +178,9 @@ def update_table(self):
     """Add and delete replicas, which moto ignores."""
     answer, name = _update_table(self), self.body["TableName"]
     for update in self.body.get("ReplicaUpdates", []):
-        for change in update.values():
-            if settings.lost(change["RegionName"]):
-                raise MockValidationException(f"{name}: its replica in {change['RegionName']} does not answer")
+        for region in served(self.current_account, name) | {change["RegionName"] for change in update.values()}:
+            if settings.lost(region):  # rule 18b
+                raise MockValidationException(f"{name}: its replica in {region} does not answer")
         if "Create" in update:
             replicate(self.current_account, name, self.region, update["Create"]["RegionName"])
         if "Delete" in update:
@@ -166,12 +191,14 @@ def update_table(self):
 def adopt(account_id, region_name, name):
     """A table that exists, as an import takes it: with what is there of it, whatever
     the template says."""
-    replicas = {
-        region: {"DeletionProtectionEnabled": backend.tables[name].deletion_protection_enabled}
-        for region, backend in dynamodb_backends[account_id].items()
-        if name in backend.tables
-    }
+    tables = dynamodb_backends[account_id]
+    replicas = {region: {"DeletionProtectionEnabled": tables[region].tables[name].deletion_protection_enabled} for region in served(account_id, name)}
     return GlobalTable(name, account_id, region_name, replicas)
+
+
+def served(account_id, name):
+    """The regions in which there is a table of a name."""
+    return {region for region, backend in list(dynamodb_backends[account_id].items()) if name in backend.tables}
 
 
 def protected(replica):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
-from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch.models import MetricAggregatedDatum, cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
 
 from . import evaluation, groups, policies
@@ -90,13 +90,10 @@ def publish_group(account, region, backend, group, minute, measured, minutes):
 def put_times(cloudwatch, namespace, name, dimensions, times, minute):
     datum = {"MetricName": name, "Dimensions": dimensions, "Timestamp": minute}
     evaluation.record(cloudwatch, namespace, datum, times.items())
-    whole = {
-        "Sum": sum(t * n for t, n in times.items()),
-        "Minimum": min(times),
-        "Maximum": max(times),
-        "SampleCount": sum(times.values()),
-    }
-    cloudwatch.put_metric_data(namespace, [datum | {"StatisticValues": whole}])
+    most, total, count = max(times), sum(t * n for t, n in times.items()), sum(times.values())
+    whole = MetricAggregatedDatum(namespace, name, min(times), most, count, total, dimensions, minute)
+    vars(whole)["times"] = times  # for percentiles
+    cloudwatch.metric_data.append(whole)
 
 
 def of_targets(backend, arn, requests, count):
