@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
@@ -38,6 +40,7 @@ func checkTools(root string) error {
 // cli runs the CDK CLI against the emulator.
 type cli struct {
 	root    string
+	at      string // where the CLI runs, root if nothing is said
 	pkg     string // the service's
 	dir     string // the local cloud's, with what the CLI keeps
 	out     string // where the assembly goes, or is
@@ -125,20 +128,60 @@ func (c cli) synthesize(ctx context.Context) (*assembly, error) {
 	return readAssembly(c.out)
 }
 
-// deploy deploys what was synthesized, as a user does on AWS: a region is
-// bootstrapped before its first deployment.
-func (c cli) deploy(ctx context.Context, a *assembly) error {
-	missing, err := c.notBootstrapped(ctx, a)
+// bootstrap bootstraps the environments that are not yet.
+func (c cli) bootstrap(ctx context.Context, environments []string) error {
+	missing, err := c.notBootstrapped(ctx, environments)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, c.doing.now, func(ctx context.Context) error {
+		// The CLI reads an app that it is given, though the environments are named, and
+		// locks its folder, to which the stacks may be synthesized at this moment.
+		c.at = filepath.Join(c.dir, "bootstrap")
+		if err := c.withoutApp(c.at); err != nil {
+			return err
+		}
+		return c.run(ctx, append([]string{"bootstrap"}, missing...)...)
+	})
+}
+
+// withoutApp makes a folder with the settings of cdk.json, such as the bootstrap's
+// qualifier, and no app.
+func (c cli) withoutApp(dir string) error {
+	content, err := os.ReadFile(filepath.Join(c.root, "cdk.json"))
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
-		err := c.steps.run(ctx, "bootstrap the regions", bootstrapWithin, c.doing.now, func(ctx context.Context) error {
-			return c.run(ctx, append([]string{"bootstrap", "--app", c.out}, missing...)...)
-		})
-		if err != nil {
-			return err
+	var settings map[string]any
+	if err := json.Unmarshal(content, &settings); err != nil {
+		return fmt.Errorf("cdk.json: %w", err)
+	}
+	delete(settings, "app")
+	if content, err = json.Marshal(settings); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "cdk.json"), content, 0o644)
+}
+
+// environmentsOf are those of a configuration's stacks.
+func environmentsOf(c config.Config) []string {
+	var environments []string
+	for _, region := range c.Regions {
+		if !region.Lost {
+			environments = append(environments, "aws://"+account+"/"+region.Name)
 		}
+	}
+	return environments
+}
+
+// deploy deploys what was synthesized, as a user does on AWS: a region is
+// bootstrapped before its first deployment.
+func (c cli) deploy(ctx context.Context, a *assembly) error {
+	if err := c.bootstrap(ctx, a.environments); err != nil {
+		return err
 	}
 	return c.steps.run(ctx, "deploy the stacks", deployWithin, c.doing.now, func(ctx context.Context) error {
 		// Stacks of one region that are deployed at once race in the emulator.
@@ -154,8 +197,8 @@ func (c cli) deploy(ctx context.Context, a *assembly) error {
 // Guide, "Bootstrap your environment".
 const bootstrapStack = "CDKToolkit"
 
-// notBootstrapped returns the assembly's environments that have no such stack.
-func (c cli) notBootstrapped(ctx context.Context, a *assembly) ([]string, error) {
+// notBootstrapped returns the environments that have no such stack.
+func (c cli) notBootstrapped(ctx context.Context, environments []string) ([]string, error) {
 	deployed, err := emulator.Control{URL: c.url}.Fleet(ctx)
 	if err != nil {
 		return nil, err
@@ -166,7 +209,7 @@ func (c cli) notBootstrapped(ctx context.Context, a *assembly) ([]string, error)
 			has[stack.Region] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(a.environments), func(e string) bool { return has[regionOf(e)] }), nil
+	return slices.DeleteFunc(slices.Clone(environments), func(e string) bool { return has[regionOf(e)] }), nil
 }
 
 // regionOf is the region of an environment.
@@ -237,7 +280,7 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 	}
 	environment := os.Environ()
 	if c.url != "" {
-		own, err := c.home()
+		own, err := c.home(arguments[0])
 		if err != nil {
 			return nil, err
 		}
@@ -245,7 +288,7 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 			"CDK_VALIDATION=false") // CDK's rules take seconds; jsii starts CDK before the app's main
 	}
 	cmd := exec.Command(filepath.Join(bin, "cdk"), append(arguments, "--no-notices")...)
-	cmd.Dir = c.root
+	cmd.Dir = cmp.Or(c.at, c.root)
 	cmd.Env = append(environment,
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
@@ -257,18 +300,20 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 }
 
 // home returns the variables of a home of the CLI's own, where no ~/.cdk.json of
-// the user is, and of a temporary folder that each command finds empty. The
-// caches of Go and jsii stay where they are, and so do Go's settings but for
-// flags of the go command: those that a user likes may break a build.
-func (c cli) home() ([]string, error) {
-	home, temporary := filepath.Join(c.dir, "home"), filepath.Join(c.dir, "tmp")
+// the user is, and of a temporary folder, which the command finds empty and shares
+// with no other that runs beside it. The caches of Go and jsii stay where they are,
+// and so do Go's settings but for flags of the go command: those that a user likes
+// may break a build.
+func (c cli) home(command string) ([]string, error) {
+	home, temporary := filepath.Join(c.dir, "home"), filepath.Join(c.dir, "tmp", command)
 	if err := os.RemoveAll(temporary); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{home, temporary} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
-		}
+	if err := os.MkdirAll(temporary, 0o755); err != nil {
+		return nil, err
+	}
+	if err := build.WithoutTelemetry(filepath.Join(home, ".config")); err != nil {
+		return nil, err
 	}
 	pairs := []string{"HOME=" + home, "TMPDIR=" + temporary, "GOFLAGS=-buildvcs=false"}
 	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOENV", "GOMODCACHE", "GOPATH").Output()

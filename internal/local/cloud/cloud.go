@@ -211,6 +211,11 @@ func Synth(ctx context.Context, o Options, account string) error {
 // start starts a local cloud and plays it until ctx ends. It calls unlock when
 // others may deploy into it.
 func start(ctx context.Context, o Options, configuration config.Config, unlock func()) (err error) {
+	for _, r := range configuration.Regions {
+		if r.Lost {
+			return fmt.Errorf("archipelago.regions: %s is lost, and what goes on without it was deployed before: begin with it, as `make up ARGS='-c archipelago.regions=%s'` does", r.Name, strings.Join(configuration.RegionNames(), ","))
+		}
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(o.Port))
@@ -240,11 +245,17 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 			return err
 		},
 		func(stepCtx context.Context) error {
-			return steps.run(stepCtx, "start the AWS emulator", emulatorWithin, nil, func(context.Context) error {
+			err := steps.run(stepCtx, "start the AWS emulator", emulatorWithin, nil, func(context.Context) error {
 				var err error
 				server, err = emulator.Start(ctx, emulator.Options{Port: port, Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
 				return err
 			})
+			if err != nil {
+				return err
+			}
+			beside := cdk // the synth
+			beside.doing = &doing{}
+			return beside.bootstrap(stepCtx, environmentsOf(configuration))
 		})
 	if server != nil {
 		defer func() { err = errors.Join(err, server.Stop()) }()

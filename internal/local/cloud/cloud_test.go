@@ -116,6 +116,15 @@ func TestTakenPortNamesTheNextStep(t *testing.T) {
 	}
 }
 
+// TestBeginningWithALostRegion is refused: nothing was deployed that goes on without it.
+func TestBeginningWithALostRegion(t *testing.T) {
+	regions := []config.Region{{Name: "eu-west-1"}, {Name: "us-east-1", Lost: true}}
+	err := start(t.Context(), Options{Dir: t.TempDir(), Out: &bytes.Buffer{}}, config.Config{Regions: regions}, func() {})
+	if err == nil || !strings.Contains(err.Error(), "us-east-1 is lost, and what goes on without it was deployed before: begin with it, as `make up ARGS='-c archipelago.regions=eu-west-1,us-east-1'`") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFileOfAKilledOneIsNoRunningOne(t *testing.T) {
 	dir := t.TempDir()
 	if _, ok := find(t.Context(), dir); ok {
@@ -211,5 +220,34 @@ func TestRulesAreOffInTheLocalCloudAlone(t *testing.T) {
 		if slices.Contains(cmd.Env, "CDK_VALIDATION=false") != off {
 			t.Errorf("at %q CDK's rules are off: %t, want %t", url, !off, off)
 		}
+	}
+}
+
+// TestCommandsSideBySide: the regions are bootstrapped while the stacks are
+// synthesized, and jsii's process starts from what it unpacked in the temporary folder.
+func TestCommandsSideBySide(t *testing.T) {
+	c := cli{root: ".", dir: t.TempDir(), url: "http://localhost:1"}
+	temporary := func(command string) string {
+		cmd, err := c.command(command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(cmd.Env, func(pair string) bool { return strings.HasPrefix(pair, "TMPDIR="+c.dir) })
+		if i < 0 {
+			t.Fatalf("cdk %s has no temporary folder in %s", command, c.dir)
+		}
+		return strings.TrimPrefix(cmd.Env[i], "TMPDIR=")
+	}
+	unpacked := filepath.Join(temporary("synth"), "program.js")
+	if err := os.WriteFile(unpacked, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	temporary("bootstrap")
+	if _, err := os.Stat(unpacked); err != nil {
+		t.Errorf("cdk bootstrap takes away what cdk synth unpacked: %v", err)
+	}
+	temporary("synth")
+	if _, err := os.Stat(unpacked); err == nil {
+		t.Error("what an earlier cdk synth left is still there")
 	}
 }

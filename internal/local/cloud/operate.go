@@ -69,15 +69,23 @@ func Planned(ctx context.Context, o Options, name, region string) error {
 		return fmt.Errorf("the parameter %s of %s cannot be read: %w", parameter, region, err)
 	}
 	var remembered struct {
-		Plan *simulator.Plan `json:"plan"`
+		Plan      *simulator.Plan `json:"plan"`
+		Unplanned string          `json:"unplanned"`
 	}
 	if err := json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &remembered); err != nil {
 		return fmt.Errorf("the parameter %s of %s cannot be read: %w", parameter, region, err)
 	}
+	if remembered.Plan == nil && remembered.Unplanned != "" {
+		return fmt.Errorf("the scaler of %s could make no plan: %s", region, remembered.Unplanned)
+	}
 	if remembered.Plan == nil {
 		return fmt.Errorf("the scaler of %s has planned nothing yet: it does where fleet.goal is set and fleet.vertical is not \"off\"", region)
 	}
-	fmt.Fprintf(o.Out, "planned %s\n\n", remembered.Plan.At.Format("2006-01-02 15:04 UTC"))
+	fmt.Fprintf(o.Out, "planned %s\n", remembered.Plan.At.Format("2006-01-02 15:04 UTC"))
+	if remembered.Unplanned != "" {
+		fmt.Fprintf(o.Out, "no plan since then: %s\n", remembered.Unplanned)
+	}
+	fmt.Fprintln(o.Out)
 	return remembered.Plan.Print(o.Out)
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,10 +75,12 @@ func TestOperators(t *testing.T) {
 			t.Fatal(err)
 		}
 		for value, want := range map[string]string{
-			"":       "has planned nothing yet: /shop/fleet/scaling is missing",
-			"{}":     "has planned nothing yet: it does where fleet.goal is set",
-			"broken": "cannot be read",
-			`{"plan": {"at": "2026-03-02T02:00:00Z", "goal": 99.9, "floor": "m7g.large", "minutes": 20160, "floors": [{"type": "m7g.large", "usd": 61.58, "over": 6}]}}`: "planned 2026-03-02 02:00 UTC",
+			"":                                   "has planned nothing yet: /shop/fleet/scaling is missing",
+			"{}":                                 "has planned nothing yet: it does where fleet.goal is set",
+			"broken":                             "cannot be read",
+			`{"unplanned": "there is no price"}`: "could make no plan: there is no price",
+			`{"unplanned": "there is no price", "plan": {"at": "2026-03-02T02:00:00Z", "goal": 99.9, "floor": "m7g.large", "minutes": 20160, "floors": [{"type": "m7g.large", "usd": 61.58, "over": 6}]}}`: "no plan since then: there is no price",
+			`{"plan": {"at": "2026-03-02T02:00:00Z", "goal": 99.9, "floor": "m7g.large", "minutes": 20160, "floors": [{"type": "m7g.large", "usd": 61.58, "over": 6}]}}`:                                   "planned 2026-03-02 02:00 UTC",
 		} {
 			if value != "" {
 				if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/shop/fleet/scaling"), Value: &value, Type: "String"}); err != nil {
@@ -207,6 +210,10 @@ func undisturbed(t *testing.T, url string) {
 	if err := os.WriteFile(filepath.Join(home, ".cdk.json"), settings, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := build.WithoutTelemetry(filepath.Join(home, ".config")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CONFIG_HOME", "")
 	for name, value := range map[string]string{
 		"HTTP_PROXY": "http://" + proxy.Addr().String(), "http_proxy": "http://" + proxy.Addr().String(), "NO_PROXY": "", "no_proxy": "",
 		"HOME":        home,
