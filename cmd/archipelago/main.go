@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/command/ami"
 	"github.com/archipelago-cdk/archipelago/internal/command/cost"
 	"github.com/archipelago-cdk/archipelago/internal/command/diagram"
@@ -33,7 +34,7 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
 	code := exitCode(err)
-	if code == 1 || code == 2 {
+	if code >= 1 && code <= 3 {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
@@ -41,13 +42,16 @@ func main() {
 
 // exitCode is that of a program which was interrupted where a command was before it was
 // done: `up` that was ready, and logs that were followed, end without an error. It is 2
-// where doctor's arguments are wrong, since its 1 says that a deployment would fail.
+// where doctor's arguments are wrong, since its 1 says that a deployment would fail, and 3
+// where a review was made, and refuses the loss of data.
 func exitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, doctor.ErrArguments):
 		return 2
+	case errors.Is(err, review.ErrDataAtRisk):
+		return 3
 	case errors.Is(err, context.Canceled):
 		return 130
 	}
@@ -134,7 +138,7 @@ func local(name string, add func(*flag.FlagSet, *cloud.Options) do) func(context
 // deploymentFlags are those of what is deployed, and of how it is played.
 func deploymentFlags(flags *flag.FlagSet, o *cloud.Options) {
 	flags.IntVar(&o.Port, "port", 8080, "`port` of the entry on loopback; 0 is any free one")
-	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long a photo takes to another region, on the local cloud's clock")
+	flags.DurationVar(&o.ReplicationDelay, "replication-delay", time.Second, "how long an object takes to another region, on the local cloud's clock")
 	flags.IntVar(&o.Pace, "pace", 1, "how many `times` as fast as this machine's the local cloud's clock runs: health checks, schedules, minutes of metrics")
 	flags.Func("c", "`setting` of the configuration, such as archipelago.fleet.min=3; may be repeated", func(s string) error {
 		o.Context = append(o.Context, s)
@@ -144,6 +148,22 @@ func deploymentFlags(flags *flag.FlagSet, o *cloud.Options) {
 		o.Tags = append(o.Tags, s)
 		return nil
 	})
+}
+
+// nameFlag adds the flag for the name of the deployment that a command is about, and
+// returns what reads it: another deployment's would be turned without a word.
+func nameFlag(flags *flag.FlagSet) func(cloud.Options) (string, error) {
+	given := flags.String("name", "", "`name` of the deployment (default that of cdk.json)")
+	return func(o cloud.Options) (string, error) {
+		if *given != "" {
+			return *given, nil
+		}
+		c, err := config.Read(o.Root, nil, config.NoAccount)
+		if err != nil {
+			return "", fmt.Errorf("name the deployment with -name, since its cdk.json cannot be read: %w", err)
+		}
+		return c.Name, nil
+	}
 }
 
 func synth(flags *flag.FlagSet, o *cloud.Options) do {
@@ -156,20 +176,24 @@ func synth(flags *flag.FlagSet, o *cloud.Options) do {
 func turn(s cloud.Switch, turnedOn, turnedOff string) func(*flag.FlagSet, *cloud.Options) do {
 	return func(flags *flag.FlagSet, _ *cloud.Options) do {
 		region := flags.String("region", "", "`region` that it is about; required")
-		name := flags.String("name", "archipelago", "`name` of the deployment")
+		named := nameFlag(flags)
 		off := flags.Bool("off", false, "end it")
 		return func(ctx context.Context, o cloud.Options) error {
 			if *region == "" {
 				return fmt.Errorf("name the region: make %s REGION=eu-west-1, or archipelago %[1]s -region eu-west-1; OFF=1 or -off ends it", flags.Name())
 			}
-			if err := cloud.Turn(ctx, o, *name, *region, s, !*off); err != nil {
+			name, err := named(o)
+			if err != nil {
+				return err
+			}
+			if err := cloud.Turn(ctx, o, name, *region, s, !*off); err != nil {
 				return err
 			}
 			is := turnedOn
 			if *off {
 				is = turnedOff
 			}
-			_, err := fmt.Fprintf(o.Out, "%s in %s of %s is %s\n", *name, *region, where(), is)
+			_, err = fmt.Fprintf(o.Out, "%s in %s of %s is %s\n", name, *region, where(), is)
 			return err
 		}
 	}
@@ -182,12 +206,16 @@ func plan(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	return local("scaler plan", func(flags *flag.FlagSet, _ *cloud.Options) do {
 		region := flags.String("region", "", "`region` that it is about; required")
-		name := flags.String("name", "archipelago", "`name` of the deployment")
+		named := nameFlag(flags)
 		return func(ctx context.Context, o cloud.Options) error {
 			if *region == "" {
 				return errors.New("name the region: archipelago scaler plan -region eu-west-1")
 			}
-			return cloud.Planned(ctx, o, *name, *region)
+			name, err := named(o)
+			if err != nil {
+				return err
+			}
+			return cloud.Planned(ctx, o, name, *region)
 		}
 	})(ctx, args[1:], stdout)
 }
@@ -201,12 +229,19 @@ func where() string {
 
 func logs(flags *flag.FlagSet, _ *cloud.Options) do {
 	region := flags.String("region", "", "`region` whose instances are meant; required")
-	name := flags.String("name", "archipelago", "`name` of the deployment")
+	named := nameFlag(flags)
 	follow := flags.Bool("follow", false, "go on until it is interrupted")
 	return func(ctx context.Context, o cloud.Options) error {
 		if *region == "" {
 			return errors.New("name the region: make logs REGION=eu-west-1, or archipelago logs -region eu-west-1; with FOLLOW=1 or -follow it goes on")
 		}
-		return cloud.Logs(ctx, o, *name, *region, *follow)
+		name := "" // what runs here is one deployment, whatever cdk.json says by now
+		if cloud.OnAWS() {
+			var err error
+			if name, err = named(o); err != nil {
+				return err
+			}
+		}
+		return cloud.Logs(ctx, o, name, *region, *follow)
 	}
 }

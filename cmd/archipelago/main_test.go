@@ -6,18 +6,54 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/command/doctor"
+	"github.com/archipelago-cdk/archipelago/internal/command/review"
+	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 )
 
+// TestCommandsAreAboutTheDeploymentOfTheFolder, unless another one is named.
+func TestCommandsAreAboutTheDeploymentOfTheFolder(t *testing.T) {
+	for name, test := range map[string]struct {
+		root      string
+		arguments []string
+		want      string
+	}{
+		"hello":             {"../../examples/hello", nil, "hello"},
+		"the shipped one":   {"../..", nil, "archipelago"},
+		"another one":       {"../../examples/hello", []string{"-name", "shop"}, "shop"},
+		"one from anywhere": {".", []string{"-name", "shop"}, "shop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flags := flag.NewFlagSet("drain", flag.ContinueOnError)
+			named := nameFlag(flags)
+			if err := flags.Parse(test.arguments); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := named(cloud.Options{Root: test.root}); got != test.want || err != nil {
+				t.Errorf("got %q, %v, want %q", got, err, test.want)
+			}
+		})
+	}
+	t.Setenv("AWS_PROFILE", "nobody")
+	for _, command := range [][]string{{"drain"}, {"freeze"}, {"scaler", "plan"}, {"logs"}} {
+		err := run(t.Context(), append(command, "-root", t.TempDir(), "-region", "eu-west-1"), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "name the deployment with -name") {
+			t.Errorf("%s: got %v", command, err)
+		}
+	}
+}
+
 // TestExitCodes: doctor's wrong arguments are told apart from an account in which a
-// deployment would fail.
+// deployment would fail, and a loss of data that is refused from a review that failed.
 func TestExitCodes(t *testing.T) {
 	for want, errs := range map[int][]error{
 		0:   {nil, flag.ErrHelp},
 		1:   {errors.New("the port is taken"), run(t.Context(), []string{"ami", "-x"}, io.Discard)},
 		2:   {fmt.Errorf("doctor: %w: -x", doctor.ErrArguments), run(t.Context(), []string{"doctor", "-x"}, io.Discard)},
+		3:   {fmt.Errorf("review: %w", review.ErrDataAtRisk)},
 		130: {fmt.Errorf("up: %w", context.Canceled)},
 	} {
 		for _, err := range errs {

@@ -17,6 +17,9 @@ import (
 type Assembly struct {
 	Dir    string
 	Stacks map[string]*Stack
+	// Lost are the regions whose stacks the configuration leaves out while AWS does not
+	// answer there: they stay as they are.
+	Lost []string
 }
 
 // Stack is one of an assembly.
@@ -30,6 +33,8 @@ type Stack struct {
 	DependsOn []string
 	// Template is CloudFormation's, as JSON.
 	Template map[string]any
+	// protected is whether CloudFormation refuses to delete it.
+	protected bool
 	// assets are the names of what is published for it, by the hash of the content.
 	assets map[string]string
 	// paths are those of constructs within the stack, by the ids of their resources.
@@ -46,8 +51,9 @@ func ReadAssembly(dir string) (*Assembly, error) {
 		Artifacts map[string]struct {
 			Type, Environment string
 			Properties        struct {
-				TemplateFile, File string
-				Tags               map[string]string
+				TemplateFile, File    string
+				Tags                  map[string]string
+				TerminationProtection bool
 			}
 			Dependencies []string
 		}
@@ -78,7 +84,7 @@ func ReadAssembly(dir string) (*Assembly, error) {
 				return nil, fmt.Errorf("the assembly in %s, of the schema %q, has a stack %q without a template or a region that a review can read", dir, manifest.Version, name)
 			}
 			account, _, _ := strings.Cut(strings.TrimPrefix(artifact.Environment, "aws://"), "/")
-			s := &Stack{Name: name, Region: region, Account: account, Tags: artifact.Properties.Tags, assets: assets, paths: map[string]string{}}
+			s := &Stack{Name: name, Region: region, Account: account, Tags: artifact.Properties.Tags, protected: artifact.Properties.TerminationProtection, assets: assets, paths: map[string]string{}}
 			for _, d := range artifact.Dependencies {
 				if manifest.Artifacts[d].Type == "aws:cloudformation:stack" {
 					s.DependsOn = append(s.DependsOn, d)
@@ -98,6 +104,23 @@ func ReadAssembly(dir string) (*Assembly, error) {
 		return nil, fmt.Errorf("the assembly in %s, of the schema %q, has no stack that a review reads", dir, manifest.Version)
 	}
 	return a, nil
+}
+
+// account is how AWS writes one.
+var account = regexp.MustCompile(`^\d{12}$`)
+
+// moved reports whether the head's stack of the name is another one than the base's s,
+// in another region or account.
+func (s *Stack) moved(head *Stack) bool {
+	return s.Region != head.Region || s.Account != head.Account && account.MatchString(s.Account) && account.MatchString(head.Account)
+}
+
+// place is the stack's region and, where it matters, its account.
+func (s *Stack) place(other *Stack) string {
+	if s.Region != other.Region {
+		return s.Region
+	}
+	return s.Account
 }
 
 // readPaths reads where constructs are in the tree. An assembly may have none.

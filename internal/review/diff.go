@@ -18,10 +18,13 @@ func (j *judge) diff() []Change {
 	var order []string
 	for _, d := range j.changes {
 		s := d.stack
+		if j.repeats(d) {
+			continue
+		}
 		c := Change{Name: s.titleOf(d.is()), Type: d.is().kind, Regions: []string{s.Region}}
 		switch {
 		case d.whole:
-			c.Name, c.Type, c.How, c.Lines = s.Name, "AWS::CloudFormation::Stack", "added", kinds(s)
+			c.Name, c.Type, c.How, c.Lines = s.Name, stackType, "added", kinds(s)
 		case d.added():
 			c.How = "added"
 		case d.removed():
@@ -31,7 +34,13 @@ func (j *judge) diff() []Change {
 		default:
 			c.How = "changed"
 		}
+		if !d.added() && !d.removed() {
+			c.Properties = d.differ()
+		}
 		if !d.whole {
+			if repeatsCreate(d.old) && repeatsCreate(d.new) {
+				d.old, d.new = withoutCreate(d.old), withoutCreate(d.new)
+			}
 			c.Lines = lineDiff(j.lines(j.base, d.old), j.lines(j.head, d.new))
 		}
 		if c.How == "changed" && len(c.Lines) == 0 {
@@ -43,7 +52,7 @@ func (j *judge) diff() []Change {
 		for i := range n.Lines {
 			n.Lines[i] = neutral(s, n.Lines[i])
 		}
-		key := encoded(map[string]any{"name": n.Name, "type": n.Type, "how": n.How, "lines": n.Lines})
+		key := encoded(map[string]any{"name": n.Name, "type": n.Type, "how": n.How, "properties": n.Properties, "lines": n.Lines})
 		if e := byKey[key]; e != nil {
 			if !slices.Contains(e.said.Regions, s.Region) {
 				n.Regions = append(e.said.Regions, s.Region)
@@ -60,6 +69,37 @@ func (j *judge) diff() []Change {
 		all = append(all, byKey[key].said)
 	}
 	return all
+}
+
+// repeats reports whether a change is what another one of the same stack says: a hold has
+// all that its Auto Scaling group has.
+func (j *judge) repeats(c delta) bool {
+	return strings.HasSuffix(c.is().kind, "::FleetHold") && slices.Equal(c.names, []string{"Group"}) &&
+		slices.ContainsFunc(j.changes, func(other delta) bool { return other.stack == c.stack && other.is().kind == scalingGroup })
+}
+
+// repeatsCreate reports whether a custom resource of AWS SDK calls has the same call for
+// its update as for its creation, or is none.
+func repeatsCreate(r resource) bool {
+	return r.all == nil || r.props["Create"] != nil && encoded(r.props["Create"]) == encoded(r.props["Update"])
+}
+
+func withoutCreate(r resource) resource {
+	r.props = maps.Clone(r.props)
+	delete(r.props, "Create")
+	return r
+}
+
+// differ are the properties that differ, and what else does beside them.
+func (c delta) differ() []string {
+	all := slices.Clone(c.names)
+	for _, attribute := range []string{"Condition", "CreationPolicy", "DeletionPolicy", "Type", "UpdatePolicy", "UpdateReplacePolicy"} {
+		if encoded(c.old.all[attribute]) != encoded(c.new.all[attribute]) {
+			all = append(all, attribute)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // kinds are how many resources of each type a stack has.

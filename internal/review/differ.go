@@ -115,7 +115,7 @@ func (d *Differ) compare(base, head *Assembly) (*answer, error) {
 	pairs := map[string][2]map[string]any{}
 	kinds := map[string]bool{}
 	for name, h := range head.Stacks {
-		if b := base.Stacks[name]; b != nil && b.Region == h.Region {
+		if b := base.Stacks[name]; b != nil && !b.moved(h) {
 			if encoded(b.Template) == encoded(h.Template) {
 				continue
 			}

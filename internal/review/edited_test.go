@@ -187,3 +187,33 @@ func (e *edited) top(stack, key string, value any) {
 		}
 	}
 }
+
+// move takes a resource out of a stack and puts it into another one.
+func (e *edited) move(from, id, to string) {
+	e.t.Helper()
+	e.each(from, id, func(resources map[string]any, id string) {
+		e.templates[to]["Resources"].(map[string]any)[id] = resources[id]
+		delete(resources, id)
+	})
+}
+
+// replace replaces a text in a resource, as JSON has it.
+func (e *edited) replace(stack, id, from, to string) {
+	e.t.Helper()
+	e.each(stack, id, func(resources map[string]any, id string) {
+		text := encoded(resources[id])
+		if !strings.Contains(text, from) {
+			e.t.Fatalf("%s has no %s", id, from)
+		}
+		resources[id] = object(strings.ReplaceAll(text, from, to))
+	})
+}
+
+// removeType removes all resources of a type.
+func (e *edited) removeType(stack, kind string) {
+	for name, template := range e.templates {
+		if strings.HasPrefix(name, stack) {
+			maps.DeleteFunc(template["Resources"].(map[string]any), func(_ string, r any) bool { return get(r, "Type") == kind })
+		}
+	}
+}

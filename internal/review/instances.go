@@ -38,6 +38,12 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 			}
 		}
 	}
+	for _, group := range head.of(scalingGroup) {
+		subnets := group.props["VPCZoneIdentifier"]
+		if slices.ContainsFunc(slices.Collect(maps.Keys(replaced)), func(id string) bool { return replaced[id] && refersTo(subnets, id) }) {
+			why = append(why, "VPCZoneIdentifier")
+		}
+	}
 	for _, c := range changes {
 		if c.is().kind != scalingGroup || c.added() || c.removed() {
 			continue
@@ -62,9 +68,10 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 	if other := slices.DeleteFunc(slices.Clone(why), func(w string) bool { return w == "Build" }); len(other) > 0 {
 		why = other // of which the build is a hash
 	}
+	why = slices.Compact(why)
 	for _, group := range head.of(scalingGroup) {
 		n := int(number(group.props["MaxSize"], 1))
-		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, a few at a time, because %s changes: with the %d of %s that takes about %d minutes", codes(slices.Compact(why)), n, code("fleet.max"), refreshMinutes(n))
+		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, a few at a time, because %s %s: with the %d of %s that takes about %d minutes", codes(why), verb(len(why), "changes"), n, code("fleet.max"), refreshMinutes(n))
 	}
 }
 
@@ -101,9 +108,13 @@ func (j *judge) watch(c delta) {
 		case c.added():
 			j.say(s, Watch, InPlace, false, "the alarm %s is new", name)
 		case c.has("Threshold") || c.has("ActionsEnabled") || c.has("EvaluationPeriods") || c.has("DatapointsToAlarm"):
-			j.say(s, Watch, InPlace, true, "the alarm %s is in ALARM at something else: %s", name, codes(c.names))
+			j.say(s, Watch, InPlace, true, "the alarm %s rings at something else than now: it has another %s", name, codes(c.names))
 		case c.has("AlarmActions"):
-			j.say(s, Watch, InPlace, len(itemsOf(c.new.props["AlarmActions"])) == 0, "the alarm %s tells somebody else", name)
+			if len(itemsOf(c.new.props["AlarmActions"])) == 0 {
+				j.say(s, Watch, InPlace, true, "the alarm %s tells nobody any more when it rings", name)
+			} else {
+				j.say(s, Watch, InPlace, false, "the alarm %s tells others than now when it rings", name)
+			}
 		}
 	case "AWS::EC2::FlowLog":
 		if c.removed() {
@@ -112,7 +123,7 @@ func (j *judge) watch(c delta) {
 	case "AWS::Lambda::Function":
 		was, is := get(c.old.props, "Environment", "Variables", setting.Unguarded), get(c.new.props, "Environment", "Variables", setting.Unguarded)
 		if !c.added() && !c.removed() && is == "true" && was != "true" {
-			j.say(s, Watch, InPlace, true, "deployments lose their guard: they go on while requests fail")
+			j.say(s, Watch, InPlace, true, "deployments lose their guard: they go on, and are not rolled back, while requests of users fail")
 		}
 	}
 	if was, is := get(c.old.props, "LoadBalancerAttributes"), get(c.new.props, "LoadBalancerAttributes"); !c.added() && !c.removed() && encoded(was) != encoded(is) {

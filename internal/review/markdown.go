@@ -2,6 +2,7 @@ package review
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,6 +13,9 @@ const maxBytes = 60_000
 
 // mostDecisions is how many are listed before the sections, which have all.
 const mostDecisions = 8
+
+// mostChanges is how many are listed before the diff, which has all.
+const mostChanges = 8
 
 const (
 	// mostOfALine is how many characters of a text are shown.
@@ -109,42 +113,161 @@ func (r Report) Markdown() (string, error) {
 
 // advice is what a reader does with a verdict.
 func (r Report) advice() string {
+	who := listed(r.Who)
 	switch {
 	case r.Verdict == NoEffect:
-		return "Nothing to decide: deploying it changes nothing."
+		return "**Merge.** Deploying it changes nothing."
+	case r.Answer == Merge:
+		return "**Merge.** There is nothing to decide."
+	case r.Answer == Ask:
+		return "**Ask** " + who + ", and merge it only after a yes."
 	case r.Verdict == DataAtRisk:
-		return "Stop: do not merge before the owner of the data has agreed that it is lost, or guarded less."
-	case r.Verdict == IslandDown && r.everywhere():
-		return "Stop: in every island users lose what is listed under Users, until it is undone. There is no island to move them to."
-	case r.Verdict == IslandDown && slices.ContainsFunc(r.Findings, lasts):
-		return "Ask: merge it only if users are to lose what is listed under Users until it is undone, and move them away before."
-	case r.Verdict == IslandDown:
-		return "Ask: merge it only if the outage under Users is meant. Agree on a time, and move users away before."
-	case len(r.Decide) > 0:
-		return "Ask: merge it only if all of the following is meant."
+		return "**Stop.** Do not merge it before the owner of the data has said yes."
 	default:
-		return "Nothing to decide: the deployment is no reason not to merge it."
+		return "**Stop.** Do not merge it before the people who run the service have said yes: all islands are hit, so that users cannot be moved to another one."
 	}
 }
 
-func lasts(f Finding) bool { return f.Lasting }
+// listed is a list in a sentence.
+func listed(all []string) string {
+	if len(all) < 2 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+}
 
-// everywhere reports whether users lose something in every island, until it is undone.
+// people is what happens to users, in a sentence.
+func (r Report) people() string {
+	var regions []string
+	lasting, moved, left, out := false, true, true, false
+	for _, f := range r.Findings {
+		if f.Section == Users && f.Verdict == IslandDown {
+			out = true
+			regions = append(regions, f.Regions...)
+			lasting, moved, left = lasting || f.Lasting, moved && f.Moved, left && f.Left
+		}
+	}
+	slices.Sort(regions)
+	regions = slices.Compact(regions)
+	until := "while it is deployed"
+	if lasting {
+		until = "from then on, until this is undone"
+	}
+	some := func(is func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, is) }
+	switch {
+	case r.everywhere():
+		return "users of every island lose the service, or a part of it, " + until + "."
+	case out && r.Islands < 2 && !(left && r.Islands == 1): // that of a region which goes is none of the head's
+		return "users lose the service, or a part of it, " + until + "; there is no other island."
+	case out && moved:
+		return "users who are nearest to " + codes(regions) + " are served by another island, farther away."
+	case out && len(regions) >= r.Islands:
+		return "users of one island after the other lose the service, or a part of it, " + until + "; the other islands serve on, and may take them over before."
+	case out:
+		return "users of " + codes(regions) + " lose that island, or a part of what it does, " + until + "; the other islands serve on, and may take them over before."
+	case some(onlyBackup):
+		return "the islands stay reachable, without the data that is lost."
+	case some(unread):
+		return "the islands stay reachable, without the data that the service no longer reads."
+	case some(func(f Finding) bool { return f.Moved }):
+		return "nobody is without the service; some move to another island."
+	case some(func(f Finding) bool { return f.Section == Users }):
+		return "nobody is without the service; what else they notice is under Users."
+	case some(func(f Finding) bool { return f.Section == Fleets && f.Verdict == Instances }):
+		return "nobody is without the service; instances are replaced a few at a time."
+	}
+	return "nobody is without the service."
+}
+
+// data is what happens to data, in a sentence.
+func (r Report) data() string {
+	some := func(is func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, is) }
+	var all []string
+	if some(func(f Finding) bool { return loses(f) && !f.Kept }) {
+		all = append(all, "what is listed under Data is deleted, by the deployment or later")
+	}
+	if some(unread) {
+		all = append(all, "none is deleted, but the service starts without what is listed under Data, or the deployment fails")
+	}
+	if some(func(f Finding) bool { return f.Later }) {
+		less := "it is guarded less from then on, so that a later fault or change may lose it"
+		if len(all) == 0 {
+			less = "the deployment deletes none, but " + less
+		}
+		all = append(all, less)
+	}
+	switch {
+	case len(all) > 0:
+		return strings.Join(all, "; ") + "."
+	case some(func(f Finding) bool { return f.Section == Data && f.Decide }):
+		return "none is at risk; what becomes of it is under Data."
+	}
+	return "none is deleted, replaced or guarded less."
+}
+
+// loses reports whether the deployment loses data, or may.
+func loses(f Finding) bool { return f.Verdict == DataAtRisk && !f.Later }
+
+// onlyBackup reports whether what the deployment loses is in a backup only.
+func onlyBackup(f Finding) bool { return loses(f) && !f.Kept && f.Back == "" }
+
+// unread reports whether data stays that the service no longer reads.
+func unread(f Finding) bool { return loses(f) && f.Kept }
+
+// everywhere reports whether users lose something in every island at once, or in each
+// until it is undone.
 func (r Report) everywhere() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Lasting && len(f.Regions) >= r.Islands })
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool {
+		return f.Verdict == IslandDown && (f.Everywhere || f.Lasting && len(f.Regions) >= r.Islands)
+	})
+}
+
+// news is what the title says beside the verdict, of islands and stacks.
+func (r Report) news() string {
+	if r.Verdict == IslandDown && r.everywhere() {
+		return " (all islands)"
+	}
+	var all []string
+	if slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Type == stackType && c.How == "added" }) {
+		all = append(all, "stacks are new")
+	}
+	for _, f := range r.Findings {
+		switch {
+		case f.Left:
+			all = append(all, "stacks are left behind")
+		case f.Section == Elsewhere && f.Decide:
+			all = append(all, "stacks are left out")
+		}
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 0 || r.Verdict != InPlace {
+		return ""
+	}
+	return " (" + strings.Join(all, ", ") + ")"
+}
+
+// stored reports whether a change is of what is stored and not priced.
+func stored(c Change) bool {
+	return slices.ContainsFunc(c.Properties, func(p string) bool {
+		return p == "LifecycleConfiguration" || p == "ReplicationConfiguration" || p == "VersioningConfiguration" || p == "RetentionInDays"
+	})
 }
 
 func (r Report) top() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Review: %s\n\n%s\n", r.Verdict, r.advice())
-	if len(r.Decide) > 0 {
-		b.WriteString("\n")
+	fmt.Fprintf(&b, "# Review: %s%s\n\n%s\n\n- People: %s\n- Data: %s\n", r.Verdict, r.news(), r.advice(), r.people(), r.data())
+	switch len(r.Decide) {
+	case 0:
+	case 1:
+		fmt.Fprintf(&b, "\nThe question: is it meant that %s?\n", r.Decide[0])
+	default:
+		b.WriteString("\nThe question: is all of this meant?\n\n")
 		for i, d := range r.Decide {
 			if i == mostDecisions {
 				fmt.Fprintf(&b, "\nAnd %d more, below.\n", len(r.Decide)-i)
 				break
 			}
-			fmt.Fprintf(&b, "%d. Is it meant that %s?\n", i+1, d)
+			fmt.Fprintf(&b, "%d. %s\n", i+1, d)
 		}
 	}
 	section := func(title, none string, sections ...Section) {
@@ -168,20 +291,32 @@ func (r Report) top() string {
 	}
 	section("Data", "No table, bucket, log group or key is removed, replaced or less protected.", Data)
 	reachable := "No effect on users was found."
-	if r.Verdict == DataAtRisk {
-		reachable = "The islands stay reachable, without what Data says that they lose."
+	if slices.ContainsFunc(r.Findings, onlyBackup) {
+		reachable = "The islands stay reachable, without the data that is lost."
+	} else if slices.ContainsFunc(r.Findings, unread) {
+		reachable = "The islands stay reachable, without the data that the service no longer reads."
 	}
 	section("Users", reachable, Users)
-	section("Instances", "It launches and ends no instance.", Fleets)
+	fleets := "The deployment itself launches and ends no instance."
+	if !r.everywhere() && slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Section == Users && (f.Verdict == IslandDown || f.Moved) }) {
+		fleets += " Auto Scaling may, where users go to another island."
+	}
+	section("Instances", fleets, Fleets)
 	section("Security", "No permission and no network rule changes.", Security)
 	b.WriteString("\n## Cost\n\n")
 	if r.CostUnknown != "" {
-		fmt.Fprintf(&b, "It cannot be told: %s\n", code(r.CostUnknown))
+		fmt.Fprintf(&b, "Not known, since a price is missing: %s\n", quoted(r.CostUnknown, mostOfACondition))
 	} else {
 		b.WriteString("| requests a second | before, USD a month | after | difference |\n|---:|---:|---:|---:|\n")
 		for _, c := range r.Cost {
 			fmt.Fprintf(&b, "| %g | %.2f | %.2f | %+.2f |\n", c.Requests, c.Before, c.After, c.After-c.Before)
 		}
+		if slices.ContainsFunc(r.Changes, stored) || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Back == backReplicas }) {
+			b.WriteString("\nNot priced: what is stored for longer or shorter, elsewhere, or in more or fewer copies.\n")
+		}
+	}
+	if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Left || f.Section == Elsewhere && f.Decide }) {
+		b.WriteString("\nStacks that nothing deploys any more are not counted here, and go on costing what they cost.\n")
 	}
 	watched := strings.Builder{}
 	for _, f := range r.Findings {
@@ -200,11 +335,17 @@ func (r Report) top() string {
 		b.WriteString("Nothing is deployed.\n")
 	} else {
 		var first []string
-		if r.Verdict == DataAtRisk {
-			first = append(first, "a backup of what is at risk")
+		if slices.ContainsFunc(r.Findings, func(f Finding) bool { return loses(f) && !f.Kept }) {
+			first = append(first, "a backup of what may be deleted")
 		}
-		if !r.everywhere() && slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Section == Users && f.Verdict == IslandDown }) {
-			first = append(first, "`make drain REGION=…` for the regions under Users, and with `OFF=1` for those that are to serve again afterwards")
+		if slices.ContainsFunc(r.Findings, unread) {
+			first = append(first, "a copy of that data to where the service will read, such as by an export and an import, or `cdk import` of the old resource in place of the new one")
+		}
+		drained := func(f Finding) bool {
+			return f.Section == Users && f.Verdict == IslandDown && (f.Left && r.Islands > 0 || !f.Moved && r.Islands > 1)
+		}
+		if !r.everywhere() && slices.ContainsFunc(r.Findings, drained) {
+			first = append(first, "`make drain REGION=…` for each region under Users; afterwards the same with `OFF=1` where it is to serve again")
 		}
 		if len(first) > 0 {
 			fmt.Fprintf(&b, "First: %s.\n\n", strings.Join(first, ", and "))
@@ -218,31 +359,75 @@ func (r Report) top() string {
 			}
 			name, each := s.Stack, ""
 			if len(regions) > 1 {
-				name, each = s.neutral, ", one after the other"
+				name, each = s.neutral, ", one after the other until one fails"
 			}
 			i, n = last, n+1
 			fmt.Fprintf(&b, "%d. %s%s%s: %s\n", n, code(name), each, in(regions, r.Islands), s.Guard)
 		}
-		back := "deploy the base again: `git revert` this change, then `cdk deploy --all`."
-		if r.Verdict == DataAtRisk {
-			back = "deploying the base again brings resources back, not what was in them: see *Restore data* in docs/operations.md."
-		}
-		fmt.Fprintf(&b, "\nBack: %s\n", back)
 	}
+	if r.Verdict > NoEffect {
+		b.WriteString("\n" + r.back())
+	}
+	b.WriteString(r.changed())
 	return b.String()
 }
 
-// folded is the diff, in at most n bytes.
+// back is how to undo the change, and what that does not undo.
+func (r Report) back() string {
+	notes := map[string]bool{}
+	for _, f := range r.Findings {
+		if f.Back != "" {
+			notes[f.Back] = true
+		}
+		if onlyBackup(f) {
+			notes["it brings resources back, not what was in them: see *Restore data* in docs/operations.md"] = true
+		}
+		if unread(f) {
+			notes["the old resource stays outside of any stack, and has to be brought back into one: see *Restore data* in docs/operations.md"] = true
+		}
+	}
+	t := "Back: deploy the base again: `git revert` this change, then `cdk deploy --all`."
+	if len(notes) == 0 {
+		return t + "\n"
+	}
+	return t + " But:\n\n- " + strings.Join(slices.Sorted(maps.Keys(notes)), "\n- ") + "\n"
+}
+
+// title is a change in a line, with the properties that differ.
+func (r Report) title(c Change) string {
+	what := ""
+	if len(c.Properties) > 0 {
+		what = ": " + codes(c.Properties)
+	}
+	return fmt.Sprintf("%s %s, %s%s%s", c.How, code(c.Name), code(c.Type), what, in(c.Regions, r.Islands))
+}
+
+// changed is a line for each of the first changes.
+func (r Report) changed() string {
+	t := "\n## Changes\n\n"
+	if len(r.Changes) == 0 {
+		return t + "None.\n"
+	}
+	for i, c := range r.Changes {
+		if i == mostChanges {
+			return t + fmt.Sprintf("- and %d more\n", len(r.Changes)-i)
+		}
+		t += "- " + r.title(c) + "\n"
+	}
+	return t
+}
+
+// folded is the diff: the lines of all changes below a fold, in at most n bytes.
 func (r Report) folded(n int) string {
 	if len(r.Changes) == 0 {
-		return "\n## Diff\n\nNone.\n"
+		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## Diff\n\n<details><summary>%s</summary>\n\n", plural(len(r.Changes), "resource"))
+	fmt.Fprintf(&b, "\n## Diff\n\n<details><summary>The lines of %s</summary>\n\n", plural(len(r.Changes), "resource"))
 	const end = "</details>\n"
 	left := 0
 	for _, c := range r.Changes {
-		title := fmt.Sprintf("%s %s, %s%s\n", c.How, code(c.Name), code(c.Type), in(c.Regions, r.Islands))
+		title := r.title(c) + "\n"
 		entry := title + "\n"
 		if len(c.Lines) > 0 {
 			lines := make([]string, len(c.Lines))

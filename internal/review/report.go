@@ -16,6 +16,9 @@ import (
 // change gives the same report.
 type Report struct {
 	Verdict Verdict `json:"verdict"`
+	// Answer is what to do with it, and Who has to decide where that is not to merge it.
+	Answer Answer   `json:"answer"`
+	Who    []string `json:"who"`
 	// Islands is how many the head has.
 	Islands int `json:"islands"`
 	// Decide is what somebody has to say that it is meant, the worst first.
@@ -54,6 +57,8 @@ type Change struct {
 	Type    string   `json:"type"`
 	How     string   `json:"how"`
 	Regions []string `json:"regions"`
+	// Properties are those that differ, of a resource that stays or is replaced.
+	Properties []string `json:"properties,omitempty"`
 	// Lines begin with "+", "-" or a space.
 	Lines []string `json:"lines"`
 }
@@ -63,6 +68,7 @@ const dearer = 1.1
 
 // Compare reviews the change from base to head.
 func (d *Differ) Compare(base, head *Assembly) (Report, error) {
+	base, head = base.resolved(), head.resolved()
 	a, err := d.compare(base, head)
 	if err != nil {
 		return Report{}, err
@@ -72,27 +78,71 @@ func (d *Differ) Compare(base, head *Assembly) (Report, error) {
 	r := Report{Islands: islands(head), Findings: once(j.found)}
 	byWorst := slices.Clone(r.Findings)
 	slices.SortStableFunc(byWorst, func(a, b Finding) int { return cmp.Compare(b.Verdict, a.Verdict) })
+	asked := map[Section]bool{}
 	for _, f := range byWorst {
 		r.Verdict = max(r.Verdict, f.Verdict)
 		if f.Decide {
 			r.Decide = append(r.Decide, f.What+in(f.Regions, r.Islands))
+			asked[f.Section] = true
 		}
 	}
 	if len(j.changes) > 0 {
 		r.Verdict = max(r.Verdict, InPlace)
 	}
 	r.cost(base, head)
+	if r.CostUnknown != "" && slices.ContainsFunc(j.changes, func(c delta) bool { return c.added() && !c.whole || c.whole && islandOf(c.stack) }) {
+		r.Decide = append(r.Decide, "what is new is paid for, and how much that is cannot be told here (see Cost)")
+		asked[bill] = true
+	}
 	for _, c := range r.Cost {
 		if c.After > c.Before*dearer {
+			asked[bill] = true
 			r.Decide = append(r.Decide, fmt.Sprintf("it costs $%.0f a month more at %s a second: $%.0f, previously $%.0f", c.After-c.Before, plural(int(c.Requests), "request"), c.After, c.Before))
 			break
 		}
 	}
+	r.Answer = r.answer()
+	for _, d := range deciders {
+		if asked[d.section] {
+			r.Who = append(r.Who, d.who)
+		}
+	}
+	r.Who = slices.Compact(r.Who)
 	r.Plan = j.plan()
 	r.Changes = j.diff()
 	r.Blind = j.blind()
 	return r, nil
 }
+
+// bill is the section of what the change costs, which has no findings.
+const bill Section = "cost"
+
+// deciders are who decides what is in a section.
+var deciders = []struct {
+	section Section
+	who     string
+}{
+	{Data, "the owner of the data"},
+	{Users, "the people who run the service"},
+	{Fleets, "the people who run the service"},
+	{Elsewhere, "the people who run the service"},
+	{Security, "the people who answer for security"},
+	{Watch, "the people on call"},
+	{bill, "the people who pay for it"},
+}
+
+// answer is what to do with a report.
+func (r Report) answer() Answer {
+	switch {
+	case r.Verdict == DataAtRisk, r.Verdict == IslandDown && r.everywhere():
+		return Stop
+	case r.Verdict == IslandDown || len(r.Decide) > 0:
+		return Ask
+	}
+	return Merge
+}
+
+func islandOf(s *Stack) bool { return len(s.of(scalingGroup)) > 0 }
 
 // once says findings of several regions once, in the order of sections, the worst
 // first.
@@ -107,27 +157,36 @@ func once(found []finding) []Finding {
 	for _, f := range found {
 		k := key{f.Section, f.Verdict, neutral(f.stack, f.What)}
 		if m := merged[k]; m != nil {
-			m.Decide = m.Decide || f.Decide
-			if !slices.Contains(m.Regions, f.Regions[0]) {
-				m.Regions = append(m.Regions, f.Regions[0])
-			}
+			m.Decide, m.strong = m.Decide || f.Decide, m.strong || f.strong
+			m.Regions = append(m.Regions, f.Regions...)
 			if first[k] != f.What {
 				m.What = k.what
 			}
 			continue
 		}
 		copied := f.Finding
+		copied.Regions = slices.Clone(f.Regions)
 		merged[k], first[k] = &copied, f.What
 	}
 	var all []Finding
 	for _, m := range merged {
 		slices.Sort(m.Regions)
+		m.Regions = slices.Compact(m.Regions)
 		all = append(all, *m)
 	}
 	order := []Section{Data, Users, Fleets, Security, Watch, Elsewhere}
+	rank := func(f Finding) int {
+		switch {
+		case f.strong:
+			return 0
+		case f.Later: // what is lost comes before what is guarded less
+			return 2
+		}
+		return 1
+	}
 	slices.SortFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.Section), slices.Index(order, b.Section)), cmp.Compare(b.Verdict, a.Verdict),
-			cmp.Compare(a.What, b.What), slices.Compare(a.Regions, b.Regions))
+			cmp.Compare(rank(a), rank(b)), cmp.Compare(a.What, b.What), slices.Compare(a.Regions, b.Regions))
 	})
 	return all
 }
@@ -165,7 +224,7 @@ func in(regions []string, islands int) string {
 
 // cost estimates both.
 func (r *Report) cost(base, head *Assembly) {
-	prices, err := cost.ReadPrices()
+	prices, err := cost.ReadPricesIn(".")
 	if err != nil {
 		r.CostUnknown = err.Error()
 		return
@@ -216,7 +275,7 @@ func (j *judge) plan() []Step {
 		}
 		guard := "CloudFormation rolls it back when the change of a resource fails"
 		if len(s.of(scalingGroup)) > 0 {
-			guard = "rolled back when instances are not healthy or the deployment alarm is in ALARM; the next begins when it has succeeded"
+			guard = "rolled back when instances are not healthy or the deployment alarm is in ALARM"
 		}
 		steps = append(steps, Step{name, s.Region, guard, neutral(s, name)})
 	}
@@ -229,11 +288,13 @@ func (j *judge) plan() []Step {
 // blind lists what a review cannot see.
 func (j *judge) blind() []string {
 	var all []string
-	parameters := map[string]bool{}
+	parameters, given := map[string]bool{}, map[string]bool{}
 	for _, s := range j.head.Stacks {
-		for _, p := range fieldsOf(s.Template["Parameters"]) {
+		for id, p := range fieldsOf(s.Template["Parameters"]) {
 			if strings.HasPrefix(text(get(p, "Type")), "AWS::SSM::Parameter::Value") {
 				parameters[neutral(s, text(get(p, "Default")))] = true
+			} else {
+				given[neutral(s, id)] = true
 			}
 		}
 	}
@@ -243,6 +304,9 @@ func (j *judge) blind() []string {
 			what = "the image is AWS's latest at each deployment, so that any of them may replace instances"
 		}
 		all = append(all, fmt.Sprintf("the parameter %s: %s", code(p), what))
+	}
+	for _, p := range slices.Sorted(maps.Keys(given)) {
+		all = append(all, fmt.Sprintf("the parameter %s: a stack that is deployed keeps the value that it has, whatever its default", code(p)))
 	}
 	return append(all, "what was changed by hand, or by the scaler, since the base was deployed; what the programs do otherwise; quotas; what a custom resource's function does beside its properties")
 }

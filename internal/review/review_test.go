@@ -151,18 +151,52 @@ func TestPageShowsAComment(t *testing.T) {
 	}
 }
 
+// TestHoldIsNotRepeated: what the fleet's hold has is the group's, and said of that alone.
+func TestHoldIsNotRepeated(t *testing.T) {
+	i := slices.IndexFunc(corpus, func(c change) bool { return c.name == "fleet.max" })
+	base, head := corpus[i].both(t)
+	r, err := newDiffer(t).Compare(base, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Changes) != 1 || r.Changes[0].Type != scalingGroup || !slices.Equal(r.Changes[0].Properties, []string{"MaxSize"}) {
+		t.Errorf("got %+v", r.Changes)
+	}
+}
+
+// TestCallIsShownOnce: a custom resource that calls the same for its creation and its
+// update has one call in the diff.
+func TestCallIsShownOnce(t *testing.T) {
+	assembly := func(days string) *Assembly {
+		call := `{\"action\":\"put\",\"days\":` + days + `}`
+		return &Assembly{Dir: t.TempDir(), Stacks: map[string]*Stack{"s": {Name: "s", Region: "eu-west-1", Template: object(
+			`{"Resources": {"C": {"Type": "Custom::AWS", "Properties": {"Create": "` + call + `", "Update": "` + call + `"}}}}`)}}}
+	}
+	r, err := newDiffer(t).Compare(assembly("1"), assembly("2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Changes) != 1 || strings.Count(strings.Join(r.Changes[0].Lines, "\n"), "days: 2") != 1 {
+		t.Errorf("got %+v, want the call once", r.Changes)
+	}
+}
+
 // TestVerdicts: what a review says of each change of the corpus is what was decided
 // before.
 func TestVerdicts(t *testing.T) {
 	d := newDiffer(t)
 	proved := 0
-	for _, c := range corpus {
+	var expected []string
+	for i, c := range corpus {
 		if !c.gate && !matrix.All() {
 			continue
 		}
 		proved++
 		t.Run(c.name, func(t *testing.T) {
 			base, head := c.both(t)
+			if c.lost != "" {
+				head.Lost = []string{c.lost}
+			}
 			r, err := d.Compare(base, head)
 			if err != nil {
 				t.Fatal(err)
@@ -172,19 +206,34 @@ func TestVerdicts(t *testing.T) {
 				t.Fatal(err)
 			}
 			if dir := os.Getenv("REVIEWS"); dir != "" { // to be looked at
-				if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".md"), []byte(comment), 0o644); err != nil {
+				name := fmt.Sprintf("%03d", i+1)
+				if err := os.WriteFile(filepath.Join(dir, name+".md"), []byte(comment), 0o644); err != nil {
 					t.Fatal(err)
 				}
+				expected = append(expected, strings.Join([]string{name, c.name, c.want.String(), string(c.wantAnswer())}, "\t"))
 			}
 			if r.Verdict != c.want {
 				t.Errorf("got %q, want %q:\n%s", r.Verdict, c.want, comment)
+			}
+			if r.Answer != c.wantAnswer() {
+				t.Errorf("got the answer %q, want %q:\n%s", r.Answer, c.wantAnswer(), comment)
 			}
 			for _, words := range c.says {
 				if !strings.Contains(strings.ToLower(comment), strings.ToLower(words)) {
 					t.Errorf("the comment lacks %q:\n%s", words, comment)
 				}
 			}
+			for _, words := range c.lacks {
+				if strings.Contains(comment, words) {
+					t.Errorf("the comment has %q:\n%s", words, comment)
+				}
+			}
 		})
+	}
+	if dir := os.Getenv("REVIEWS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "expected.tsv"), []byte(strings.Join(expected, "\n")+"\n"), 0o644); err != nil {
+			t.Error(err)
+		}
 	}
 	t.Logf("%d of %d changes", proved, len(corpus))
 }

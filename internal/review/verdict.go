@@ -29,3 +29,17 @@ func (v Verdict) String() string { return verdicts[v] }
 
 // MarshalJSON writes the verdict's words.
 func (v Verdict) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
+
+// Answer is what a reader does with a review.
+type Answer string
+
+// The answers.
+const (
+	// Merge: there is nothing to decide.
+	Merge Answer = "merge"
+	// Ask: whom the comment names decides whether it is meant.
+	Ask Answer = "ask"
+	// Stop: data is at risk, or there is no island that users could be moved to. Only
+	// its owner, or who answers for the service, may let it pass.
+	Stop Answer = "stop"
+)

@@ -14,10 +14,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/review"
 )
@@ -36,7 +38,13 @@ type options struct {
 	root, dir, base, head string
 	// deployed has what is deployed be the base.
 	deployed bool
+	// refuse has a loss of data fail, but for that of the head whose commit is allowed.
+	refuse  bool
+	allowed string
 }
+
+// ErrDataAtRisk is that of a review which was made and printed, with -refuse-data-loss.
+var ErrDataAtRisk = errors.New("the review says data at risk, and nobody has allowed it for this commit")
 
 // Run does what args, its flags, say: it prints the comment to stdout, and writes it,
 // and the same as JSON, to a folder.
@@ -48,8 +56,13 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.StringVar(&o.base, "base", "main", "`commit` that is compared with")
 	flags.StringVar(&o.head, "head", "HEAD", "`commit` that is reviewed; what is not committed is not")
 	flags.BoolVar(&o.deployed, "deployed", false, "compare with what is deployed in place of -base: on AWS with AWS_PROFILE set, else in what `up` runs")
+	flags.BoolVar(&o.refuse, "refuse-data-loss", false, "exit with 3 on the verdict data at risk, once the comment is written")
+	flags.StringVar(&o.allowed, "allow-data-loss", "", "full id of the `commit` whose loss of data is allowed; another head is refused still")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if o.allowed != "" && !fullID.MatchString(o.allowed) {
+		return fmt.Errorf("-allow-data-loss wants the full id of a commit, got %q", o.allowed)
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("it takes flags only, got %q", flags.Args())
@@ -82,9 +95,26 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := os.WriteFile(filepath.Join(o.dir, markdownFile), []byte(comment), 0o644); err != nil {
 		return err
 	}
-	_, err = io.WriteString(stdout, comment)
-	return err
+	if _, err := io.WriteString(stdout, comment); err != nil {
+		return err
+	}
+	if !o.refuse || report.Verdict != review.DataAtRisk {
+		return nil
+	}
+	// A push makes another head, which nobody has allowed.
+	head, err := git(ctx, o.root, "rev-parse", "--verify", o.head+"^{commit}")
+	if err != nil {
+		return err
+	}
+	if head != o.allowed {
+		return ErrDataAtRisk
+	}
+	return nil
 }
+
+// fullID is a commit's, as git writes it: a branch, or the beginning of an id, may come to
+// mean another commit.
+var fullID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // report compares the two commits. Reports of before are gone when it fails.
 func (o options) report(ctx context.Context) (review.Report, error) {
@@ -107,6 +137,13 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 		// One after the other: git locks what both would write.
 		if err := sides[i].checkOut(ctx, o); err != nil {
 			return review.Report{}, err
+		}
+	}
+	if !o.deployed {
+		// One that names no account is of the other's: to name it changes nothing.
+		account := cmp.Or(accountOf(sides[0].dir), accountOf(sides[1].dir))
+		for i := range sides {
+			sides[i].account = account
 		}
 	}
 	assemblies := make([]*review.Assembly, len(sides))
@@ -149,13 +186,16 @@ type side struct {
 // checkOut brings the commit into a worktree of its own, which stays for the next
 // review: what is compiled there is compiled once.
 func (s *side) checkOut(ctx context.Context, o options) error {
-	commit, err := git(ctx, o.root, "rev-parse", "--verify", "--quiet", s.ref+"^{commit}")
-	if err != nil {
-		return fmt.Errorf("there is no commit %q to take as the %s: fetch it, by `git fetch origin %[1]s` for instance, or name another one", s.ref, s.name)
-	}
 	prefix, err := git(ctx, o.root, "rev-parse", "--show-prefix")
 	if err != nil {
-		return err
+		return fmt.Errorf("commits are reviewed, and %s is in no git repository (%w)", o.root, err)
+	}
+	commit, err := git(ctx, o.root, "rev-parse", "--verify", "--quiet", s.ref+"^{commit}")
+	switch {
+	case err != nil && (s.ref == "" || strings.HasPrefix(s.ref, "-")):
+		return fmt.Errorf("there is no commit %q to take as the %s: name one, such as main", s.ref, s.name)
+	case err != nil:
+		return fmt.Errorf("there is no commit %q to take as the %s: fetch it, by `git fetch origin %[1]s` for instance, or name another one", s.ref, s.name)
 	}
 	tree := filepath.Join(o.dir, s.name)
 	s.dir = filepath.Join(tree, prefix)
@@ -234,7 +274,7 @@ func (s *side) synthesize(ctx context.Context, o options) (*review.Assembly, err
 		return nil, err
 	}
 	arguments := []string{"synth", "--quiet", "--output", out}
-	if !hasAccount(s.dir) {
+	if accountOf(s.dir) == "" {
 		arguments = append(arguments, "-c", "archipelago.account="+cmp.Or(s.account, synthAccount))
 	}
 	if s.app != "" {
@@ -258,11 +298,33 @@ func (s *side) synthesize(ctx context.Context, o options) (*review.Assembly, err
 	if err != nil {
 		return nil, fmt.Errorf("the %s %q: %w", s.name, s.ref, err)
 	}
+	a.Lost = lostOf(s.dir)
 	return a, nil
 }
 
-// hasAccount reports whether cdk.json names the account itself.
-func hasAccount(dir string) bool {
+// lostOf are the regions that cdk.json marks as lost. One that cannot be read has been
+// synthesized by an app that reads something else.
+func lostOf(dir string) []string {
+	var file struct{ Context map[string]any }
+	b, err := os.ReadFile(filepath.Join(dir, "cdk.json"))
+	if err != nil || json.Unmarshal(b, &file) != nil {
+		return nil
+	}
+	c, err := config.Parse(file.Context, synthAccount)
+	if err != nil {
+		return nil
+	}
+	var lost []string
+	for _, r := range c.Regions {
+		if r.Lost {
+			lost = append(lost, r.Name)
+		}
+	}
+	return lost
+}
+
+// accountOf is the account that cdk.json names itself, "" for none.
+func accountOf(dir string) string {
 	var file struct {
 		Context struct {
 			Archipelago struct{ Account any }
@@ -270,7 +332,15 @@ func hasAccount(dir string) bool {
 		}
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "cdk.json"))
-	return err == nil && json.Unmarshal(b, &file) == nil && (file.Context.Archipelago.Account != nil || file.Context.Account != nil)
+	if err != nil || json.Unmarshal(b, &file) != nil {
+		return ""
+	}
+	for _, account := range []any{file.Context.Account, file.Context.Archipelago.Account} {
+		if account != nil {
+			return fmt.Sprint(account)
+		}
+	}
+	return ""
 }
 
 // git runs it in dir and returns what it printed.

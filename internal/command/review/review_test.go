@@ -2,6 +2,8 @@ package review
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,7 +119,8 @@ func TestBadInput(t *testing.T) {
 		want    string
 	}{
 		"no such base":      {commits: []map[string]string{app(good)}, base: "elsewhere", want: `there is no commit "elsewhere" to take as the base`},
-		"an option as base": {commits: []map[string]string{app(good)}, base: "--help", want: `there is no commit "--help"`},
+		"an option as base": {commits: []map[string]string{app(good)}, base: "--help", want: `there is no commit "--help" to take as the base: name one, such as main`},
+		"no base at all":    {commits: []map[string]string{app(good)}, base: "", want: `there is no commit "" to take as the base: name one`},
 		"no package.json":   {commits: []map[string]string{{"cdk.json": "{}", ".gitignore": "/node_modules\n"}, app(good)}, base: "c0", want: `the base "c0" has no package.json`},
 		"no cdk.json":       {commits: []map[string]string{app(good), {"cdk.json": "-"}}, base: "c0", want: `the head "HEAD" has no cdk.json`},
 		"does not synthesize": {commits: []map[string]string{app(good)}, base: "c0", script: "#!/bin/sh\necho archipelago: nothing was deployed >&2\nexit 1\n",
@@ -152,6 +155,15 @@ func TestBadInput(t *testing.T) {
 				t.Error("the comment of before is still there")
 			}
 		})
+	}
+}
+
+// TestNoRepository: a folder that git does not know has no commit to be reviewed.
+func TestNoRepository(t *testing.T) {
+	t.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
+	var out bytes.Buffer
+	if err := Run(t.Context(), []string{"-root", t.TempDir()}, &out); err == nil || !strings.Contains(err.Error(), "is in no git repository") || out.Len() > 0 {
+		t.Errorf("got %v, and it printed %q", err, out.String())
 	}
 }
 
@@ -237,5 +249,106 @@ func TestReviewOfCommits(t *testing.T) {
 		} else if first != out.String() {
 			t.Errorf("the second time it is another comment:\n%s\nwas\n%s", out.String(), first)
 		}
+	}
+}
+
+// TestLossOfDataIsRefused: with the flag, unless it is allowed for this very commit. The
+// comment is there all the same.
+func TestLossOfDataIsRefused(t *testing.T) {
+	root := repository(t,
+		app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": queue}),
+		map[string]string{"made/s.template.json": `{"Resources": {}}`},
+	)
+	installed(t, root, copies)
+	commit := func(ref string) string {
+		t.Helper()
+		out, err := exec.Command("git", "-C", root, "rev-parse", ref).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	for name, test := range map[string]struct {
+		args    []string
+		refused bool
+	}{
+		"nobody allowed":  {[]string{"-refuse-data-loss", "-allow-data-loss="}, true},
+		"allowed":         {[]string{"-refuse-data-loss", "-allow-data-loss=" + commit("c1")}, false},
+		"another commit":  {[]string{"-refuse-data-loss", "-allow-data-loss=" + commit("c0")}, true},
+		"nothing is lost": {[]string{"-refuse-data-loss", "-head", "c0"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			err := Run(t.Context(), append([]string{"-root", root, "-base", "c0"}, test.args...), &out)
+			if errors.Is(err, ErrDataAtRisk) != test.refused || err != nil && !test.refused {
+				t.Errorf("got %v", err)
+			}
+			written, err := os.ReadFile(filepath.Join(root, ".archipelago", "review", markdownFile))
+			if err != nil || string(written) != out.String() || len(written) == 0 {
+				t.Errorf("the comment is not there: %v", err)
+			}
+		})
+	}
+	for _, ref := range []string{"c1", "main", commit("c1")[:12]} {
+		if err := Run(t.Context(), []string{"-root", root, "-base", "c0", "-refuse-data-loss", "-allow-data-loss", ref}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "full id of a commit") {
+			t.Errorf("%s is allowed: %v", ref, err)
+		}
+	}
+}
+
+// TestAnAccountThatIsNamed: a commit that writes the account into cdk.json moves nothing
+// to another one.
+func TestAnAccountThatIsNamed(t *testing.T) {
+	const named = `{"context": {"archipelago": {"account": "111122223333"}}}`
+	const script = `#!/bin/sh
+account=111122223333
+while [ $# -gt 0 ]; do
+	case $1 in
+	--output) cp -r made "$2"; out=$2 ;;
+	archipelago.account=*) account=${1#*=} ;;
+	esac
+	shift
+done
+sed "s/ACCOUNT/$account/" made/s.template.json >"$out/s.template.json"
+`
+	files := map[string]string{"made/manifest.json": manifest, "made/s.template.json": `{"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "photos-ACCOUNT"}}}}`}
+	for _, commits := range [][]map[string]string{{app(files), {"cdk.json": named}}, {app(files), {"cdk.json": named}, {"cdk.json": `{"context": {"archipelago": {}}}`}}} {
+		root := repository(t, commits...)
+		installed(t, root, script)
+		var out bytes.Buffer
+		if err := Run(t.Context(), []string{"-root", root, "-base", fmt.Sprintf("c%d", len(commits)-2)}, &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(out.String(), "# Review: no effect\n") {
+			t.Errorf("got:\n%s", out.String())
+		}
+	}
+}
+
+// TestRegionThatIsLost: its stacks stay, and are not called left behind.
+func TestRegionThatIsLost(t *testing.T) {
+	const script = `#!/bin/sh
+while [ $# -gt 0 ]; do
+	case $1 in
+	--output) out=$2 ;;
+	esac
+	shift
+done
+cp -r made "$out"
+if grep -q lost cdk.json; then mv "$out/lost.json" "$out/manifest.json"; fi
+`
+	primary := strings.NewReplacer(`"s":`, `"t":`, "eu-west-1", "us-west-2").Replace(manifest)
+	both := strings.Replace(primary, `"artifacts": {`, `"artifacts": {`+manifest[strings.Index(manifest, `"s":`):len(manifest)-2]+", ", 1)
+	settings := func(region string) string {
+		return `{"context": {"archipelago": {"regions": ["us-west-2", ` + region + `], "service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz"}}}}`
+	}
+	root := repository(t, app(map[string]string{"made/manifest.json": both, "made/lost.json": primary, "made/s.template.json": "{}", "cdk.json": settings(`"eu-west-1"`)}), map[string]string{"cdk.json": settings(`{"name": "eu-west-1", "lost": true}`)})
+	installed(t, root, script)
+	var out bytes.Buffer
+	if err := Run(t.Context(), []string{"-root", root, "-base", "c0"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "stays as it is, since `eu-west-1` is lost") || strings.Contains(out.String(), "left behind") {
+		t.Errorf("got:\n%s", out.String())
 	}
 }
