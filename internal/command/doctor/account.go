@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	route53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -148,17 +150,76 @@ func hostedZone(ctx context.Context, s *site) []Line {
 		return []Line{notLookedAt("the hosted zone "+d.ZoneID, err)}
 	}
 	private := out.HostedZone.Config != nil && out.HostedZone.Config.PrivateZone
+	say := warn // users do not find it, and the record is made
 	switch name := aws.ToString(out.HostedZone.Name); {
 	case name != d.Zone+".":
-		return []Line{fail("the hosted zone %s is that of %s, and archipelago.domain.zone is %s: correct one of them", d.ZoneID, name, d.Zone)}
+		if !strings.HasSuffix("."+d.Host+".", "."+name) {
+			say = fail // of a record
+		}
+		return []Line{say("the hosted zone %s is that of %s, and archipelago.domain.zone is %s: correct one of them", d.ZoneID, name, d.Zone)}
 	case private != d.Private:
-		return []Line{fail("the hosted zone %s has private: %t, and archipelago.domain.private is %t: correct one of them", d.ZoneID, private, d.Private)}
+		if private && len(d.CertificateARNs) == 0 {
+			say = fail // nothing proves a certificate there
+		}
+		return []Line{say("the hosted zone %s has private: %t, and archipelago.domain.private is %t: correct one of them", d.ZoneID, private, d.Private)}
 	}
 	lines := []Line{ok("%s is %s", d.ZoneID, d.Zone)}
 	if private || s.local || out.DelegationSet == nil {
 		return lines
 	}
-	return append(lines, s.delegation(ctx, out.DelegationSet.NameServers))
+	return append(lines, s.delegation(ctx, out.DelegationSet.NameServers), recovery(d.ZoneID, out.HostedZone.Features))
+}
+
+// recovery looks whether records change while us-east-1, where Route 53 has its control
+// plane, does not answer. Source: Amazon Route 53 Developer Guide, "Enabling accelerated
+// recovery for managing public DNS records".
+func recovery(id string, features *route53types.HostedZoneFeatures) Line {
+	if features != nil && features.AcceleratedRecoveryStatus == route53types.AcceleratedRecoveryStatusEnabled {
+		return ok("its records change an hour after us-east-1 is lost, too")
+	}
+	return warn("its records do not change while us-east-1 is lost: aws route53 update-hosted-zone-features --hosted-zone-id %s --enable-accelerated-recovery", id)
+}
+
+// record looks for one of the domain's name in the way of the stack that makes it: with
+// an accelerator the entry's, and else each region's. Source: Amazon Route 53 API
+// Reference, "ChangeResourceRecordSets": CREATE is refused where there is one.
+func record(ctx context.Context, s *site) []Line {
+	stack, id := s.names().RegionStack(s.region.Name), s.region.Name
+	switch c := s.config; {
+	case !c.Domain.Set() || c.Entry == config.EntryNone, c.Entry == config.EntryAccelerator && !s.isPrimary(), c.Entry != config.EntryAccelerator && s.region.Weight == 0:
+		return nil
+	case c.Entry == config.EntryAccelerator:
+		stack, id = s.names().EntryStack(), ""
+	}
+	what := "whether " + s.config.Domain.Host + " has a record"
+	status, err := s.stack(ctx, s.here, stack)
+	if err != nil {
+		return []Line{notLookedAt(what, err)}
+	}
+	if status != "" {
+		made, err := s.resources(ctx, stack, "AWS::Route53::RecordSet")
+		if err != nil {
+			return []Line{notLookedAt(what, err)}
+		}
+		if len(made) > 0 {
+			return []Line{ok("%s is of %s", s.config.Domain.Host, stack)}
+		}
+	}
+	name := s.config.Domain.Host + "."
+	out, err := route53.NewFromConfig(s.here).ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{HostedZoneId: &s.config.Domain.ZoneID, StartRecordName: &name})
+	if refusedWith(err, "NoSuchHostedZone") {
+		return nil // of which another check tells
+	}
+	if err != nil {
+		return []Line{notLookedAt(what, err)}
+	}
+	for _, r := range out.ResourceRecordSets { // of this name first
+		other := aws.ToString(r.SetIdentifier)
+		if aws.ToString(r.Name) == name && (r.Type == route53types.RRTypeCname || r.Type == route53types.RRTypeA && (other == "" || id == "" || other == id)) {
+			return []Line{fail("%s has a record %s %s that is not of %s, and Route 53 makes no second one: delete it, right before the deployment if users have it", s.config.Domain.ZoneID, name, strings.TrimSpace(string(r.Type)+" "+other), stack)}
+		}
+	}
+	return []Line{ok("nothing is in the way of that of %s", stack)}
 }
 
 // delegation compares the name servers that DNS knows with the hosted zone's.

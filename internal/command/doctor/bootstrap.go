@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -42,12 +41,8 @@ func bootstrap(ctx context.Context, s *site) []Line {
 		return append(lines, notLookedAt("the key of the bucket "+bucket, err))
 	default:
 		for _, rule := range encryption.ServerSideEncryptionConfiguration.Rules {
-			by := rule.ApplyServerSideEncryptionByDefault
-			// The key that the bootstrap makes lets the account's roles read by S3, and AWS's
-			// own needs no permission. Source: aws-cdk-cli, bootstrap-template.yaml, and
-			// aws-cdk#25100.
-			if by != nil && by.SSEAlgorithm == types.ServerSideEncryptionAwsKms && !strings.HasSuffix(aws.ToString(by.KMSMasterKeyID), "alias/aws/s3") && by.KMSMasterKeyID != nil {
-				lines = append(lines, warn("%s is encrypted with the key %s: unless the bootstrap made it, its policy has to let the fleet's roles kms:Decrypt by S3, or no instance gets the service", bucket, *by.KMSMasterKeyID))
+			if by := rule.ApplyServerSideEncryptionByDefault; by != nil && by.SSEAlgorithm == types.ServerSideEncryptionAwsKms {
+				lines = append(lines, s.decryption(ctx, "the bootstrap's bucket "+bucket, aws.ToString(by.KMSMasterKeyID))...)
 			}
 		}
 	}

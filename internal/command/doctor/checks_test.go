@@ -14,10 +14,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	route53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 // subnets are a region stack's, in zones by their letters.
@@ -36,11 +41,11 @@ func TestZones(t *testing.T) {
 	want(t, p.look(t, 0, zones), "ok: eu-west-1a, eu-west-1b, eu-west-1c", offersAll)
 	p = newPatient(t, `"regions": [{"name": "eu-west-1", "zones": ["a", "f"]}]`)
 	want(t, p.look(t, 0, zones), "ok: eu-west-1a, eu-west-1f", `fail: no zone eu-west-1f in this account: write others of ["a", "b", "c"]`)
+	p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "a", "f"), "Subnets can currently only be created in the following availability zones")
 }
 
 // TestZonesThatAWSChooses: where none are written they are those that CloudFormation
-// takes, and a deployment fails when it takes others than before. stacks,
-// TestZonesInAnotherOrder in internal/local/emulator, has other ones taken.
+// takes, and a deployment fails when it takes others than before.
 func TestZonesThatAWSChooses(t *testing.T) {
 	p := newPatient(t, `"regions": ["eu-west-1"]`)
 	pin := `warning: write {"name": "eu-west-1", "zones": ["a", "b", "c"]}`
@@ -58,14 +63,17 @@ func TestZonesThatAWSChooses(t *testing.T) {
 	first := p.ec2(t, "ap-southeast-2", "DescribeSubnets", "Filter.1.Name", "default-for-az", "Filter.1.Value.1", "true", "Filter.2.Name", "availability-zone", "Filter.2.Value.1", "ap-southeast-2b")
 	p.ec2(t, "ap-southeast-2", "DeleteSubnet", "SubnetId", element(t, first, "subnetId"))
 	want(t, p.look(t, 0, zones), `fail: would now take others, of ap-southeast-2a, ap-southeast-2c: subnets do not move, so write ["a", "b", "c"]`)
+	p.refuses(t, "ap-southeast-2", p.names().RegionStack("ap-southeast-2"), subnets("ap-southeast-2", "a", "c", "b"), "conflicts with another subnet")
 
 	p = newPatient(t, "")
 	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "b", "c"))
 	want(t, p.look(t, 0, zones), `fail: subnets do not move, so write ["b", "c"]`)
+	p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "a", "b", "c"), "conflicts with another subnet")
 
 	// us-west-1 has two zones in the emulator too, and a default subnet in each.
 	p = newPatient(t, `"regions": [{"name": "us-west-1", "zones": 3}]`)
 	want(t, p.look(t, 0, zones), `fail: us-west-1a, us-west-1b, and archipelago.regions[].zones says 3: write 2`)
+	p.refuses(t, "us-west-1", p.names().RegionStack("us-west-1"), `"Zone": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::Select": [2, {"Fn::GetAZs": ""}]}}}`, "Fn::Select cannot select nonexistent value at index 2")
 }
 
 // TestZonesWithoutAnAccelerator: us-west-1b is usw1-az1 in the emulator, and us-west-1a
@@ -84,9 +92,11 @@ func TestZonesWithoutAnAccelerator(t *testing.T) {
 		case "DescribeStacks":
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
+		default:
+			w.WriteHeader(http.StatusForbidden)
 		}
 	})
-	want(t, p.look(t, 0, zones), "ok: us-west-1a, us-west-1b", "warning: us-west-1a is usw1-az2, in which Global Accelerator has no endpoints", "fail: us-west-1b is not available")
+	want(t, p.look(t, 0, zones), "ok: us-west-1a, us-west-1b", "warning: us-west-1a is usw1-az2, in which Global Accelerator has no endpoints", "warning: us-west-1b is not available", "warning: not looked at: the instance types")
 }
 
 // TestOffers. TestZonesWithoutATypeOrCapacity, in internal/local/emulator, has the
@@ -146,25 +156,32 @@ func TestStandardInstances(t *testing.T) {
 	}
 }
 
-// TestVPCs: the emulator makes as many as it is asked for.
 func TestVPCs(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b", "c"]}]`)
+	emulatortest.Set(t, p.control, emulator.Settings{VPCs: 5})
 	want(t, p.look(t, 0, vpcs), "ok: the quota of VPCs is 5, of which 1 are taken, and the region adds 1")
 	for range 4 {
 		p.ec2(t, "ca-central-1", "CreateVpc", "CidrBlock", "10.1.0.0/16")
 	}
 	want(t, p.look(t, 0, vpcs), "fail: the quota of VPCs is 5, of which 5 are taken, and the region adds 1")
+	p.refuses(t, "ca-central-1", p.names().RegionStack("ca-central-1"), `"VPC": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.1.0.0/16"}}`, "VpcLimitExceeded")
 	p.deploy(t, "ca-central-1", p.names().RegionStack("ca-central-1"), something)
 	want(t, p.look(t, 0, vpcs), "ok: the region has its own")
 }
 
 func TestAddresses(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b", "c"]}], "egress": "nat"`)
+	emulatortest.Set(t, p.control, emulator.Settings{Addresses: 5})
 	want(t, p.look(t, 0, addresses), "ok: the quota of Elastic IP addresses is 5, of which 0 are taken, and the region adds 3")
 	for range 3 {
 		p.ec2(t, "ca-central-1", "AllocateAddress", "Domain", "vpc")
 	}
 	want(t, p.look(t, 0, addresses), "fail: the quota of Elastic IP addresses is 5, of which 3 are taken, and the region adds 3")
+	var gateways []string
+	for _, zone := range []string{"A", "B", "C"} {
+		gateways = append(gateways, `"`+zone+`": {"Type": "AWS::EC2::EIP", "Properties": {"Domain": "vpc"}}`)
+	}
+	p.refuses(t, "ca-central-1", p.names().RegionStack("ca-central-1"), strings.Join(gateways, ","), "AddressLimitExceeded")
 	want(t, newPatient(t, "").look(t, 0, addresses))
 }
 
@@ -212,8 +229,16 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	takeOver := "cdk deploy --all --import-existing-resources takes it over"
-	want(t, p.look(t, 0, leftovers), "fail: "+logs+" exists and the stack "+storage+" does not: "+takeOver,
-		"fail: "+photos+" exists and the stack "+storage+" does not: "+takeOver, "fail: keeps no versions", "fail: the log group "+n.ServiceLog()+" exists")
+	found := []string{"fail: " + logs + " exists and the stack " + storage + " does not: " + takeOver,
+		"fail: " + photos + " exists and the stack " + storage + " does not: " + takeOver, "warning: keeps no versions", "fail: the log group " + n.ServiceLog() + " exists"}
+	want(t, p.look(t, 0, leftovers), found...)
+	for _, there := range []string{`"AWS::S3::Bucket", "Properties": {"BucketName": "` + photos, `"AWS::Logs::LogGroup", "Properties": {"LogGroupName": "` + n.ServiceLog()} {
+		p.refuses(t, "eu-west-1", storage, `"There": {"Type": `+there+`"}}`, "already exists")
+	}
+	p.config.Regions = append(p.config.Regions, config.Region{Name: "us-east-1"}) // to which it replicates
+	found[2] = "fail: keeps no versions"
+	want(t, p.look(t, 0, leftovers), found...)
+	p.config.Regions = p.config.Regions[:1]
 	if _, err := p.s3("eu-west-1").PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &photos, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +249,7 @@ func TestLeftovers(t *testing.T) {
 	if _, err := p.s3("eu-west-1").DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &photos}); err != nil {
 		t.Fatal(err)
 	}
-	want(t, p.look(t, 0, leftovers), "fail: the bucket "+photos+" is gone")
+	want(t, p.look(t, 0, leftovers), "warning: the bucket "+photos+" is gone")
 }
 
 // table makes one with a key and an index, and a stream where there is one.
@@ -267,7 +292,7 @@ func TestTablesThatAreLeftOver(t *testing.T) {
 	want(t, p.look(t, 1, tables), "ok: nothing is in the way of "+stack)
 	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeN, "byCity", true)
 	leftOver := "fail: the table " + name + " exists and the stack " + stack + " does not"
-	want(t, p.look(t, 0, tables), leftOver, "fail: aws dynamodb update-table --region eu-west-1 --table-name "+name+" --replica-updates 'Create={RegionName=us-east-1}'")
+	want(t, p.look(t, 0, tables), leftOver, "warning: aws dynamodb update-table --region eu-west-1 --table-name "+name+" --replica-updates 'Create={RegionName=us-east-1}'")
 	p.addReplica(t, "us-east-1")
 	want(t, p.look(t, 0, tables), leftOver)
 	want(t, p.look(t, 1, tables), "ok: nothing is in the way of "+stack)
@@ -275,30 +300,50 @@ func TestTablesThatAreLeftOver(t *testing.T) {
 	p = newPatient(t, "")
 	name = p.names().Table("people")
 	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeS, "byTown", false)
-	want(t, p.look(t, 0, tables), "fail: exists and the stack", "fail: has the key id (S), n (S), and the configuration says id (S), n (N)",
-		"fail: has the indexes byTown by city (S), and the configuration says byCity by city (S)", "fail: has no stream")
+	want(t, p.look(t, 0, tables), "fail: exists and the stack", "warning: has the key id (S), n (S), and the configuration says id (S), n (N)",
+		"warning: has the indexes byTown by city (S), and the configuration says byCity by city (S)", "warning: has no stream")
+	p.refuses(t, "eu-west-1", p.names().GlobalStack(), people(name, "eu-west-1"), "already exists")
+
+	p = newPatient(t, twoRegions)
+	p.config.Consistency = "strong"
+	p.table(t, "eu-west-1", p.names().Table("people"), types.ScalarAttributeTypeN, "byCity", true)
+	p.addReplica(t, "us-east-1")
+	want(t, p.look(t, 0, tables), "fail: exists and the stack", "warning: has strong consistency: false, and the configuration says true")
+}
+
+// people is a global table in regions.
+func people(name string, regions ...string) string {
+	return `"Table": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": {"TableName": "` + name + `", "BillingMode": "PAY_PER_REQUEST",
+		"Replicas": [{"Region": "` + strings.Join(regions, `"}, {"Region": "`) + `"}],
+		"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}}`
 }
 
 // TestTablesOfAStack: what CloudFormation believes of them, and what is there.
+// TestTablesChangeOneReplicaAtATime and TestTableKeepsItsKeyAndConsistency, in
+// internal/local/emulator, have the updates that fail.
 func TestTablesOfAStack(t *testing.T) {
 	p := newPatient(t, twoRegions)
 	name, stack := p.names().Table("people"), p.names().GlobalStack()
 	p.deploy(t, "eu-west-1", stack, something)
-	want(t, p.look(t, 0, tables), "fail: the table "+name+" is gone, and the stack "+stack+" still has it")
+	want(t, p.look(t, 0, tables), "warning: the table "+name+" is gone, and the stack "+stack+" still has it")
 	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeN, "byCity", true)
 	want(t, p.look(t, 0, tables), "warning: has no replica in us-east-1")
 	p.config.Regions = append(p.config.Regions, p.config.Regions[1])
 	p.config.Regions[2].Name = "us-west-2"
 	want(t, p.look(t, 0, tables), "fail: has no replicas in us-east-1, us-west-2, and CloudFormation adds one in an update")
-	// The emulator refuses to make a replica beside a table, as DynamoDB does.
 	p.table(t, "us-west-2", name, types.ScalarAttributeTypeN, "byCity", true)
 	want(t, p.look(t, 2, tables), "fail: exists here and is no replica of that in eu-west-1")
+	other := name + "-other"
+	p.table(t, "us-west-2", other, types.ScalarAttributeTypeN, "byCity", true)
+	p.refuses(t, "eu-west-1", stack+"-other", people(other, "eu-west-1", "us-west-2"), "already existed as tables")
 	p.config.Regions = p.config.Regions[:2]
 	p.addReplica(t, "us-east-1")
 	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
 	want(t, p.look(t, 1, tables), "ok: 1, of "+stack)
 	p.config.Consistency = "strong"
 	want(t, p.look(t, 0, tables), "fail: has strong consistency: false, and the configuration says true")
+	p.config.Consistency, p.config.Tables[0].SortKey.Type = "", "S"
+	want(t, p.look(t, 0, tables), "fail: has the key id (S), n (N), and the configuration says id (S), n (S)")
 }
 
 // zone makes a hosted zone and returns its id and name servers.
@@ -317,26 +362,108 @@ func (p *patient) in(zone, id string) *patient {
 	return p
 }
 
+// TestRecoveryOfAHostedZone, which the emulator's have not.
+func TestRecoveryOfAHostedZone(t *testing.T) {
+	const id = "Z0123456789ABCDEFGHIJ"
+	p := newPatient(t, "").in("example.com", id)
+	p.resolver = dns{"ns-1.example."}
+	for status, says := range map[string]string{"ENABLED": "ok: its records change", "ENABLING": "warning: its records do not change", "DISABLED": "warning: its records do not change"} {
+		p.answer(t, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `<GetHostedZoneResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><HostedZone><Id>/hostedzone/%s</Id><Name>example.com.</Name><CallerReference>c</CallerReference>
+				<Features><AcceleratedRecoveryStatus>%s</AcceleratedRecoveryStatus></Features></HostedZone>
+				<DelegationSet><NameServers><NameServer>ns-1.example</NameServer></NameServers></DelegationSet></GetHostedZoneResponse>`, id, status)
+		})
+		want(t, p.look(t, 0, hostedZone), "ok: ", "ok: is delegated", says)
+	}
+}
+
 func TestHostedZone(t *testing.T) {
+	const recovers = "warning: its records do not change while us-east-1 is lost: aws route53 update-hosted-zone-features"
 	id, servers := newPatient(t, "").zone(t, "example.com")
 	p := newPatient(t, "").in("example.com", id)
-	want(t, p.look(t, 0, hostedZone), "ok: "+id+" is example.com", "fail: have the parent's NS record name "+strings.Join(servers, ", "))
+	want(t, p.look(t, 0, hostedZone), "ok: "+id+" is example.com", "fail: have the parent's NS record name "+strings.Join(servers, ", "), recovers)
 	p.resolver = dns{"ns.elsewhere.example."}
-	want(t, p.look(t, 0, hostedZone), "ok: ", "fail: DNS does not delegate example.com to its hosted zone")
+	want(t, p.look(t, 0, hostedZone), "ok: ", "fail: DNS does not delegate example.com to its hosted zone", recovers)
+	emulatortest.Set(t, p.control, emulator.Settings{NotDelegated: []string{"example.com"}})
+	p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), `"Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": "staff.example.com"}}`, "VALIDATION_TIMED_OUT")
 	p.resolver = dns{strings.ToUpper(servers[0]) + "."}
-	want(t, p.look(t, 0, hostedZone), "ok: ", "ok: example.com is delegated to it")
+	want(t, p.look(t, 0, hostedZone), "ok: ", "ok: example.com is delegated to it", recovers)
 	p.resolver = noDNS{}
-	want(t, p.look(t, 0, hostedZone), "ok: ", "warning: not looked at: whether example.com is delegated to its hosted zone: DNS: ")
+	want(t, p.look(t, 0, hostedZone), "ok: ", "warning: not looked at: whether example.com is delegated to its hosted zone: DNS: ", recovers)
 	p.resolver = dns(nil)
 	p.config.Domain.CertificateARNs = map[string]string{"eu-west-1": "arn"}
-	want(t, p.look(t, 0, hostedZone), "ok: ", "warning: DNS does not delegate")
+	want(t, p.look(t, 0, hostedZone), "ok: ", "warning: DNS does not delegate", recovers)
 	p.local = true
 	want(t, p.look(t, 0, hostedZone), "ok: ")
 	p.config.Domain.Private = true
-	want(t, p.look(t, 0, hostedZone), "fail: has private: false, and archipelago.domain.private is true")
-	want(t, newPatient(t, "").in("example.org", id).look(t, 0, hostedZone), "fail: is that of example.com., and archipelago.domain.zone is example.org")
-	want(t, newPatient(t, "").in("example.com", "Z0").look(t, 0, hostedZone), "fail: there is no hosted zone Z0 in this account")
+	want(t, p.look(t, 0, hostedZone), "warning: has private: false, and archipelago.domain.private is true")
+	certificate := func(p *patient) string {
+		d := p.config.Domain
+		return fmt.Sprintf(`"Certificate": {"Type": "AWS::CertificateManager::Certificate", "Properties": {"DomainName": %q, "DomainValidationOptions": [{"DomainName": %[1]q, "HostedZoneId": %q}]}}`, d.Host, d.ZoneID)
+	}
+	const private = "Z0DOCTORPRIVATE"
+	if err := p.control.Make(t.Context(), emulator.Existing{Zones: []emulator.Zone{{ID: private, Name: "example.net", Private: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ zone, id, says, reason string }{
+		{"example.org", id, "fail: is that of example.com., and archipelago.domain.zone is example.org", "is not permitted in zone example.com."},
+		{"example.com", "Z0NONE", "fail: there is no hosted zone Z0NONE in this account", "NoSuchHostedZone"},
+		{"example.net", private, "fail: has private: true, and archipelago.domain.private is false", "VALIDATION_TIMED_OUT"},
+	} {
+		p := newPatient(t, "").in(test.zone, test.id)
+		want(t, p.look(t, 0, hostedZone), test.says)
+		p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), certificate(p), test.reason)
+	}
+	p = newPatient(t, "").in("example.net", private)
+	p.config.Domain.CertificateARNs = map[string]string{"eu-west-1": "arn"}
+	want(t, p.look(t, 0, hostedZone), "warning: has private: true, and archipelago.domain.private is false")
+	// A name in the zone nevertheless, and delegated.
+	emulatortest.Set(t, p.control, emulator.Settings{})
+	p = newPatient(t, "").in("eu.example.com", id)
+	want(t, p.look(t, 0, hostedZone), "warning: is that of example.com., and archipelago.domain.zone is eu.example.com")
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), certificate(p))
 	want(t, newPatient(t, "").look(t, 0, hostedZone))
+}
+
+// TestRecord that is in the way of a deployment's.
+func TestRecord(t *testing.T) {
+	const id = "Z0DOCTORRECORD"
+	p := newPatient(t, twoRegions).in("example.edu", id)
+	if err := p.control.Make(t.Context(), emulator.Existing{Zones: []emulator.Zone{{ID: id, Name: "example.edu"}}}); err != nil {
+		t.Fatal(err)
+	}
+	client := route53.NewFromConfig(emulatortest.Config(p.control, "us-east-1"))
+	change := func(action route53types.ChangeAction, kind route53types.RRType, set string) {
+		t.Helper()
+		r := &route53types.ResourceRecordSet{Name: aws.String("staff.example.edu."), Type: kind, TTL: aws.Int64(60), ResourceRecords: []route53types.ResourceRecord{{Value: aws.String("192.0.2.1")}}}
+		if set != "" {
+			r.SetIdentifier, r.Region = &set, route53types.ResourceRecordSetRegion(set)
+		}
+		if _, err := client.ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(id), ChangeBatch: &route53types.ChangeBatch{Changes: []route53types.Change{{Action: action, ResourceRecordSet: r}}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accelerators, near := p.names().EntryStack(), p.names().RegionStack("us-east-1")
+	made := func(set string) string {
+		return `"Record": {"Type": "AWS::Route53::RecordSet", "Properties": {"HostedZoneId": "` + id + `", "Name": "staff.example.edu.", "Type": "A", ` + set + `"AliasTarget": {"DNSName": "x.example.com", "HostedZoneId": "Z1"}}}`
+	}
+	const policy = `"SetIdentifier": "us-east-1", "Region": "us-east-1", `
+	want(t, p.look(t, 0, record), "ok: nothing is in the way of that of "+accelerators)
+	want(t, p.look(t, 1, record))
+	change(route53types.ChangeActionCreate, route53types.RRTypeA, "us-east-1")
+	want(t, p.look(t, 0, record), "fail: has a record staff.example.edu. A us-east-1 that is not of "+accelerators)
+	p.refuses(t, "eu-west-1", accelerators, made(""), "but it already exists")
+	p.config.Entry = config.EntryDNS
+	want(t, p.look(t, 0, record), "ok: nothing is in the way of that of "+p.names().RegionStack("eu-west-1"))
+	want(t, p.look(t, 1, record), "fail: has a record staff.example.edu. A us-east-1 that is not of "+near)
+	p.refuses(t, "us-east-1", near, made(policy), "but it already exists")
+	change(route53types.ChangeActionDelete, route53types.RRTypeA, "us-east-1")
+	p.deploy(t, "us-east-1", near, made(policy))
+	want(t, p.look(t, 1, record), "ok: staff.example.edu is of "+near)
+	p.config.Regions[1].Weight = 0
+	want(t, p.look(t, 1, record))
+	want(t, newPatient(t, "").in("example.edu", "Z0NONE").look(t, 0, record))
+	want(t, newPatient(t, "").look(t, 0, record))
 }
 
 func TestCertificate(t *testing.T) {
@@ -384,23 +511,81 @@ func TestSecrets(t *testing.T) {
 	want(t, newPatient(t, "").look(t, 0, secrets))
 }
 
+// TestEBSKey. TestVolumesOfACustomersKey, in internal/local/emulator, has the launches
+// that fail.
 func TestEBSKey(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "eu-central-1", "zones": ["a", "b", "c"]}]`)
 	want(t, p.look(t, 0, ebsKey), "ok: AWS's own")
 	p.ec2(t, "eu-central-1", "CreateVolume", "Size", "1", "AvailabilityZone", "eu-central-1a", "Encrypted", "true") // with that one
 	want(t, p.look(t, 0, ebsKey), "ok: AWS's own")
-	p.deploy(t, "eu-central-1", "key-"+p.config.Name, `"Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17", "Statement": []}}}`)
-	var key string
-	p.look(t, 0, func(ctx context.Context, s *site) []Line {
-		ids, err := s.resources(ctx, "key-"+p.config.Name, "AWS::KMS::Key")
-		if err != nil {
+	key := p.key(t, "eu-central-1")
+	p.ec2(t, "eu-central-1", "ModifyEbsDefaultKmsKeyId", "KmsKeyId", key)
+	role := "arn:aws:iam::" + account + ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+	refused := "fail: volumes are encrypted with " + key + ", which Auto Scaling may not use, so no instance launches: aws kms create-grant --region eu-central-1 --key-id " + key + " --grantee-principal " + role
+	want(t, p.look(t, 0, ebsKey), refused)
+	client := kms.NewFromConfig(emulatortest.Config(p.control, "eu-central-1"))
+	grant := func(key string) {
+		t.Helper()
+		if _, err := client.CreateGrant(t.Context(), &kms.CreateGrantInput{KeyId: &key, GranteePrincipal: &role, Operations: []kmstypes.GrantOperation{kmstypes.GrantOperationDecrypt}}); err != nil {
 			t.Fatal(err)
 		}
-		key = ids["Key"]
-		return nil
-	})
-	p.ec2(t, "eu-central-1", "ModifyEbsDefaultKmsKeyId", "KmsKeyId", key)
-	want(t, p.look(t, 0, ebsKey), "warning: "+key+": its policy, or a grant, has to let arn:aws:iam::"+account+":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling use it")
+	}
+	grant(key)
+	want(t, p.look(t, 0, ebsKey), "ok: "+key)
+	own := p.key(t, "eu-central-1")
+	p.config.Regions[0].KMS.Volume = own
+	want(t, p.look(t, 0, ebsKey), "fail: volumes are encrypted with "+own)
+	policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["` + role + `"]}, "Action": "kms:*", "Resource": "*"}]}`
+	if _, err := client.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: &own, PolicyName: aws.String("default"), Policy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, ebsKey), "ok: "+own)
+	if _, err := client.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: idOf(own)}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, ebsKey), "fail: with which volumes are encrypted, is Disabled")
+	p.config.Regions[0].KMS.Volume = own + "0"
+	want(t, p.look(t, 0, ebsKey), "fail: there is no key "+own+"0")
+}
+
+// key is one of the account's own, whose policy leaves it to IAM's.
+func (p *patient) key(t *testing.T, region string) string {
+	t.Helper()
+	policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::` + account + `:root"}, "Action": "kms:*", "Resource": "*"}]}`
+	out, err := kms.NewFromConfig(emulatortest.Config(p.control, region)).CreateKey(t.Context(), &kms.CreateKeyInput{Policy: &policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.KeyMetadata.Arn
+}
+
+// idOf is the id in a key's ARN.
+func idOf(arn string) *string { return aws.String(arn[strings.LastIndex(arn, "/")+1:]) }
+
+// TestKeysOfSecrets that no instance may decrypt with.
+func TestKeysOfSecrets(t *testing.T) {
+	p := newPatient(t, `"service": {"name": "hello", "package": "./service", "port": 8080, "health": "/healthz", "secrets": {"A": "/doctor/key/a", "B": "secret:doctor/key/b"}}`)
+	key := p.key(t, "eu-west-1")
+	here := emulatortest.Config(p.control, "eu-west-1")
+	if _, err := ssm.NewFromConfig(here).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/doctor/key/a"), Type: ssmtypes.ParameterTypeSecureString, KeyId: &key, Value: aws.String("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secretsmanager.NewFromConfig(here).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("doctor/key/b"), KmsKeyId: &key, SecretString: aws.String("x")}); err != nil {
+		t.Fatal(err)
+	}
+	says := " is encrypted with the key " + key + ", and no instance may decrypt it: add that to archipelago.regions[].kms.decrypt of eu-west-1"
+	want(t, p.look(t, 0, secrets), "fail: the parameter /doctor/key/a"+says, "fail: the secret doctor/key/b"+says)
+	p.config.Regions[0].KMS.Decrypt = []string{key}
+	want(t, p.look(t, 0, secrets), "ok: /doctor/key/a, secret:doctor/key/b")
+	if _, err := kms.NewFromConfig(here).DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: idOf(key)}); err != nil {
+		t.Fatal(err)
+	}
+	says = " is encrypted with the key " + key + ", which is Disabled"
+	want(t, p.look(t, 0, secrets), "fail: the parameter /doctor/key/a"+says, "fail: the secret doctor/key/b"+says)
+	if _, err := secretsmanager.NewFromConfig(here).UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("doctor/key/b"), KmsKeyId: aws.String(key + "0"), SecretString: aws.String("x")}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, secrets), "fail: the parameter /doctor/key/a"+says, "fail: the secret doctor/key/b is encrypted with "+key+"0, and there is no such key")
 }
 
 // subscribe adds an address to the topic of the stack of something, as a template's
@@ -466,50 +651,71 @@ func (p *patient) endpoint(t *testing.T, region, vpc, service string) {
 	p.ec2(t, region, "CreateVpcEndpoint", "VpcId", vpc, "ServiceName", "com.amazonaws."+region+"."+service, "VpcEndpointType", "Gateway", "RouteTableId.1", main)
 }
 
-func (p *patient) internetGateway(t *testing.T, region, vpc string) string {
-	t.Helper()
-	id := element(t, p.ec2(t, region, "CreateInternetGateway"), "internetGatewayId")
-	p.ec2(t, region, "AttachInternetGateway", "InternetGatewayId", id, "VpcId", vpc)
-	return id
-}
-
-// TestNetworkThatExists. TestWhatExists, in internal/local/emulator, has the stack that
-// fails where a subnet is missing.
+// TestNetworkThatExists. TestInstancesReachWhatTheirSubnetDoes, in internal/local/emulator,
+// has the instances that boot without a way to what they need.
 func TestNetworkThatExists(t *testing.T) {
 	const region, vpc = "ap-northeast-2", "vpc-0d0c0001"
 	p := newPatient(t, `"regions": [`+existing(region, "1")+`]`)
+	stack := p.names().RegionStack(region)
 	want(t, p.look(t, 0, network), "fail: there is no VPC "+vpc)
+	p.refuses(t, region, stack, balancer("internal", "subnet-0d0c0a10", "subnet-0d0c0b10"), "subnet-0d0c0a10")
 	p.exists(t)
+	want(t, p.look(t, 0, network), "ok: "+vpc)
+	main := element(t, p.ec2(t, region, "DescribeRouteTables", "Filter.1.Name", "vpc-id", "Filter.1.Value.1", vpc), "routeTableId")
+	gateway := element(t, p.ec2(t, region, "DescribeInternetGateways", "Filter.1.Name", "attachment.vpc-id", "Filter.1.Value.1", vpc), "internetGatewayId")
+	p.ec2(t, region, "DeleteRoute", "RouteTableId", main, "DestinationCidrBlock", "0.0.0.0/0")
+	p.ec2(t, region, "DetachInternetGateway", "InternetGatewayId", gateway, "VpcId", vpc)
 	way := "there is no way from subnet-0d0c0a10 to com.amazonaws." + region
 	other := "there is no way from subnet-0d0c0b10 to com.amazonaws." + region
-	want(t, p.look(t, 0, network), "fail: "+way+".s3", "fail: "+way+".dynamodb", "fail: "+other+".s3", "fail: "+other+".dynamodb", "fail: no internet gateway is attached")
+	want(t, p.look(t, 0, network), "fail: "+way+".s3", "warning: "+way+".dynamodb", "fail: "+other+".s3", "warning: "+other+".dynamodb", "fail: no internet gateway is attached to "+vpc+", without which Global Accelerator reaches nothing in it")
+	p.refuses(t, region, stack, balancer("internal", "subnet-0d0c0a10", "subnet-0d0c0b10")+`, "Group": {"Type": "AWS::GlobalAccelerator::EndpointGroup", "Properties": {"EndpointGroupRegion": "`+region+`", "ListenerArn": "x", "EndpointConfigurations": [{"EndpointId": {"Ref": "Balancer"}}]}}`, "has no internet gateway")
 	p.endpoint(t, region, vpc, "s3")
-	gateway := p.internetGateway(t, region, vpc)
-	want(t, p.look(t, 0, network), "fail: "+way+".dynamodb", "fail: "+other+".dynamodb")
+	p.config.Entry = "none"
+	want(t, p.look(t, 0, network), "warning: "+way+".dynamodb", "warning: "+other+".dynamodb", "fail: no internet gateway is attached to "+vpc+", without which no load balancer in it faces the internet")
+	p.refuses(t, region, stack, balancer("internet-facing", "subnet-0d0c0a10", "subnet-0d0c0b10"), "has no internet gateway")
+	p.ec2(t, region, "AttachInternetGateway", "InternetGatewayId", gateway, "VpcId", vpc)
 	p.endpoint(t, region, vpc, "dynamodb")
+	want(t, p.look(t, 0, network), "warning: subnet-0d0c0a10 has no route to an internet gateway", "warning: subnet-0d0c0b10 has no route to an internet gateway")
+	p.config.Entry = "accelerator"
 	want(t, p.look(t, 0, network), "ok: "+vpc)
 	want(t, p.look(t, 0, zones)[:1], "ok: ap-northeast-2a, ap-northeast-2b, those of archipelago.regions[].vpc")
 
-	p.config.Service.Secrets, p.config.Logs, p.config.SSM = map[string]string{"A": "/a"}, "cloudwatch", true
-	if lines := p.look(t, 0, network); len(lines) != 10 || lines[0].Level != Fail || lines[4].Level != Warning {
-		t.Errorf("got %v", lines)
-	}
-	main := element(t, p.ec2(t, region, "DescribeRouteTables", "Filter.1.Name", "vpc-id", "Filter.1.Value.1", vpc), "routeTableId")
-	p.config.Entry = "none"
-	if lines := p.look(t, 0, network); !strings.Contains(lines[len(lines)-1].Text, "no route to an internet gateway") {
-		t.Errorf("got %v", lines)
-	}
+	p.config.Service.Secrets, p.config.Logs, p.config.SSM = map[string]string{"A": "/a", "B": "secret:b"}, "cloudwatch", true
+	want(t, p.look(t, 0, network)[:6], "fail: "+way+".ssm, so no instance gets its secrets", "fail: "+way+".secretsmanager", "warning: "+way+".logs", "warning: "+way+".monitoring", "warning: "+way+".ssm, so no session opens", "warning: "+way+".ssmmessages")
 	p.ec2(t, region, "CreateRoute", "RouteTableId", main, "DestinationCidrBlock", "0.0.0.0/0", "GatewayId", gateway)
 	want(t, p.look(t, 0, network), "ok: "+vpc)
 
 	p.config.Fleet.Max = 10_000
 	want(t, p.look(t, 0, network), "warning: free addresses, and fleet.max and half as many again take 15000")
 	p.config.Regions[0].CIDR = "172.21.0.0/16"
-	want(t, p.look(t, 0, network), "fail: has the range 172.20.0.0/16, and archipelago.regions[].cidr is 172.21.0.0/16", "fail: subnet-0d0c0a10 has the range", "fail: subnet-0d0c0b10 has the range")
+	want(t, p.look(t, 0, network), "warning: has the range 172.20.0.0/16, and archipelago.regions[].cidr is 172.21.0.0/16", "warning: subnet-0d0c0a10 has the range", "warning: subnet-0d0c0b10 has the range")
 	p.config.Regions[0].CIDR = "172.20.0.0/16"
 	p.config.Regions[0].VPC.FleetSubnets = map[string]string{"a": "subnet-0d0c0b10", "b": "subnet-0d0c0fff"}
-	want(t, p.look(t, 0, network), "fail: subnet-0d0c0b10 is in ap-northeast-2b: correct archipelago.regions[].vpc.fleetSubnets.a", "fail: subnet-0d0c0fff is not in "+vpc)
+	want(t, p.look(t, 0, network), "warning: subnet-0d0c0b10 is in ap-northeast-2b: correct archipelago.regions[].vpc.fleetSubnets.a", "fail: subnet-0d0c0fff is not in "+vpc)
+	p.refuses(t, region, stack, balancer("internal", "subnet-0d0c0a10", "subnet-0d0c0fff"), "subnet-0d0c0fff")
 	want(t, newPatient(t, "").look(t, 0, network))
+}
+
+// balancer is one in two subnets.
+func balancer(scheme, a, b string) string {
+	return fmt.Sprintf(`"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": %q, "Subnets": [%q, %q]}}`, scheme, a, b)
+}
+
+// TestSubnetsOfALoadBalancer that it does not take.
+func TestSubnetsOfALoadBalancer(t *testing.T) {
+	const region, a, b, alsoA = "eu-north-1", "subnet-0d0c1a00", "subnet-0d0c1b00", "subnet-0d0c1c00"
+	p := newPatient(t, `"regions": [`+existing(region, "1")+`]`)
+	r := &p.config.Regions[0]
+	r.CIDR, r.VPC.ID = "172.22.0.0/25", "vpc-0d0c1000"
+	if err := p.control.Make(t.Context(), emulator.Existing{Networks: []emulator.Network{{Region: region, ID: r.VPC.ID, CIDR: r.CIDR, Subnets: map[string]string{a: region + "a", b: region + "b", alsoA: region + "a"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.VPC.FleetSubnets, r.VPC.LoadBalancerSubnets = map[string]string{"a": a, "b": b}, map[string]string{"a": a, "b": b}
+	want(t, p.look(t, 0, network), "fail: "+a+" has 3 free addresses, and a load balancer wants 8", "fail: "+b+" has 3 free addresses")
+	p.refuses(t, region, p.names().RegionStack(region), balancer("internal", a, b), "at least 8 free IP addresses")
+	r.VPC.LoadBalancerSubnets = map[string]string{"a": a, "b": alsoA}
+	want(t, p.look(t, 0, network), "fail: "+a+" is in eu-north-1a, where a load balancer takes one subnet", "fail: "+alsoA+" is in eu-north-1a, where a load balancer takes one subnet: correct archipelago.regions[].vpc.loadBalancerSubnets.b")
+	p.refuses(t, region, p.names().RegionStack(region), balancer("internal", a, alsoA), "multiple subnets in the same Availability Zone")
 }
 
 // everything is a patient whom each question is asked.
@@ -531,6 +737,8 @@ func everything(t *testing.T) *patient {
 	}
 	p.ec2(t, "eu-west-2", "RunInstances", "ImageId", "ami-12c6146b", "InstanceType", "m7g.large", "MinCount", "1", "MaxCount", "1")
 	p.bucket(t, "eu-west-2", p.names().Bucket("photos", "eu-west-2"))
+	p.config.Regions[2].KMS.Volume = p.key(t, "eu-west-2")
+	p.put(t, "eu-west-2", "/doctor/c", "x")
 	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)
 	p.resolver = dns{"x"}
 	return p

@@ -157,6 +157,7 @@ var (
 		{"addresses", addresses},
 		{"concurrency", concurrency},
 		{"certificate", certificate},
+		{"record", record},
 		{"secrets", secrets},
 		{"ebs-key", ebsKey},
 		{"alarms", subscriptions},

@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -122,6 +123,7 @@ func want(t *testing.T, lines []Line, texts ...string) {
 		if lines[i].Level != Level(level) || !strings.Contains(lines[i].Text, part) {
 			t.Errorf("line %d: got %v, want %s", i, lines[i], text)
 		}
+		saw(lines[i])
 	}
 }
 
@@ -171,6 +173,33 @@ func (p *patient) deploy(t *testing.T, region, name, resources string) {
 			t.Error(err)
 		}
 	})
+}
+
+// refuses fails to make a stack of resources, or to change the one that there is, for a
+// reason.
+func (p *patient) refuses(t *testing.T, region, name, resources, reason string) {
+	t.Helper()
+	client := cloudformation.NewFromConfig(emulatortest.Config(p.control, region))
+	kind, end := types.ChangeSetTypeCreate, types.StackStatusRollbackComplete
+	if emulatortest.StackStatus(t, client, name) != "" {
+		kind, end = types.ChangeSetTypeUpdate, types.StackStatusUpdateRollbackComplete
+	}
+	status, failures := emulatortest.ChangeStack(t, client, &cloudformation.CreateChangeSetInput{
+		StackName: &name, ChangeSetName: &name, ChangeSetType: kind, TemplateBody: aws.String(`{"Resources": {` + resources + `}}`),
+	}, time.Minute)
+	var said []string
+	for _, f := range failures {
+		said = append(said, aws.ToString(f.ResourceStatusReason))
+	}
+	if status != end || !strings.Contains(strings.Join(said, "\n"), reason) {
+		t.Errorf("%s is %s, want it refused for %s: %s", name, status, reason, said)
+	}
+	if kind == types.ChangeSetTypeUpdate {
+		return // its maker deletes it
+	}
+	if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+		t.Error(err)
+	}
 }
 
 // something is a stack's one resource.
@@ -225,9 +254,11 @@ func TestCredentialsOfAnotherAccount(t *testing.T) {
 	}
 }
 
-// TestRegionThatIsNotEnabled: the emulator's account has not enabled eu-south-2.
+// TestRegionThatIsNotEnabled refuses every call of a deployment, and no table has a
+// replica in it.
 func TestRegionThatIsNotEnabled(t *testing.T) {
 	p := newPatient(t, `"regions": ["eu-south-2", {"name": "eu-west-1", "zones": ["a", "b", "c"]}]`)
+	emulatortest.Set(t, p.control, emulator.Settings{NotEnabled: []string{"eu-south-2"}})
 	lines, err := p.diagnose(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -241,6 +272,13 @@ func TestRegionThatIsNotEnabled(t *testing.T) {
 	} else {
 		want(t, ireland[:1], "ok: enabled")
 	}
+	there := cloudformation.NewFromConfig(emulatortest.Config(p.control, "eu-south-2"))
+	if _, err := there.DescribeStacks(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "InvalidClientTokenId") {
+		t.Errorf("its CloudFormation: got %v, want it refused", err)
+	}
+	p.refuses(t, "eu-west-1", p.names().GlobalStack(), `"Table": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": {
+		"TableName": "`+p.names().Table("people")+`", "BillingMode": "PAY_PER_REQUEST", "Replicas": [{"Region": "eu-west-1"}, {"Region": "eu-south-2"}],
+		"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}}`, "not enabled")
 }
 
 // TestRegionThatIsLost: nothing is asked of it.
@@ -267,15 +305,24 @@ func TestBootstrap(t *testing.T) {
 	want(t, p.look(t, 0, bootstrap), "ok: version 30", "fail: is missing, to which programs are published")
 	p.bootstrapped(t, "eu-west-1", "30")
 	want(t, p.look(t, 0, bootstrap), "ok: version 30")
-	bucket := "cdk-" + p.qualifier + "-assets-" + account + "-eu-west-1"
+	bucket, key := "cdk-"+p.qualifier+"-assets-"+account+"-eu-west-1", p.key(t, "eu-west-1")
 	if _, err := p.s3("eu-west-1").PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{
 		Rules: []s3types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{
-			SSEAlgorithm: s3types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String("arn:aws:kms:eu-west-1:" + account + ":key/1234"),
+			SSEAlgorithm: s3types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key,
 		}}},
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	want(t, p.look(t, 0, bootstrap), "ok: version 30", "warning: encrypted with the key arn:aws:kms:eu-west-1:"+account+":key/1234")
+	want(t, p.look(t, 0, bootstrap), "ok: version 30", "fail: the bootstrap's bucket "+bucket+" is encrypted with the key "+key+", and no instance may decrypt it")
+	p.config.Regions[0].KMS.Decrypt = []string{key}
+	want(t, p.look(t, 0, bootstrap), "ok: version 30")
+	p.config.Regions[0].KMS.Decrypt = nil
+	// As the bootstrap's own key has it.
+	policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["kms:Decrypt"], "Resource": "*", "Condition": {"StringEquals": {"kms:CallerAccount": "` + account + `"}}}]}`
+	if _, err := kms.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: &key, PolicyName: aws.String("default"), Policy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, bootstrap), "ok: version 30")
 }
 
 // template is a committed one of the shipped configuration.
@@ -401,7 +448,7 @@ func TestSwitches(t *testing.T) {
 	p.put(t, "eu-west-1", n.DrainParameter(), "true")
 	p.put(t, "eu-west-1", n.FrozenParameter(), "true")
 	p.put(t, "eu-west-1", n.InstanceTypeParameter(), "m7i.large")
-	want(t, p.look(t, 0, switches), "warning: make drain REGION=eu-west-1 OFF=1", "warning: make freeze REGION=eu-west-1 OFF=1", "fail: m7i.large, and archipelago.fleet.ladder does not")
+	want(t, p.look(t, 0, switches), "warning: make drain REGION=eu-west-1 OFF=1", "warning: make freeze REGION=eu-west-1 OFF=1", "warning: m7i.large, and archipelago.fleet.ladder does not: the next build starts at m7g.medium again")
 	p.put(t, "eu-west-1", n.DrainParameter(), "false")
 	p.put(t, "eu-west-1", n.FrozenParameter(), "false")
 	p.put(t, "eu-west-1", n.InstanceTypeParameter(), "r7g.large")

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,23 +14,140 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// ebsKey looks at the key that volumes are encrypted with, which the launch template
-// leaves to the account. Source: Amazon EC2 Auto Scaling User Guide, "Required AWS KMS
-// key policy for use with encrypted volumes".
+// ebsKey looks at the key that volumes are encrypted with: the configuration's, or else
+// the account's. Source: Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy
+// for use with encrypted volumes".
 func ebsKey(ctx context.Context, s *site) []Line {
-	out, err := ec2.NewFromConfig(s.here).GetEbsDefaultKmsKeyId(ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
-	if err != nil {
-		return []Line{notLookedAt("the default key of EBS", err)}
+	id := s.region.KMS.Volume
+	if id == "" {
+		out, err := ec2.NewFromConfig(s.here).GetEbsDefaultKmsKeyId(ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
+		if err != nil {
+			return []Line{notLookedAt("the default key of EBS", err)}
+		}
+		id = aws.ToString(out.KmsKeyId)
 	}
-	key := aws.ToString(out.KmsKeyId)
-	if key == "" || strings.HasSuffix(key, "alias/aws/ebs") {
+	if id == "" || strings.HasSuffix(id, "alias/aws/ebs") {
 		return []Line{ok("AWS's own")}
 	}
-	return []Line{warn("volumes are encrypted with %s: its policy, or a grant, has to let arn:aws:iam::%s:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling use it, or no instance launches", key, s.config.Account)}
+	key, err := s.key(ctx, id)
+	if refusedWith(err, "NotFoundException") {
+		return []Line{fail("there is no key %s, with which volumes are encrypted: correct archipelago.regions[].kms.volume", id)}
+	}
+	if err != nil {
+		return []Line{notLookedAt("the key "+id, err)}
+	}
+	if key.state != kmstypes.KeyStateEnabled {
+		return []Line{fail("the key %s, with which volumes are encrypted, is %s: enable it, or correct archipelago.regions[].kms.volume", id, key.state)}
+	}
+	role := fmt.Sprintf("arn:aws:iam::%s:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling", s.config.Account)
+	granted, err := s.granted(ctx, key.arn, role)
+	switch {
+	case key.aws || granted || key.names(role) || key.names("*"):
+		return []Line{ok("%s", id)}
+	case err != nil:
+		return []Line{notLookedAt("the grants of the key "+id, err)}
+	}
+	return []Line{fail("volumes are encrypted with %s, which Auto Scaling may not use, so no instance launches: aws kms create-grant --region %s --key-id %[1]s --grantee-principal %[3]s --operations Encrypt Decrypt ReEncryptFrom ReEncryptTo GenerateDataKey GenerateDataKeyWithoutPlaintext DescribeKey CreateGrant", key.arn, s.region.Name, role)}
+}
+
+// key is one of AWS KMS.
+type key struct {
+	arn string
+	// aws reports whether AWS made it.
+	aws   bool
+	state kmstypes.KeyState
+	// allows are the principals of the policy's statements that allow something.
+	allows []string
+}
+
+// names reports whether the key's policy lets a principal do something with it.
+func (k key) names(principal string) bool { return slices.Contains(k.allows, principal) }
+
+// key returns one by its id, ARN or alias.
+func (s *site) key(ctx context.Context, id string) (key, error) {
+	client := kms.NewFromConfig(s.here)
+	known, err := client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id})
+	if err != nil {
+		return key{}, err
+	}
+	k := key{arn: aws.ToString(known.KeyMetadata.Arn), aws: known.KeyMetadata.KeyManager == kmstypes.KeyManagerTypeAws, state: known.KeyMetadata.KeyState}
+	out, err := client.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &k.arn, PolicyName: aws.String("default")})
+	if err != nil {
+		return key{}, err
+	}
+	var policy struct {
+		Statement []struct {
+			Effect    string
+			Principal any
+		}
+	}
+	if err := json.Unmarshal([]byte(aws.ToString(out.Policy)), &policy); err != nil {
+		return key{}, fmt.Errorf("the policy of %s: %w", k.arn, err)
+	}
+	for _, statement := range policy.Statement {
+		if statement.Effect != "Allow" {
+			continue
+		}
+		principal := statement.Principal // "*", or by their kind one or several
+		if of, ok := principal.(map[string]any); ok {
+			principal = of["AWS"]
+		}
+		switch p := principal.(type) {
+		case string:
+			k.allows = append(k.allows, p)
+		case []any:
+			for _, one := range p {
+				k.allows = append(k.allows, fmt.Sprint(one))
+			}
+		}
+	}
+	return k, nil
+}
+
+// granted reports whether a grant lets a principal use a key.
+func (s *site) granted(ctx context.Context, arn, principal string) (bool, error) {
+	pages := kms.NewListGrantsPaginator(kms.NewFromConfig(s.here), &kms.ListGrantsInput{KeyId: &arn})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, g := range page.Grants {
+			if aws.ToString(g.GranteePrincipal) == principal {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// decryption says why instances could not read what a key encrypts, or nothing.
+func (s *site) decryption(ctx context.Context, what, id string) []Line {
+	if id == "" || strings.Contains(id, "alias/aws/") {
+		return nil
+	}
+	key, err := s.key(ctx, id)
+	switch {
+	case refusedWith(err, "NotFoundException"):
+		return []Line{fail("%s is encrypted with %s, and there is no such key", what, id)}
+	case err != nil:
+		return []Line{notLookedAt(fmt.Sprintf("the key %s of %s", id, what), err)}
+	case key.state != kmstypes.KeyStateEnabled:
+		return []Line{fail("%s is encrypted with the key %s, which is %s: enable it, or encrypt with another one", what, key.arn, key.state)}
+	// The key that the bootstrap makes lets the whole account read by S3, as AWS's own
+	// do. Source: aws-cdk-cli, bootstrap-template.yaml, and aws-cdk#25100.
+	case key.aws, key.names("*"), slices.Contains(s.region.KMS.Decrypt, key.arn):
+		return nil
+	}
+	return []Line{fail("%s is encrypted with the key %s, and no instance may decrypt it: add that to archipelago.regions[].kms.decrypt of %s", what, key.arn, s.region.Name)}
 }
 
 // certificate looks for the one that the configuration names in the region.
@@ -83,7 +202,9 @@ func secrets(ctx context.Context, s *site) []Line {
 		lines = append(lines, notLookedAt(strings.Join(parameters, ", "), err))
 	}
 	for _, parameter := range parameters {
-		if _, there := found[parameter]; err == nil && !there {
+		if _, there := found[parameter]; there {
+			lines = append(lines, s.parameterKey(ctx, parameter)...)
+		} else if err == nil {
 			lines = append(lines, fail("there is no parameter %s, without which no instance boots: aws ssm put-parameter --region %s --name %[1]s --type SecureString --value …", parameter, s.region.Name))
 		}
 	}
@@ -100,10 +221,27 @@ func secrets(ctx context.Context, s *site) []Line {
 			lines = append(lines, notLookedAt("the secret "+name, err))
 		case out.DeletedDate != nil:
 			lines = append(lines, fail("the secret %s is to be deleted: aws secretsmanager restore-secret --region %s --secret-id %[1]s", name, s.region.Name))
+		default:
+			lines = append(lines, s.decryption(ctx, "the secret "+name, aws.ToString(out.KmsKeyId))...)
 		}
 	}
 	if lines == nil {
 		lines = append(lines, ok("%s", strings.Join(sources, ", ")))
+	}
+	return lines
+}
+
+// parameterKey looks at the key of a parameter that there is.
+func (s *site) parameterKey(ctx context.Context, name string) []Line {
+	out, err := ssm.NewFromConfig(s.here).DescribeParameters(ctx, &ssm.DescribeParametersInput{
+		ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Name"), Values: []string{name}}},
+	})
+	if err != nil {
+		return []Line{notLookedAt("the key of the parameter "+name, err)}
+	}
+	var lines []Line
+	for _, p := range out.Parameters {
+		lines = append(lines, s.decryption(ctx, "the parameter "+name, aws.ToString(p.KeyId))...)
 	}
 	return lines
 }

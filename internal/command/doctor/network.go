@@ -36,7 +36,7 @@ func network(ctx context.Context, s *site) []Line {
 	}
 	var lines []Line
 	if !slices.Contains(ranges, s.region.CIDR) {
-		lines = append(lines, fail("%s has the range %s, and archipelago.regions[].cidr is %s: write the range with the load balancer's subnets", want.ID, strings.Join(ranges, ", "), s.region.CIDR))
+		lines = append(lines, warn("%s has the range %s, and archipelago.regions[].cidr is %s: write the range with the load balancer's subnets", want.ID, strings.Join(ranges, ", "), s.region.CIDR))
 	}
 	subnets, err := client.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{want.ID}}}})
 	if err != nil {
@@ -47,18 +47,23 @@ func network(ctx context.Context, s *site) []Line {
 		there[aws.ToString(subnet.SubnetId)] = subnet
 	}
 	lines = append(lines, s.subnets(there)...)
-	if lines != nil {
+	if slices.ContainsFunc(lines, func(l Line) bool { return l.Level == Fail }) {
 		return lines
 	}
 	tables, err := client.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{want.ID}}}})
 	if err != nil {
-		return []Line{notLookedAt("the routes of "+want.ID, err)}
+		return append(lines, notLookedAt("the routes of "+want.ID, err))
 	}
 	endpoints, err := client.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{want.ID}}}})
 	if err != nil {
-		return []Line{notLookedAt("the endpoints of "+want.ID, err)}
+		return append(lines, notLookedAt("the endpoints of "+want.ID, err))
 	}
-	lines = append(s.ways(tables.RouteTables, endpoints.VpcEndpoints), s.toUsers(ctx, client, tables.RouteTables)...)
+	gateways, err := client.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{{Name: aws.String("attachment.vpc-id"), Values: []string{want.ID}}}})
+	if err != nil {
+		return append(lines, notLookedAt("the internet gateway of "+want.ID, err))
+	}
+	lines = append(lines, s.ways(tables.RouteTables, endpoints.VpcEndpoints)...)
+	lines = append(lines, s.toUsers(tables.RouteTables, len(gateways.InternetGateways) > 0)...)
 	if lines == nil {
 		lines = append(lines, ok("%s, its subnets and their ways to AWS", want.ID))
 	}
@@ -68,7 +73,10 @@ func network(ctx context.Context, s *site) []Line {
 // subnets compares those of the configuration with what there is in the VPC.
 func (s *site) subnets(there map[string]types.Subnet) []Line {
 	var lines []Line
-	free := 0
+	free, balancers := 0, map[string]int{}
+	for _, id := range s.region.ByZone(s.region.VPC.LoadBalancerSubnets) {
+		balancers[aws.ToString(there[id].AvailabilityZone)]++
+	}
 	for key, subnets := range map[string]config.Subnets{"fleetSubnets": s.region.VPC.FleetSubnets, "loadBalancerSubnets": s.region.VPC.LoadBalancerSubnets} {
 		wanted := s.region.ByZone(subnets)
 		for _, zone := range slices.Sorted(maps.Keys(wanted)) {
@@ -77,10 +85,12 @@ func (s *site) subnets(there map[string]types.Subnet) []Line {
 			switch {
 			case !found:
 				lines = append(lines, fail("%s is not in %s: correct %s", id, s.region.VPC.ID, at))
+			case key == "loadBalancerSubnets" && balancers[aws.ToString(subnet.AvailabilityZone)] > 1:
+				lines = append(lines, fail("%s is in %s, where a load balancer takes one subnet: correct %s", id, aws.ToString(subnet.AvailabilityZone), at))
 			case aws.ToString(subnet.AvailabilityZone) != zone:
-				lines = append(lines, fail("%s is in %s: correct %s", id, aws.ToString(subnet.AvailabilityZone), at))
+				lines = append(lines, warn("%s is in %s: correct %s", id, aws.ToString(subnet.AvailabilityZone), at))
 			case key == "loadBalancerSubnets" && !inside(aws.ToString(subnet.CidrBlock), s.region.CIDR):
-				lines = append(lines, fail("%s has the range %s, which is not in archipelago.regions[].cidr, %s: the lighthouse takes requests from there only", id, aws.ToString(subnet.CidrBlock), s.region.CIDR))
+				lines = append(lines, warn("%s has the range %s, which is not in archipelago.regions[].cidr, %s: the lighthouse takes requests from there only", id, aws.ToString(subnet.CidrBlock), s.region.CIDR))
 			case key == "loadBalancerSubnets" && aws.ToInt32(subnet.AvailableIpAddressCount) < balancerAddresses:
 				lines = append(lines, fail("%s has %d free addresses, and a load balancer wants %d", id, aws.ToInt32(subnet.AvailableIpAddressCount), balancerAddresses))
 			}
@@ -117,7 +127,7 @@ func (s *site) ways(tables []types.RouteTable, endpoints []types.VpcEndpoint) []
 	}
 	services := []service{{"s3", "no instance gets the service", fail}}
 	if len(s.config.Tables) > 0 {
-		services = append(services, service{"dynamodb", "its tables do not answer", fail})
+		services = append(services, service{"dynamodb", "its tables do not answer and the island is dark", warn})
 	}
 	if s.config.Service.HasParameters() {
 		services = append(services, service{"ssm", "no instance gets its secrets", fail})
@@ -149,19 +159,15 @@ func (s *site) ways(tables []types.RouteTable, endpoints []types.VpcEndpoint) []
 	return lines
 }
 
-// toUsers looks for the internet gateway that the entry needs.
-func (s *site) toUsers(ctx context.Context, client *ec2.Client, tables []types.RouteTable) []Line {
+// toUsers looks for the internet gateway that the entry needs, and for the ways to it.
+func (s *site) toUsers(tables []types.RouteTable, gateway bool) []Line {
 	var lines []Line
-	switch s.config.Entry {
-	case config.EntryAccelerator:
-		out, err := client.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{{Name: aws.String("attachment.vpc-id"), Values: []string{s.region.VPC.ID}}}})
-		if err != nil {
-			return []Line{notLookedAt("the internet gateway of "+s.region.VPC.ID, err)}
-		}
-		if len(out.InternetGateways) == 0 {
-			lines = append(lines, fail("no internet gateway is attached to %s, without which Global Accelerator reaches nothing in it: attach one, no subnet needs a route to it", s.region.VPC.ID))
-		}
-	case config.EntryDNS, config.EntryNone:
+	switch {
+	case s.config.Entry == config.EntryAccelerator && !gateway:
+		lines = append(lines, fail("no internet gateway is attached to %s, without which Global Accelerator reaches nothing in it: attach one, no subnet needs a route to it", s.region.VPC.ID))
+	case s.config.Public() && !gateway:
+		lines = append(lines, fail("no internet gateway is attached to %s, without which no load balancer in it faces the internet: attach one", s.region.VPC.ID))
+	case s.config.Public():
 		wanted := s.region.ByZone(s.region.VPC.LoadBalancerSubnets)
 		for _, zone := range slices.Sorted(maps.Keys(wanted)) {
 			if !slices.ContainsFunc(routesOf(tables, wanted[zone]).Routes, func(r types.Route) bool {

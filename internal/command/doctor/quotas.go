@@ -198,11 +198,10 @@ func (s *site) room(ctx context.Context, q quota, more int, count func() (int, e
 	if err != nil {
 		return []Line{notLookedAt("the quota of "+q.name, err)}
 	}
-	says := fmt.Sprintf("the quota of %s is %d, of which %d are taken, and the region adds %d", q.name, limit, there, more)
 	if there+more > limit {
-		return []Line{fail("%s: %s", says, s.raise(q, there+more))}
+		return []Line{fail("the quota of %s is %d, of which %d are taken, and the region adds %d: %s", q.name, limit, there, more, s.raise(q, there+more))}
 	}
-	return []Line{ok("%s", says)}
+	return []Line{ok("the quota of %s is %d, of which %d are taken, and the region adds %d", q.name, limit, there, more)}
 }
 
 // concurrency looks whether the region's functions may reserve theirs.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
@@ -72,13 +71,10 @@ func switches(ctx context.Context, s *site) []Line {
 	if found[n.FrozenParameter()] == "true" {
 		lines = append(lines, warn("its instance type is frozen: make freeze REGION=%s OFF=1 lets it change", s.region.Name))
 	}
+	// Of another architecture than the image, too: the deployment that brings the image
+	// brings the type. cmd/scaler, TestTypeThatIsNoRungAnyMoreIsLeft.
 	if rung := found[n.InstanceTypeParameter()]; rung != "" && !slices.Contains(s.config.Fleet.Ladder, rung) {
-		say := warn // the scaler keeps it
-		if known, err := scaling.NewLadder([]string{rung}); err == nil && known[0].Architecture != s.config.Fleet.Architecture() {
-			say = fail // and the image is one of the ladder's architecture
-		}
-		lines = append(lines, say("%s has the instance type %s, and archipelago.fleet.ladder does not: aws ssm put-parameter --region %s --name %[1]s --overwrite --value %s",
-			n.InstanceTypeParameter(), rung, s.region.Name, s.config.Fleet.StartAt))
+		lines = append(lines, warn("%s has the instance type %s, and archipelago.fleet.ladder does not: the next build starts at %s again", n.InstanceTypeParameter(), rung, s.config.Fleet.StartAt))
 	}
 	if lines == nil {
 		lines = append(lines, ok("neither drained nor frozen"))

@@ -37,7 +37,8 @@ func leftovers(ctx context.Context, s *site) []Line {
 		switch {
 		case refusedWith(err, "NotFound", "NoSuchBucket") && status == "":
 		case refusedWith(err, "NotFound", "NoSuchBucket"):
-			lines = append(lines, fail("the bucket %s is gone, and the stack %s still has it: make it again by hand, versioned, or destroy the stack", bucket, stack))
+			// No deployment notices that does not change it.
+			lines = append(lines, warn("the bucket %s is gone, and the stack %s still has it: make it again by hand, versioned, or destroy the stack", bucket, stack))
 		case err != nil:
 			lines = append(lines, notLookedAt("the bucket "+bucket, err))
 		case status == "":
@@ -88,7 +89,11 @@ func (s *site) versioning(ctx context.Context, client *s3.Client, bucket string)
 		return []Line{notLookedAt("the versioning of "+bucket, err)}
 	}
 	if out.Status != s3types.BucketVersioningStatusEnabled {
-		return []Line{fail("%s keeps no versions, without which S3 replicates nothing: aws s3api put-bucket-versioning --bucket %[1]s --versioning-configuration Status=Enabled", bucket)}
+		say := fail // the global stack has it replicated
+		if len(s.config.RegionNames()) == 1 {
+			say = warn
+		}
+		return []Line{say("%s keeps no versions, without which S3 replicates nothing: aws s3api put-bucket-versioning --bucket %[1]s --versioning-configuration Status=Enabled", bucket)}
 	}
 	return nil
 }
@@ -118,7 +123,8 @@ func tables(ctx context.Context, s *site) []Line {
 		}
 		switch {
 		case s.isPrimary() && primary == nil && status != "":
-			lines = append(lines, fail("the table %s is gone, and the stack %s still has it: restore it under that name", name, stack))
+			// No deployment notices that does not change it.
+			lines = append(lines, warn("the table %s is gone, and the stack %s still has it: restore it under that name", name, stack))
 		case s.isPrimary() && primary != nil:
 			if status == "" {
 				lines = append(lines, s.leftOver("the table "+name, stack))
@@ -156,12 +162,17 @@ func replicates(t *types.TableDescription, region string) bool {
 }
 
 // differences are those between a table of the primary region and what the
-// configuration says. leftOver is whether a deployment would take it over as it is.
+// configuration says. leftOver is whether a deployment would take it over as it is:
+// then nothing compares them, and no deployment fails at what the service does.
 func (s *site) differences(want config.Table, got *types.TableDescription, leftOver bool) []Line {
 	name := aws.ToString(got.TableName)
+	say := fail
+	if leftOver {
+		say = warn
+	}
 	var lines []Line
 	if is, should := keyOf(got.KeySchema, got.AttributeDefinitions), wantedKey(want.PartitionKey, want.SortKey); is != should {
-		lines = append(lines, fail("the table %s has the key %s, and the configuration says %s: it is another table, so rename one of them", name, is, should))
+		lines = append(lines, say("the table %s has the key %s, and the configuration says %s: it is another table, so rename one of them", name, is, should))
 	}
 	indexes, wanted := map[string]string{}, map[string]string{}
 	for _, i := range got.GlobalSecondaryIndexes {
@@ -171,7 +182,7 @@ func (s *site) differences(want config.Table, got *types.TableDescription, leftO
 		wanted[i.Name] = wantedKey(i.PartitionKey, i.SortKey)
 	}
 	if leftOver && !maps.Equal(indexes, wanted) { // else a deployment changes them
-		lines = append(lines, fail("the table %s has the indexes %s, and the configuration says %s: change them by aws dynamodb update-table, since nothing compares them when it is taken over", name, list(indexes), list(wanted)))
+		lines = append(lines, warn("the table %s has the indexes %s, and the configuration says %s: change them by aws dynamodb update-table, since nothing compares them when it is taken over", name, list(indexes), list(wanted)))
 	}
 	var missing []string
 	for _, region := range s.config.RegionNames() {
@@ -181,7 +192,7 @@ func (s *site) differences(want config.Table, got *types.TableDescription, leftO
 	}
 	for _, region := range missing {
 		if leftOver {
-			lines = append(lines, fail("the table %s has no replica in %s, which nothing adds when it is taken over: aws dynamodb update-table --region %s --table-name %[1]s --replica-updates 'Create={RegionName=%[2]s}'", name, region, s.region.Name))
+			lines = append(lines, warn("the table %s has no replica in %s, which nothing adds when it is taken over: aws dynamodb update-table --region %s --table-name %[1]s --replica-updates 'Create={RegionName=%[2]s}'", name, region, s.region.Name))
 		}
 	}
 	if !leftOver && len(missing) > 1 {
@@ -191,10 +202,10 @@ func (s *site) differences(want config.Table, got *types.TableDescription, leftO
 		lines = append(lines, warn("the table %s has no replica in %s, which a deployment adds where the region is new to it; else aws dynamodb update-table does", name, missing[0]))
 	}
 	if strong := got.MultiRegionConsistency == types.MultiRegionConsistencyStrong; len(got.Replicas) > 0 && strong != s.config.Strong(want) {
-		lines = append(lines, fail("the table %s has strong consistency: %t, and the configuration says %t, which is for a table's life: rename it, or correct archipelago.consistency", name, strong, s.config.Strong(want)))
+		lines = append(lines, say("the table %s has strong consistency: %t, and the configuration says %t, which is for a table's life: rename it, or correct archipelago.consistency", name, strong, s.config.Strong(want)))
 	}
 	if streams := got.StreamSpecification != nil && aws.ToBool(got.StreamSpecification.StreamEnabled); leftOver && !streams {
-		lines = append(lines, fail("the table %s has no stream, as its replicas have one: aws dynamodb update-table --region %s --table-name %[1]s --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES", name, s.region.Name))
+		lines = append(lines, warn("the table %s has no stream, as its replicas have one: aws dynamodb update-table --region %s --table-name %[1]s --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES", name, s.region.Name))
 	}
 	return lines
 }

@@ -36,7 +36,8 @@ func zones(ctx context.Context, s *site) []Line {
 		case ids[zone] == "":
 			lines = append(lines, fail("there is no zone %s in this account: write others of %s", zone, letters(s.region.Name, slices.Sorted(maps.Keys(available)))))
 		case !available[zone]:
-			lines = append(lines, fail("the zone %s is not available: write others", zone))
+			// What is made there may be refused, or not: the documents do not say.
+			lines = append(lines, warn("the zone %s is not available: write others", zone))
 		case s.unreached(ids[zone]):
 			lines = append(lines, warn("the zone %s is %s, in which Global Accelerator has no endpoints: write others, if there are", zone, ids[zone]))
 		}
@@ -211,14 +212,14 @@ func (s *site) offered(ctx context.Context, client *ec2.Client, zones []string) 
 }
 
 // firstType is the instance type that a deployment launches: the one that the fleet
-// has, or the first deployment's.
+// has while it is a rung, or the first deployment's.
 func (s *site) firstType(ctx context.Context) (string, error) {
 	name := s.names().InstanceTypeParameter()
 	found, err := s.parameters(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	if found[name] != "" {
+	if slices.Contains(s.config.Fleet.Ladder, found[name]) {
 		return found[name], nil
 	}
 	return s.config.Fleet.StartAt, nil
