@@ -38,7 +38,7 @@ func (f fleet) silence(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return pulse.Silence(pulse.Parse(read.Item), func() ([]string, error) { return f.running(ctx) }, f.now())
+	return pulse.Silence(pulse.Parse(read.Item), func() ([]string, error) { return f.running(ctx) }, pulse.Now(read.ResultMetadata, f.now()))
 }
 
 // running are the ids of the group's instances in service.

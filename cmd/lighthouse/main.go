@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -86,12 +87,17 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 			tables: tables, groups: autoscaling.NewFromConfig(aws), table: table, hasTable: ok, region: region, group: group, now: now,
 		}.silence
 	}
+	var fails func(context.Context) (string, error)
+	if alarm := getenv(setting.BalancerAlarm); alarm != "" {
+		fails = (&balancer{client: cloudwatch.NewFromConfig(aws), alarm: alarm, now: now}).failure
+	}
 	return &handler{
 		lighthouse: lighthouse.Lighthouse{
-			Checks:  checks,
-			Fleet:   reaches,
-			Drained: drain.drained,
-			Within:  lookWithin,
+			Checks:   checks,
+			Fleet:    reaches,
+			Balancer: fails,
+			Drained:  drain.drained,
+			Within:   lookWithin,
 		},
 		deployment: getenv(setting.Deployment),
 		out:        out,

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -280,21 +282,22 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 		t.Errorf("without a beat: got %d, %+v", status, report)
 	}
 	orders := setting.Store{Table: "orders", PartitionKey: "pk", SortKey: "sk"}
-	beat := func(inARow int) {
+	beat := func(ago time.Duration) {
 		t.Helper()
 		if _, err := dynamodb.NewFromConfig(i.aws).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: &orders.Table, Key: pulse.Key(orders, "us-east-1"), UpdateExpression: aws.String("SET #me = :beat"),
 			ExpressionAttributeNames:  map[string]string{"#me": "i-1"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":beat": pulse.Beat{At: i.now, InARow: inARow}.Value()},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":beat": pulse.Beat{At: time.Now().Add(-ago), InARow: 3}.Value()},
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	beat(3)
+	beat(0)
+	i.now = i.now.Add(-10 * time.Minute) // a clock that is slow: DynamoDB's counts
 	if status, report := i.look(t); status != http.StatusOK || report.Parts["fleet"] != "ok" {
 		t.Errorf("with a beat: got %d, %+v", status, report)
 	}
-	i.now = i.now.Add(2 * time.Minute)
+	beat(2 * time.Minute)
 	i.lighthouse.Fleet = fleet{
 		tables: dynamodb.NewFromConfig(i.aws), groups: &groups{err: errors.New("down")}, table: orders, hasTable: true,
 		region: "us-east-1", group: "archipelago-fleet", now: func() time.Time { return i.now },
@@ -305,6 +308,110 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 	}
 	if !strings.Contains(i.out.String(), `"Failing":1`) {
 		t.Errorf("the line of metrics is %s", i.out.String())
+	}
+}
+
+// alarms is a CloudWatch that has one alarm.
+type alarms struct {
+	state cloudwatchtypes.StateValue // "" where it has none
+	err   error
+	asked int
+}
+
+func (a *alarms) DescribeAlarms(_ context.Context, in *cloudwatch.DescribeAlarmsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error) {
+	a.asked++
+	out := &cloudwatch.DescribeAlarmsOutput{}
+	if a.state != "" {
+		out.MetricAlarms = []cloudwatchtypes.MetricAlarm{{AlarmName: &in.AlarmNames[0], StateValue: a.state}}
+	}
+	return out, a.err
+}
+
+// TestLoadBalancerIsHeard: at most twice a minute, and what is not known is no reason.
+func TestLoadBalancerIsHeard(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	a := &alarms{state: cloudwatchtypes.StateValueOk}
+	b := &balancer{client: a, alarm: "archipelago-balancer-failing", now: func() time.Time { return now }}
+	want := func(fails bool, unknown string, asked int) {
+		t.Helper()
+		reason, err := b.failure(t.Context())
+		if (reason != "") != fails || (err != nil) != (unknown != "") || err != nil && !strings.Contains(err.Error(), unknown) || a.asked != asked {
+			t.Errorf("got %q, %v after %d calls; want a reason %t, an error %q, %d calls", reason, err, a.asked, fails, unknown, asked)
+		}
+	}
+	want(false, "", 1)
+	a.state = cloudwatchtypes.StateValueAlarm
+	now = now.Add(alarmFor - time.Second)
+	want(false, "", 1) // remembered
+	now = now.Add(time.Second)
+	want(true, "", 2)
+	a.err = errors.New("throttled")
+	now = now.Add(alarmFor)
+	want(true, "", 3) // the last answer stands
+	now = now.Add(alarmKeptFor - alarmFor)
+	want(false, "throttled", 4) // not for ever
+	a.err = nil
+	want(false, "throttled", 4) // remembered too
+	now = now.Add(alarmFor)
+	want(true, "", 5)
+	a.state = cloudwatchtypes.StateValueInsufficientData
+	now = now.Add(alarmKeptFor)
+	want(false, "INSUFFICIENT_DATA", 6)
+	a.state = ""
+	now = now.Add(alarmFor)
+	want(false, "there is no alarm archipelago-balancer-failing", 7)
+	a.state = cloudwatchtypes.StateValueOk
+	now = now.Add(alarmFor)
+	want(false, "", 8)
+	a.err = errors.New("throttled")
+	now = now.Add(alarmFor)
+	want(false, "", 9)
+}
+
+// TestLoadBalancerThatFailsDarkens is the whole handler.
+func TestLoadBalancerThatFailsDarkens(t *testing.T) {
+	i := newIsland(t)
+	var err error
+	i.handler, err = newHandler(t.Context(), func(name string) string {
+		if name == setting.BalancerAlarm {
+			return "archipelago-balancer-failing"
+		}
+		return settings[name]
+	}, &i.out, func() time.Time { return i.now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, report := i.look(t); status != http.StatusOK || report.Parts["load balancer"] != "unknown: there is no alarm archipelago-balancer-failing" {
+		t.Errorf("without the alarm: got %d, %+v", status, report)
+	}
+	client := cloudwatch.NewFromConfig(i.aws)
+	if _, err := client.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
+		AlarmName: aws.String("archipelago-balancer-failing"), Namespace: aws.String("Test"), MetricName: aws.String("x"),
+		Statistic: cloudwatchtypes.StatisticSum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1),
+		ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	set := func(state cloudwatchtypes.StateValue) {
+		t.Helper()
+		if _, err := client.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
+			AlarmName: aws.String("archipelago-balancer-failing"), StateValue: state, StateReason: aws.String("test"),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		i.now = i.now.Add(alarmFor)
+	}
+	set(cloudwatchtypes.StateValueAlarm)
+	i.out.Reset()
+	if status, report := i.look(t); status != http.StatusServiceUnavailable || report.Failing != 1 || !strings.HasPrefix(report.Parts["load balancer"], "it answers users with 500") {
+		t.Errorf("in ALARM: got %d, %+v", status, report)
+	}
+	if !strings.Contains(i.out.String(), `"Failing":1`) {
+		t.Errorf("the line of metrics is %s", i.out.String())
+	}
+	set(cloudwatchtypes.StateValueOk)
+	if status, report := i.look(t); status != http.StatusOK || report.Parts["load balancer"] != "ok" {
+		t.Errorf("in OK: got %d, %+v", status, report)
 	}
 }
 

@@ -17,12 +17,15 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
+// tables are DynamoDB's.
+type tables interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
+
 // heart beats for one instance.
 type heart struct {
-	tables interface {
-		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-		UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-	}
+	tables  tables
 	buckets interface {
 		GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	}
@@ -42,16 +45,17 @@ func (h *heart) beat(ctx context.Context) error {
 		return err
 	}
 	var beats map[string]pulse.Beat
+	var now time.Time
 	for _, s := range h.stores {
-		item, err := h.read(ctx, s)
+		item, at, err := h.read(ctx, s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Part, err)
 		}
 		if s == h.table {
-			beats = pulse.Parse(item)
+			beats, now = pulse.Parse(item), at
 		}
 	}
-	if err := h.write(ctx, beats); err != nil {
+	if err := h.write(ctx, beats, now); err != nil {
 		return fmt.Errorf("%s: %w", h.table.Part, err)
 	}
 	return nil
@@ -74,34 +78,33 @@ func (h *heart) learnInstance(ctx context.Context) error {
 	return nil
 }
 
-// read returns a table's item of beats, none of most. Of a bucket it reads the
-// lighthouse's object: that S3 says it is missing is an answer.
-func (h *heart) read(ctx context.Context, s setting.Store) (map[string]types.AttributeValue, error) {
+// read returns a table's item of beats, none of most, and when it answered. Of a bucket
+// it reads the lighthouse's object: that S3 says it is missing is an answer.
+func (h *heart) read(ctx context.Context, s setting.Store) (item map[string]types.AttributeValue, at time.Time, err error) {
 	if s.Table != "" {
 		out, err := h.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: pulse.Key(s, h.region)})
 		if err != nil {
-			return nil, err
+			return nil, at, err
 		}
-		return out.Item, nil
+		return out.Item, pulse.Now(out.ResultMetadata, h.now()), nil
 	}
 	key := setting.LighthouseObject(h.region)
 	out, err := h.buckets.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &key})
 	var missing *s3types.NoSuchKey
 	if errors.As(err, &missing) {
-		return nil, nil
+		return nil, at, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, at, err
 	}
 	defer out.Body.Close()
 	_, err = io.Copy(io.Discard, out.Body) // so that the connection is used again
-	return nil, err
+	return nil, at, err
 }
 
 // write puts this instance's beat in place of its last one, and takes away those of
 // instances that are long gone.
-func (h *heart) write(ctx context.Context, beats map[string]pulse.Beat) error {
-	now := h.now()
+func (h *heart) write(ctx context.Context, beats map[string]pulse.Beat, now time.Time) error {
 	var last *pulse.Beat
 	if b, ok := beats[h.instance]; ok {
 		last = &b

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -98,6 +99,49 @@ func TestBeatComesAfterAllStores(t *testing.T) {
 	if got := w.ExpressionAttributeValues[":beat"].(*types.AttributeValueMemberS).Value; got != "1800000000 1" {
 		t.Errorf("the beat is %q, want the first after a silence", got)
 	}
+}
+
+// TestFirstBeatAfterALongSilence of a large fleet fits DynamoDB's expression: what is old
+// is taken away by as many beats as that takes.
+func TestFirstBeatAfterALongSilence(t *testing.T) {
+	const most = 4 << 10 // bytes of an expression
+	c := &cloud{item: map[string]types.AttributeValue{}}
+	h, now := newHeart(t, c)
+	for i := range 2000 {
+		c.item[fmt.Sprintf("i-%017d", i)] = pulse.Beat{At: now.Add(-2 * time.Hour), InARow: 3}.Value()
+	}
+	if err := h.beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := c.writes[0]; len(*w.UpdateExpression) > most || len(w.ExpressionAttributeNames) < 50 {
+		t.Errorf("the expression has %d bytes and takes away %d beats", len(*w.UpdateExpression), len(w.ExpressionAttributeNames)-1)
+	}
+}
+
+// TestBeatIsOfTheTablesTime, whatever the instance's clock shows.
+func TestBeatIsOfTheTablesTime(t *testing.T) {
+	h := newHeartOverTLS(t, true)
+	h.now = func() time.Time { return time.Now().Add(-10 * time.Minute) }
+	var wrote *dynamodb.UpdateItemInput
+	h.tables = recorder{h.tables, &wrote}
+	if err := h.beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	beat := pulse.Parse(map[string]types.AttributeValue{"i-1": wrote.ExpressionAttributeValues[":beat"]})["i-1"]
+	if late := time.Since(beat.At); late.Abs() > time.Minute {
+		t.Errorf("the beat is of %s ago", late)
+	}
+}
+
+// recorder keeps what is written to a table.
+type recorder struct {
+	tables
+	wrote **dynamodb.UpdateItemInput
+}
+
+func (r recorder) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	*r.wrote = in
+	return r.tables.UpdateItem(ctx, in, options...)
 }
 
 // TestNoBeatWhereAStoreFails: and the error names it.

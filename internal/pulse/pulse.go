@@ -5,13 +5,16 @@ package pulse
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
 )
 
 const (
@@ -24,6 +27,9 @@ const (
 	// lately is how old the beat may be of an instance that is believed to run, while
 	// Auto Scaling does not say which ones do.
 	lately = 5 * time.Minute
+	// oldAtOnce is how many instances' last beats are taken away with one beat: an
+	// expression of DynamoDB has 4 KB. Source: Amazon DynamoDB Developer Guide, "Quotas".
+	oldAtOnce = 100
 	// keptFor is how long the last beat of an instance is kept: one that was silent for
 	// so long is as good as one that was never heard.
 	keptFor = time.Hour
@@ -55,6 +61,9 @@ func Next(last *Beat, now time.Time) Beat {
 // the ids of those in service and is asked only when none does, so that an island that
 // is well hangs on no control plane.
 func Silence(beats map[string]Beat, running func() ([]string, error), now time.Time) (string, error) {
+	beats = maps.Clone(beats)
+	// A clock that is fast would have an instance beat long after its end.
+	maps.DeleteFunc(beats, func(_ string, b Beat) bool { return b.At.Sub(now) > silentAfter })
 	for _, b := range beats {
 		if now.Sub(b.At) <= silentAfter && b.InARow >= inARow {
 			return "", nil
@@ -89,7 +98,8 @@ func Silence(beats map[string]Beat, running func() ([]string, error), now time.T
 	}
 }
 
-// Old are the instances whose beats are no longer kept.
+// Old are the instances whose beats are no longer kept, as many as one beat can take
+// away.
 func Old(beats map[string]Beat, now time.Time) []string {
 	var ids []string
 	for id, b := range beats {
@@ -98,7 +108,17 @@ func Old(beats map[string]Beat, now time.Time) []string {
 		}
 	}
 	slices.Sort(ids)
-	return ids
+	return ids[:min(len(ids), oldAtOnce)]
+}
+
+// Now is when DynamoDB answered, by its own clock, or own where it does not say: what
+// instances say and what their lighthouse makes of it is told by one clock, whatever
+// theirs show.
+func Now(answer middleware.Metadata, own time.Time) time.Time {
+	if at, ok := awsmiddleware.GetServerTime(answer); ok {
+		return at
+	}
+	return own
 }
 
 // Key is that of the one item, in a table, of a region's beats.
@@ -117,6 +137,7 @@ func (b Beat) Value() types.AttributeValue {
 }
 
 // Parse reads the beats of an item. What is no beat, such as its key, is not among them.
+// What follows one's two numbers is another version's, and passed over.
 func Parse(item map[string]types.AttributeValue) map[string]Beat {
 	beats := map[string]Beat{}
 	for id, value := range item {
@@ -124,12 +145,15 @@ func Parse(item map[string]types.AttributeValue) map[string]Beat {
 		if !ok || !strings.HasPrefix(id, "i-") {
 			continue
 		}
-		at, row, _ := strings.Cut(text.Value, " ")
-		second, err := strconv.ParseInt(at, 10, 64)
+		fields := strings.Fields(text.Value)
+		if len(fields) < 2 {
+			continue
+		}
+		second, err := strconv.ParseInt(fields[0], 10, 64)
 		if err != nil {
 			continue
 		}
-		n, err := strconv.Atoi(row)
+		n, err := strconv.Atoi(fields[1])
 		if err != nil {
 			continue
 		}

@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func TestSilence(t *testing.T) {
 		"silent, and the group does not answer":            {beats: map[string]Beat{"i-1": ago(5*time.Minute, 3)}, err: down, silence: "no instance has said for 5m0s"},
 		"silent for long, and the group does not answer":   {beats: map[string]Beat{"i-1": ago(5*time.Minute+time.Second, 3)}, err: down, unknown: "down"},
 		"no instance is in service":                        {beats: map[string]Beat{"i-1": ago(61*time.Second, 3)}, unknown: "no instance that runs has ever"},
+		"one of two has a clock that is an hour fast":      {beats: map[string]Beat{"i-1": ago(-time.Hour, 3), "i-2": ago(2*time.Minute, 3)}, running: []string{"i-1", "i-2"}, silence: "no instance has said for 2m0s"},
 		"an instance whose clock is ahead of the function": {beats: map[string]Beat{"i-1": ago(-2*time.Second, 3)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,9 +122,13 @@ func TestItemOfBeats(t *testing.T) {
 		t.Errorf("the key is %q, %q", pk, sk)
 	}
 	item["i-1"], item["i-2"] = ago(time.Second, 2).Value(), ago(2*time.Hour, 3).Value()
-	item["i-3"], item["i-4"] = &types.AttributeValueMemberN{Value: "1"}, &types.AttributeValueMemberS{Value: "1 x"}
+	for id, text := range map[string]string{"i-3": "", "i-4": "1 x", "i-5": "x 1", "i-6": "1", "a": "1 1"} {
+		item[id] = &types.AttributeValueMemberS{Value: text}
+	}
+	item["i-7"] = &types.AttributeValueMemberN{Value: "1"}
+	item["i-8"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%d 3 of another version", now.Unix())}
 	beats := Parse(item)
-	if len(beats) != 2 || !beats["i-1"].At.Equal(now.Add(-time.Second)) || beats["i-1"].InARow != 2 {
+	if len(beats) != 3 || !beats["i-1"].At.Equal(now.Add(-time.Second)) || beats["i-1"].InARow != 2 || beats["i-8"].InARow != 3 {
 		t.Errorf("got %v", beats)
 	}
 	if old := Old(beats, now); len(old) != 1 || old[0] != "i-2" {

@@ -19,6 +19,10 @@ type Lighthouse struct {
 	// it does, or an error where that cannot be learned, which darkens nothing. Default:
 	// nil, the fleet is not asked.
 	Fleet func(context.Context) (string, error)
+	// Balancer returns why the load balancer is taken to fail its users by itself, "" if
+	// it does not, or an error where that cannot be learned, which darkens nothing.
+	// Default: nil, nobody is asked.
+	Balancer func(context.Context) (string, error)
 	// Drained reports whether the island is to be dark although nothing fails.
 	Drained func(context.Context) (bool, error)
 	// Within is how long one look may take; what has not answered then fails.
@@ -33,11 +37,12 @@ type Report struct {
 	Drained bool `json:"drained"`
 	// Parts are "ok" or what went wrong, by the name of the check. "drain" is
 	// among them when it could not be learned: the island is then not drained,
-	// so that the switch's own failure darkens nothing. "fleet" is among them where the
-	// fleet is asked: it begins with "unknown" when that cannot be learned.
+	// so that the switch's own failure darkens nothing. "fleet" and "load balancer" are
+	// among them where these are asked for: they begin with "unknown" when that cannot be
+	// learned.
 	Parts map[string]string `json:"parts"`
-	// Failing counts the checks that failed, and a fleet that reaches nothing while all
-	// checks pass: else it has the same cause.
+	// Failing counts the checks that failed, the load balancer among them, and a fleet
+	// that reaches nothing while all of Checks pass: else it has the same cause.
 	Failing int `json:"failing"`
 }
 
@@ -57,13 +62,7 @@ func (l Lighthouse) Look(ctx context.Context) Report {
 		drained, err = l.Drained(ctx)
 		return err
 	})
-	var silence string
-	waitFleet := start(ctx, func(ctx context.Context) (err error) {
-		if l.Fleet != nil {
-			silence, err = l.Fleet(ctx)
-		}
-		return err
-	})
+	fleet, balancer := ask(ctx, l.Fleet), ask(ctx, l.Balancer)
 	r := Report{Parts: map[string]string{}}
 	for name, wait := range waits {
 		r.Parts[name] = ok
@@ -72,13 +71,11 @@ func (l Lighthouse) Look(ctx context.Context) Report {
 			r.Failing++
 		}
 	}
-	if err := waitFleet(); err != nil {
-		r.Parts["fleet"] = "unknown: " + err.Error()
-	} else if silence != "" {
-		r.Parts["fleet"] = silence
+	if r.hear("fleet", fleet) {
 		r.Failing = max(r.Failing, 1)
-	} else if l.Fleet != nil {
-		r.Parts["fleet"] = ok
+	}
+	if r.hear("load balancer", balancer) {
+		r.Failing++
 	}
 	if err := wait(); err != nil {
 		r.Parts["drain"] = err.Error()
@@ -87,6 +84,44 @@ func (l Lighthouse) Look(ctx context.Context) Report {
 	}
 	r.Lit = r.Failing == 0 && !r.Drained
 	return r
+}
+
+// ask starts to ask for a reason to be dark and returns what waits for it, or nil where
+// nobody is asked.
+func ask(ctx context.Context, reason func(context.Context) (string, error)) (wait func() (string, error)) {
+	if reason == nil {
+		return nil
+	}
+	var said string
+	answered := start(ctx, func(ctx context.Context) (err error) {
+		said, err = reason(ctx)
+		return err
+	})
+	return func() (string, error) {
+		if err := answered(); err != nil {
+			return "", err
+		}
+		return said, nil
+	}
+}
+
+// hear takes what was answered as a part of the report, and returns whether it is a
+// reason to be dark.
+func (r Report) hear(part string, wait func() (string, error)) bool {
+	if wait == nil {
+		return false
+	}
+	switch reason, err := wait(); {
+	case err != nil:
+		r.Parts[part] = "unknown: " + err.Error()
+		return false
+	case reason != "":
+		r.Parts[part] = reason
+		return true
+	default:
+		r.Parts[part] = ok
+		return false
+	}
 }
 
 // start starts check and returns what waits for it, as long as ctx lasts.

@@ -83,6 +83,33 @@ func TestFleetCountsWhileEverythingElseAnswers(t *testing.T) {
 	}
 }
 
+// TestLoadBalancerCountsByItself: it fails users whatever the stores say.
+func TestLoadBalancerCountsByItself(t *testing.T) {
+	for name, test := range map[string]struct {
+		table    Check
+		balancer func(context.Context) (string, error)
+		lit      bool
+		failing  int
+		part     string
+	}{
+		"it serves":                 {passes, says("", nil), true, 0, "ok"},
+		"it fails":                  {passes, says("it answers 500", nil), false, 1, "it answers 500"},
+		"it fails, as does a table": {fails, says("it answers 500", nil), false, 2, "it answers 500"},
+		"nothing is known":          {passes, says("it answers 500", errors.New("throttled")), true, 0, "unknown: throttled"},
+		"nothing is known in time":  {passes, func(context.Context) (string, error) { select {} }, true, 0, "unknown: no answer in 200ms"},
+		"nobody is asked":           {passes, nil, true, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Lighthouse{
+				Checks: map[string]Check{"table": test.table}, Balancer: test.balancer, Drained: drained(false, nil), Within: 200 * time.Millisecond,
+			}.Look(t.Context())
+			if got.Lit != test.lit || got.Failing != test.failing || got.Parts["load balancer"] != test.part {
+				t.Errorf("got %+v, want %+v", got, test)
+			}
+		})
+	}
+}
+
 func says(silence string, err error) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return silence, err }
 }
