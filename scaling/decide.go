@@ -37,7 +37,7 @@ type decision struct {
 	at       int // place on the ladder
 }
 
-func (d decision) decide() Action {
+func (d *decision) decide() Action {
 	o, p := d.observed, d.policy
 	switch {
 	case p.Mode == Off:
@@ -97,7 +97,7 @@ func (d decision) decide() Action {
 }
 
 // shrink steps down if that would be cool.
-func (d decision) shrink(steady Reason) Action {
+func (d *decision) shrink(steady Reason) Action {
 	o, p := d.observed, d.policy
 	count, cpu, lacking := d.metrics(p.DownAfter)
 	if lacking != nil {
@@ -126,7 +126,7 @@ func (d decision) shrink(steady Reason) Action {
 }
 
 // step goes to another rung, unless something keeps it from that.
-func (d decision) step(kind Kind, to int, reason Reason) Action {
+func (d *decision) step(kind Kind, to int, reason Reason) Action {
 	p, o := d.policy, d.observed
 	cooldown := p.UpCooldown
 	if kind == Down {
@@ -150,7 +150,7 @@ func (d decision) step(kind Kind, to int, reason Reason) Action {
 }
 
 // mismatch brings a fleet to its parameter's type, unless that failed lately.
-func (d decision) mismatch() (Action, bool) {
+func (d *decision) mismatch() (Action, bool) {
 	o, want := d.observed, d.rung().Type
 	others := len(o.Instances)
 	if o.Instances[want] > 0 {
@@ -176,7 +176,7 @@ const maxBackoff = 24 * time.Hour
 
 // unlessFailed is action, or to stay while one to the same type that failed is
 // too recent.
-func (d decision) unlessFailed(action Action) Action {
+func (d *decision) unlessFailed(action Action) Action {
 	failed := d.observed.Failed
 	if failed == nil || failed.To != action.To.Type {
 		return action
@@ -194,12 +194,12 @@ func (d decision) unlessFailed(action Action) Action {
 }
 
 // kept is to stay, although reason would have something done.
-func (d decision) kept(wants Kind, reason Reason, code Code, until time.Time) Action {
+func (d *decision) kept(wants Kind, reason Reason, code Code, until time.Time) Action {
 	reason.Wants, reason.WantsCode, reason.Code, reason.Until = wants, reason.Code, code, until
 	return d.stay(reason)
 }
 
-func (d decision) stay(reason Reason) Action {
+func (d *decision) stay(reason Reason) Action {
 	action := Action{Kind: Stay, Reason: reason}
 	if d.at >= 0 {
 		action.To = d.rung()
@@ -207,18 +207,18 @@ func (d decision) stay(reason Reason) Action {
 	return action
 }
 
-func (d decision) rung() Rung { return d.ladder[d.at] }
+func (d *decision) rung() Rung { return d.ladder[d.at] }
 
 // floor is the place of the floor on the ladder, or -1 if there is none.
-func (d decision) floor() int { return d.ladder.Find(d.observed.Floor) }
+func (d *decision) floor() int { return d.ladder.Find(d.observed.Floor) }
 
 // target is the CPU use, in percent, that a rung should have at most: a burstable
 // one no more than what it may use for ever.
-func (d decision) target(r Rung) float64 { return min(d.policy.CPUTarget, r.Baseline) }
+func (d *decision) target(r Rung) float64 { return min(d.policy.CPUTarget, r.Baseline) }
 
 // metrics returns count and CPU of the last time, or the names of those that do
 // not say enough.
-func (d decision) metrics(last time.Duration) (count, cpu Series, lacking []string) {
+func (d *decision) metrics(last time.Duration) (count, cpu Series, lacking []string) {
 	count, countOK := d.observed.Count.recent(d.now, last, d.policy.Stale)
 	cpu, cpuOK := d.observed.CPU.recent(d.now, last, d.policy.Stale)
 	if !countOK {

@@ -21,7 +21,7 @@ const (
 
 // memory compares memory and load now with those of a window ago, or right after
 // the last step if that is later: the same hour of yesterday has the same load.
-func (d decision) memory() memoryUse {
+func (d *decision) memory() memoryUse {
 	o, p := d.observed, d.policy
 	recent, ok := o.Memory.recent(d.now, compared, p.Stale)
 	if !ok || recent.mean() < p.MemoryHigh {

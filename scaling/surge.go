@@ -6,7 +6,7 @@ const saturated = 90
 
 // surge returns the rung to go to at once: the load is near what the most instances of
 // the present one can do, so more of them will not help for long.
-func (d decision) surge() (int, Reason, bool) {
+func (d *decision) surge() (int, Reason, bool) {
 	p, o := d.policy, d.observed
 	if d.at == len(d.ladder)-1 {
 		return 0, Reason{}, false
@@ -52,7 +52,7 @@ func (d decision) surge() (int, Reason, bool) {
 
 // perRequest is what a request a minute takes, in percent of an instance's CPU, as the
 // minutes of the present rung say in which there was CPU to spare; 0 if none do.
-func (d decision) perRequest() float64 {
+func (d *decision) perRequest() float64 {
 	o := d.observed
 	if len(o.CPU) == 0 {
 		return 0

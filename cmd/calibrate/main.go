@@ -1,5 +1,6 @@
 // Command calibrate finds out how many requests a second the service takes on
-// one CPU of this machine, and derives from it the targets of horizontal scaling.
+// one CPU of this machine, and derives from it the targets of horizontal scaling. From a
+// load balancer's access logs it learns how much busier than its mean a minute gets.
 package main
 
 import (
@@ -35,6 +36,7 @@ type options struct {
 	cpus   int
 	people int
 	out    string
+	log    string
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
@@ -47,11 +49,20 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.IntVar(&o.cpus, "cpus", 1, "CPUs that the service gets; the load has the others")
 	flags.IntVar(&o.people, "employees", 1000, "employees in the store")
 	flags.StringVar(&o.out, "out", "calibrate.svg", "`file` to write the plot to, as SVG")
+	flags.StringVar(&o.log, "log", "", "measure nothing, but read the busiest seconds of a minute from the load balancer's access logs in this `file` or folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if err := o.check(flags.Args()); err != nil {
 		return err
+	}
+	if o.log != "" {
+		b, err := busiestOf(o.log)
+		if err != nil {
+			return fmt.Errorf("-log: %w", err)
+		}
+		fmt.Fprint(stdout, b.text())
+		return nil
 	}
 	if err := writable(o.out); err != nil { // minutes before it is needed
 		return err

@@ -23,10 +23,13 @@ type memory struct {
 	// Live is what the fleet was brought to. Default: what the group says.
 	Live *live `json:"live,omitempty"`
 	// Plan is the last one for the goal; Harsh is until when plans are made for a harsher
-	// world; CPUPerRequest is what was measured last.
+	// world; CPUPerRequest and Boot are what was measured last.
 	Plan          *simulator.Plan `json:"plan,omitempty"`
 	Harsh         time.Time       `json:"harsh,omitzero"`
 	CPUPerRequest time.Duration   `json:"cpuPerRequest,omitempty"`
+	Boot          time.Duration   `json:"boot,omitempty"`
+	// Unplanned is why no plan could be made since the last one, as the first run said it.
+	Unplanned string `json:"unplanned,omitempty"`
 	// Pending is what CloudFormation waits for, and Answered the id of its last
 	// request that was answered.
 	Pending  *pending `json:"pending,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
@@ -32,7 +33,7 @@ func (o *offerings) DescribeInstanceTypeOfferings(_ context.Context, in *ec2.Des
 	o.asked = append(o.asked, in)
 	page := len(o.asked)
 	if page > len(o.offered) {
-		return nil, o.err
+		return &ec2.DescribeInstanceTypeOfferingsOutput{}, o.err
 	}
 	out := &ec2.DescribeInstanceTypeOfferingsOutput{InstanceTypeOfferings: o.offered[page-1 : page]}
 	if page < len(o.offered) || o.err != nil {
@@ -62,6 +63,30 @@ func TestOfferedIsWhatEveryZoneOffers(t *testing.T) {
 			!slices.Equal(filters["instance-type"], []string{"m7g.large", "m7g.xlarge", "m7g.2xlarge"}) {
 			t.Errorf("asked for %s of %v", in.LocationType, filters)
 		}
+	}
+}
+
+// TestNoRungInEveryZone is an error that names the zone: the scaler's silence rings.
+func TestNoRungInEveryZone(t *testing.T) {
+	for name, test := range map[string]struct {
+		large, xlarge []string
+		want          string
+	}{
+		"a zone without any": {[]string{"a", "b"}, []string{"a", "b"}, "none of m7g.large, m7g.xlarge is offered in every zone, and the fewest in c"},
+		"one in each":        {[]string{"a", "b"}, []string{"c"}, "the fewest in a, b, c"},
+		"nothing is offered": {nil, nil, "the fewest in a, b, c"},
+		"one in all of them": {[]string{"a", "b", "c"}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &offerings{}
+			o.add("m7g.large", test.large...)
+			o.add("m7g.xlarge", test.xlarge...)
+			c := &controller{ec2: o, settings: settings{ladder: []scaling.Rung{{Type: "m7g.large"}, {Type: "m7g.xlarge"}}}}
+			_, err := c.offered(t.Context(), []string{"a", "b", "c"})
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
 	}
 }
 

@@ -20,6 +20,8 @@ const (
 	planAgain = time.Hour
 	// answered is the percentage of requests that a minute has to answer.
 	answered = 99
+	// mostReason is how many bytes are kept of a reason: a parameter takes 4,096.
+	mostReason = 500
 	// measured is how many minutes tell what a request costs.
 	measured = 60
 )
@@ -35,13 +37,32 @@ func (c *controller) plan(ctx context.Context, o *scaling.Observation, p *parame
 		var err error
 		if says, err = c.makePlan(ctx, *o, p, now); err != nil { // the fleet stays as it would without
 			says = fmt.Sprintf("no plan could be made: %v", err)
+			if p.memory.Unplanned == "" {
+				reason := err.Error()
+				p.memory.Unplanned = reason[:min(len(reason), mostReason)]
+				if err := c.remember(ctx, p.memory); err != nil {
+					return fmt.Sprintf("%s; that could not be remembered: %v", says, err)
+				}
+			}
 		}
 	}
-	o.Floor = c.startAt.Type
-	if last := p.memory.Plan; last != nil && last.Floor != "" {
-		o.Floor = last.Floor
+	o.Floor = c.floor(p.memory.Plan)
+	if last := p.memory.Plan; last != nil && last.Floor == o.Floor && last.Reached.IsZero() && c.ladder.Find(o.Parameter) >= c.ladder.Find(o.Floor) {
+		last.Reached = now
+		if err := c.remember(ctx, p.memory); err != nil {
+			return fmt.Sprintf("%s; that the fleet has the floor could not be remembered: %v", says, err)
+		}
 	}
 	return says
+}
+
+// floor is that of the last plan, or the type of the first deployment: where there is no
+// plan, and while a floor that the ladder has lost could not be planned again.
+func (c *controller) floor(last *simulator.Plan) string {
+	if last == nil || c.ladder.Find(last.Floor) < 0 {
+		return c.startAt.Type
+	}
+	return last.Floor
 }
 
 // makePlan makes a plan by the past and remembers it.
@@ -54,6 +75,7 @@ func (c *controller) makePlan(ctx context.Context, o scaling.Observation, p *par
 	if err != nil {
 		return "", err
 	}
+	p.memory.Unplanned = ""
 	return says, c.remember(ctx, p.memory)
 }
 
@@ -78,14 +100,24 @@ func (c *controller) planBy(ctx context.Context, past *past, o scaling.Observati
 	if measured := past.cpuPerRequest(c.ladder.Find(o.Parameter), c.ladder, o.LastStep); measured > 0 {
 		m.CPUPerRequest = measured
 	}
+	if boot := past.boot(); boot > 0 {
+		m.Boot = boot
+	}
 	// What nobody has measured is as in the harsh world. A request that alone takes
 	// nearly as long as it may could keep no goal on any rung.
 	world := simulator.Model{Goal: c.goalTime, CPUPerRequest: min(m.CPUPerRequest, c.goalTime/5)}.Harsh()
-	if last := m.Plan; last != nil && last.Goal == c.goal {
-		day := past.since(now.Add(-24 * time.Hour))
-		if over := day.over(c.goalTime); last.Exceeded(over) {
+	if m.Boot > 0 {
+		world.Boot = m.Boot
+	}
+	// Minutes before the fleet had the floor say nothing about the plan.
+	if last := m.Plan; last != nil && last.Goal == c.goal && !last.Reached.IsZero() {
+		since := now.Add(-24 * time.Hour)
+		if last.Reached.After(since) {
+			since = last.Reached
+		}
+		if over := past.since(since).over(c.goalTime); last.Exceeded(over) {
 			m.Harsh = now.Add(24 * time.Hour)
-			if last.Replay(day.history(), f, world) < over { // it is not the load
+			if last.Replay(past.history(), f, world, since) < over { // it is not the load
 				m.Harsh = now.Add(simulator.PlanDays * 24 * time.Hour)
 			}
 			err := c.send(ctx, "more minutes are over the goal than planned", fmt.Sprintf(
@@ -124,9 +156,13 @@ func (c *controller) planned(o scaling.Observation) (simulator.Fleet, error) {
 type past struct {
 	count, cpu, requests, slowest, failed scaling.Series
 	end                                   time.Time
+
+	// Of the last days, for boot.
+	changes []change
+	healthy scaling.Series
 }
 
-// readPast reads it in one call, of as long as CloudWatch keeps minutes.
+// readPast reads the load in one call, of as long as CloudWatch keeps minutes.
 func (c *controller) readPast(ctx context.Context, now time.Time) (*past, error) {
 	p := &past{end: now.Truncate(time.Minute)}
 	balancer := map[string]string{"LoadBalancer": fullName(c.loadBalancerARN), "TargetGroup": c.targetGroup}
@@ -140,22 +176,29 @@ func (c *controller) readPast(ctx context.Context, now time.Time) (*past, error)
 	}, p.end.Add(-simulator.PlanDays*24*time.Hour), p.end, map[string]*scaling.Series{
 		"count": &p.count, "cpu": &p.cpu, "requests": &p.requests, "slowest": &p.slowest, "failed": &p.failed,
 	})
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, c.readBoots(ctx, p)
 }
 
 // since is the past from a time on.
 func (p *past) since(t time.Time) *past {
 	t = t.Add(-time.Nanosecond)
-	return &past{p.count.After(t), p.cpu.After(t), p.requests.After(t), p.slowest.After(t), p.failed.After(t), p.end}
+	return &past{count: p.count.After(t), cpu: p.cpu.After(t), requests: p.requests.After(t), slowest: p.slowest.After(t), failed: p.failed.After(t), end: p.end}
 }
 
 // history is the load. Where instances were in service and nobody asked, CloudWatch has
-// no requests: there were none.
+// no requests: there were none. But before the first ones the load balancer may have been
+// another one, whose requests are not known here.
 func (p *past) history() simulator.History {
-	if len(p.count) == 0 {
+	if len(p.count) == 0 || len(p.requests) == 0 {
 		return simulator.History{Start: p.end}
 	}
 	h := simulator.History{Start: p.count[0].At}
+	if first := p.requests[0].At; first.After(h.Start) {
+		h.Start = first
+	}
 	for range int(p.end.Sub(h.Start).Minutes()) {
 		h.Requests = append(h.Requests, math.NaN())
 	}

@@ -35,7 +35,7 @@ type stack struct {
 	number  int
 }
 
-func newStack(t *testing.T, name string) *stack {
+func newStack(t testing.TB, name string) *stack {
 	t.Helper()
 	s := &stack{island: newIsland(t, name)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

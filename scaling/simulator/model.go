@@ -86,10 +86,13 @@ func (m Model) Harsh() Model {
 	return m
 }
 
-// harsher is Harsh, or worse than a world that is that already.
+// harsher is Harsh, or worse than a world that is that already in what is believed: how
+// long instances boot is measured.
 func (m Model) harsher() Model {
+	m = m.withDefaults()
 	h := m.Harsh()
-	if h == m.withDefaults() {
+	if h.MetricDelay == m.MetricDelay && h.Busiest == m.Busiest {
+		h.Boot = m.Boot
 		h.MetricDelay += time.Minute
 		h.Boot += time.Minute
 		h.Busiest += 0.2

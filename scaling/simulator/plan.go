@@ -37,8 +37,10 @@ type History struct {
 
 // Plan is the lowest rung that a fleet may have, and why.
 type Plan struct {
-	// At is when it was made.
-	At time.Time `json:"at"`
+	// At is when it was made, and Reached when the fleet first had its floor, or a larger
+	// type; zero: not yet.
+	At      time.Time `json:"at"`
+	Reached time.Time `json:"reached,omitzero"`
 	// Floor is the instance type. Default: none, for the reason None.
 	Floor string `json:"floor,omitempty"`
 	None  string `json:"none,omitempty"`
@@ -83,8 +85,8 @@ func NewPlan(h History, f Fleet, m Model, harsh bool) Plan {
 	switch {
 	case f.Goal >= 100:
 		why = "a goal of 100 % leaves nothing to plan with; 99.99 does"
-	case why == "" && !priced(f):
-		why = "a price of the ladder's types is missing"
+	case why == "" && len(unpriced(f)) > 0:
+		why = fmt.Sprintf("there is no price of %s; make prices adds what AWS's price list has", strings.Join(unpriced(f), ", "))
 	}
 	if why != "" {
 		p.None = why
@@ -130,8 +132,9 @@ func (p Plan) Exceeded(over int) bool {
 	return p.Floor != "" && over > p.WorstDay && float64(over) > (1-p.Goal/100)*24*60
 }
 
-// Replay is how many minutes of a past would have been over with the plan's floor.
-func (p Plan) Replay(h History, f Fleet, m Model) int {
+// Replay is how many minutes of a past would have been over with the plan's floor, from a
+// time on. What was before it decides what the fleet was like by then.
+func (p Plan) Replay(h History, f Fleet, m Model, since time.Time) int {
 	load, why := h.load()
 	floor := f.Ladder.Find(p.Floor)
 	if why != "" || floor < 0 {
@@ -140,7 +143,19 @@ func (p Plan) Replay(h History, f Fleet, m Model) int {
 	if p.Harsh {
 		m = m.harsher()
 	}
-	return Run(trace.Trace{Start: h.Start, Requests: load}, f.replayed(floor, load[0], m), m).Over
+	r := Run(trace.Trace{Start: h.Start, Requests: load}, f.replayed(floor, load[0], m), m)
+	return over(r.Minutes[max(0, min(minutes(since.Sub(h.Start)), len(r.Minutes))):])
+}
+
+// over is how many of the minutes are.
+func over(all []Minute) int {
+	n := 0
+	for i := range all {
+		if all[i].Over {
+			n++
+		}
+	}
+	return n
 }
 
 // load is the past without gaps, which have the higher load of both ends, or why it
@@ -173,14 +188,15 @@ func (h History) load() ([]float64, string) {
 	return load, ""
 }
 
-// priced reports whether every rung has a price.
-func priced(f Fleet) bool {
-	for i := range f.Ladder {
+// unpriced are the types of the ladder that have no price.
+func unpriced(f Fleet) []string {
+	var types []string
+	for i, rung := range f.Ladder {
 		if i >= len(f.USDPerHour) || f.USDPerHour[i] <= 0 {
-			return false
+			types = append(types, rung.Type)
 		}
 	}
-	return true
+	return types
 }
 
 // replayed is the fleet with a floor and no plan, as it would have been at a load: on

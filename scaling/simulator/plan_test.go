@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestNoPlan(t *testing.T) {
 	short := bursts(1)
 	short.Requests = short.Requests[:120]
 	unpriced, perfect := goalFleet(t), goalFleet(t)
-	unpriced.USDPerHour = nil
+	unpriced.USDPerHour = []float64{1, 0, 4}
 	perfect.Goal = 100
 	for name, c := range map[string]struct {
 		history simulator.History
@@ -74,7 +75,7 @@ func TestNoPlan(t *testing.T) {
 		"two hours":  {short, goalFleet(t), "2 hours of history are too few"},
 		"new":        {simulator.History{}, goalFleet(t), "0 hours of history are too few"},
 		"missing":    {missing, goalFleet(t), "of 4320 minutes of history 1440 are missing"},
-		"no price":   {bursts(3), unpriced, "a price of the ladder's types is missing"},
+		"no price":   {bursts(3), unpriced, "no plan for the goal: there is no price of m7g.large, m7g.2xlarge; make prices adds"},
 		"100 %":      {bursts(3), perfect, "a goal of 100 %"},
 		"small gaps": {gaps, goalFleet(t), ""},
 	} {
@@ -108,6 +109,72 @@ func TestWorldHarsherThanBelieved(t *testing.T) {
 	}
 	if allowed := 0.001 * 10 * day; float64(over) > allowed {
 		t.Errorf("%d minutes over after it rang, the goal allows %.0f", over, allowed)
+	}
+}
+
+// TestFloorThatIsNotThereYetDoesNotRing: what is over until the step to the plan's floor
+// has ended is not what the plan has forecast.
+func TestFloorThatIsNotThereYetDoesNotRing(t *testing.T) {
+	load := constant(250, 4*day)
+	for m := range load.Requests {
+		if m%60 < 2 { // when the step to the floor begins, too
+			load.Requests[m] = 1000
+		}
+	}
+	f := goalFleet(t)
+	f.Start = 1
+	r := simulator.Run(load, f, simulator.Model{})
+	over := 0
+	for _, m := range r.Minutes[day : day+60] {
+		if m.Over {
+			over++
+		}
+	}
+	if over < 2 || r.Plans[0].Floor != "m7g.xlarge" {
+		t.Fatalf("%d minutes over while the fleet steps: %s", over, r.Plans[0])
+	}
+	if len(r.Rings) > 0 || r.Plans[1].Harsh {
+		t.Errorf("it rings at %v; the second plan: %s", r.Rings, r.Plans[1])
+	}
+}
+
+// TestDayIsReplayedAfterWhatWasBeforeIt: a burst at midnight finds the fleet of the
+// evening, and not one that is made for it.
+func TestDayIsReplayedAfterWhatWasBeforeIt(t *testing.T) {
+	load := constant(60, 2*day)
+	for m := day - 1; m < day+60; m++ {
+		load.Requests[m] = 700
+	}
+	f := goalFleet(t)
+	f.Goal, f.Floor = 0, "m7g.medium"
+	want := 0
+	for _, m := range simulator.Run(load, f, simulator.Model{}).Minutes[day:] {
+		if m.Over {
+			want++
+		}
+	}
+	p := simulator.Plan{Floor: "m7g.medium", Goal: 99.9}
+	h := simulator.History{Start: load.Start, Requests: load.Requests}
+	if got := p.Replay(h, f, simulator.Model{}, load.Start.Add(24*time.Hour)); got != want || want == 0 {
+		t.Errorf("%d minutes over, want the %d that were", got, want)
+	}
+}
+
+// TestHarsherThanHarsh is slower and busier, however short boots were measured to be.
+func TestHarsherThanHarsh(t *testing.T) {
+	h := simulator.History{Start: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)}
+	for m := range 2 * day {
+		h.Requests = append(h.Requests, 60+float64(m%120)*2.2)
+	}
+	plan := func(delay, boot time.Duration, busiest float64, harsh bool) []simulator.Floor {
+		return simulator.NewPlan(h, goalFleet(t), simulator.Model{MetricDelay: delay, Boot: boot, Busiest: busiest}, harsh).Floors
+	}
+	got := plan(2*time.Minute, 2*time.Minute, 1.2, true)
+	if want := plan(3*time.Minute, 3*time.Minute, 1.4, false); !slices.Equal(got, want) {
+		t.Errorf("the floors are %v, want %v", got, want)
+	}
+	if slices.Equal(got, plan(2*time.Minute, 3*time.Minute, 1.2, false)) {
+		t.Error("the load does not tell the worlds apart")
 	}
 }
 

@@ -124,6 +124,7 @@ type simulation struct {
 	lastStep  time.Time
 	failure   *scaling.Failure
 	floor     string
+	reached   int // minute since which the fleet has the plan's floor; -1: not yet
 	harshTill int // minute until which plans are made for the harsh world
 	lostZone  bool
 	exhausted string  // the type that there is no capacity for
@@ -179,6 +180,9 @@ func (s *simulation) minute(now int) {
 	s.track(now)
 	if day := 24 * 60; s.fleet.Goal > 0 && now >= day && (now-day)%minutes(s.fleet.PlanEvery) == 0 {
 		s.plan(now)
+	}
+	if s.reached < 0 && s.rung >= s.fleet.Ladder.Find(s.floor) {
+		s.reached = now
 	}
 	if s.policy.Mode == scaling.Auto && now%minutes(s.model.DecideEvery) == 0 {
 		s.decide(now)

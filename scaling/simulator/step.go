@@ -54,32 +54,30 @@ func (s *simulation) decide(now int) {
 
 // plan makes the night's plan. A day with more minutes over than the plan before it had
 // foreseen rings, and has the next plan made for the harsh world; if the load of that day
-// does not explain it, as long as that day is replayed.
+// does not explain it, as long as that day is replayed. Minutes before the fleet had the
+// plan's floor say nothing about the plan.
 func (s *simulation) plan(now int) {
 	r := &s.result
 	world := s.model
 	if s.fleet.Believes != nil {
 		world = *s.fleet.Believes
 	}
-	if n := len(r.Plans); n > 0 {
-		over := 0
-		for _, m := range r.Minutes[now-24*60 : now] {
-			if m.Over {
-				over++
-			}
-		}
-		if r.Plans[n-1].Exceeded(over) {
+	from := max(0, now-PlanDays*24*60)
+	past := History{Start: s.at(from), Requests: s.trace.Requests[from:now]}
+	if n := len(r.Plans); n > 0 && s.reached >= 0 {
+		last := r.Plans[n-1]
+		since := max(s.reached, now-24*60)
+		if over := over(r.Minutes[since:now]); last.Exceeded(over) {
 			r.Rings = append(r.Rings, now)
 			s.harshTill = now + 1
-			day := History{Start: s.at(now - 24*60), Requests: s.trace.Requests[now-24*60 : now]}
-			if r.Plans[n-1].Replay(day, s.fleet, world) < over {
+			if last.Replay(past, s.fleet, world, s.at(since)) < over {
 				s.harshTill = now + PlanDays*24*60
 			}
 		}
 	}
-	from := max(0, now-PlanDays*24*60)
-	p := NewPlan(History{Start: s.at(from), Requests: s.trace.Requests[from:now]}, s.fleet, world, now < s.harshTill)
+	p := NewPlan(past, s.fleet, world, now < s.harshTill)
 	r.Plans = append(r.Plans, p)
+	s.reached = -1
 	s.floor = s.fleet.Ladder[s.fleet.Start].Type
 	if p.Floor != "" {
 		s.floor = p.Floor

@@ -53,7 +53,7 @@ func fleetOf(c config.Config) (simulator.Fleet, simulator.Model, error) {
 		errs = append(errs, fmt.Errorf("archipelago.fleet.max: want at most %d to simulate, got %d", maxInstances, fleet.Max))
 	}
 	region := c.Regions[0].Name
-	prices, err := cost.ReadPrices()
+	prices, err := cost.ReadPricesIn(".")
 	errs = append(errs, err)
 	var hours, credits []string
 	for _, rung := range ladder {

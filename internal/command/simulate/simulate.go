@@ -23,7 +23,7 @@ import (
 func Run(_ context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	config := flags.String("config", "cdk.json", "`file` with the configuration")
-	load := flags.String("trace", "", "`file` with the load, such as scaling/traces/wave.csv")
+	load := flags.String("trace", "", "`file` with the load, lines of a minute and its requests, as scaling/traces of Archipelago's repository has some")
 	axis := flags.String("policy", string(simulator.Both), "what may change and is drawn: both, horizontal (the number of instances) or vertical (their type)")
 	out := flags.String("out", "", "`file` to write the report to, as HTML, with a CSV of the same name; default: the trace's name, here")
 	perRequest := flags.Duration("cpu-per-request", 5*time.Millisecond, "CPU `time` that a request takes on average; make calibrate measures it")
@@ -84,7 +84,7 @@ func check(flags *flag.FlagSet, load, axis string, perRequest, boot time.Duratio
 		errs = append(errs, fmt.Errorf("want flags only, got %q", flags.Args()))
 	}
 	if load == "" {
-		errs = append(errs, errors.New("-trace: want a file with a load, such as scaling/traces/wave.csv"))
+		errs = append(errs, errors.New("-trace: want a file with a load, lines of a minute and its requests, such as scaling/traces/wave.csv of Archipelago's repository"))
 	}
 	switch simulator.Axis(axis) {
 	case simulator.Both, simulator.Horizontal, simulator.Vertical:
