@@ -24,18 +24,23 @@ import (
 // working directory, describes, and builds what they publish into dist. It ends the
 // process with status 1, having said why, where the configuration is not valid, a
 // program does not build or a template breaks one of CDK's rules.
-func Main() {
-	err := cdkapp.Run(func() error { return run(os.Args[1:]) })
+func Main() { MainWith(nil) }
+
+// MainWith does what Main does, and has add place stacks of its own beside those of the
+// deployment, before anything is written. add may be nil; what it panics with is said as
+// CDK's own errors are.
+func MainWith(add func(app awscdk.App, deployment config.Config)) {
+	err := cdkapp.Run(func() error { return run(os.Args[1:], add) })
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "archipelago: nothing was deployed: %v\n", err)
+		fmt.Fprintf(cdkapp.Stderr, "archipelago: nothing was deployed: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func run(args []string, add func(awscdk.App, config.Config)) error {
 	flags := flag.NewFlagSet("archipelago", flag.ContinueOnError)
 	local := flags.Bool("local", false, "for the local cloud: programs of this machine's architecture")
 	built := flags.Bool("built", false, "take the programs that dist holds, without building them")
@@ -64,6 +69,9 @@ func run(args []string) error {
 		}
 	}
 	stacks.Add(app, deployment, builds(published))
+	if add != nil {
+		add(app, deployment)
+	}
 	if _, err := stacks.Synth(app); err != nil {
 		return fmt.Errorf("the templates break rules of CloudFormation\n%w", err)
 	}

@@ -187,6 +187,10 @@ type Region struct {
 	// ladder's architecture. A pinned one replaces no instances by itself; `make
 	// ami` pins and bumps all. Default: AWS's latest at each deployment.
 	AMI string `json:"ami" jsonschema:"pattern=^ami-([0-9a-f]{8}|[0-9a-f]{17})$" want:"an image's id, such as \"ami-0123456789abcdef0\""`
+	// KMS are keys of the account's own, which instances need where the bootstrap's
+	// bucket, secrets or volumes are encrypted with one, an object with the keys below.
+	// Default: none, AWS's own keys need nothing.
+	KMS KMS `json:"kms"`
 	// Weight is how many percent of the region's own users it serves; the others
 	// go to the next nearest. 0 drains it, and where there are more than three takes
 	// it out of the accelerator; between 0 and 100 it needs the accelerator.
@@ -452,6 +456,7 @@ func (c Config) validateRegions(p problems) {
 }
 
 func (r Region) validate(p problems) {
+	r.KMS.validate(p.under("kms"), r.Name)
 	if r.VPC.Set() {
 		r.validateVPC(p)
 		return

@@ -506,6 +506,20 @@ func TestRefusals(t *testing.T) {
 				`archipelago.domain.certificateArns.us-west-2: want a certificate's ARN of that region`,
 			},
 		},
+		"a key of CDK's": {
+			`{"archipelago": {"permissionsBoundary": "Boundary"}}`,
+			[]string{`archipelago.permissionsBoundary: there is no such key: CDK has it, as "@aws-cdk/core:permissionsBoundary" beside archipelago`},
+		},
+		"keys that no region has": {
+			`{"archipelago": {"regions": [{"name": "eu-west-1", "kms": {"volume": "alias/own", "decrypt": ["arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012", "arn:aws:kms:eu-west-1:123456789012:key/12345678-1234-1234-1234-123456789012",
+				"arn:aws:kms:eu-west-1:123456789012:key/12345678-1234-1234-1234-123456789012", "arn:aws:kms:eu-west-1:123456789012:alias/own"]}}]}}`,
+			[]string{
+				`archipelago.regions[0].kms.decrypt[0]: want a key's ARN of that region, and no alias, such as "arn:aws:kms:eu-west-1:123456789012:key/12345678-1234-1234-1234-123456789012", got "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"`,
+				`archipelago.regions[0].kms.decrypt[2]: want each key once`,
+				`archipelago.regions[0].kms.decrypt[3]: want a key's ARN of that region`,
+				`archipelago.regions[0].kms.volume: want a key's ARN of that region, and no alias`,
+			},
+		},
 		"a VPC without anything": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "vpc": {"id": "main"}}]}}`,
 			[]string{

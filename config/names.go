@@ -53,6 +53,10 @@ func (n Names) LoadBalancer(public bool) string {
 // ImpairedAlarm is the alarm, one in each region, that sums up the others.
 func (n Names) ImpairedAlarm() string { return n.Name + "-island-impaired" }
 
+// BalancerAlarm is the alarm, one in each region, on what its load balancer fails by
+// itself. The lighthouse looks at it.
+func (n Names) BalancerAlarm() string { return n.Name + "-balancer-failing" }
+
 // Dashboard is region's dashboard; dashboards are the account's, of all regions.
 func (n Names) Dashboard(region string) string { return n.Name + "-" + region }
 

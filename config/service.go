@@ -66,7 +66,7 @@ func (Service) want() string {
 const maxEnvironment = 8 << 10
 
 // given are the settings that the service always has.
-var given = []string{"LISTEN", "PORT", "AWS_REGION", "NOTIFY_SOCKET"}
+var given = []string{"LISTEN", "PORT", "AWS_REGION", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"}
 
 // SecretsManager begins the source of a secret of Secrets Manager.
 const SecretsManager = "secret:"
@@ -159,7 +159,19 @@ func (c Config) validateSecrets(p problems) {
 	}
 }
 
+// takenNames are of an instance's own: of programs that its boot and its units run, before
+// which those of /usr/local/bin are found; and of folders in /var/lib and units of Amazon
+// Linux 2023, in whose place a service's would be.
+var takenNames = []string{
+	"aws", "bash", "cat", "chmod", "curl", "date", "dnf", "journalctl", "mkdir", "mv", "sleep", "systemctl", "uname",
+	"alternatives", "amazon", "chrony", "cloud", "dbus", "logrotate", "misc", "private", "rpm", "selinux", "systemd",
+	"amazon-ssm-agent", "auditd", "chronyd", "cloud-config", "cloud-final", "cloud-init", "cloud-init-local", "dbus-broker", "sshd",
+}
+
 func (c Config) validateService(p problems) {
+	if name := c.Service.Name; slices.Contains(takenNames, name) || strings.HasPrefix(name, "systemd-") {
+		p.add("name", "another name: Amazon Linux has a program, a folder or a unit of this one", name)
+	}
 	c.validateSecrets(p)
 	c.validateEnvironment(p.under("environment"), c.Service.Environment)
 	c.validateEnvironment(p.under("local.environment"), c.Service.Local.Environment)
@@ -167,7 +179,8 @@ func (c Config) validateService(p problems) {
 		size := 0
 		for name, value := range c.Service.Environment {
 			filled, _ := fill(value, c.placeholders(region))
-			size += len(name) + len("=") + len(filled) + len("\n")
+			line, _ := envfile.Line(name, filled) // quotes are escaped; what no line holds is refused elsewhere
+			size += len(line) + len("\n")
 		}
 		if size > maxEnvironment {
 			p.add("environment", fmt.Sprintf("at most %d bytes in all, since an instance's user data may have 16 KiB", maxEnvironment), size)
@@ -175,6 +188,11 @@ func (c Config) validateService(p problems) {
 		}
 	}
 }
+
+// dynamicReference begins what CloudFormation replaces in a template, by what is in no
+// quotes then. Source: AWS CloudFormation User Guide, "Get values stored in other services
+// using dynamic references".
+const dynamicReference = "{{resolve:"
 
 func (c Config) validateEnvironment(p problems, environment map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(environment)) {
@@ -189,7 +207,11 @@ func (c Config) validateEnvironment(p problems, environment map[string]string) {
 			p.addAll(envfile.Check(name, value))
 		}
 		known := c.placeholders(Region{})
-		if _, unknown := fill(value, known); unknown != "" {
+		filled, unknown := fill(value, known)
+		switch {
+		case strings.Contains(filled, dynamicReference):
+			at.add("", fmt.Sprintf("a value without %s, which CloudFormation replaces: service.secrets has what is in no template", dynamicReference), value)
+		case unknown != "":
 			names := slices.Sorted(maps.Keys(known))
 			at.add("", fmt.Sprintf("for %s one of %s, or {{ for a brace%s", unknown, strings.Join(names, ", "), didYouMean(unknown, names)), value)
 		}
@@ -221,9 +243,14 @@ func (c Config) placeholders(region Region) map[string]string {
 	names := c.Names()
 	known := map[string]string{"{region}": region.Name, "{cidr}": region.CIDR, "{name}": c.Name}
 	for _, t := range c.Tables {
-		known["{table:"+t.Name+"}"] = names.Table(t.Name)
+		if t.Name != "" {
+			known["{table:"+t.Name+"}"] = names.Table(t.Name)
+		}
 	}
 	for _, b := range c.Buckets {
+		if b.Name == "" {
+			continue
+		}
 		known["{bucket:"+b.Name+"}"] = names.Bucket(b.Name, region.Name)
 		known["{buckets:"+b.Name+"}"] = names.Bucket(b.Name, "{region}")
 	}

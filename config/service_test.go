@@ -178,7 +178,7 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 			`service.local.environment: want an object such as {"KEY": "value"}, got []`,
 		}},
 		"settings that are given, and no names": {`"service": {"name": "a", "package": "./a", "port": 8080, "health": "/", "environment": {"PORT": "80", "A-B": "", "": ""}, "local": {"environment": {"LISTEN": ":1", "1": ""}}}`, []string{
-			`service.environment.PORT: want another name: the service is always given LISTEN, PORT, AWS_REGION, NOTIFY_SOCKET, got "PORT"`,
+			`service.environment.PORT: want another name: the service is always given LISTEN, PORT, AWS_REGION, NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, CREDENTIALS_DIRECTORY, STATE_DIRECTORY, got "PORT"`,
 			`service.environment.A-B: want a variable's name of letters, digits and underscores, no digit first, got "A-B"`,
 			`service.environment: want a variable's name of letters, digits and underscores, no digit first, got nothing`,
 			`service.local.environment.LISTEN: want another name`, `service.local.environment.1: want a variable's name`,
@@ -203,17 +203,24 @@ func TestServicesAndStoresThatAreRefused(t *testing.T) {
 		"a carriage return":           {environment("a\rb"), []string{`service.environment.X: want a value of one line`}},
 		"a byte-order mark":           {environment("a\uFEFF"), []string{`service.environment.X: want a value without U+FEFF, which no environment file may hold, got "a\ufeff"`}},
 		"a NUL":                       {environment("a\x00b"), []string{`service.environment.X: want a value of one line`}},
-		"too many settings":           {environment(strings.Repeat("x", 8<<10)), []string{`service.environment: want at most 8192 bytes in all, since an instance's user data may have 16 KiB, got 8195`}},
+		"too many settings":           {environment(strings.Repeat("x", 8<<10)), []string{`service.environment: want at most 8192 bytes in all, since an instance's user data may have 16 KiB, got 8197`}},
+		"settings of many quotes":     {environment(strings.Repeat(`"`, 4<<10)), []string{`service.environment: want at most 8192 bytes in all, since an instance's user data may have 16 KiB, got 8197`}},
+		"the name of a program":       {`"service": {"name": "aws", "package": "./a", "port": 8080, "health": "/"}`, []string{`service.name: want another name: Amazon Linux has a program, a folder or a unit of this one, got "aws"`}},
+		"the name of a folder":        {`"service": {"name": "cloud", "package": "./a", "port": 8080, "health": "/"}`, []string{`service.name: want another name`}},
+		"the name of a unit":          {`"service": {"name": "systemd-networkd", "package": "./a", "port": 8080, "health": "/"}`, []string{`service.name: want another name`}},
 		"settings that grow too many": {environment(strings.Repeat("{table:items}", 1000)), []string{`service.environment: want at most 8192 bytes`}},
 		"a table that is misspelled":  {environment("a {table:itmes}"), []string{`service.environment.X: want for {table:itmes} ` + known + ` (did you mean "{table:items}"?), got "a {table:itmes}"`}},
 		"a bucket that there is not":  {environment("{bucket:items}"), []string{`service.environment.X: want for {bucket:items} ` + known}},
 		"a brace that is not closed":  {environment("{{ok} {region"), []string{`service.environment.X: want for {region ` + known}},
+		"a dynamic reference":         {environment("{{{{resolve:ssm:/a}}"), []string{`service.environment.X: want a value without {{resolve:, which CloudFormation replaces: service.secrets has what is in no template, got "{{{{resolve:ssm:/a}}"`}},
 		"JSON without {{":             {environment(`{"a": 1}`), []string{`service.environment.X: want for {"a": 1} ` + known}},
 
 		"a table without a key": {`"tables": [{"name": "items"}]`, []string{
 			`tables[0].partitionKey: want the name of a string attribute or an object such as {"name": "n", "type": "N"}, got nothing`,
 		}},
-		"a table without a name": {`"tables": [{"partitionKey": "pk"}]`, []string{`tables[0].name: want 1 to 32 lower-case letters`}},
+		"a table without a name": {`"tables": [{"partitionKey": "pk"}], "service": {"name": "a", "package": "./a", "port": 8080, "health": "/", "environment": {"X": "{table:items}"}}`, []string{
+			`tables[0].name: want 1 to 32 lower-case letters`, `service.environment.X: want for {table:items} one of {cidr}, {name}, {region}, or {{`,
+		}},
 		"keys of other types": {`"tables": [{"name": "items", "partitionKey": {"name": "n", "type": "BOOL"}, "sortKey": 7}, {"name": "others", "partitionKey": {"type": "N"}, "sortKey": {"name": "a b"}}]`, []string{
 			`tables[0].partitionKey.type: want "S", "N" or "B", got "BOOL"`,
 			`tables[0].sortKey: want the name of a string attribute or an object such as {"name": "n", "type": "N"}, got 7`,

@@ -174,10 +174,17 @@ func (v value) readFields(to reflect.Value) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !slices.Contains(known, key) {
+		if where, ok := elsewhere[key]; ok && !slices.Contains(known, key) {
+			v.under(key).say("there is no such key: " + where)
+		} else if !slices.Contains(known, key) {
 			v.under(key).say(fmt.Sprintf("there is no such key%s; known are %s", didYouMean(key, known), strings.Join(known, ", ")))
 		}
 	}
+}
+
+// elsewhere are where settings are that are looked for among the keys.
+var elsewhere = map[string]string{
+	"permissionsBoundary": `CDK has it, as "@aws-cdk/core:permissionsBoundary" beside archipelago: {"name": "Boundary"}`,
 }
 
 // named is a value that may be just a name, as the object with that name.

@@ -317,6 +317,7 @@ func TestWhatCouldBreakOutOfUserDataIsRefused(t *testing.T) {
 		"A: want a value of one line": func(p *fleet.Props) { p.Service.Environment["A"] = "x\nEND\nid" },
 		`want a name of A-Z`:          func(p *fleet.Props) { p.Service.Environment["A\nEND\nid"] = "x" },
 		"got a token":                 func(p *fleet.Props) { p.Service.Environment["A"] = *awscdk.Aws_STACK_ID() },
+		"without {{resolve:":          func(p *fleet.Props) { p.Service.Environment["A"] = "{{resolve:ssm:/a}}" },
 		`LISTEN=":1"; leave it out`:   func(p *fleet.Props) { p.Service.Environment["LISTEN"] = ":1" },
 		"Service.Name":                func(p *fleet.Props) { p.Service.Name = "a;id" },
 		"want a HealthPath": func(p *fleet.Props) {

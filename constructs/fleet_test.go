@@ -12,7 +12,9 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
 )
 
 func atoi(t *testing.T, s string) int {
@@ -224,6 +226,42 @@ func TestInstancesFetchTheirSecrets(t *testing.T) {
 			t.Fatalf("want %q after the first %d bytes of\n%s", want, from, script)
 		}
 		from += at
+	}
+}
+
+// TestCustomersKeys: instances decrypt by what they read from, and launch with the key
+// that is named.
+func TestCustomersKeys(t *testing.T) {
+	const arn = "arn:aws:kms:eu-west-1:123456789012:key/12345678-1234-1234-1234-12345678901"
+	template := newFleet(t, func(p *fleet.Props) {
+		stack := awscdk.Stack_Of(p.VPC)
+		p.DecryptionKeys = []awskms.IKey{awskms.Key_FromKeyArn(stack, jsii.String("Bootstrap"), jsii.String(arn+"1")), awskms.Key_FromKeyArn(stack, jsii.String("Secrets"), jsii.String(arn+"2"))}
+		p.VolumeKey = awskms.Key_FromKeyArn(stack, jsii.String("Volumes"), jsii.String(arn+"3"))
+	})
+	has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+		"Statement": assertions.Match_ArrayWith(&[]any{properties{
+			"Action": "kms:Decrypt", "Effect": "Allow", "Resource": []any{arn + "1", arn + "2"},
+			"Condition": properties{"StringEquals": properties{"kms:ViaService": []any{"s3.eu-west-1.amazonaws.com", "ssm.eu-west-1.amazonaws.com", "secretsmanager.eu-west-1.amazonaws.com"}}},
+		}}),
+	})})
+	has(template, "AWS::EC2::LaunchTemplate", properties{"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
+		"BlockDeviceMappings": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{
+			"Ebs": assertions.Match_ObjectLike(&properties{"Encrypted": true, "KmsKeyId": arn + "3"}),
+		})}),
+	})})
+}
+
+// TestSecretsNamedLikePlaces: what a source says is not taken for a place in the script,
+// where a setting would end the quotes around it, as root.
+func TestSecretsNamedLikePlaces(t *testing.T) {
+	script := userData(newFleet(t, func(p *fleet.Props) {
+		p.Service.Secrets = map[string]string{"A": "secret:@ENVIRONMENT@", "B": "secret:@NAME@/@CREDENTIALS@"}
+		p.Service.Environment = map[string]string{"X": "'; id; '", "Y": "@NAME@ @FETCHES@"}
+	}))
+	for _, want := range []string{"--secret-id '@ENVIRONMENT@'\n", "--secret-id '@NAME@/@CREDENTIALS@'\n", "\nX=\"'; id; '\"\n", "\nY=\"@NAME@ @FETCHES@\"\n"} {
+		if strings.Count(script, want) != 1 {
+			t.Errorf("want %q once in\n%s", want, script)
+		}
 	}
 }
 

@@ -199,3 +199,16 @@ func TestLighthouseTouchesOnlyItsOwn(t *testing.T) {
 		}}),
 	})
 }
+
+// TestLighthouseHearsTheLoadBalancersAlarm by its name: it need not exist yet.
+func TestLighthouseHearsTheLoadBalancersAlarm(t *testing.T) {
+	template := lighthouseTemplate(t, func(p *lighthouse.Props) { p.BalancerAlarm = "test-balancer-failing" })
+	has(template, "AWS::Lambda::Function", properties{
+		"Environment": properties{"Variables": assertions.Match_ObjectLike(&properties{"BALANCER_ALARM": "test-balancer-failing"})},
+	})
+	has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+		"Statement": assertions.Match_ArrayWith(&[]any{properties{
+			"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*",
+		}}),
+	})})
+}

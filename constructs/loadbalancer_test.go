@@ -53,6 +53,22 @@ func TestTargetsDrainAndGetTheFewestRequests(t *testing.T) {
 	})
 }
 
+// TestRequestsGoToUnhealthyInstancesOnlyWhereNoneIsHealthy: and no zone leaves the DNS
+// before its last healthy one. A share would send requests to instances that boot.
+func TestRequestsGoToUnhealthyInstancesOnlyWhereNoneIsHealthy(t *testing.T) {
+	stack := newStack()
+	newLoadBalancer(stack, false)
+	for _, action := range []string{"dns_failover", "unhealthy_state_routing"} {
+		least := "target_group_health." + action + ".minimum_healthy_targets."
+		has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::TargetGroup", properties{
+			"TargetGroupAttributes": assertions.Match_ArrayWith(&[]any{
+				properties{"Key": least + "count", "Value": "1"},
+				properties{"Key": least + "percentage", "Value": "off"},
+			}),
+		})
+	}
+}
+
 func TestDomainIsServedOverTLSOnly(t *testing.T) {
 	stack := newStack()
 	newNamedLoadBalancer(stack)

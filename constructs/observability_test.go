@@ -161,6 +161,7 @@ func TestWhatIsInAlarm(t *testing.T) {
 		"Latency":              {"GreaterThanThreshold", 2, "notBreaching"},
 		"NoHosts":              {"LessThanThreshold", 1, "breaching"},
 		"Dark":                 {"GreaterThanThreshold", 0, "breaching"},
+		"BalancerFailing":      {"GreaterThanThreshold", 25, "notBreaching"},
 		"FewHosts":             {"GreaterThanThreshold", 0, "notBreaching"},
 		"AtMaximum":            {"GreaterThanThreshold", 0, "notBreaching"},
 		"Busy":                 {"GreaterThanThreshold", 85, "notBreaching"},
@@ -201,13 +202,44 @@ func TestImpairedSumsUpWhatUsersNotice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cause := range []string{"FleetDeploymentAlarm", "ObservabilityLatency", "ObservabilityNoHosts", "ObservabilityDark"} {
+	for _, cause := range []string{"FleetDeploymentAlarm", "ObservabilityLatency", "ObservabilityNoHosts", "ObservabilityDark", "ObservabilityBalancerFailing"} {
 		if !strings.Contains(string(rule), cause) {
 			t.Errorf("the rule lacks %s: %s", cause, rule)
 		}
 	}
 	if impaired["AlarmName"] != "test-island-impaired" {
 		t.Errorf("it is called %v", impaired["AlarmName"])
+	}
+}
+
+// TestLoadBalancersOwnFailure: 500 and nothing else, as a share of what users ask, in
+// five minutes of the last thirty.
+func TestLoadBalancersOwnFailure(t *testing.T) {
+	failing := alarms(watchedRegion(t, func(p *observability.RegionProps) { p.BalancerAlarm = "test-balancer-failing" }))["BalancerFailing"]
+	for name, want := range map[string]any{
+		"AlarmName": "test-balancer-failing", "EvaluationPeriods": 30.0, "DatapointsToAlarm": 5.0,
+	} {
+		if failing[name] != want {
+			t.Errorf("%s is %v, want %v", name, failing[name], want)
+		}
+	}
+	queries := map[string]properties{}
+	for _, q := range failing["Metrics"].([]any) {
+		query := q.(properties)
+		if query["Expression"] == nil {
+			queries[query["Id"].(string)] = query["MetricStat"].(properties)
+		} else if got, want := query["Expression"], "IF(FILL(e, 0) >= 10, 100 * FILL(e, 0) / (FILL(r, 0) + FILL(e, 0)), 0)"; got != want {
+			t.Errorf("it is on %v, want %s", got, want)
+		}
+	}
+	for id, want := range map[string]string{"e": "HTTPCode_ELB_500_Count", "r": "RequestCount"} {
+		stat := queries[id]
+		metric := stat["Metric"].(properties)
+		dimensions := metric["Dimensions"].([]any)
+		if metric["Namespace"] != "AWS/ApplicationELB" || metric["MetricName"] != want || stat["Period"] != 60.0 || stat["Stat"] != "Sum" ||
+			len(dimensions) != 1 || dimensions[0].(properties)["Name"] != "LoadBalancer" {
+			t.Errorf("%s is %v, want a minute's sum of the load balancer's %s", id, stat, want)
+		}
 	}
 }
 
@@ -247,7 +279,7 @@ func TestAlarmsAreSent(t *testing.T) {
 		})}),
 	})
 	for name, alarm := range alarms(template) {
-		quiet := slices.Contains([]string{"FleetDeploymentAlarm", "Latency", "NoHosts", "Dark", "FastBurnLong", "FastBurnShort", "SlowBurnLong", "SlowBurnShort"}, name)
+		quiet := slices.Contains([]string{"FleetDeploymentAlarm", "Latency", "NoHosts", "Dark", "BalancerFailing", "FastBurnLong", "FastBurnShort", "SlowBurnLong", "SlowBurnShort"}, name)
 		if told := alarm["AlarmActions"] != nil; told == quiet {
 			t.Errorf("%s: sends by itself %t, want %t", name, told, !quiet)
 		}

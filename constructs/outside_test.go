@@ -2,6 +2,7 @@ package constructs_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,6 +77,82 @@ func TestExamplesAreSynthesizedByAnotherModule(t *testing.T) {
 		t.Errorf("the modules that an app with constructs compiles (-want +got):\n%s", diff)
 	}
 	run("run", ".")
+}
+
+// TestFleetBehindALoadBalancerOfYourOwn: a module of its own places a fleet and a scaler
+// behind a load balancer of CDK's, in a VPC that exists; it needs no network or
+// loadbalancer of ours, and downloads what it compiles and nothing else, into a cache
+// that is empty before: no browser driver, plot library or SQLite. The example of scaler
+// is its program.
+func TestFleetBehindALoadBalancerOfYourOwn(t *testing.T) {
+	dir, cache := t.TempDir(), t.TempDir()
+	program := string(read(t, "scaler/example_test.go"))
+	for _, want := range []string{"fleet.New(", "scaler.New(", "elb.NewApplicationLoadBalancer(", "awsec2.Vpc_FromVpcAttributes("} {
+		if !strings.Contains(program, want) {
+			t.Errorf("the program has no %s", want)
+		}
+	}
+	program = regexp.MustCompile(`(?m)^package .*`).ReplaceAllString(program, "package main")
+	save(t, filepath.Join(dir, "main.go"), strings.Replace(program, "func Example()", "func main()", 1))
+	for _, built := range []string{"shop", "scaler.zip"} {
+		save(t, filepath.Join(dir, "dist", built), built)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ours = "github.com/archipelago-cdk/archipelago"
+	version := regexp.MustCompile(`(?m)^go .*`).FindString(string(read(t, "../go.mod")))
+	save(t, filepath.Join(dir, "go.mod"), "module example.com/shop\n\n"+version+"\n\nrequire "+ours+" v0.0.0\n\nreplace "+ours+" => "+root+"\n")
+	save(t, filepath.Join(dir, "go.sum"), string(read(t, "../go.sum")))
+	run := func(environment []string, arguments ...string) string {
+		t.Helper()
+		cmd := exec.Command("go", arguments...)
+		cmd.Dir = dir
+		cmd.Env = append(append(os.Environ(), "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOTOOLCHAIN=local", "CDK_VALIDATION=false", "CDK_OUTDIR=cdk.out"), environment...)
+		var said strings.Builder
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, said.String())
+		}
+		return string(out)
+	}
+	// The registry is what this checkout's tests have downloaded.
+	registry := "GOPROXY=file://" + filepath.Join(strings.TrimSpace(run(nil, "env", "GOMODCACHE")), "cache", "download")
+	packages := run([]string{"GOMODCACHE=" + cache, registry, "GONOSUMDB=*"}, "list", "-deps", ".")
+	for _, other := range []string{"network", "loadbalancer"} {
+		if strings.Contains(packages, ours+"/constructs/"+other+"\n") {
+			t.Errorf("it compiles constructs/%s", other)
+		}
+	}
+	var downloaded []string
+	if err := filepath.WalkDir(filepath.Join(cache, "cache", "download"), func(path string, _ fs.DirEntry, err error) error {
+		if module, _, ok := strings.Cut(strings.TrimPrefix(path, filepath.Join(cache, "cache", "download")+"/"), "/@v/"); ok && filepath.Ext(path) == ".zip" {
+			downloaded = append(downloaded, regexp.MustCompile(`/v\d+$`).ReplaceAllString(module, ""))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"github.com/!masterminds/semver", "github.com/aws/aws-cdk-go/awscdk", "github.com/aws/constructs-go/constructs", "github.com/aws/jsii-runtime-go",
+		"github.com/cdklabs/awscdk-asset-awscli-go/awscliv1", "github.com/cdklabs/awscdk-asset-node-proxy-agent-go/nodeproxyagentv6",
+		"github.com/cdklabs/cloud-assembly-schema-go/awscdkcloudassemblyschema",
+	}
+	if diff := cmp.Diff(want, downloaded); diff != "" {
+		t.Errorf("the modules that it downloads (-want +got):\n%s", diff)
+	}
+	run(nil, "run", ".")
+	template := string(read(t, filepath.Join(dir, "cdk.out", "Shop.template.json")))
+	for _, want := range []string{"AWS::AutoScaling::AutoScalingGroup", "AWS::ElasticLoadBalancingV2::LoadBalancer", "Custom::FleetHold", "Custom::FleetRollout", `"subnet-0123456789abcdef1"`, `"vpc-0123456789abcdef0"`} {
+		if !strings.Contains(template, want) {
+			t.Errorf("its template lacks %s", want)
+		}
+	}
+	if strings.Contains(template, `"AWS::EC2::VPC"`) {
+		t.Error("its template has a VPC")
+	}
 }
 
 func read(t *testing.T, path string) []byte {

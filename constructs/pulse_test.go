@@ -23,6 +23,9 @@ func withPulse(p *fleet.Props) {
 	}}
 }
 
+// programs are what instances may read of the bootstrap's bucket, which has more.
+var programs = "arn:aws:s3:::cdk-hnb659fds-assets-123456789012-eu-west-1/" + strings.Repeat("?", 64)
+
 // TestPulseTouchesOnlyItsOwn: it writes one item of the first table that may be written.
 func TestPulseTouchesOnlyItsOwn(t *testing.T) {
 	template := newFleet(t, withPulse)
@@ -32,7 +35,7 @@ func TestPulseTouchesOnlyItsOwn(t *testing.T) {
 			"arn:aws:dynamodb:eu-west-1:123456789012:table/notes", "arn:aws:dynamodb:eu-west-1:123456789012:table/prices",
 		}, "Condition": own},
 		{"Effect": "Allow", "Action": "s3:GetObject", "Resource": []any{
-			"arn:aws:s3:::cdk-hnb659fds-assets-123456789012-eu-west-1/*", "arn:aws:s3:::files/lighthouse/eu-west-1",
+			programs + ".aarch64", programs + ".go", programs + ".x86_64", "arn:aws:s3:::files/lighthouse/eu-west-1",
 		}},
 		{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::files"},
 		{"Effect": "Allow", "Action": []any{"dynamodb:GetItem", "dynamodb:UpdateItem"}, "Resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders", "Condition": own},

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // assembly writes templates as a synth does, by their stack and region, and
@@ -324,5 +326,55 @@ func TestEveryPriceHasItsSource(t *testing.T) {
 		if _, err := time.Parse(time.DateOnly, source.Read); source.Read != "" && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestPricesOfARepository go over those that come with the program, each by itself.
+func TestPricesOfARepository(t *testing.T) {
+	dir := t.TempDir()
+	before, err := ReadPrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := ReadPricesIn(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, same); diff != "" {
+		t.Errorf("without tables (-program +repository):\n%s", diff)
+	}
+	list := List{"eu-central-1": {Source: Source{What: "a list", Read: "2026-11-28"}, USD: map[string]float64{Instance("m7g.medium"): 0.5}}}
+	table, err := list.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		KeptFile: `{"sources": {"own": {"what": "a page"}}, "regions": {"eu-central-1": {"load balancer": {"usd": 7, "per": "hour", "source": "own"}}}}`,
+		ListFile: string(table),
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := ReadPricesIn(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usd, err := got.Of("eu-central-1", Instance("m7g.medium"), "load balancer")
+	if err != nil || usd[0] != 0.5 || usd[1] != 7 {
+		t.Errorf("got %v, %v", usd, err)
+	}
+	if usd, err := got.Of("eu-west-1", Instance("m7g.medium")); err != nil || usd[0] != before.Regions["eu-west-1"][Instance("m7g.medium")].USD {
+		t.Errorf("the program's own: got %v, %v", usd, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, KeptFile), []byte(`{"currency": "EUR"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadPricesIn(dir); err == nil || !strings.Contains(err.Error(), KeptFile+": want prices in USD") {
+		t.Errorf("got %v", err)
 	}
 }

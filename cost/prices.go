@@ -4,10 +4,15 @@ package cost
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -40,16 +45,58 @@ type Price struct {
 	Source string  `json:"source"`
 }
 
+// KeptFile has the prices that are kept by hand, seen from the repository's root.
+const KeptFile = "cost/prices.json"
+
 // ReadPrices returns the tables that come with the program: prices.json, which is kept by
 // hand, and over it what `make prices` has read.
 func ReadPrices() (Prices, error) {
-	var p Prices
-	if err := json.Unmarshal(pricesFile, &p); err != nil {
-		return p, fmt.Errorf("cost/prices.json: %w", err)
-	}
-	list, err := ParseList(bytes.NewReader(listFile))
+	p := Prices{Sources: map[string]Source{}, Regions: map[string]map[string]Price{}}
+	return p, p.add(pricesFile, listFile)
+}
+
+// ReadPricesIn returns what ReadPrices does, and over it the tables of a repository, in
+// dir: KeptFile and ListFile, as far as there are such files.
+func ReadPricesIn(dir string) (Prices, error) {
+	p, err := ReadPrices()
 	if err != nil {
-		return p, fmt.Errorf("%s: %w", ListFile, err)
+		return p, err
+	}
+	var tables [2][]byte
+	for i, name := range []string{KeptFile, ListFile} {
+		if tables[i], err = os.ReadFile(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return p, err
+		}
+	}
+	return p, p.add(tables[0], tables[1])
+}
+
+// add puts tables over those that p has: prices as KeptFile has them, and as ListFile
+// does. Either may be empty.
+func (p *Prices) add(kept, listed []byte) error {
+	var own Prices
+	if len(kept) > 0 {
+		if err := json.Unmarshal(kept, &own); err != nil {
+			return fmt.Errorf("%s: %w", KeptFile, err)
+		}
+	}
+	if own.Currency != "" && p.Currency != "" && own.Currency != p.Currency {
+		return fmt.Errorf("%s: want prices in %s, as all others are, got %s", KeptFile, p.Currency, own.Currency)
+	}
+	p.Currency = cmp.Or(p.Currency, own.Currency)
+	maps.Copy(p.Sources, own.Sources)
+	for region, prices := range own.Regions {
+		if p.Regions[region] == nil {
+			p.Regions[region] = map[string]Price{}
+		}
+		maps.Copy(p.Regions[region], prices)
+	}
+	if len(listed) == 0 {
+		return nil
+	}
+	list, err := ParseList(bytes.NewReader(listed))
+	if err != nil {
+		return fmt.Errorf("%s: %w", ListFile, err)
 	}
 	for region, listed := range list {
 		source := "ec2-" + region
@@ -61,7 +108,7 @@ func ReadPrices() (Prices, error) {
 			p.Regions[region][what] = Price{USD: usd, Per: unit(what), Source: source}
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // Of returns a region's prices of these, in their order. A price that is missing is 0, and
@@ -123,7 +170,7 @@ func (r *regionPrices) err() error {
 		errs = append(errs, fmt.Errorf("no price in %s of %s: make prices adds what AWS's price list of EC2 has", r.region, strings.Join(r.listed, ", ")))
 	}
 	if len(r.kept) > 0 {
-		errs = append(errs, fmt.Errorf("no price in %s of %s: add to cost/prices.json what AWS's price lists say, each with its source", r.region, strings.Join(r.kept, ", ")))
+		errs = append(errs, fmt.Errorf("no price in %s of %s: add to %s what AWS's price lists say, each with its source", r.region, strings.Join(r.kept, ", "), KeptFile))
 	}
 	return errors.Join(errs...)
 }

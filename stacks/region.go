@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"fmt"
+
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
 	"github.com/archipelago-cdk/archipelago/constructs/fleet"
@@ -14,6 +16,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsarczonalshift"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -84,6 +87,8 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		DisableDeploymentAlarm: !c.Fleet.Guard,
 		Runbook:                observability.Runbook + "#errors",
 		LogsBucket:             logsBucket(c, logs),
+		DecryptionKeys:         keys(stack, "DecryptionKey", region.KMS.Decrypt...),
+		VolumeKey:              volumeKey(stack, region),
 		Agent:                  agent(stack, c),
 		SessionManager:         c.SSM,
 		Service: fleet.Service{
@@ -110,6 +115,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Listener:       balancer.Listener,
 		Stores:         all.watched(),
 		PulseGroup:     names.Group(),
+		BalancerAlarm:  names.BalancerAlarm(),
 		DrainParameter: names.DrainParameter(),
 		Drained:        region.Weight == 0,
 	})
@@ -133,6 +139,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Deployment:      c.Name,
 		Dashboard:       names.Dashboard(region.Name),
 		Impaired:        names.ImpairedAlarm(),
+		BalancerAlarm:   names.BalancerAlarm(),
 		Regions:         c.RegionNames(),
 		LoadBalancer:    balancer.ALB,
 		TargetGroup:     balancer.TargetGroup,
@@ -246,6 +253,23 @@ func logsBucket(c config.Config, logs awss3.IBucket) awss3.IBucket {
 		return nil
 	}
 	return logs
+}
+
+// keys are those of the given ARNs, as constructs whose ids begin with id.
+func keys(stack awscdk.Stack, id string, arns ...string) []awskms.IKey {
+	var keys []awskms.IKey
+	for i, arn := range arns {
+		keys = append(keys, awskms.Key_FromKeyArn(stack, jsii.String(fmt.Sprint(id, i+1)), &arn))
+	}
+	return keys
+}
+
+// volumeKey is the key that instances' volumes are encrypted with.
+func volumeKey(stack awscdk.Stack, region config.Region) awskms.IKey {
+	if region.KMS.Volume == "" {
+		return nil
+	}
+	return awskms.Key_FromKeyArn(stack, jsii.String("VolumeKey"), &region.KMS.Volume)
 }
 
 // pulse is what says that instances reach stores.

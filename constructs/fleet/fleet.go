@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
@@ -93,6 +94,14 @@ type Props struct {
 	// instances/SERVICE/TIME-INSTANCE.log. Default: none, they stay in the instance's
 	// journal.
 	LogsBucket awss3.IBucket
+	// DecryptionKeys are the customer managed keys of what instances read by S3, Systems
+	// Manager and Secrets Manager, such as the bootstrap's bucket: they may decrypt by
+	// these services. Default: none, AWS's own keys need no permission.
+	DecryptionKeys []awskms.IKey
+	// VolumeKey encrypts the instances' volumes. A grant or its policy has to let the
+	// service-linked role AWSServiceRoleForAutoScaling use it, or no instance is launched.
+	// Default: the account's default key of EBS.
+	VolumeKey awskms.IKey
 	// Agent sends the instances' logs and metrics to CloudWatch. Default: nil,
 	// nothing is sent.
 	Agent *Agent
@@ -161,6 +170,7 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 	if props.Agent != nil {
 		props.Agent.grant(role)
 	}
+	grantDecryption(this, props, role)
 	inside := securityGroup(this, props)
 	template := awsec2.NewLaunchTemplate(this, jsii.String("LaunchTemplate"), &awsec2.LaunchTemplateProps{
 		MachineImage:            image(this, props),
@@ -175,6 +185,7 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 			Volume: awsec2.BlockDeviceVolume_Ebs(jsii.Number(8), &awsec2.EbsDeviceOptions{
 				Encrypted:  jsii.Bool(true),
 				VolumeType: awsec2.EbsDeviceVolumeType_GP3,
+				KmsKey:     props.VolumeKey,
 			}),
 		}},
 	})

@@ -21,6 +21,9 @@ type InstanceTypeParameterProps struct {
 	Protect bool
 }
 
+// instanceTypePattern is what a type looks like, such as m7g.medium or u7i-12tb.224xlarge.
+const instanceTypePattern = `^[a-z0-9-]+\.[a-z0-9-]+$`
+
 // NewInstanceTypeParameter creates the parameter once and never writes it
 // again: what it holds afterwards belongs to the fleet. A CloudFormation
 // parameter would be set back to its template's value whenever any property of
@@ -32,20 +35,32 @@ func NewInstanceTypeParameter(scope constructs.Construct, id string, props *Inst
 		Service: jsii.String("SSM"),
 		Action:  jsii.String("putParameter"),
 		Parameters: map[string]any{
-			"Name":        props.Name,
-			"Type":        "String",
-			"Value":       props.StartAt,
-			"Overwrite":   false,
-			"Description": "Instance type of the fleet; written once by the deployment, then by the fleet's scaling",
+			"Name":      props.Name,
+			"Type":      "String",
+			"Value":     props.StartAt,
+			"Overwrite": false,
+			// A later write has to be a type, too.
+			"AllowedPattern": instanceTypePattern,
+			"Description":    "Instance type of the fleet; written once by the deployment, then by the fleet's scaling",
 		},
 		// One that was kept from an earlier deployment is right as it is.
 		IgnoreErrorCodesMatching: jsii.String("ParameterAlreadyExists"),
 		PhysicalResourceId:       customresources.PhysicalResourceId_Of(&props.Name),
 	}
 	var remove *customresources.AwsSdkCall
-	actions := []string{"ssm:PutParameter"}
+	parameter := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.Name[1:]),
+	})
+	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("ssm:PutParameter"), Resources: &[]*string{parameter},
+		// Source: AWS Systems Manager User Guide, "Preventing changes to existing
+		// parameters using ssm:Overwrite".
+		Conditions: &map[string]any{"StringNotEquals": map[string]any{"ssm:Overwrite": "true"}},
+	})}
 	if !props.Protect {
-		actions = append(actions, "ssm:DeleteParameter")
+		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings("ssm:DeleteParameter"), Resources: &[]*string{parameter},
+		}))
 		remove = &customresources.AwsSdkCall{
 			Service:                  jsii.String("SSM"),
 			Action:                   jsii.String("deleteParameter"),
@@ -56,13 +71,6 @@ func NewInstanceTypeParameter(scope constructs.Construct, id string, props *Inst
 	return awscall.New(scope, id, &customresources.AwsCustomResourceProps{
 		OnCreate: create,
 		OnDelete: remove,
-		Policy: customresources.AwsCustomResourcePolicy_FromStatements(&[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions: jsii.Strings(actions...),
-				Resources: &[]*string{awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-					Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.Name[1:]),
-				})},
-			}),
-		}),
+		Policy:   customresources.AwsCustomResourcePolicy_FromStatements(&statements),
 	})
 }

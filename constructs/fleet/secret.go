@@ -28,12 +28,13 @@ var secretSource = regexp.MustCompile(`^(/[A-Za-z0-9/_.-]+|secret:[A-Za-z0-9/_+=
 var secretsScript string
 
 // placeSecrets has the script fetch the secrets and the unit hand them on, and lets
-// role read them. A script without secrets is what it was before there were any: no
-// instance is replaced.
-func (s Service) placeSecrets(scope constructs.Construct, script string, role awsiam.IRole) string {
+// role read them. It returns the script with what is to be replaced in it, and by what:
+// a source may hold what looks like another's place. A script without secrets is what it
+// was before there were any: no instance is replaced.
+func (s Service) placeSecrets(scope constructs.Construct, script string, role awsiam.IRole) (placed string, values []string) {
 	if len(s.Secrets) == 0 {
 		script = strings.Replace(script, "@SECRETS@\n", "", 1)
-		return strings.Replace(script, "@CREDENTIALS@\n", "", 1)
+		return strings.Replace(script, "@CREDENTIALS@\n", "", 1), nil
 	}
 	var fetches, credentials []string
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
@@ -57,8 +58,9 @@ func (s Service) placeSecrets(scope constructs.Construct, script string, role aw
 			"Environment="+name+"_FILE=%d/"+name)
 	}
 	s.grantSecrets(scope, role)
-	script = strings.Replace(script, "@SECRETS@\n", strings.Replace(secretsScript, "@FETCHES@", strings.Join(fetches, "\n"), 1), 1)
-	return strings.Replace(script, "@CREDENTIALS@", strings.Join(credentials, "\n"), 1)
+	return strings.Replace(script, "@SECRETS@\n", secretsScript, 1), []string{
+		"@FETCHES@", strings.Join(fetches, "\n"), "@CREDENTIALS@", strings.Join(credentials, "\n"),
+	}
 }
 
 // grantSecrets lets role read the secrets and no others. It grants no use of a key:

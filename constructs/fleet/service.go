@@ -89,15 +89,15 @@ func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.
 		s.grantLogs(scope, props, role)
 	}
 	script = strings.Replace(script, "@JOURNAL@\n", journal, 1)
-	script = s.placeSecrets(scope, script, role)
-	values := []string{
+	script, values := s.placeSecrets(scope, script, role)
+	values = append(values,
 		"@NAME@", s.Name,
 		"@CASES@", publish(scope, "Service", "binary", s.Binaries, props, role),
 		"@REGION@", region,
 		"@BUCKET@", logsBucket,
 		"@TYPE@", s.unitType(),
 		"@ENVIRONMENT@", s.environment(props.Port, region),
-	}
+	)
 	script += props.Pulse.script(scope, props, role)
 	if props.Agent != nil {
 		script += agentScript
@@ -171,6 +171,9 @@ func (s Service) environment(port int, region string) string {
 		if err != nil {
 			panic("fleet: Service.Environment: " + err.Error())
 		}
+		if strings.Contains(line, "{{resolve:") {
+			panic(fmt.Sprintf("fleet: Service.Environment[%q]: want a value without {{resolve:, got %q: what CloudFormation fills in cannot be quoted", name, value))
+		}
 		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
@@ -201,11 +204,16 @@ func publish(scope constructs.Construct, id, variable string, binaries map[strin
 	return strings.Join(cases, "\n")
 }
 
-// grantAssets lets role read the assets that a deployment published, this one
+// assetHash is that in an asset's key.
+var assetHash = regexp.MustCompile("[0-9a-f]{64}")
+
+// grantAssets lets role read the programs that a deployment published, this one
 // and those of the next: while a deployment narrows the policy to its own
-// asset, an instance that the old launch template starts could not boot.
+// asset, an instance that the old launch template starts could not boot. Templates and
+// packages of functions, which have extensions, are not among them.
 func grantAssets(scope constructs.Construct, asset awss3assets.Asset, props *Props, role awsiam.IRole) {
-	assets := *asset.Bucket().ArnForObjects(jsii.String("*"))
+	programs := assetHash.ReplaceAllString(*asset.S3ObjectKey(), strings.Repeat("?", 64))
+	assets := *asset.Bucket().ArnForObjects(&programs)
 	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("s3:GetObject"),
 		Resources: jsii.Strings(assets),

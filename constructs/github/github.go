@@ -129,8 +129,9 @@ func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) 
 		"ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeInstanceTypeOfferings",
 		"ec2:DescribeInstanceTypes", "ec2:DescribeInternetGateways", "ec2:DescribeRegions", "ec2:DescribeRouteTables",
 		"ec2:DescribeSubnets", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:GetEbsDefaultKmsKeyId", "iam:ListOpenIDConnectProviders",
-		"lambda:GetAccountSettings", "logs:DescribeLogGroups", "route53:GetHostedZone", "secretsmanager:DescribeSecret",
-		"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota")
+		"kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "lambda:GetAccountSettings", "logs:DescribeLogGroups",
+		"route53:GetHostedZone", "route53:ListResourceRecordSets", "secretsmanager:DescribeSecret",
+		"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota", "ssm:DescribeParameters")
 	mine := props.Deployment + "-*"
 	allow([]*string{arn("cloudformation", "stack", mine)}, "cloudformation:GetTemplate")
 	allow([]*string{arn("dynamodb", "table", mine)}, "dynamodb:DescribeTable")

@@ -46,6 +46,10 @@ type Props struct {
 	// Stores: while they answer the lighthouse and the fleet is silent, the island is
 	// dark. Default: none, nothing is made of what the fleet reaches.
 	PulseGroup string
+	// BalancerAlarm is the name of an alarm on what the load balancer fails by itself, in
+	// ALARM of which the island is dark. It need not exist. Default: none, the load
+	// balancer's own errors darken nothing.
+	BalancerAlarm string
 	// DrainParameter is the name of the SSM parameter with which an operator
 	// darkens the island. Required; it need not exist.
 	DrainParameter string `required:"true"`
@@ -105,6 +109,9 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	}
 	if props.PulseGroup != "" {
 		environment[setting.PulseGroup] = &props.PulseGroup
+	}
+	if props.BalancerAlarm != "" {
+		environment[setting.BalancerAlarm] = &props.BalancerAlarm
 	}
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
@@ -183,6 +190,15 @@ func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings("autoscaling:DescribeAutoScalingGroups"),
 			Resources: jsii.Strings("*"), // the action knows no resources
+		}))
+	}
+	if props.BalancerAlarm != "" {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings("cloudwatch:DescribeAlarms"),
+			Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{ // a call by names lists alarms
+				Service: jsii.String("cloudwatch"), Resource: jsii.String("alarm"), ResourceName: jsii.String("*"),
+				ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			})},
 		}))
 	}
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/answers"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -26,6 +27,9 @@ type RegionProps struct {
 	// Impaired is the name of the alarm that sums up the others. Required: the
 	// other regions have to know it.
 	Impaired string `required:"true"`
+	// BalancerAlarm is the name of the alarm on what the load balancer fails by itself: a
+	// lighthouse has to know it. Default: one of CloudFormation's.
+	BalancerAlarm string
 	// Regions are those of the deployment, this one among them. Required.
 	Regions []string `required:"true"`
 	// LoadBalancer is this region's, and TargetGroup its group of the fleet's
@@ -107,6 +111,9 @@ func (r *region) others() []string {
 	return slices.DeleteFunc(slices.Clone(r.Regions), func(name string) bool { return name == r.name })
 }
 
+// fewBroken are too few answers of a minute to say that a load balancer is broken.
+const fewBroken = 10
+
 // watchIsland adds alarms for users who are not served as they should be. One
 // alarm sums up the others, so that one fault sends one message.
 func (r *region) watchIsland() {
@@ -123,12 +130,16 @@ func (r *region) watchIsland() {
 	// The load balancer has the lighthouse look at least four times a minute: no
 	// data is a lighthouse that does not run, and so a dark island.
 	dark := r.alarm("Dark", alarm{
-		anchor: "island-failing", says: "A table or a bucket of the region fails, or nobody can tell: the island is dark and its users are elsewhere",
+		anchor: "island-failing", says: "A table, a bucket or the load balancer of the region fails, or nobody can tell: the island is dark and its users are elsewhere",
 		metric: published(setting.FailingMetric, r.Deployment, r.name, minute, ""), above: 0, periods: 5, breaching: 3,
 		silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
 	})
+	broken := r.alarm("BalancerFailing", alarm{
+		name: r.BalancerAlarm, anchor: "balancer-failing", says: "The load balancer answers users with 500 by itself: its firewall fails",
+		metric: answers.BrokenPercent(r.LoadBalancer, fewBroken), above: 25, periods: 30, breaching: 5, quiet: true,
+	})
 	var rules []awscloudwatch.IAlarmRule
-	for _, cause := range []awscloudwatch.IAlarm{r.DeploymentAlarm, slow, nobody, dark} {
+	for _, cause := range []awscloudwatch.IAlarm{r.DeploymentAlarm, slow, nobody, dark, broken} {
 		rules = append(rules, awscloudwatch.AlarmRule_FromAlarm(cause, awscloudwatch.AlarmState_ALARM))
 	}
 	impaired := awscloudwatch.NewCompositeAlarm(r.scope, jsii.String("Impaired"), &awscloudwatch.CompositeAlarmProps{

@@ -30,6 +30,7 @@ type watch struct {
 // alarm says when an alarm goes off: when its metric was above or below a number in
 // breaching of the last periods.
 type alarm struct {
+	name   string // Default: one of CloudFormation's
 	anchor string // of the runbook
 	says   string
 	metric awscloudwatch.IMetric
@@ -59,6 +60,9 @@ func (w *watch) alarm(id string, a alarm) awscloudwatch.Alarm {
 		EvaluationPeriods:  jsii.Number(a.periods),
 		DatapointsToAlarm:  jsii.Number(a.breaching),
 		TreatMissingData:   a.silence,
+	}
+	if a.name != "" {
+		props.AlarmName = &a.name
 	}
 	if a.below != 0 {
 		props.Threshold = &a.below

@@ -63,6 +63,9 @@ func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	fromTemplate := map[string]any{"ec2:LaunchTemplate": template}
 	allow([]*string{arn("ec2", "instance", "*")}, map[string]any{
 		"ArnEqualsIfExists": fromTemplate, "StringEquals": map[string]any{"ec2:InstanceType": props.Ladder},
+		// As the template has it: with the rights to launch, user data of another kind
+		// could be run too, but not reach the role by IMDSv1.
+		"StringEqualsIfExists": map[string]any{"ec2:MetadataHttpTokens": "required"},
 	}, "ec2:RunInstances")
 	// A build that the fleet returns to may have another image than that of now.
 	allow([]*string{stack.FormatArn(&awscdk.ArnComponents{

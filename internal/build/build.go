@@ -158,6 +158,17 @@ func environment(ctx context.Context, toolchain string) ([]string, error) {
 	return append(append(environment, settings...), "GOTOOLCHAIN="+toolchain), nil
 }
 
+// WithoutTelemetry switches Go's telemetry off where a user's settings are in a folder,
+// as os.UserConfigDir names it. A go command leaves a process that writes there after the
+// command has ended, which disturbs whatever removes the folder.
+func WithoutTelemetry(settings string) error {
+	dir := filepath.Join(settings, "go", "telemetry")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "mode"), []byte("off"), 0o644)
+}
+
 // Package writes the deployment package of a Lambda function on an OS-only
 // runtime: a zip of the program, as "bootstrap". Lambda runs it as a user who does
 // not own it, so its mode is 0755.

@@ -264,14 +264,8 @@ func (b builder) run(t *testing.T, dir, program string, arguments, variables []s
 	if umask == "" {
 		umask = "022"
 	}
-	// The go command's telemetry writes there for a moment after it has ended, which
-	// t.TempDir would take for a failure.
-	home, err := os.MkdirTemp("", "archipelago-home-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	if err := os.MkdirAll(filepath.Join(home, "go"), 0o755); err != nil {
+	home := t.TempDir()
+	if err := build.WithoutTelemetry(home); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(home, "go", "env"), []byte(b.goenv), 0o644); err != nil { // where `go env -w` writes
@@ -360,6 +354,47 @@ func TestServiceTakesNoOtherProgramsName(t *testing.T) {
 		if err := d.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), pkg+" would be called "+path.Base(pkg)) {
 			t.Errorf("%s: got %v, want that its program's name is taken", pkg, err)
 		}
+	}
+}
+
+// TestServicesThatAreRefused: with the key of cdk.json, and a library although dist
+// has its program of before.
+func TestServicesThatAreRefused(t *testing.T) {
+	root := smallModule(t)
+	for name, test := range map[string]struct{ pkg, source, want string }{
+		"a library":               {"./lib", "package lib\n", "archipelago.service.package: ./lib is package lib, which makes no program: want package main"},
+		"a version":               {"./hello/v2", "package main\n\nfunc main() {}\n", "archipelago.service.package: the go command calls no program v2"},
+		"no package":              {"./missing", "", "archipelago.service.package is ./missing: go build of ./missing, "},
+		"one that does not build": {"./wrong", "package main\n\nfunc main() { wrong() }\n", "undefined: wrong"},
+		"one with C": {
+			"./c", "package main\n\nimport \"C\"\n\nfunc main() {}\n", "build constraints exclude all Go files",
+		},
+		"a dynamically linked one": {
+			"./dynamic", "package main\n\n//go:cgo_import_dynamic _ _ \"libc.so.6\"\n\nfunc main() {}\n",
+			`archipelago.service.package: the program of ./dynamic is dynamically linked, to ["libc.so.6"]`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := build.Deployment{Root: root, Dir: t.TempDir(), Package: test.pkg, Instances: "amd64", Functions: "amd64"}
+			files := map[string]string{}
+			if test.pkg == "./lib" {
+				files[d.Service()] = "from before, when it was a program"
+			}
+			if test.source != "" {
+				files[filepath.Join(root, test.pkg, "main.go")] = test.source
+			}
+			for path, content := range files {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := d.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
 	}
 }
 

@@ -3,11 +3,13 @@ package build
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"fmt"
 	"io"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,6 +27,12 @@ const pulse = "pulse"
 
 // lambdaRuntime is the package that connects a program to Lambda.
 const lambdaRuntime = "github.com/aws/aws-lambda-go/lambda"
+
+// packageKey is the key of cdk.json that names the service's package.
+const packageKey = "archipelago.service.package"
+
+// version is the name of a folder after which the go command calls no program.
+var version = regexp.MustCompile(`^v([2-9]|[1-9][0-9]+)$`)
 
 // Deployment is what one deployment publishes, in folders by architecture.
 type Deployment struct {
@@ -63,13 +71,19 @@ func (d Deployment) BuildApp(ctx context.Context, log io.Writer) error {
 // Build builds what is published, and no program that is not. log takes what
 // Options.Log does.
 func (d Deployment) Build(ctx context.Context, log io.Writer) error {
-	functions, err := d.functions(ctx)
+	kind, functions, err := d.list(ctx)
 	if err != nil {
 		return err
 	}
 	name := path.Base(d.Package)
+	if kind != "" && kind != "main" { // "" is none, of which the build says why
+		return fmt.Errorf("%s: %s is package %s, which makes no program: want package main", packageKey, d.Package, kind)
+	}
+	if version.MatchString(name) {
+		return fmt.Errorf("%s: the go command calls no program %s, which it takes for a version: move %s to a folder of another name", packageKey, name, d.Package)
+	}
 	if name == App || name == pulse || slices.Contains(functions, module+"/cmd/"+name) {
-		return fmt.Errorf("the program of %s would be called %s, as another one is: move it to a folder of another name", d.Package, name)
+		return fmt.Errorf("%s: the program of %s would be called %s, as another one is: move it to a folder of another name", packageKey, d.Package, name)
 	}
 	packages := map[string][]string{d.Instances: {d.Package, module + "/cmd/" + pulse}}
 	packages[d.Functions] = append(packages[d.Functions], functions...)
@@ -77,9 +91,15 @@ func (d Deployment) Build(ctx context.Context, log io.Writer) error {
 		err := Programs(ctx, Options{
 			Root: d.Root, Dir: d.Program(architecture, ""), Architecture: architecture, Packages: packages, Log: log,
 		})
+		if err != nil && packages[0] == d.Package {
+			return fmt.Errorf("%s is %s: %w", packageKey, d.Package, err)
+		}
 		if err != nil {
 			return err
 		}
+	}
+	if err := static(d.Service()); err != nil {
+		return fmt.Errorf("%s: the program of %s %w", packageKey, d.Package, err)
 	}
 	for _, pkg := range functions {
 		name := path.Base(pkg)
@@ -90,31 +110,57 @@ func (d Deployment) Build(ctx context.Context, log io.Writer) error {
 	return nil
 }
 
-// functions are the packages of the programs that Lambda runs: those in this module's
-// cmd that import its runtime.
-func (d Deployment) functions(ctx context.Context) ([]string, error) {
+// static refuses a program that the loader of a machine would have to complete: some
+// packages name libraries of C without cgo.
+func static(program string) error {
+	f, err := elf.Open(program)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	libraries, err := f.ImportedLibraries()
+	if err != nil {
+		return err
+	}
+	if len(libraries) > 0 || slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+		return fmt.Errorf("is dynamically linked, to %q: leave out what it imports for that", libraries)
+	}
+	return nil
+}
+
+// list returns what the service's package calls itself, "" if there is none, and the
+// packages of the programs that Lambda runs: those in this module's cmd that import its
+// runtime.
+func (d Deployment) list(ctx context.Context) (kind string, functions []string, err error) {
 	toolchain, err := toolchain(d.Root)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	environment, err := environment(ctx, toolchain)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	// -e, because a module that requires this one need not have what its other
 	// programs import.
 	cmd := exec.CommandContext(ctx, "go", "list", "-e",
-		"-f", `{{range .Imports}}{{if eq . "`+lambdaRuntime+`"}}{{println $.ImportPath}}{{end}}{{end}}`, module+"/cmd/...")
-	cmd.Dir, cmd.Env = d.Root, environment
+		"-f", `{{.Name}} {{.ImportPath}}{{range .Imports}}{{if eq . "`+lambdaRuntime+`"}} function{{end}}{{end}}`, d.Package, module+"/cmd/...")
+	cmd.Dir, cmd.Env = d.Root, append(environment, "GOARCH="+d.Instances)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go list of %s/cmd: %w\n%s", module, err, said.Bytes())
+		return "", nil, fmt.Errorf("go list of %s and %s/cmd: %w\n%s", d.Package, module, err, said.Bytes())
 	}
-	functions := strings.Fields(string(out))
+	for i, line := range strings.Split(strings.TrimSuffix(string(out), "\n"), "\n") {
+		name, rest, _ := strings.Cut(line, " ")
+		if i == 0 { // the first that was asked for
+			kind = name
+		} else if pkg, ok := strings.CutSuffix(rest, " function"); ok {
+			functions = append(functions, pkg)
+		}
+	}
 	if len(functions) == 0 {
-		return nil, fmt.Errorf("go list finds no program in %s/cmd that imports %s\n%s", module, lambdaRuntime, said.Bytes())
+		return "", nil, fmt.Errorf("go list finds no program in %s/cmd that imports %s\n%s", module, lambdaRuntime, said.Bytes())
 	}
-	return functions, nil
+	return kind, functions, nil
 }

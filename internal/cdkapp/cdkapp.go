@@ -16,15 +16,19 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// Stderr is this process's standard error, for what there is to say after Run.
+var Stderr = os.Stderr
+
 // Run runs build, which may use CDK, and ends the process that CDK is in, which
 // jsii starts before main and which has a temporary folder of 2 MB. What CDK
-// throws, which jsii turns into a panic, is an error.
+// throws, which jsii turns into a panic, is an error. Afterwards os.Stderr takes
+// nothing any more.
 func Run(build func() error) (err error) {
-	restore, err := filterStderr()
+	flush, err := filterStderr()
 	if err != nil {
 		return err
 	}
-	defer restore()
+	defer flush()
 	defer onSignal(jsii.Close)()
 	defer jsii.Close()
 	defer func() {
@@ -71,22 +75,20 @@ func onSignal(clean func()) (stop func()) {
 // internal/kernel/process, ensureStarted and Close.
 const waitedTwice = "Runtime process exited abnormally: waitid: no child processes"
 
-// filterStderr drops waitedTwice from what this process writes to its standard
-// error until restore.
-func filterStderr() (restore func(), err error) {
+// filterStderr drops waitedTwice from what this process writes to os.Stderr until flush,
+// and all of it then: jsii may say it after its Close, and looks for os.Stderr then.
+func filterStderr() (flush func(), err error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	stderr := os.Stderr
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		filter(stderr, reader)
+		filter(Stderr, reader)
 	}()
 	os.Stderr = writer
 	return func() {
-		os.Stderr = stderr
 		writer.Close()
 		<-done
 		reader.Close()

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		return nil
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)

@@ -29,6 +29,12 @@ var (
 	tenRegions = "eu-west-1,us-east-1,us-west-2,ap-southeast-2,ap-northeast-1,sa-east-1,ca-central-1,eu-central-1,ap-south-1,af-south-1"
 )
 
+// keys are keys of the account's own for all that may have one.
+func keys(region string) options {
+	arn := "arn:aws:kms:" + region + ":" + Account + ":key/12345678-1234-1234-1234-12345678901"
+	return options{"decrypt": []any{arn + "1", arn + "2"}, "volume": arn + "3"}
+}
+
 // existing is a region in a VPC that exists already, with subnets in zones.
 func existing(region, cidr string, zones ...string) options {
 	fleet, loadBalancer := options{}, options{}
@@ -130,7 +136,7 @@ var Configurations = map[string]Configuration{
 		"fleet.vertical": "advise", "fleet.window": "01:00-05:00 Europe/Madrid",
 	}), Gate: true},
 	"private": {Options: with(with(internal, certified("eu-west-1")), options{
-		"regions":        []any{existing("eu-west-1", "172.31.0.0/16", "a", "b", "c")},
+		"regions":        []any{with(existing("eu-west-1", "172.31.0.0/16", "a", "b", "c"), options{"kms": keys("eu-west-1")})},
 		"domain.private": "true", "waf.common": "count", "waf.badInputs": "count", "waf.rate": "count", "waf.rateLimit": "2000",
 		"alarms": "ops@example.com", "logs": "off", "protect": "false", "service.environment.READS": "signed-in",
 		"service.environment.LOAD_GENERATOR": "true", "fleet.min": "3", "fleet.startAt": "m7g.large", "fleet.cpuTarget": "40",

@@ -242,7 +242,7 @@ var withOthers = []string{"internalFrom", "profile"}
 
 // byThemselves are keys that change an attribute or a resource of their own, whatever the
 // others say: each value is in a snapshot, and no pair of it is looked for.
-var byThemselves = []string{"waf.failOpen", "fleet.goal", "fleet.goalMilliseconds", "goals.available", "zonalAutoshift", "github.repository", "github.branch", "github.environments", "github.providerExists"}
+var byThemselves = []string{"waf.failOpen", "fleet.goal", "fleet.goalMilliseconds", "goals.available", "zonalAutoshift", "regions.kms.decrypt", "regions.kms.volume", "github.repository", "github.branch", "github.environments", "github.providerExists"}
 
 // theShippedOnes are keys whose values are the same in all configurations: those of
 // the service and its stores, but for the service's settings.

@@ -30,6 +30,9 @@ const (
 	// PulseGroup is the name of the Auto Scaling group whose instances have a pulse.
 	// Default: none, nothing is made of what instances say.
 	PulseGroup = "PULSE_GROUP"
+	// BalancerAlarm is the name of the alarm on the load balancer's own failure, which
+	// darkens the island. Default: none, nobody is asked.
+	BalancerAlarm = "BALANCER_ALARM"
 )
 
 // LighthousePath is where a load balancer asks whether its island is lit.

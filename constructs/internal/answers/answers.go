@@ -35,3 +35,26 @@ func FailedPercent(balancer elb.IApplicationLoadBalancer, minutes int, counted s
 		},
 	})
 }
+
+// BrokenPercent is the percentage of a minute's requests that the load balancer answered
+// with 500, and 0 where there are fewer than few of these answers. They are of its web
+// ACL or its identity provider, which no user can make fail. Its 502, 503 and 504 are
+// left out: they follow from the service or from who asks. Source:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+func BrokenPercent(balancer elb.IApplicationLoadBalancer, few int) awscloudwatch.MathExpression {
+	options := &awscloudwatch.MetricOptions{
+		Period:    awscdk.Duration_Minutes(jsii.Number(1)),
+		Statistic: awscloudwatch.Stats_SUM(),
+	}
+	metrics := balancer.Metrics()
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		// The requests are those for which a target was chosen.
+		Expression: jsii.Sprintf("IF(FILL(e, 0) >= %d, 100 * FILL(e, 0) / (FILL(r, 0) + FILL(e, 0)), 0)", few),
+		Label:      jsii.String("requests that the load balancer failed, %"),
+		Period:     options.Period,
+		UsingMetrics: &map[string]awscloudwatch.IMetric{
+			"r": metrics.RequestCount(options),
+			"e": metrics.HttpCodeElb(elb.HttpCodeElb_ELB_500_COUNT, options),
+		},
+	})
+}

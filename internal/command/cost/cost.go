@@ -25,7 +25,7 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	prices, err := cost.ReadPrices()
+	prices, err := cost.ReadPricesIn(".")
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 
 // print prints a table: a row for each line of a region, a column for each load.
 func print(out io.Writer, prices cost.Prices, estimates []cost.Estimate) error {
-	fmt.Fprintf(out, "%s a month, list prices on demand, read from %s to %s (cost/prices.json, %s)\n\n", prices.Currency, prices.Oldest(), prices.Newest(), cost.ListFile)
+	fmt.Fprintf(out, "%s a month, list prices on demand, read from %s to %s (%s, %s)\n\n", prices.Currency, prices.Oldest(), prices.Newest(), cost.KeptFile, cost.ListFile)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(what string, values func(i int) string) {
 		for i := range estimates {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/archipelago-cdk/archipelago/internal/diagram"
 )
@@ -25,6 +26,9 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 	}
 	d, err := diagram.Read(*dir)
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(*out), 0o755); err != nil {
 		return err
 	}
 	if err := os.WriteFile(*out, []byte(diagram.SVG(d)), 0o644); err != nil {

@@ -12,9 +12,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,12 +43,14 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 	}
 	table, err := os.ReadFile(*path)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a repository's own table begins empty
 		return err
 	}
-	list, err := cost.ParseList(bytes.NewReader(table))
-	if err != nil {
-		return fmt.Errorf("%s: %w", *path, err)
+	list := cost.List{}
+	if len(table) > 0 {
+		if list, err = cost.ParseList(bytes.NewReader(table)); err != nil {
+			return fmt.Errorf("%s: %w", *path, err)
+		}
 	}
 	var errs []error
 	for _, region := range regions {
@@ -65,6 +69,9 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	if table, err = list.Format(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(*path), 0o755); err != nil {
 		return err
 	}
 	return atomicfile.Write(*path, table)

@@ -57,6 +57,9 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if before == nil && *path == scaling.TypesFile {
+		return fmt.Errorf("there is no %s: a repository that has Archipelago as a dependency gets its table of types with the release; want a clone of Archipelago, or -file", *path)
+	}
 	credentials, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(*region))
 	if err != nil {
 		return err
