@@ -1,6 +1,6 @@
 #!/bin/bash
 # Does what the event in the file $1 says of the label allow-data-loss: a status of the
-# commit that was the head then.
+# commit that was the head then. A verdict, and what allows it, hold for one base.
 set -euo pipefail
 event=$1
 repo=$GITHUB_REPOSITORY
@@ -25,11 +25,27 @@ if [ "$action" = synchronize ]; then
 	fi
 	exit
 fi
+base=$(field .pull_request.base.ref)
+if ! [[ $base =~ ^[A-Za-z0-9._/+-]{1,200}$ ]]; then
+	echo 'the event names no branch that a status may be called by' >&2
+	exit 1
+fi
+allow='allow-data-loss'
+export REVIEW=review # as comment.sh names it
+if [ "$base" != "$(field .repository.default_branch)" ]; then
+	allow="allow-data-loss into $base"
+	REVIEW="review into $base"
+fi
+if [ "$action" = edited ]; then
+	# The review was of what it changes in another branch.
+	status "$REVIEW" failure 'The base changed: push, or close and open the pull request again'
+	exit
+fi
 [ "$(field .label.name)" = allow-data-loss ] || exit 0
 if [ "$action" = unlabeled ]; then
-	status allow-data-loss failure 'The label was taken off'
-	if [ "$(gh api "repos/$repo/commits/$sha/status" --jq '.statuses[] | select(.context == "review") | .description')" = 'data at risk, and allowed' ]; then
-		status review failure 'data at risk, and no longer allowed'
+	status "$allow" failure 'The label was taken off'
+	if [ "$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')" = 'data at risk, and allowed' ]; then
+		status "$REVIEW" failure 'data at risk, and no longer allowed'
 	fi
 	exit
 fi
@@ -48,9 +64,9 @@ admin | write) ;;
 	exit 1
 	;;
 esac
-status allow-data-loss success "Set by $sender"
+status "$allow" success "Set by $sender"
 # The review may have said its verdict already.
-description=$(gh api "repos/$repo/commits/$sha/status" --jq '.statuses[] | select(.context == "review") | .description')
+description=$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')
 case $description in
-'data at risk'*) status review success 'data at risk, and allowed' ;;
+'data at risk'*) status "$REVIEW" success 'data at risk, and allowed' ;;
 esac

@@ -74,20 +74,59 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	}
 }
 
+// TestPipesFail: a step fails with any program of its pipes, which GitHub's default
+// shell does not see to.
+func TestPipesFail(t *testing.T) {
+	paths, err := filepath.Glob(folder + "workflows/*.yml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("there are no workflows: %v", err)
+	}
+	for _, path := range paths {
+		if !strings.Contains(read(t, path), "\ndefaults:\n  run:\n    shell: bash ") {
+			t.Errorf("%s: its steps go on after the first program of a pipe fails", path)
+		}
+	}
+}
+
+// TestStacks: a deployment whose name has words of its stacks' names is deployed in the
+// same order as another: what is shared first, and neither a region nor the roles with it,
+// and an app's own stacks last.
+func TestStacks(t *testing.T) {
+	for _, name := range []string{"archipelago", "my-storage-app", "a-region-b", "x-global", "x-entry"} {
+		dir := t.TempDir()
+		var artifacts []string
+		for _, part := range []string{"storage-eu-west-1", "global", "entry", "github", "region-eu-west-1", "region-us-east-1"} {
+			artifacts = append(artifacts, `"`+name+`-`+part+`": {"type": "aws:cloudformation:stack", "properties": {"tags": {"deployment": "`+name+`"}}}`)
+		}
+		artifacts = append(artifacts, `"reports": {"type": "aws:cloudformation:stack", "properties": {}}`, `"`+name+`-jobs": {"type": "aws:cloudformation:stack", "properties": {"tags": {"deployment": "`+name+`"}}}`)
+		manifest := `{"artifacts": {"Tree": {"type": "cdk:tree"}, "` + name + `-global.assets": {"type": "cdk:asset-manifest"}, ` + strings.Join(artifacts, ",") + `}}`
+		if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(manifest), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(folder+"scripts/stacks.sh", dir).Output()
+		want := "shared=" + name + "-storage-eu-west-1 " + name + "-global " + name + "-entry\nregions=[\"" + name + "-region-eu-west-1\",\"" + name + "-region-us-east-1\"]\nown=reports " + name + "-jobs\n"
+		if err != nil || string(out) != want {
+			t.Errorf("%v, got:\n%swant:\n%s", err, out, want)
+		}
+	}
+}
+
 // gh answers a path from the file of its name in $DIR, by jq, and logs what it is asked.
+// The second time it answers from the path's with .next behind, if there is one.
 const gh = `#!/bin/bash
 filter=. path=
 printf '%s\n' "$*" >>"$DIR/log"
 while [ $# -gt 0 ]; do
 	case $1 in
 	--jq) filter=$2; shift ;;
-	repos/*) path=$1 ;;
+	repos/*) path=${1%%\?*} ;;
 	body=@*) cp "${1#body=@}" "$DIR/body" ;;
 	esac
 	shift
 done
 file=$DIR/${path//\//_}.json
 [ ! -f "$file" ] || jq -r "$filter" "$file"
+[ ! -f "${file%.json}.next.json" ] || mv "${file%.json}.next.json" "$file"
 `
 
 // script runs one with a gh whose answers are by their paths, and returns what it
@@ -128,7 +167,10 @@ func artifact(t *testing.T, verdict string, over map[string]string) string {
 }
 
 func TestComment(t *testing.T) {
-	head := map[string]string{"repos/o/r/pulls/7": `{"head": {"sha": "` + sha + `"}}`, "repos/o/r/issues/7/comments": `[]`, "repos/o/r/commits/" + sha + "/status": `{"statuses": []}`}
+	pull := func(head, base string) string {
+		return `{"head": {"sha": "` + head + `"}, "base": {"ref": "` + base + `", "repo": {"default_branch": "main"}}}`
+	}
+	head := map[string]string{"repos/o/r/pulls/7": pull(sha, "main"), "repos/o/r/issues/7/comments": `[]`, "repos/o/r/commits/" + sha + "/status": `{"statuses": []}`}
 	with := func(path, answer string) map[string]string {
 		all := map[string]string{path: answer}
 		for p, a := range head {
@@ -151,7 +193,7 @@ func TestComment(t *testing.T) {
 		"data at risk":         {verdict: "data at risk", answers: head, ok: true, state: "failure", posted: "issues/7/comments"},
 		"and allowed":          {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "success"}]}`), ok: true, state: "success", posted: "issues/7/comments"},
 		"and not allowed":      {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "failure"}]}`), ok: true, state: "failure", posted: "issues/7/comments"},
-		"another's number":     {verdict: "no effect", answers: with("repos/o/r/pulls/7", `{"head": {"sha": "`+other+`"}}`), ok: true},
+		"another's number":     {verdict: "no effect", answers: with("repos/o/r/pulls/7", pull(other, "main")), ok: true},
 		"an invalid number":    {verdict: "no effect", over: map[string]string{"number": "7/x"}, answers: head, state: "failure"},
 		"a verdict of its own": {verdict: "harmless", answers: head, state: "failure", posted: "issues/7/comments"},
 		"no JSON":              {over: map[string]string{"review.json": "{"}, answers: head, state: "failure"},
@@ -173,6 +215,42 @@ func TestComment(t *testing.T) {
 			}
 		})
 	}
+	// Several pull requests may have one head: each verdict is of its base.
+	for verdict, want := range map[string]string{
+		"no effect":    "context=review into feature/a -f state=success",
+		"data at risk": "context=review into feature/a -f state=success",
+	} {
+		t.Run(verdict+" in another branch", func(t *testing.T) {
+			answers := with("repos/o/r/pulls/7", pull(sha, "feature/a"))
+			answers["repos/o/r/commits/"+sha+"/status"] = `{"statuses": [{"context": "allow-data-loss", "state": "failure"}, {"context": "allow-data-loss into feature/a", "state": "success"}]}`
+			log, ok, _ := script(t, "comment.sh", artifact(t, verdict, nil), answers)
+			if !ok || !strings.Contains(log, want) || strings.Contains(log, "context=review -f") {
+				t.Errorf("ok %t, want %q alone, it asked:\n%s", ok, want, log)
+			}
+		})
+	}
+	t.Run("mentions in HTML", func(t *testing.T) {
+		_, ok, dir := script(t, "comment.sh", artifact(t, "no effect", map[string]string{"review.md": "&#64;everyone &#x40;everyone &commat;everyone"}), head)
+		if body := read(t, filepath.Join(dir, "body")); !ok || strings.Contains(body, "&#") || strings.Contains(body, "&commat;") {
+			t.Errorf("ok %t, the comment calls everybody:\n%s", ok, body)
+		}
+	})
+	// The label may be set and taken off while the verdict is posted.
+	const allowed, refused = `{"statuses": [{"context": "allow-data-loss", "state": "success"}]}`, `{"statuses": [{"context": "allow-data-loss", "state": "failure"}]}`
+	for name, test := range map[string]struct{ first, then, state string }{
+		"taken off meanwhile": {allowed, refused, "failure"},
+		"set meanwhile":       {refused, allowed, "success"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := "repos/o/r/commits/" + sha + "/status"
+			answers := with(path, test.first)
+			answers[path+".next"] = test.then
+			log, ok, _ := script(t, "comment.sh", artifact(t, "data at risk", nil), answers)
+			if last := log[strings.LastIndex(log, "f state="):]; !ok || !strings.HasPrefix(last, "f state="+test.state) {
+				t.Errorf("ok %t, want the state %q last, it asked:\n%s", ok, test.state, log)
+			}
+		})
+	}
 	t.Run("a link", func(t *testing.T) {
 		dir := artifact(t, "no effect", nil)
 		if err := os.Remove(filepath.Join(dir, "review.md")); err != nil {
@@ -188,9 +266,10 @@ func TestComment(t *testing.T) {
 }
 
 func TestAllow(t *testing.T) {
+	base := "main"
 	event := func(action, label string, labels string) string {
 		path := filepath.Join(t.TempDir(), "event.json")
-		content := `{"action": "` + action + `", "label": {"name": "` + label + `"}, "sender": {"login": "ann"}, "pull_request": {"number": 7, "head": {"sha": "` + sha + `"}, "labels": [` + labels + `]}}`
+		content := `{"action": "` + action + `", "label": {"name": "` + label + `"}, "sender": {"login": "ann"}, "pull_request": {"number": 7, "base": {"ref": "` + base + `"}, "head": {"sha": "` + sha + `"}, "labels": [` + labels + `]}, "repository": {"default_branch": "main"}}`
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -211,6 +290,7 @@ func TestAllow(t *testing.T) {
 		"another label":              {event("labeled", "bug", ""), "write", "data at risk: x", true, "", "state="},
 		"taken off":                  {event("unlabeled", label, ""), "write", "data at risk, and allowed", true, "context=review -f state=failure", "state=success"},
 		"a push":                     {event("synchronize", "", loss), "write", "data at risk, and allowed", true, "--method DELETE repos/o/r/issues/7/labels/allow-data-loss", "state="},
+		"another base":               {event("edited", "", loss), "write", "no effect", true, "context=review -f state=failure", "state=success"},
 		"a push without the label":   {event("synchronize", "", ""), "write", "", true, "", "DELETE"},
 		"where nothing was at stake": {event("labeled", label, loss), "write", "no effect", true, "context=allow-data-loss -f state=success", "context=review"},
 	} {
@@ -224,4 +304,14 @@ func TestAllow(t *testing.T) {
 			}
 		})
 	}
+	t.Run("into another branch", func(t *testing.T) {
+		base = "feature/a"
+		log, ok, _ := script(t, "allow.sh", event("labeled", label, loss), map[string]string{
+			"repos/o/r/collaborators/ann/permission": `{"permission": "write"}`,
+			"repos/o/r/commits/" + sha + "/status":   `{"statuses": [{"context": "review", "description": "data at risk"}, {"context": "review into feature/a", "description": "data at risk"}]}`,
+		})
+		if !ok || !strings.Contains(log, "context=allow-data-loss into feature/a -f state=success") || !strings.Contains(log, "context=review into feature/a -f state=success") || strings.Contains(log, "context=review -f") {
+			t.Errorf("ok %t, it asked:\n%s", ok, log)
+		}
+	})
 }
