@@ -12,8 +12,12 @@ ARGS ?=
 ACCOUNT ?= 123456789012
 # BASE is the commit that `make review` compares with.
 BASE ?= main
-# NAME is the deployment that `make drain`, `make freeze` and `make logs` are about.
-NAME ?= archipelago
+# WAVE is the part of a deployment that `make deploy` makes: shared, a region's stack, or
+# own for the app's other stacks.
+WAVE ?=
+# NAME is the deployment that `make drain`, `make freeze` and `make logs` are about, if
+# not that of cdk.json.
+NAME ?=
 # DIST is where `make dist` puts what deployments publish, and ARCH is what it is
 # built for: arm64, amd64.
 DIST ?= dist
@@ -79,6 +83,11 @@ diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else 
 doctor: ## say what a deployment would fail at in this account, of all regions or of REGION=…: on AWS with AWS_PROFILE set, else in what `make up` runs
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago doctor $(if $(REGION),-region "$(REGION)") $(ARGS)
 
+deploy: setup ## deploy on AWS: the doctor, what all regions share, one region after the other; one of these by WAVE=shared, WAVE=STACK or WAVE=own
+	@test -n "$$AWS_PROFILE$$AWS_ACCESS_KEY_ID" || { echo 'make deploy: say which account: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret' >&2; exit 1; }
+	go run ./cmd/archipelago doctor
+	.github/scripts/deploy.sh $(WAVE)
+
 review: ## say what the last commit does to people and data, what it risks and costs, compared with BASE=main
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago review -base "$(BASE)" $(ARGS)
 
@@ -103,13 +112,13 @@ calibrate: ## find how many requests an instance takes on, for fleet.requestsPer
 	@go run ./cmd/calibrate -out $(DIST)/calibrate.svg $(ARGS)
 
 drain: ## move users away from REGION=…; back with OFF=1: on AWS with AWS_PROFILE set, else in what `make up` runs
-	$(prepare) -build ./cmd/archipelago -- dist/archipelago drain -region "$(REGION)" -name "$(NAME)" $(if $(OFF),-off)
+	$(prepare) -build ./cmd/archipelago -- dist/archipelago drain -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(OFF),-off)
 
 freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
-	$(prepare) -build ./cmd/archipelago -- dist/archipelago freeze -region "$(REGION)" -name "$(NAME)" $(if $(OFF),-off)
+	$(prepare) -build ./cmd/archipelago -- dist/archipelago freeze -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(OFF),-off)
 
 logs: ## show what the instances of REGION=… print, on AWS with AWS_PROFILE set; go on with FOLLOW=1
-	$(prepare) -build ./cmd/archipelago -- dist/archipelago logs -region "$(REGION)" -name "$(NAME)" $(if $(FOLLOW),-follow)
+	$(prepare) -build ./cmd/archipelago -- dist/archipelago logs -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(FOLLOW),-follow)
 
 bench: setup ## measure what docs/figures.md says
 	@$(MAKE) dist ARCH=$$(go env GOARCH)
@@ -184,6 +193,7 @@ part-lint:
 		go vet ./... && \
 		go tool -modfile=tools.mod staticcheck ./... && \
 		go tool -modfile=tools.mod actionlint && \
+		go tool -modfile=tools.mod templ generate -check -include-version=false -log-level warn -path service/web && \
 		go test -count=1 ./test/api && \
 		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
 part-quick:
@@ -234,4 +244,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones types prices diff doctor review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram

@@ -284,9 +284,20 @@ func (d *day) fetchesPhotos(t *testing.T) {
 	awaitEmployee(t, there, path, name, photo, "eu-west-1")
 }
 
-// darkens has a region's calls of a service fail.
+// refusedWithin bounds, by AWS's clock, how long users of a region go without what its
+// store refuses to all: two checks of the lighthouse, 30 s, and the entry's own.
+const refusedWithin = 90 * time.Second
+
+// darkens has a region's calls of a service fail. The table's are at AWS's pace, by which
+// the time that it takes is measured.
 func (d *day) darkens(t *testing.T, service, part string) {
 	const region = "eu-west-1"
+	d.replicates(t)
+	bound := time.Minute
+	if service == "dynamodb" {
+		d.pace(t, 1)
+		bound = refusedWithin
+	}
 	fail := func(failing emulator.Failing) {
 		t.Helper()
 		if err := d.control.Fail(t.Context(), failing); err != nil {
@@ -297,8 +308,15 @@ func (d *day) darkens(t *testing.T, service, part string) {
 	unharmed := d.unharmed(t, region)
 	refused := d.clock(t)
 	fail(emulator.Failing{region: {service}})
+	awaitFor(t, bound, func() error {
+		if a := fetch(t, d.running.URL+d.path); a.status != 200 || a.island != "us-east-1" {
+			return fmt.Errorf("status %d from %q, want us-east-1", a.status, a.island)
+		}
+		return nil
+	})
+	t.Logf("users have moved after %.0f s of AWS's time, at pace %.0f", d.clock(t).Now.Sub(refused.Now).Seconds(), refused.Pace)
+	d.pace(t, calm)
 	d.await(t, d.running.URL, "us-east-1")
-	t.Logf("users have moved after %.0f s of AWS's time", d.clock(t).Now.Sub(refused.Now).Seconds())
 	look := lookAt(t, d.running, region)
 	if look.status != 503 || look.Parts[part] == "ok" || look.Failing != 1 {
 		t.Errorf("the lighthouse says %+v, want that only %q fails", look, part)

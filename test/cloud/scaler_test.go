@@ -134,7 +134,7 @@ func (f *scaledFleet) template() string {
 func (f *scaledFleet) await(what string, check func(fleetState) error) {
 	f.Helper()
 	var err error
-	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if err = check(f.state()); err == nil {
 			f.Logf("%s: %+v", what, f.state())
 			return

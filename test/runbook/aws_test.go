@@ -151,7 +151,9 @@ func ask(t *testing.T, commands [][]string) []string {
 	cmd.Dir = t.TempDir()
 	for name, content := range map[string]string{
 		"record.json": record, "back.json": record,
-		"items.json": `{"table": [{"DeleteRequest": {"Key": {}}}]}`, "api-key": "secret", "password": "secret",
+		"replication-eu-west-1.json": `{"ReplicationConfiguration": {"Role": "arn:aws:iam::123456789012:role/x", "Rules": [{"Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::x"}}]}}`,
+		"dashboard.json":             `{"widgets": []}`,
+		"items.json":                 `{"table": [{"DeleteRequest": {"Key": {}}}]}`, "api-key": "secret", "password": "secret",
 	} {
 		if err := os.WriteFile(filepath.Join(cmd.Dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

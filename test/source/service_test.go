@@ -12,7 +12,7 @@ import (
 
 // general are the folders that know no service: what a deployment runs and stores is
 // configuration.
-var general = []string{"config", "constructs", "cost", "internal/local", "internal/setting", "stacks", "cmd/lighthouse", "cmd/pulse", "cmd/scaler", "internal/pulse"}
+var general = []string{"config", "constructs", "cost", "internal/local", "internal/setting", "stacks", "cmd/archipelago", "cmd/lighthouse", "cmd/pulse", "cmd/scaler", "internal/command", "internal/pulse"}
 
 // ofTheDirectory are words of the service that this repository ships.
 var ofTheDirectory = regexp.MustCompile(`(?i)employee|photo`)

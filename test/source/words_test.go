@@ -97,7 +97,7 @@ func TestPhrases(t *testing.T) {
 func texts(t *testing.T) []string {
 	t.Helper()
 	skipped := []string{".archipelago", ".git", ".venv", "node_modules", "dist", "cdk.out", "data", "testdata", "__pycache__"}
-	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".json", ".txt", ".ts", ".mjs"}
+	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".templ", ".json", ".txt", ".ts", ".mjs"}
 	names := []string{"Makefile", "run", "bootstrap"}
 	others := []string{"package-lock.json", "words_test.go"}
 	var paths []string
@@ -108,6 +108,7 @@ func texts(t *testing.T) []string {
 		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
 			return fs.SkipDir
 		case entry.Type().IsRegular() && !slices.Contains(others, entry.Name()) &&
+			!strings.HasSuffix(path, "_templ.go") &&
 			(slices.Contains(kinds, filepath.Ext(path)) || slices.Contains(names, entry.Name())):
 			paths = append(paths, path)
 		}
