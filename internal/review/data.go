@@ -356,7 +356,7 @@ func (j *judge) table(c delta, name string, risk func(string, ...any)) {
 			}
 		}
 		if is == nil {
-			j.say(c.stack, Data, InPlace, true, "the replica of %s is deleted; %d remain in other regions, with all items", name, len(new))
+			j.say(c.stack, Data, InPlace, true, "the replica of %s is deleted; all items stay in %s", name, plural(len(new), "other region"))
 			place()
 			continue
 		}
