@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -22,7 +23,8 @@ const writeEvery = time.Minute
 // bucket tries a bucket with an object of the lighthouse's own: now and then a write
 // that only holds if the object is missing, then a read. So the bucket takes and
 // compares writes, and keeps one version. In one that is to be read only the object
-// is missing, and that S3 says so is the answer.
+// is missing, and that S3 says so is the answer. One that refuses calls for being too
+// many passes, as a table does.
 type bucket struct {
 	client interface {
 		PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
@@ -36,6 +38,13 @@ type bucket struct {
 }
 
 func (b *bucket) check(ctx context.Context) error {
+	if err := b.try(ctx); !pulse.Throttled(err) {
+		return err
+	}
+	return nil
+}
+
+func (b *bucket) try(ctx context.Context) error {
 	if now := b.now(); !b.store.ReadOnly && now.Sub(time.Unix(0, b.wrote.Load())) >= writeEvery {
 		_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &b.store.Bucket, Key: &b.key, Body: strings.NewReader(b.content), IfNoneMatch: aws.String("*"),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/pulse"
@@ -27,9 +28,12 @@ type fleet struct {
 	region   string
 	group    string // the Auto Scaling group's name
 	now      func() time.Time
+	// try reads and writes the table as the lighthouse does.
+	try func(context.Context) error
 }
 
-// silence is a lighthouse's Fleet.
+// silence is a lighthouse's Fleet. Where the table refuses calls for being too many it may
+// have refused the beats.
 func (f fleet) silence(ctx context.Context) (string, error) {
 	if !f.hasTable {
 		return "", errors.New("instances say nothing, since no watched table may be written")
@@ -38,7 +42,14 @@ func (f fleet) silence(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return pulse.Silence(pulse.Parse(read.Item), func() ([]string, error) { return f.running(ctx) }, pulse.Now(read.ResultMetadata, f.now()))
+	silence, err := pulse.Silence(pulse.Parse(read.Item), func() ([]string, error) { return f.running(ctx) }, pulse.Now(read.ResultMetadata, f.now()))
+	if silence == "" {
+		return "", err
+	}
+	if err := f.try(ctx); pulse.Throttled(err) {
+		return "", fmt.Errorf("%s, but the table refuses calls for being too many: %w", silence, err)
+	}
+	return silence, nil
 }
 
 // running are the ids of the group's instances in service.

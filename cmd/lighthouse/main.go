@@ -17,6 +17,9 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -38,6 +41,14 @@ func main() {
 	lambda.Start(h.handle)
 }
 
+// patience is how AWS is asked: a call that failed is made again twice, within a second, so
+// that the few calls of a look end within it.
+func patience() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 3, 500*time.Millisecond, ratelimit.None
+	})
+}
+
 // handler answers the load balancer.
 type handler struct {
 	lighthouse lighthouse.Lighthouse
@@ -57,25 +68,28 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 		return nil, err
 	}
 	region := getenv(setting.Region)
-	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithRetryer(patience))
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
 	}
-	buckets := s3.NewFromConfig(aws, func(o *s3.Options) {
-		o.UsePathStyle = aws.BaseEndpoint != nil           // an emulator's has no name for each bucket
+	buckets := s3.NewFromConfig(settings, func(o *s3.Options) {
+		o.UsePathStyle = settings.BaseEndpoint != nil      // an emulator's has no name for each bucket
 		o.DisableLogOutputChecksumValidationSkipped = true // of an object without one, at each look
 	})
 	drain := &drainSwitch{
-		client:    ssm.NewFromConfig(aws),
+		client:    ssm.NewFromConfig(settings),
 		parameter: getenv(setting.DrainParameter),
 		always:    getenv(setting.Drained) == "true",
 		now:       now,
 	}
-	tables := dynamodb.NewFromConfig(aws)
+	tables := dynamodb.NewFromConfig(settings)
+	tableOf := func(s setting.Store) table {
+		return table{client: tables, store: s, item: setting.LighthouseItem(region), now: now}
+	}
 	checks := map[string]lighthouse.Check{}
 	for _, s := range stores {
 		if s.Table != "" {
-			checks[s.Part] = table{client: tables, store: s, item: setting.LighthouseItem(region), now: now}.check
+			checks[s.Part] = tableOf(s).check
 		} else {
 			checks[s.Part] = (&bucket{client: buckets, store: s, key: setting.LighthouseObject(region), content: region, now: now}).check
 		}
@@ -84,12 +98,13 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 	if group := getenv(setting.PulseGroup); group != "" {
 		table, ok := setting.PulseTable(stores)
 		reaches = fleet{
-			tables: tables, groups: autoscaling.NewFromConfig(aws), table: table, hasTable: ok, region: region, group: group, now: now,
+			tables: tables, groups: autoscaling.NewFromConfig(settings), table: table, hasTable: ok, region: region, group: group, now: now,
+			try: tableOf(table).try,
 		}.silence
 	}
 	var fails func(context.Context) (string, error)
 	if alarm := getenv(setting.BalancerAlarm); alarm != "" {
-		fails = (&balancer{client: cloudwatch.NewFromConfig(aws), alarm: alarm, now: now}).failure
+		fails = (&balancer{client: cloudwatch.NewFromConfig(settings), alarm: alarm, now: now}).failure
 	}
 	return &handler{
 		lighthouse: lighthouse.Lighthouse{

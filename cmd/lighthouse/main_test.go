@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
 )
 
 var settings = map[string]string{
@@ -228,7 +229,9 @@ func (p *pulses) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func
 // only.
 func TestFleetIsHeard(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	beat := func(ago time.Duration) types.AttributeValue { return pulse.Beat{At: now.Add(-ago), InARow: 3}.Value() }
+	beat := func(ago time.Duration) types.AttributeValue {
+		return pulse.Beat{At: now.Add(-ago), InARow: 3, Given: 3}.Value()
+	}
 	table, g := &pulses{}, &groups{instances: []autoscalingtypes.Instance{
 		{InstanceId: aws.String("i-1"), LifecycleState: autoscalingtypes.LifecycleStateInService},
 		{InstanceId: aws.String("i-2"), LifecycleState: autoscalingtypes.LifecycleStateTerminating},
@@ -237,6 +240,8 @@ func TestFleetIsHeard(t *testing.T) {
 		tables: table, groups: g, table: setting.Store{Table: "orders", PartitionKey: "pk"}, hasTable: true,
 		region: "eu-west-1", group: "archipelago-fleet", now: func() time.Time { return now },
 	}
+	var refusal error
+	f.try = func(context.Context) error { return refusal }
 	want := func(silent bool, unknown string, asked int) {
 		t.Helper()
 		silence, err := f.silence(t.Context())
@@ -254,14 +259,19 @@ func TestFleetIsHeard(t *testing.T) {
 	want(false, "no instance that runs", 1)
 	table.item["i-1"] = beat(61 * time.Second)
 	want(true, "", 2)
+	refusal = &types.ThrottlingException{} // beats may be refused, too
+	want(false, "no instance has said for 1m1s that it reaches the stores, but the table refuses calls", 3)
+	refusal = &types.ResourceNotFoundException{}
+	want(true, "", 4)
+	refusal = nil
 	g.err = errors.New("throttled")
-	want(true, "", 3) // it ran lately
+	want(true, "", 5) // it ran lately
 	table.item = map[string]types.AttributeValue{"i-1": beat(6 * time.Minute)}
-	want(false, "throttled", 4)
+	want(false, "throttled", 6)
 	table.err = errors.New("no table")
-	want(false, "no table", 4)
+	want(false, "no table", 6)
 	f.hasTable = false
-	want(false, "no watched table may be written", 4)
+	want(false, "no watched table may be written", 6)
 }
 
 // TestFleetIsAskedWhereItHasAPulse is the whole handler: a silent fleet darkens the
@@ -287,7 +297,7 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 		if _, err := dynamodb.NewFromConfig(i.aws).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: &orders.Table, Key: pulse.Key(orders, "us-east-1"), UpdateExpression: aws.String("SET #me = :beat"),
 			ExpressionAttributeNames:  map[string]string{"#me": "i-1"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":beat": pulse.Beat{At: time.Now().Add(-ago), InARow: 3}.Value()},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":beat": pulse.Beat{At: time.Now().Add(-ago), InARow: 3, Given: 3}.Value()},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -301,6 +311,7 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 	i.lighthouse.Fleet = fleet{
 		tables: dynamodb.NewFromConfig(i.aws), groups: &groups{err: errors.New("down")}, table: orders, hasTable: true,
 		region: "us-east-1", group: "archipelago-fleet", now: func() time.Time { return i.now },
+		try: func(context.Context) error { return nil },
 	}.silence
 	i.out.Reset()
 	if status, report := i.look(t); status != http.StatusServiceUnavailable || report.Failing != 1 || !strings.HasPrefix(report.Parts["fleet"], "no instance has said for 2m") {
@@ -504,7 +515,31 @@ func TestTableThatRefusesAWrite(t *testing.T) {
 	if err := check(&types.ConditionalCheckFailedException{}); err != nil {
 		t.Errorf("another look's write: got %v", err)
 	}
-	if err := check(&types.ProvisionedThroughputExceededException{}); err == nil {
-		t.Error("a table that throttles passes")
+	if err := check(&types.ProvisionedThroughputExceededException{}); err != nil {
+		t.Errorf("a table that users throttle darkens the island: %v", err)
+	}
+	if err := check(&types.ResourceNotFoundException{}); err == nil {
+		t.Error("a table that is gone passes")
+	}
+}
+
+// limited is a bucket that refuses calls for being too many.
+type limited struct{ code string }
+
+func (l limited) PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	return nil, &smithy.GenericAPIError{Code: l.code}
+}
+
+func (l limited) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	return nil, &smithy.GenericAPIError{Code: l.code}
+}
+
+func TestBucketThatIsAskedTooOften(t *testing.T) {
+	check := func(code string) error { return (&bucket{client: limited{code}, now: time.Now}).check(t.Context()) }
+	if err := check("SlowDown"); err != nil {
+		t.Errorf("a bucket that users throttle darkens the island: %v", err)
+	}
+	if err := check("AccessDenied"); err == nil {
+		t.Error("a bucket that refuses passes")
 	}
 }

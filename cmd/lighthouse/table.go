@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -14,7 +15,8 @@ import (
 
 // table tries a table with an item of the lighthouse's own: a consistent read,
 // then, unless it is to be read only, a write that only holds if nobody wrote in
-// between.
+// between. One that refuses calls for being too many passes: users can cause that, and
+// the others' region would be next.
 type table struct {
 	client interface {
 		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
@@ -26,6 +28,13 @@ type table struct {
 }
 
 func (t table) check(ctx context.Context) error {
+	if err := t.try(ctx); !pulse.Throttled(err) {
+		return err
+	}
+	return nil
+}
+
+func (t table) try(ctx context.Context) error {
 	key := map[string]types.AttributeValue{t.store.PartitionKey: &types.AttributeValueMemberS{Value: t.item}}
 	if t.store.SortKey != "" {
 		key[t.store.SortKey] = &types.AttributeValueMemberS{Value: "lighthouse"}

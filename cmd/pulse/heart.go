@@ -48,6 +48,9 @@ func (h *heart) beat(ctx context.Context) error {
 	var now time.Time
 	for _, s := range h.stores {
 		item, at, err := h.read(ctx, s)
+		if pulse.Throttled(err) && s != h.table {
+			continue // it answers
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Part, err)
 		}

@@ -6,18 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 const watched = `[
@@ -76,10 +80,10 @@ func TestBeatComesAfterAllStores(t *testing.T) {
 	c := &cloud{fails: map[string]error{"files": &s3types.NoSuchKey{}}} // S3 answers
 	h, now := newHeart(t, c)
 	c.item = map[string]types.AttributeValue{
-		"i-1": pulse.Beat{At: now.Add(-2 * time.Minute), InARow: 3}.Value(), // it was silent
-		"i-2": pulse.Beat{At: now.Add(-2 * time.Hour), InARow: 3}.Value(),
-		"i-3": pulse.Beat{At: now.Add(-time.Second), InARow: 3}.Value(),
-		"i-4": pulse.Beat{At: now.Add(-3 * time.Hour), InARow: 3}.Value(),
+		"i-1": pulse.Beat{At: now.Add(-2 * time.Minute), InARow: 3, Given: 3}.Value(), // it was silent
+		"i-2": pulse.Beat{At: now.Add(-2 * time.Hour), InARow: 3, Given: 3}.Value(),
+		"i-3": pulse.Beat{At: now.Add(-time.Second), InARow: 3, Given: 3}.Value(),
+		"i-4": pulse.Beat{At: now.Add(-3 * time.Hour), InARow: 3, Given: 3}.Value(),
 	}
 	if err := h.beat(t.Context()); err != nil {
 		t.Fatal(err)
@@ -96,7 +100,7 @@ func TestBeatComesAfterAllStores(t *testing.T) {
 		names["#me"] != "i-1" || names["#old0"] != "i-2" || names["#old1"] != "i-4" {
 		t.Errorf("it wrote %s %s %v", *w.TableName, *w.UpdateExpression, names)
 	}
-	if got := w.ExpressionAttributeValues[":beat"].(*types.AttributeValueMemberS).Value; got != "1800000000 1" {
+	if got := w.ExpressionAttributeValues[":beat"].(*types.AttributeValueMemberS).Value; got != "1800000000 1 3" {
 		t.Errorf("the beat is %q, want the first after a silence", got)
 	}
 }
@@ -108,7 +112,7 @@ func TestFirstBeatAfterALongSilence(t *testing.T) {
 	c := &cloud{item: map[string]types.AttributeValue{}}
 	h, now := newHeart(t, c)
 	for i := range 2000 {
-		c.item[fmt.Sprintf("i-%017d", i)] = pulse.Beat{At: now.Add(-2 * time.Hour), InARow: 3}.Value()
+		c.item[fmt.Sprintf("i-%017d", i)] = pulse.Beat{At: now.Add(-2 * time.Hour), InARow: 3, Given: 3}.Value()
 	}
 	if err := h.beat(t.Context()); err != nil {
 		t.Fatal(err)
@@ -160,6 +164,65 @@ func TestNoBeatWhereAStoreFails(t *testing.T) {
 		}
 	}
 }
+
+// TestThrottledStoreIsReached: how many requests there are is its users' doing.
+func TestThrottledStoreIsReached(t *testing.T) {
+	c := &cloud{fails: map[string]error{
+		"prices": &types.ProvisionedThroughputExceededException{}, "notes": &types.RequestLimitExceeded{},
+		"files": &smithy.GenericAPIError{Code: "SlowDown"},
+	}}
+	h, _ := newHeart(t, c)
+	if err := h.beat(t.Context()); err != nil || len(c.writes) != 1 {
+		t.Errorf("got %v and %d beats, want one", err, len(c.writes))
+	}
+	c.fails = map[string]error{"orders": &types.ThrottlingException{}}
+	if err := h.beat(t.Context()); err == nil || len(c.writes) != 1 {
+		t.Errorf("it does not know how many beats there were: got %v and %d beats", err, len(c.writes))
+	}
+}
+
+// TestThrottledBeatComesThrough a table that refuses four of five calls.
+func TestThrottledBeatComesThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, beats := 0, 0
+		h := &heart{
+			tables: dynamodb.New(dynamodb.Options{
+				Region: "eu-west-1", Retryer: patience(), Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
+				HTTPClient: client(func(r *http.Request) *http.Response {
+					calls++
+					status, body := http.StatusOK, "{}"
+					if calls%5 != 0 {
+						status, body = http.StatusBadRequest, `{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}`
+					} else if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "UpdateItem") {
+						beats++
+					}
+					return &http.Response{
+						StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Request: r,
+						Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+					}
+				}),
+			}),
+			stores:   []setting.Store{{Part: "table orders", Table: "orders", PartitionKey: "pk"}},
+			table:    setting.Store{Part: "table orders", Table: "orders", PartitionKey: "pk"},
+			instance: "i-1", region: "eu-west-1", now: time.Now,
+		}
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), beatWithin)
+			if err := h.beat(ctx); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+		if beats != 20 {
+			t.Errorf("it gave %d beats of 20", beats)
+		}
+	})
+}
+
+// client is a function as one.
+type client func(*http.Request) *http.Response
+
+func (c client) Do(r *http.Request) (*http.Response, error) { return c(r), nil }
 
 func TestSettings(t *testing.T) {
 	for want, settings := range map[string]map[string]string{

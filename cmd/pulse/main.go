@@ -14,6 +14,9 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -22,6 +25,15 @@ import (
 
 // beatWithin is less than pulse.Every, so that what hangs is one beat that is missed.
 const beatWithin = 8 * time.Second
+
+// patience is how a table is asked: more often than usual, so that one that refuses most
+// calls for being too many still takes a beat, and soon enough for two calls, each of which
+// is tried again for 3.5 s at most.
+func patience() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 8, 500*time.Millisecond, ratelimit.None
+	})
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,7 +63,7 @@ func run(ctx context.Context, getenv func(string) string, out io.Writer) error {
 		return fmt.Errorf("the AWS configuration cannot be read: %w", err)
 	}
 	h := &heart{
-		tables: dynamodb.NewFromConfig(settings),
+		tables: dynamodb.NewFromConfig(settings, func(o *dynamodb.Options) { o.Retryer = patience() }),
 		buckets: s3.NewFromConfig(settings, func(o *s3.Options) {
 			o.UsePathStyle = settings.BaseEndpoint != nil // an emulator's has no name for each bucket
 			// An object without a checksum is no news, each ten seconds in the service's log.

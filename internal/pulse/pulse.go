@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -39,33 +41,43 @@ const (
 type Beat struct {
 	At time.Time
 	// InARow is how many came without silence in between, at most as many as are needed.
+	// An instance that is new was not silent: it begins with as many.
 	InARow int
+	// Given is how many the instance gave at all, at most as many as are needed.
+	Given int
 }
 
+// fresh reports whether the beat is not too old.
+func (b Beat) fresh(now time.Time) bool { return now.Sub(b.At) <= silentAfter }
+
+// count is how many of the beats that an instance has to give it gave.
+func (b Beat) count() int { return min(b.InARow, b.Given) }
+
 // Next is what an instance says now, after last: its own from before, nil if it gave
-// none. An instance that is new was not silent, so that its first beat counts.
+// none.
 func Next(last *Beat, now time.Time) Beat {
 	switch {
 	case last == nil:
-		return Beat{now, inARow}
-	case now.Sub(last.At) > silentAfter:
-		return Beat{now, 1}
+		return Beat{now, inARow, 1}
+	case !last.fresh(now):
+		return Beat{now, 1, min(last.Given+1, inARow)}
 	default:
-		return Beat{now, min(last.InARow+1, inARow)}
+		return Beat{now, min(last.InARow+1, inARow), min(last.Given+1, inARow)}
 	}
 }
 
 // Silence returns why the fleet is taken not to reach its stores, "" if it does, or an
 // error if that cannot be told: no instance that runs now has ever beaten, as when a
-// build without a pulse is deployed. One instance that beats is enough. running returns
-// the ids of those in service and is asked only when none does, so that an island that
-// is well hangs on no control plane.
+// build without a pulse is deployed. One instance that beats is enough, once it gave
+// three; before that, one that is new is while none that runs is or was silent. running
+// returns the ids of those in service and is asked only when that matters, so that an
+// island that is well hangs on no control plane.
 func Silence(beats map[string]Beat, running func() ([]string, error), now time.Time) (string, error) {
 	beats = maps.Clone(beats)
 	// A clock that is fast would have an instance beat long after its end.
 	maps.DeleteFunc(beats, func(_ string, b Beat) bool { return b.At.Sub(now) > silentAfter })
 	for _, b := range beats {
-		if now.Sub(b.At) <= silentAfter && b.InARow >= inARow {
+		if b.fresh(now) && b.count() >= inARow {
 			return "", nil
 		}
 	}
@@ -81,9 +93,13 @@ func Silence(beats map[string]Beat, running func() ([]string, error), now time.T
 		}
 	}
 	var newest Beat
-	for id, b := range beats {
-		if slices.Contains(ids, id) && b.At.After(newest.At) {
-			newest = b
+	wasSilent := false
+	for _, id := range ids {
+		if b, ok := beats[id]; ok {
+			wasSilent = wasSilent || !b.fresh(now) || b.InARow < inARow
+			if b.At.After(newest.At) {
+				newest = b
+			}
 		}
 	}
 	switch age := now.Sub(newest.At).Round(time.Second); {
@@ -91,10 +107,12 @@ func Silence(beats map[string]Beat, running func() ([]string, error), now time.T
 		return "", fmt.Errorf("no instance has lately said that it reaches the stores, and which ones run cannot be learned: %w", err)
 	case newest.At.IsZero():
 		return "", fmt.Errorf("no instance that runs has ever said that it reaches the stores")
-	case age > silentAfter:
+	case !newest.fresh(now):
 		return fmt.Sprintf("no instance has said for %s that it reaches the stores", age), nil
+	case wasSilent:
+		return fmt.Sprintf("the instances reach the stores again: %d beats of %d", newest.count(), inARow), nil
 	default:
-		return fmt.Sprintf("the instances reach the stores again: %d beats of %d", newest.InARow, inARow), nil
+		return "", nil
 	}
 }
 
@@ -109,6 +127,12 @@ func Old(beats map[string]Beat, now time.Time) []string {
 	}
 	slices.Sort(ids)
 	return ids[:min(len(ids), oldAtOnce)]
+}
+
+// Throttled reports whether a store refused a call only since there are too many: it
+// answers, and how many there are is its users' doing.
+func Throttled(err error) bool {
+	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
 }
 
 // Now is when DynamoDB answered, by its own clock, or own where it does not say: what
@@ -131,13 +155,14 @@ func Key(table setting.Store, region string) map[string]types.AttributeValue {
 }
 
 // Value is a beat as the attribute of the item that is called like its instance: the
-// second of it, and how many were in a row.
+// second of it, how many were in a row, and how many there were.
 func (b Beat) Value() types.AttributeValue {
-	return &types.AttributeValueMemberS{Value: fmt.Sprintf("%d %d", b.At.Unix(), b.InARow)}
+	return &types.AttributeValueMemberS{Value: fmt.Sprintf("%d %d %d", b.At.Unix(), b.InARow, b.Given)}
 }
 
 // Parse reads the beats of an item. What is no beat, such as its key, is not among them.
-// What follows one's two numbers is another version's, and passed over.
+// Another version's may lack the third number, whose instances have given enough, or have
+// more behind it.
 func Parse(item map[string]types.AttributeValue) map[string]Beat {
 	beats := map[string]Beat{}
 	for id, value := range item {
@@ -157,7 +182,13 @@ func Parse(item map[string]types.AttributeValue) map[string]Beat {
 		if err != nil {
 			continue
 		}
-		beats[id] = Beat{time.Unix(second, 0), n}
+		given := inARow
+		if len(fields) > 2 {
+			if g, err := strconv.Atoi(fields[2]); err == nil {
+				given = g
+			}
+		}
+		beats[id] = Beat{time.Unix(second, 0), n, given}
 	}
 	return beats
 }

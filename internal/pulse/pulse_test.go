@@ -3,17 +3,22 @@ package pulse
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 )
 
 var now = time.Unix(1_800_000_000, 0)
 
-func ago(d time.Duration, inARow int) Beat { return Beat{now.Add(-d), inARow} }
+func ago(d time.Duration, n int) Beat { return Beat{now.Add(-d), n, inARow} }
+
+// newly is the nth beat of an instance that was never silent.
+func newly(d time.Duration, n int) Beat { return Beat{now.Add(-d), inARow, n} }
 
 func TestSilence(t *testing.T) {
 	down := errors.New("down")
@@ -37,6 +42,14 @@ func TestSilence(t *testing.T) {
 		"silent for long, and the group does not answer":   {beats: map[string]Beat{"i-1": ago(5*time.Minute+time.Second, 3)}, err: down, unknown: "down"},
 		"no instance is in service":                        {beats: map[string]Beat{"i-1": ago(61*time.Second, 3)}, unknown: "no instance that runs has ever"},
 		"one of two has a clock that is an hour fast":      {beats: map[string]Beat{"i-1": ago(-time.Hour, 3), "i-2": ago(2*time.Minute, 3)}, running: []string{"i-1", "i-2"}, silence: "no instance has said for 2m0s"},
+		"a silent one, and a new one's first beat":         {beats: map[string]Beat{"i-1": ago(2*time.Minute, 3), "i-2": newly(0, 1)}, running: []string{"i-1", "i-2"}, silence: "the instances reach the stores again: 1 beats of 3"},
+		"a silent one, and a new one's second beat":        {beats: map[string]Beat{"i-1": ago(2*time.Minute, 3), "i-2": newly(0, 2)}, running: []string{"i-1", "i-2"}, silence: "the instances reach the stores again: 2 beats of 3"},
+		"a silent one, and a new one's third beat":         {beats: map[string]Beat{"i-1": ago(2*time.Minute, 3), "i-2": newly(0, 3)}, running: []string{"i-1", "i-2"}},
+		"one that was silent, and a new one's first beat":  {beats: map[string]Beat{"i-1": ago(10*time.Second, 1), "i-2": newly(0, 1)}, running: []string{"i-1", "i-2"}, silence: "the instances reach the stores again: 1 beats of 3"},
+		"new ones only":                                    {beats: map[string]Beat{"i-2": newly(0, 1), "i-3": newly(0, 2)}, running: []string{"i-1", "i-2", "i-3"}},
+		"a new one in place of one that has ended":         {beats: map[string]Beat{"i-1": ago(2*time.Minute, 3), "i-2": newly(0, 1)}, running: []string{"i-2"}},
+		"a new one that was silent":                        {beats: map[string]Beat{"i-2": {now, 1, 2}}, running: []string{"i-2"}, silence: "the instances reach the stores again: 1 beats of 3"},
+		"new, and the group does not answer":               {beats: map[string]Beat{"i-1": ago(4*time.Minute, 3), "i-2": newly(0, 1)}, err: down, silence: "the instances reach the stores again: 1 beats of 3"},
 		"an instance whose clock is ahead of the function": {beats: map[string]Beat{"i-1": ago(-2*time.Second, 3)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +128,46 @@ func TestFirstBeatCounts(t *testing.T) {
 	}
 }
 
+// TestNewInstanceLightsADarkIslandAfterThreeBeats, as one that was silent does: it comes at
+// 700 s to an instance that is silent from 600 s on.
+func TestNewInstanceLightsADarkIslandAfterThreeBeats(t *testing.T) {
+	beats := map[string]Beat{"i-1": {now.Add(590 * time.Second), inARow, inARow}}
+	for at, dark := range map[time.Duration]bool{699 * time.Second: true, 700 * time.Second: true, 710 * time.Second: true, 719 * time.Second: true, 720 * time.Second: false} {
+		var last *Beat
+		for b := 700 * time.Second; b <= at; b += Every {
+			next := Next(last, now.Add(b))
+			last = &next
+		}
+		beats := maps.Clone(beats)
+		if last != nil {
+			beats["i-2"] = Parse(map[string]types.AttributeValue{"i-2": last.Value()})["i-2"]
+		}
+		silence, err := Silence(beats, func() ([]string, error) { return []string{"i-1", "i-2"}, nil }, now.Add(at))
+		if (silence != "") != dark || err != nil {
+			t.Errorf("after %s: got %q, %v, want it dark: %t", at, silence, err, dark)
+		}
+	}
+}
+
+func TestThrottledIsAnAnswer(t *testing.T) {
+	for _, err := range []error{
+		&types.ProvisionedThroughputExceededException{}, &types.ThrottlingException{}, &types.RequestLimitExceeded{},
+		fmt.Errorf("exceeded attempts: %w", &smithy.GenericAPIError{Code: "SlowDown"}),
+	} {
+		if !Throttled(err) {
+			t.Errorf("%v is taken for a failure", err)
+		}
+	}
+	for _, err := range []error{
+		nil, errors.New("no route"), &types.InternalServerError{}, &types.ResourceNotFoundException{},
+		&smithy.GenericAPIError{Code: "AccessDeniedException"}, &smithy.GenericAPIError{Code: "ServiceUnavailable"},
+	} {
+		if Throttled(err) {
+			t.Errorf("%v is taken for an answer", err)
+		}
+	}
+}
+
 func TestItemOfBeats(t *testing.T) {
 	table := setting.Store{Table: "orders", PartitionKey: "pk", SortKey: "sk"}
 	item := Key(table, "eu-west-1")
@@ -127,8 +180,11 @@ func TestItemOfBeats(t *testing.T) {
 	}
 	item["i-7"] = &types.AttributeValueMemberN{Value: "1"}
 	item["i-8"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%d 3 of another version", now.Unix())}
+	item["i-10"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%d 3", now.Unix())} // of the release before
+	item["i-9"] = newly(0, 2).Value()
 	beats := Parse(item)
-	if len(beats) != 3 || !beats["i-1"].At.Equal(now.Add(-time.Second)) || beats["i-1"].InARow != 2 || beats["i-8"].InARow != 3 {
+	if len(beats) != 5 || beats["i-9"] != newly(0, 2) || !beats["i-1"].At.Equal(now.Add(-time.Second)) || beats["i-1"].InARow != 2 ||
+		beats["i-8"].InARow != 3 || beats["i-8"].Given != 3 || beats["i-10"].Given != 3 {
 		t.Errorf("got %v", beats)
 	}
 	if old := Old(beats, now); len(old) != 1 || old[0] != "i-2" {
