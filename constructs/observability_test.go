@@ -160,6 +160,7 @@ func TestWhatIsInAlarm(t *testing.T) {
 		"FleetDeploymentAlarm": {"GreaterThanThreshold", 5, "notBreaching"},
 		"Latency":              {"GreaterThanThreshold", 2, "notBreaching"},
 		"NoHosts":              {"LessThanThreshold", 1, "breaching"},
+		"HealthUnknown":        {"GreaterThanThreshold", 0, "notBreaching"},
 		"Dark":                 {"GreaterThanThreshold", 0, "breaching"},
 		"BalancerFailing":      {"GreaterThanThreshold", 25, "notBreaching"},
 		"FewHosts":             {"GreaterThanThreshold", 0, "notBreaching"},

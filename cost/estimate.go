@@ -79,7 +79,7 @@ var answerBytes = func() float64 {
 const (
 	lookSeconds    = 0.05
 	lookLogBytes   = 400
-	lookMetrics    = 2                // that it prints
+	lookMetrics    = 3                // that it prints
 	writesPerMonth = 2 * seconds / 60 // of its object, by two environments
 )
 

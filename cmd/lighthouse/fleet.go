@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/archipelago-cdk/archipelago/service/lighthouse"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -36,7 +36,7 @@ type fleet struct {
 // have refused the beats.
 func (f fleet) silence(ctx context.Context) (string, error) {
 	if !f.hasTable {
-		return "", errors.New("instances say nothing, since no watched table may be written")
+		return "", lighthouse.Absent("instances say nothing, since no watched table may be written")
 	}
 	read, err := f.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: &f.table.Table, Key: pulse.Key(f.table, f.region)})
 	if err != nil {

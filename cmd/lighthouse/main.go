@@ -157,12 +157,13 @@ func (h *handler) printMetrics(report lighthouse.Report) error {
 			"CloudWatchMetrics": []any{map[string]any{
 				"Namespace":  setting.MetricNamespace,
 				"Dimensions": [][]string{{setting.MetricDimension}},
-				"Metrics":    []metric{{setting.FailingMetric, "Count"}, {setting.DrainedMetric, "Count"}},
+				"Metrics":    []metric{{setting.FailingMetric, "Count"}, {setting.DrainedMetric, "Count"}, {setting.UnknownMetric, "Count"}},
 			}},
 		},
 		setting.MetricDimension: h.deployment,
 		setting.FailingMetric:   report.Failing,
 		setting.DrainedMetric:   drained,
+		setting.UnknownMetric:   report.Unknown,
 		"parts":                 report.Parts,
 	})
 }

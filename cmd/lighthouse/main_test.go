@@ -291,6 +291,10 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 	if status, report := i.look(t); status != http.StatusOK || !strings.HasPrefix(report.Parts["fleet"], "unknown: no instance has ever") {
 		t.Errorf("without a beat: got %d, %+v", status, report)
 	}
+	if !strings.Contains(i.out.String(), `"Unknown":1`) {
+		t.Errorf("without a beat the line of metrics is %s", i.out.String())
+	}
+	i.out.Reset()
 	orders := setting.Store{Table: "orders", PartitionKey: "pk", SortKey: "sk"}
 	beat := func(ago time.Duration) {
 		t.Helper()
@@ -306,6 +310,9 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 	i.now = i.now.Add(-10 * time.Minute) // a clock that is slow: DynamoDB's counts
 	if status, report := i.look(t); status != http.StatusOK || report.Parts["fleet"] != "ok" {
 		t.Errorf("with a beat: got %d, %+v", status, report)
+	}
+	if !strings.Contains(i.out.String(), `"Unknown":0`) {
+		t.Errorf("with a beat the line of metrics is %s", i.out.String())
 	}
 	beat(2 * time.Minute)
 	i.lighthouse.Fleet = fleet{

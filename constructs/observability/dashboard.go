@@ -91,7 +91,8 @@ func (r *region) dashboard(scope constructs.Construct) {
 		row(
 			graph("Lighthouse",
 				published(setting.FailingMetric, r.Deployment, r.name, minute, "parts that fail"),
-				published(setting.DrainedMetric, r.Deployment, r.name, minute, "drained")),
+				published(setting.DrainedMetric, r.Deployment, r.name, minute, "drained"),
+				published(setting.UnknownMetric, r.Deployment, r.name, minute, "parts that are unknown")),
 		),
 	}
 	if r.Agent {

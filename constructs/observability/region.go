@@ -134,6 +134,12 @@ func (r *region) watchIsland() {
 		metric: published(setting.FailingMetric, r.Deployment, r.name, minute, ""), above: 0, periods: 5, breaching: 3,
 		silence: awscloudwatch.TreatMissingData_BREACHING, quiet: true,
 	})
+	// Two hours are more than a rollout from a build without a pulse takes.
+	r.alarm("HealthUnknown", alarm{
+		anchor: "health-unknown", says: "For two hours the lighthouse has not learned what the fleet reaches, how the load balancer does, or whether the island is drained: that would not darken it",
+		metric: metric(setting.MetricNamespace, setting.UnknownMetric, map[string]string{setting.MetricDimension: r.Deployment}, r.name, every(fiveMinutes, "Minimum", "")),
+		above:  0, periods: 24, breaching: 24,
+	})
 	broken := r.alarm("BalancerFailing", alarm{
 		name: r.BalancerAlarm, anchor: "balancer-failing", says: "The load balancer answers users with 500 by itself: its firewall fails",
 		metric: answers.BrokenPercent(r.LoadBalancer, fewBroken), above: 25, periods: 30, breaching: 5, quiet: true,

@@ -102,6 +102,9 @@ const (
 	FailingMetric = "Failing"
 	// DrainedMetric is 1 while the island is dark because somebody wants it so.
 	DrainedMetric = "Drained"
+	// UnknownMetric counts what the lighthouse could not learn: what the fleet reaches,
+	// how the load balancer does, or whether the island is drained.
+	UnknownMetric = "Unknown"
 	// MemoryMetric and DiskMetric are how much of an instance's memory and of its
 	// disk is used, in percent. Their names are the CloudWatch agent's.
 	MemoryMetric = "mem_used_percent"

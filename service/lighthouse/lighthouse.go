@@ -4,6 +4,7 @@ package lighthouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -39,12 +40,19 @@ type Report struct {
 	// among them when it could not be learned: the island is then not drained,
 	// so that the switch's own failure darkens nothing. "fleet" and "load balancer" are
 	// among them where these are asked for: they begin with "unknown" when that cannot be
-	// learned.
+	// learned, and with "absent" where it never can.
 	Parts map[string]string `json:"parts"`
 	// Failing counts the checks that failed, the load balancer among them, and a fleet
 	// that reaches nothing while all of Checks pass: else it has the same cause.
 	Failing int `json:"failing"`
+	// Unknown counts what could not be learned and darkens nothing.
+	Unknown int `json:"unknown"`
 }
+
+// Absent is why there is nothing to be learned of a part.
+type Absent string
+
+func (a Absent) Error() string { return string(a) }
 
 // ok is what Report.Parts has of a check that passed.
 const ok = "ok"
@@ -79,6 +87,7 @@ func (l Lighthouse) Look(ctx context.Context) Report {
 	}
 	if err := wait(); err != nil {
 		r.Parts["drain"] = err.Error()
+		r.Unknown++
 	} else {
 		r.Drained = drained
 	}
@@ -107,12 +116,17 @@ func ask(ctx context.Context, reason func(context.Context) (string, error)) (wai
 
 // hear takes what was answered as a part of the report, and returns whether it is a
 // reason to be dark.
-func (r Report) hear(part string, wait func() (string, error)) bool {
+func (r *Report) hear(part string, wait func() (string, error)) bool {
 	if wait == nil {
 		return false
 	}
+	var absent Absent
 	switch reason, err := wait(); {
+	case errors.As(err, &absent):
+		r.Parts[part] = "absent: " + err.Error()
+		return false
 	case err != nil:
+		r.Unknown++
 		r.Parts[part] = "unknown: " + err.Error()
 		return false
 	case reason != "":

@@ -3,6 +3,7 @@ package lighthouse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestLook(t *testing.T) {
 		"drained and failing": {passes, fails, true, nil,
 			Report{Drained: true, Failing: 1, Parts: map[string]string{"table": "ok", "photos": "broken"}}},
 		"the switch cannot be read": {passes, passes, true, errors.New("no"),
-			Report{Lit: true, Parts: map[string]string{"table": "ok", "photos": "ok", "drain": "no"}}},
+			Report{Lit: true, Unknown: 1, Parts: map[string]string{"table": "ok", "photos": "ok", "drain": "no"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Lighthouse{
@@ -45,6 +46,7 @@ func TestLook(t *testing.T) {
 				Within:  time.Minute,
 			}.Look(t.Context())
 			same := got.Lit == test.want.Lit && got.Drained == test.want.Drained && got.Failing == test.want.Failing &&
+				got.Unknown == test.want.Unknown &&
 				len(got.Parts) == len(test.want.Parts)
 			for part, text := range test.want.Parts {
 				same = same && got.Parts[part] == text
@@ -70,12 +72,16 @@ func TestFleetCountsWhileEverythingElseAnswers(t *testing.T) {
 		"it is silent, as is AWS":  {fails, says("silent for 61s", nil), false, 1, "silent for 61s"},
 		"nothing is known":         {passes, says("", errors.New("never seen")), true, 0, "unknown: never seen"},
 		"nothing is known in time": {passes, func(context.Context) (string, error) { select {} }, true, 0, "unknown: no answer in 200ms"},
+		"there is nothing to know": {passes, says("", fmt.Errorf("it says nothing: %w", Absent("no table"))), true, 0, "absent: it says nothing: no table"},
 		"it is not asked":          {passes, nil, true, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Lighthouse{
 				Checks: map[string]Check{"table": test.table}, Fleet: test.fleet, Drained: drained(false, nil), Within: 200 * time.Millisecond,
 			}.Look(t.Context())
+			if unknown := strings.HasPrefix(test.part, "unknown: "); unknown != (got.Unknown == 1) {
+				t.Errorf("%d parts are unknown", got.Unknown)
+			}
 			if got.Lit != test.lit || got.Failing != test.failing || got.Parts["fleet"] != test.part {
 				t.Errorf("got %+v, want %+v", got, test)
 			}
@@ -103,6 +109,9 @@ func TestLoadBalancerCountsByItself(t *testing.T) {
 			got := Lighthouse{
 				Checks: map[string]Check{"table": test.table}, Balancer: test.balancer, Drained: drained(false, nil), Within: 200 * time.Millisecond,
 			}.Look(t.Context())
+			if unknown := strings.HasPrefix(test.part, "unknown: "); unknown != (got.Unknown == 1) {
+				t.Errorf("%d parts are unknown", got.Unknown)
+			}
 			if got.Lit != test.lit || got.Failing != test.failing || got.Parts["load balancer"] != test.part {
 				t.Errorf("got %+v, want %+v", got, test)
 			}

@@ -326,6 +326,43 @@ func (m metrics) balance(t *testing.T, balancer []types.Dimension, values map[st
 	emulatortest.Advance(t, m.s.control, time.Minute)
 }
 
+// TestHealthThatIsUnknownRings is the alarm of a region's template on what its lighthouse
+// does not learn: after two hours in which no look learned it.
+func TestHealthThatIsUnknownRings(t *testing.T) {
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityHealthUnknown")
+	m := newMetrics(t)
+	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
+	delete(properties, "Dimensions")
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	looks := func(minutes int, unknown ...float64) {
+		t.Helper()
+		for range minutes {
+			for _, n := range unknown {
+				if _, err := m.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &m.s.name, MetricData: []types.MetricDatum{{
+					MetricName: aws.String(properties["MetricName"].(string)), Value: &n, Timestamp: aws.Time(emulatortest.Now(t, m.s.control)),
+				}}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			emulatortest.Advance(t, m.s.control, time.Minute)
+		}
+	}
+	want := func(when string, state types.StateValue) {
+		t.Helper()
+		if got := m.state(t, m.s.name); got != state {
+			t.Errorf("%s: it is %s, want %s", when, got, state)
+		}
+	}
+	m.settle(t)
+	looks(115, 1, 2)
+	want("not yet two hours", types.StateValueOk)
+	looks(10, 1)
+	want("two hours", types.StateValueAlarm)
+	looks(5, 1, 0)
+	looks(2, 1)
+	want("one look of five minutes learned it", types.StateValueOk)
+}
+
 // TestGoalAtRiskRings is the fast one of a region's two pairs, each alarm of which looks at
 // its own window: at two errors in a hundred, where the goal allows one in 2,000, once
 // there are ten in an hour, and until they are few in five minutes.

@@ -45,6 +45,7 @@ PRODUCED = {
     ("AWS/S3", "ReplicationLatency"),
     ("AWS/S3", "OperationsFailedReplication"),
     ("Archipelago", "Failing"),
+    ("Archipelago", "Unknown"),
     ("Archipelago", "Rung"),
     ("Archipelago", "HotAtTheTop"),
     ("Archipelago", "StepFailed"),
