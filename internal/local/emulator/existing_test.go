@@ -18,6 +18,24 @@ const balancer = `{"Resources": {"Alb": {"Type": "AWS::ElasticLoadBalancingV2::L
 
 const certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/12345678"
 
+// TestNetworkInAnUnknownZone is refused, and nothing of it is made.
+func TestNetworkInAnUnknownZone(t *testing.T) {
+	c := emulatortest.Shared(t)
+	err := c.Make(t.Context(), emulator.Existing{Networks: []emulator.Network{{
+		Region: "eu-west-1", ID: "vpc-0000dead", CIDR: "172.31.0.0/24", Subnets: map[string]string{"subnet-0000dead": "eu-west-1x"},
+	}}})
+	if err == nil || !strings.Contains(err.Error(), "subnet-0000dead is in eu-west-1x, which eu-west-1 does not have: it has eu-west-1a") {
+		t.Errorf("got %v", err)
+	}
+	held, err := c.Resources(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(strings.Join(held, "\n"), "vpc-0000dead") {
+		t.Error("its VPC is made")
+	}
+}
+
 // TestWhatExists is made once, and nothing but what is named.
 func TestWhatExists(t *testing.T) {
 	c := emulatortest.Shared(t)

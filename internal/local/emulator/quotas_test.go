@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -202,6 +203,24 @@ func TestZonesWithoutATypeOrCapacity(t *testing.T) {
 	took := g.await(t, autoscalingtypes.InstanceRefreshStatusRollbackSuccessful, 2*time.Hour, none)
 	if why := aws.ToString(g.latest(t).RollbackDetails.RollbackReason); took < 59*time.Minute || !strings.Contains(why, "InsufficientInstanceCapacity") {
 		t.Errorf("it took %s: %s", took, why)
+	}
+}
+
+// TestImageOfAnotherArchitecture launches nothing, and says why.
+func TestImageOfAnotherArchitecture(t *testing.T) {
+	parameters := ssm.NewFromConfig(emulatortest.Config(emulatortest.Shared(t), "eu-west-1"))
+	for architecture, want := range map[string]int{"arm64": 3, "x86_64": 0} {
+		image, err := parameters.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(al2023.Parameter(architecture))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(architecture, func(t *testing.T) {
+			n, why := newGroupOf(t, fmt.Sprintf(`{"ImageId": %q}`, *image.Parameter.Value)).desire(t, 3)
+			mismatch := strings.Contains(why, "The architecture 'arm64' of the specified instance type does not match the architecture 'x86_64' of the specified AMI.")
+			if n != want || mismatch != (want == 0) {
+				t.Errorf("there are %d instances of m7g.medium: %s", n, why)
+			}
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ from moto.kms.models import kms_backends
 from moto.route53.models import route53_backends
 
 from . import keys, patches
+from .clock import Refused
 
 _asked = threading.local()
 
@@ -30,7 +31,12 @@ def or_asked(by_chance):
 
 
 def make(account, existing):
-    """Make what is not there yet, and return it."""
+    """Make what is not there yet, and return it; or nothing of what cannot be made."""
+    for network in existing["networks"] or []:
+        known = [z.name for z in ec2_backends[account][network["region"]].describe_availability_zones()]
+        for subnet, zone in network["subnets"].items():
+            if zone not in known:
+                raise Refused(f"{subnet} is in {zone}, which {network['region']} does not have: it has {', '.join(known)}")
     for arn, name in (existing["certificates"] or {}).items():
         region = arn.split(":")[3]
         certificates = acm_backends[account][region]._certificates

@@ -113,9 +113,13 @@ def choose(self, subnets, zones):
     used = [s.instance.subnet_id if subnets else s.instance.placement.zone for s in self.instance_states]
     places = subnets.split(",") if subnets else zones
     template = self.ec2_launch_template
-    self.trouble = template and keys.refusal(self.account_id, self.region, template.get_version(self.launch_template_version).data)
-    if self.trouble:
-        return None
+    if template:
+        data = template.get_version(self.launch_template_version).data
+        self.trouble = keys.refusal(self.account_id, self.region, data) or quotas.mismatch(
+            self.account_id, self.region, data.get("ImageId", ""), self.instance_type
+        )
+        if self.trouble:
+            return None
     for place in sorted(places, key=used.count):
         zone = self.ec2_backend.get_subnet(place).availability_zone if subnets else place
         self.trouble = quotas.refusal(self.account_id, self.region, zone, self.instance_type)

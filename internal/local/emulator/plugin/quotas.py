@@ -14,6 +14,7 @@ from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeOfferingBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.servicequotas.models import ServiceQuotasBackend
+from moto.ssm.models import ssm_backends
 
 from . import patches, settings
 
@@ -129,6 +130,27 @@ def refusal(account, region, zone, instance_type):
             " that the specified instance type belongs to. Launching EC2 instance failed. (VcpuLimitExceeded)"
         )
     return ""
+
+
+# IMAGES is where Systems Manager names AWS's images, each of which ends in what it is for.
+IMAGES = "/aws/service/ami-amazon-linux-latest/"
+
+
+def mismatch(account, region, image, instance_type):
+    """Why EC2 would not run an image on a type of another architecture (rule R26), or "".
+    Of images only those are known that Systems Manager names."""
+    supported = INSTANCE_TYPES.get(instance_type, {}).get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    parameters = ssm_backends[account][region]._parameters
+    parameters._check_loading_status(IMAGES)
+    names = (name for name, versions in list(parameters.items()) if name.startswith(IMAGES) and versions[-1].value == image)
+    wanted = next(names, "").rpartition("-")[2]
+    if not supported or not wanted or wanted in supported:
+        return ""
+    return (
+        f"The architecture '{','.join(supported)}' of the specified instance type does not match the architecture '{wanted}'"
+        " of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again."
+        " Launching EC2 instance failed. (InvalidParameterValue)"
+    )
 
 
 def running(ec2):
