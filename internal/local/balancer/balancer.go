@@ -38,6 +38,7 @@ type Balancer struct {
 	groups map[string]*group // by ARN
 	rules  []rule
 	limits emulator.Limits
+	broken bool
 }
 
 // Listen starts a balancer on a free port of loopback; it ends with ctx.
@@ -83,7 +84,7 @@ func (b *Balancer) Update(config emulator.LoadBalancer, find func(id string) (Ta
 			b.rules = append(b.rules, newRule(r))
 		}
 	}
-	b.limits = config.Limits
+	b.limits, b.broken = config.Limits, config.Broken
 	for arn := range b.groups {
 		if !slices.ContainsFunc(config.Groups, func(g emulator.TargetGroup) bool { return g.ARN == arn }) {
 			delete(b.groups, arn)
@@ -141,15 +142,18 @@ func (b *Balancer) Health() map[string]State {
 // Answers are how requests for a target group were answered.
 type Answers struct {
 	// Requests is how many there were, Failed how many a target answered with 5xx,
-	// and Refused how many got a 5xx of the load balancer's own.
-	Requests, Failed, Refused int
+	// and Refused how many got a 5xx of the load balancer's own, of which Broken were 500.
+	Requests, Failed, Refused, Broken int
 	// Times are how many answers of targets took so many milliseconds.
 	Times map[int]int
 }
 
 // Minus is what a has more than before.
 func (a Answers) Minus(before Answers) Answers {
-	less := Answers{max(0, a.Requests-before.Requests), max(0, a.Failed-before.Failed), max(0, a.Refused-before.Refused), map[int]int{}}
+	less := Answers{
+		Requests: max(0, a.Requests-before.Requests), Failed: max(0, a.Failed-before.Failed),
+		Refused: max(0, a.Refused-before.Refused), Broken: max(0, a.Broken-before.Broken), Times: map[int]int{},
+	}
 	for ms, n := range a.Times {
 		if more := n - before.Times[ms]; more > 0 {
 			less.Times[ms] = more
@@ -231,25 +235,42 @@ func (b *Balancer) Drop(id string) (wait func()) {
 	}
 }
 
-// pick returns the target for a request: of the first rule whose path it has.
+// pick returns the target for a request.
 func (b *Balancer) pick(path string) *target {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, rule := range b.rules {
-		if !rule.paths.MatchString(path) {
-			continue
-		}
-		if g := b.groups[rule.Group]; g != nil {
-			if t := g.pick(); t != nil {
-				t.inFlight++
-				g.answers.Requests++
-				return t
-			}
-			g.answers.Refused++
-		}
+	g := b.groupOf(path)
+	if g == nil {
 		return nil
 	}
+	if t := g.pick(); t != nil {
+		t.inFlight++
+		g.answers.Requests++
+		return t
+	}
+	g.answers.Refused++
 	return nil
+}
+
+// groupOf returns that of the first rule whose path a request has.
+func (b *Balancer) groupOf(path string) *group {
+	for _, rule := range b.rules {
+		if rule.paths.MatchString(path) {
+			return b.groups[rule.Group]
+		}
+	}
+	return nil
+}
+
+// fails reports whether the load balancer fails a request by itself, and counts it.
+func (b *Balancer) fails(path string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if g := b.groupOf(path); b.broken && g != nil {
+		g.answers.Refused++
+		g.answers.Broken++
+	}
+	return b.broken
 }
 
 // rule is a listener's rule with its path patterns compiled, since every request
@@ -284,6 +305,10 @@ type beganKey struct{}
 
 // ServeHTTP implements http.Handler.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b.fails(r.URL.Path) {
+		http.Error(w, "500 Internal Server Error", http.StatusInternalServerError)
+		return
+	}
 	if b.blocks(r) {
 		http.Error(w, "403 Forbidden", http.StatusForbidden)
 		return

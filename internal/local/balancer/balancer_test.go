@@ -409,3 +409,39 @@ func TestWebACL(t *testing.T) {
 		})
 	}
 }
+
+// TestBalancerThatCannotAskItsWebACL answers with 500 by itself, which counts as no
+// target's.
+func TestBalancerThatCannotAskItsWebACL(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(service.Close)
+	config := emulator.LoadBalancer{
+		Groups: []emulator.TargetGroup{{ARN: "fleet", Path: "/livez", Status: "200", Interval: 5, Timeout: 2, HealthyAfter: 1, UnhealthyAfter: 2, Targets: []string{"a"}}},
+		Rules:  []emulator.Rule{{Group: "fleet"}},
+	}
+	find := map[string]Target{"a": {Addr: service.Listener.Addr().String()}}
+	b, next := balancerOf(t, "eu-west-1", config, find)
+	next()
+	for _, broken := range []bool{false, true, false} {
+		config.Broken = broken
+		b.Update(config, func(id string) (Target, bool) { found, ok := find[id]; return found, ok })
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.URL, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if want := map[bool]int{false: 200, true: 500}[broken]; res.StatusCode != want {
+			t.Errorf("got %d, want %d", res.StatusCode, want)
+		}
+	}
+	if a := b.Answers()["fleet"]; a.Requests != 2 || a.Failed != 0 || a.Refused != 1 || a.Broken != 1 {
+		t.Errorf("the answers are %+v", a)
+	}
+	if !b.Healthy() {
+		t.Error("its health checks pass no web ACL")
+	}
+}

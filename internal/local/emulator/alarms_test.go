@@ -24,13 +24,12 @@ import (
 
 // neverEvaluated are the metrics of alarms that nobody produces here, and why.
 var neverEvaluated = map[string]string{
-	"AWS/DynamoDB ReadThrottleEvents":           "the emulator's tables have no limits",
-	"AWS/DynamoDB WriteThrottleEvents":          "the same",
-	"AWS/DynamoDB ReplicationLatency":           "its replicas are one table",
-	"AWS/EC2 CPUSurplusCreditsCharged":          "its instances have no credits",
-	"AWS/ApplicationELB HTTPCode_ELB_500_Count": "its firewalls never fail",
-	"Archipelago mem_used_percent":              "no agent runs on its instances",
-	"Archipelago disk_used_percent":             "the same",
+	"AWS/DynamoDB ReadThrottleEvents":  "the emulator's tables have no limits",
+	"AWS/DynamoDB WriteThrottleEvents": "the same",
+	"AWS/DynamoDB ReplicationLatency":  "its replicas are one table",
+	"AWS/EC2 CPUSurplusCreditsCharged": "its instances have no credits",
+	"Archipelago mem_used_percent":     "no agent runs on its instances",
+	"Archipelago disk_used_percent":    "the same",
 }
 
 // TestEveryAlarmIsEvaluated, or is known never to be: those of every template.
@@ -555,7 +554,7 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 	began := emulatortest.Now(t, m.s.control)
 	idle := emulator.Usage{CPU: map[string]float64{}, Requests: map[string]int{}}
 	for _, usage := range []emulator.Usage{idle, {
-		CPU: map[string]float64{}, Requests: map[string]int{arn: 10}, Failed: map[string]int{arn: 3}, Refused: map[string]int{arn: 2}, Times: map[string]map[int]int{arn: {100: 9, 900: 1}},
+		CPU: map[string]float64{}, Requests: map[string]int{arn: 10}, Failed: map[string]int{arn: 3}, Refused: map[string]int{arn: 2}, Broken: map[string]int{arn: 1}, Times: map[string]map[int]int{arn: {100: 9, 900: 1}},
 	}} {
 		if err := m.s.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
 			t.Fatal(err)
@@ -580,6 +579,7 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 		{"AWS/ApplicationELB", "RequestCount", "Sum"},
 		{"AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum"},
 		{"AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum"},
+		{"AWS/ApplicationELB", "HTTPCode_ELB_500_Count", "Sum"},
 		{"AWS/ApplicationELB", "TargetResponseTime", "Maximum"},
 		{"AWS/ApplicationELB", "TargetResponseTime", "p90"},
 		{m.s.name, "Rung", "Maximum"},
@@ -607,7 +607,7 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"HealthyHostCount Maximum": 2, "RequestCount Sum": 10, "HTTPCode_Target_5XX_Count Sum": 3, "HTTPCode_ELB_5XX_Count Sum": 2,
+		"HealthyHostCount Maximum": 2, "RequestCount Sum": 10, "HTTPCode_Target_5XX_Count Sum": 3, "HTTPCode_ELB_5XX_Count Sum": 2, "HTTPCode_ELB_500_Count Sum": 1,
 		"TargetResponseTime Maximum": 0.9, "TargetResponseTime p90": 0.1, "Rung Maximum": 2,
 	}
 	if !maps.Equal(got, want) {

@@ -121,6 +121,9 @@ type LoadBalancer struct {
 	Rules []Rule `json:"rules"`
 	// Limits are those of its web ACL.
 	Limits Limits `json:"limits"`
+	// Broken reports whether it answers every request with 500, since its web ACL cannot
+	// be asked.
+	Broken bool `json:"broken"`
 }
 
 // Limits are how many bytes of a request's parts AWS's common rules let pass; 0 is no
@@ -181,9 +184,10 @@ type Usage struct {
 	// Requests are how many each target group got, by its ARN.
 	Requests map[string]int `json:"requests"`
 	// Failed are how many answers of its targets were 5xx, and Refused how many the
-	// load balancer answered with 5xx itself.
+	// load balancer answered with 5xx itself, of which Broken were 500.
 	Failed  map[string]int `json:"failed,omitempty"`
 	Refused map[string]int `json:"refused,omitempty"`
+	Broken  map[string]int `json:"broken,omitempty"`
 	// Times are how many answers of its targets took so many milliseconds.
 	Times map[string]map[int]int `json:"times,omitempty"`
 }
@@ -325,7 +329,7 @@ func (c Control) Make(ctx context.Context, e Existing) error {
 }
 
 // Failing are the AWS services that answer 503, such as "dynamodb", by the region
-// whose calls they refuse.
+// whose calls they refuse. Load balancers cannot ask "wafv2" then.
 type Failing map[string][]string
 
 // Fail makes these services fail, and no other.

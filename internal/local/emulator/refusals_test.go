@@ -2,7 +2,9 @@ package emulator_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -257,5 +259,55 @@ func TestInstancesReachWhatTheirSubnetDoes(t *testing.T) {
 	s.deploy(t, types.StackStatusUpdateComplete, isolated.with(gateway()).with(resources{"Route": resource("AWS::EC2::Route", map[string]any{"RouteTableId": ref("Table"), "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": ref("Gateway")})}))
 	if err := reads(); err != nil {
 		t.Errorf("by a route to everywhere: %v", err)
+	}
+}
+
+// TestWebACLThatDoesNotAnswer breaks a load balancer that may not let requests pass without
+// it, and no other.
+func TestWebACLThatDoesNotAnswer(t *testing.T) {
+	s := newStack(t)
+	open := resource("AWS::ElasticLoadBalancingV2::LoadBalancer", map[string]any{
+		"Scheme": "internal", "Subnets": []any{ref("Subnet0"), ref("Subnet1")},
+		"LoadBalancerAttributes": []any{map[string]any{"Key": "waf.fail_open.enabled", "Value": "true"}},
+	})
+	parts := resources{
+		"ACL":  resource("AWS::WAFv2::WebACL", map[string]any{"Scope": "REGIONAL", "DefaultAction": map[string]any{"Allow": map[string]any{}}, "Rules": []any{}}),
+		"Open": open, "Without": facing("internal")["Balancer"],
+	}
+	maps.Copy(parts, network(twoZones...))
+	maps.Copy(parts, facing("internal"))
+	for _, id := range []string{"Balancer", "Open"} {
+		parts[id+"ACL"] = resource("AWS::WAFv2::WebACLAssociation", map[string]any{"ResourceArn": ref(id), "WebACLArn": map[string]any{"Fn::GetAtt": []string{"ACL", "Arn"}}})
+		parts[id+"Out"] = parameter("/"+s.name+"/"+id, ref(id))
+	}
+	s.deploy(t, types.StackStatusCreateComplete, parts)
+	broken := func() (arns []string) {
+		fleet, err := s.control.Fleet(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range fleet.LoadBalancers {
+			if b.Broken {
+				arns = append(arns, b.ARN)
+			}
+		}
+		return arns
+	}
+	fail := func(f emulator.Failing) {
+		t.Helper()
+		if err := s.control.Fail(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer fail(emulator.Failing{})
+	for service, want := range map[string][]string{"": nil, "s3": nil, "wafv2": {s.value(t, "/"+s.name+"/Balancer")}} {
+		fail(emulator.Failing{"eu-west-1": {service}})
+		if got := broken(); !slices.Equal(got, want) {
+			t.Errorf("without %q these are broken: %q, want %q", service, got, want)
+		}
+	}
+	fail(emulator.Failing{"us-east-1": {"wafv2"}})
+	if got := broken(); got != nil {
+		t.Errorf("without another region's these are broken: %q", got)
 	}
 }

@@ -116,9 +116,6 @@ def deployed(body):
     return fleet.deployment
 
 
-# failing are the services that answer 503, by region.
-failing: dict[str, list[str]] = {}
-
 # A signature's scope: key, date, region, service.
 SCOPE = re.compile(r"Credential=([^/]*)/[^/]*/([^/]*)/([^/]*)/")
 
@@ -138,7 +135,7 @@ def fails(environ):
     instance signed is somewhere else. A call of a global service is signed for the region
     of its control plane, as on AWS: us-east-1, or us-west-2 for Global Accelerator."""
     key, region, service = scope_of(environ)
-    if settings.lost(region) or service in failing.get(region, []):
+    if settings.lost(region) or service in fleet.failing.get(region, []):
         return True
     return "HTTP_AUTHORIZATION" in environ and reach.cut_off(key, region, service)
 
@@ -148,9 +145,8 @@ def read(environ):
 
 
 def fail(body):
-    global failing
-    failing = json.loads(body)
-    return failing
+    fleet.failing = json.loads(body)
+    return fleet.failing
 
 
 def turn(gear):

@@ -42,6 +42,7 @@ PRODUCED = {
     ("AWS/ApplicationELB", "TargetResponseTime"),
     ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_500_Count"),
     ("AWS/S3", "ReplicationLatency"),
     ("AWS/S3", "OperationsFailedReplication"),
     ("Archipelago", "Failing"),

@@ -19,6 +19,8 @@ deployment = 0
 regions: list[str] = []
 # broken are the instance types that fail at their first boot.
 broken: list[str] = []
+# failing are the services that answer 503, by region.
+failing: dict[str, list[str]] = {}
 
 
 def fleet(_):
@@ -126,6 +128,7 @@ def load_balancers():
                 ],
                 "rules": list(rules(balancer)),
                 "limits": limits(balancer.arn),
+                "broken": is_broken(region, balancer),
             }
 
 
@@ -153,6 +156,13 @@ def limits(load_balancer):
             counted = {o["Name"] for o in group.get("RuleActionOverrides", []) if "Count" in o["ActionToUse"]}
             found |= {part: size for name, (part, size) in LIMITS.items() if name not in counted}
     return found
+
+
+def is_broken(region, balancer):
+    """Whether a load balancer answers with 500 by itself (rule 8): it cannot have requests
+    looked at, and may not let them pass unseen."""
+    asks = any(a.properties["ResourceArn"] == balancer.arn for a in models.of_type("AWS::WAFv2::WebACLAssociation"))
+    return asks and "wafv2" in failing.get(region, []) and balancer.attrs.get("waf.fail_open.enabled") != "true"
 
 
 def target_group(group):

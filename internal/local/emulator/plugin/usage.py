@@ -24,7 +24,7 @@ def report(measured):
     """Take what was measured since the last time: {"cpu": {instance id: percent},
     "requests": {target group's ARN: how many}, "failed": {the same: how many answers of
     targets were 5xx}, "refused": {the same: how many the load balancer answered with
-    5xx itself}, "times": {the same: {milliseconds: how many answers took so long}}}. What a jump passed over was not
+    5xx itself}, "broken": {the same: how many of those were 500}, "times": {the same: {milliseconds: how many answers took so long}}}. What a jump passed over was not
     measured: there are metrics of the last minute only."""
     global _reported, _jumps
     measured = {what: values or {} for what, values in measured.items()}
@@ -128,7 +128,7 @@ def of_health(backend, arn, serving):
 def of_answers(backend, arn, measured, minutes):
     """Errors and times; AWS has none of them for a minute without one. They are of the
     load balancer, and of it with the target group."""
-    failed, refused = (measured.get(kind, {}).get(arn, 0) / minutes for kind in ("failed", "refused"))
+    failed, refused, broken = (measured.get(kind, {}).get(arn, 0) / minutes for kind in ("failed", "refused", "broken"))
     times = {int(ms) / 1000: int(n) for ms, n in measured.get("times", {}).get(arn, {}).items()}
     for dimensions in by_balancer(backend, arn):
         for both in dimensions[:1], dimensions:
@@ -138,6 +138,8 @@ def of_answers(backend, arn, measured, minutes):
                 yield "AWS/ApplicationELB", "TargetResponseTime", both, times
         if refused:
             yield "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", dimensions[:1], [refused]
+        if broken:
+            yield "AWS/ApplicationELB", "HTTPCode_ELB_500_Count", dimensions[:1], [broken]
 
 
 def track(backend, group, cpu, per_target):
