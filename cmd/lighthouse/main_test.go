@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -326,6 +327,39 @@ func TestFleetIsAskedWhereItHasAPulse(t *testing.T) {
 	}
 	if !strings.Contains(i.out.String(), `"Failing":1`) {
 		t.Errorf("the line of metrics is %s", i.out.String())
+	}
+}
+
+// TestThrottledTableDarkensNothing is the whole handler: users can cause it, and then beats
+// may be refused as well.
+func TestThrottledTableDarkensNothing(t *testing.T) {
+	i := newIsland(t)
+	cloud := emulator.Control{URL: os.Getenv("AWS_ENDPOINT_URL")}
+	throttle := func(tables ...string) {
+		t.Helper()
+		if err := cloud.Set(t.Context(), emulator.Settings{Throttled: map[string][]string{"us-east-1": tables}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	orders := setting.Store{Table: "orders", PartitionKey: "pk", SortKey: "sk"}
+	i.lighthouse.Fleet = fleet{
+		tables: &pulses{item: map[string]types.AttributeValue{"i-1": pulse.Beat{At: i.now.Add(-2 * time.Minute), InARow: 3, Given: 3}.Value()}},
+		groups: &groups{err: errors.New("down")}, table: orders, hasTable: true, region: "us-east-1", group: "archipelago-fleet",
+		now: func() time.Time { return i.now },
+		try: table{client: dynamodb.NewFromConfig(i.aws), store: orders, item: setting.LighthouseItem("us-east-1"), now: func() time.Time { return i.now }}.try,
+	}.silence
+	if status, report := i.look(t); status != http.StatusServiceUnavailable || report.Failing != 1 || report.Parts["table orders"] != "ok" {
+		t.Errorf("in silence: got %d, %+v", status, report)
+	}
+	throttle("orders", "prices")
+	status, report := i.look(t)
+	if status != http.StatusOK || report.Parts["table orders"] != "ok" || report.Parts["table prices"] != "ok" || report.Unknown != 1 ||
+		!strings.Contains(report.Parts["fleet"], "but the table refuses calls for being too many") {
+		t.Errorf("throttled: got %d, %+v", status, report)
+	}
+	throttle()
+	if status, _ := i.look(t); status != http.StatusServiceUnavailable {
+		t.Errorf("in silence again: got %d", status)
 	}
 }
 

@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -18,14 +19,14 @@ import (
 	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // neverEvaluated are the metrics of alarms that nobody produces here, and why.
 var neverEvaluated = map[string]string{
-	"AWS/DynamoDB ReadThrottleEvents":  "the emulator's tables have no limits",
-	"AWS/DynamoDB WriteThrottleEvents": "the same",
 	"AWS/DynamoDB ReplicationLatency":  "its replicas are one table",
 	"AWS/EC2 CPUSurplusCreditsCharged": "its instances have no credits",
 	"Archipelago mem_used_percent":     "no agent runs on its instances",
@@ -360,6 +361,73 @@ func TestHealthThatIsUnknownRings(t *testing.T) {
 	looks(5, 1, 0)
 	looks(2, 1)
 	want("one look of five minutes learned it", types.StateValueOk)
+}
+
+// TestTableThatThrottlesRings is the alarm of a region's template: in three minutes of five,
+// whether reads or writes of the table or of its index are refused.
+func TestTableThatThrottlesRings(t *testing.T) {
+	const table = "archipelago-employees"
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityEmployeesThrottled")
+	c := emulatortest.Start(t, emulator.Options{})
+	s := &stack{Client: cloudformation.NewFromConfig(emulatortest.Config(c, "eu-west-1")), control: c, name: "Throttled"}
+	m := metrics{cloudwatch.NewFromConfig(emulatortest.Config(c, "eu-west-1")), s}
+	properties["AlarmName"] = s.name
+	hash, sort := map[string]any{"AttributeName": "pk", "KeyType": "HASH"}, map[string]any{"AttributeName": "sk", "KeyType": "HASH"}
+	s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{
+		"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties},
+		"Table": map[string]any{"Type": "AWS::DynamoDB::Table", "Properties": map[string]any{
+			"TableName": table, "BillingMode": "PAY_PER_REQUEST", "KeySchema": []any{hash},
+			"AttributeDefinitions":   []any{map[string]any{"AttributeName": "pk", "AttributeType": "S"}, map[string]any{"AttributeName": "sk", "AttributeType": "S"}},
+			"GlobalSecondaryIndexes": []any{map[string]any{"IndexName": "byName", "KeySchema": []any{sort}, "Projection": map[string]any{"ProjectionType": "ALL"}}},
+		}},
+	})
+	config := emulatortest.Config(c, "eu-west-1")
+	config.RetryMaxAttempts = 1
+	tables := dynamodb.NewFromConfig(config)
+	key := map[string]dynamodbtypes.AttributeValue{"pk": &dynamodbtypes.AttributeValueMemberS{Value: "a"}}
+	put := func() error {
+		_, err := tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: key})
+		return err
+	}
+	get := func() error {
+		_, err := tables.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(table), Key: key})
+		return err
+	}
+	query := func() error {
+		_, err := tables.Query(t.Context(), &dynamodb.QueryInput{
+			TableName: aws.String(table), IndexName: aws.String("byName"), KeyConditionExpression: aws.String("sk = :sk"),
+			ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{":sk": key["pk"]},
+		})
+		return err
+	}
+	m.settle(t)
+	minutes := func(throttled bool, want types.StateValue, calls ...func() error) {
+		t.Helper()
+		for _, call := range calls {
+			var refused *dynamodbtypes.ThrottlingException
+			if err := call(); errors.As(err, &refused) != throttled || !throttled && err != nil {
+				t.Errorf("throttled %t: got %v", throttled, err)
+			}
+			emulatortest.Advance(t, c, time.Minute)
+		}
+		emulatortest.Advance(t, c, 30*time.Second) // the minute's alarms
+		if got := m.state(t, s.name); got != want {
+			t.Errorf("throttled %t: it is %s, want %s", throttled, got, want)
+		}
+	}
+	minutes(false, types.StateValueOk, put, get, query)
+	for _, elsewhere := range []emulator.Settings{{Throttled: map[string][]string{"us-east-1": {table}}}, {Throttled: map[string][]string{"eu-west-1": {"other"}}}} {
+		emulatortest.Set(t, c, elsewhere)
+		minutes(false, types.StateValueOk, put)
+	}
+	emulatortest.Set(t, c, emulator.Settings{Throttled: map[string][]string{"eu-west-1": {table}}})
+	minutes(true, types.StateValueOk, put, get)
+	minutes(true, types.StateValueAlarm, query)
+	if list, err := m.ListMetrics(t.Context(), &cloudwatch.ListMetricsInput{Dimensions: []types.DimensionFilter{{Name: aws.String("GlobalSecondaryIndexName"), Value: aws.String("byName")}}}); err != nil || len(list.Metrics) != 1 {
+		t.Errorf("of the index there are %v, %v, want its refused reads", list, err)
+	}
+	emulatortest.Set(t, c, emulator.Settings{})
+	minutes(false, types.StateValueOk, put, get, query, put)
 }
 
 // TestGoalAtRiskRings is the fast one of a region's two pairs, each alarm of which looks at

@@ -57,6 +57,8 @@ type Settings struct {
 	// those of which it has none left at this moment.
 	NotOffered map[string][]string `json:"notOffered,omitempty"`
 	NoCapacity map[string][]string `json:"noCapacity,omitempty"`
+	// Throttled are the tables that refuse every request for being too many, by the region.
+	Throttled map[string][]string `json:"throttled,omitempty"`
 	// FailAt are resources whose creation or update fails, each once: what has failed
 	// is no longer among them.
 	FailAt []Failure `json:"failAt,omitempty"`

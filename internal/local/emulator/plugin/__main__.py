@@ -50,7 +50,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
-    from . import metrics, models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, updates
+    from . import metrics, models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, throttles, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -58,6 +58,7 @@ def main() -> None:
     models.install()
     stacks.install()
     tables.install()
+    throttles.install()
     buckets.install(options.replication_delay)
     customs.install()
     played.install()

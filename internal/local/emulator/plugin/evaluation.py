@@ -27,8 +27,8 @@ AFTER = 20
 # further periods are looked at when points are missing.
 KEPT, BEYOND = 7 * 3600, 2
 
-# PRODUCED are the metrics that something here produces: usage.py, buckets.py, and the
-# functions by what they print. Alarms on others see no point, ever.
+# PRODUCED are the metrics that something here produces: usage.py, buckets.py, throttles.py,
+# and the functions by what they print. Alarms on others see no point, ever.
 PRODUCED = {
     ("AWS/EC2", "CPUUtilization"),
     ("AWS/AutoScaling", "GroupInServiceInstances"),
@@ -43,6 +43,8 @@ PRODUCED = {
     ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"),
     ("AWS/ApplicationELB", "HTTPCode_ELB_500_Count"),
+    ("AWS/DynamoDB", "ReadThrottleEvents"),
+    ("AWS/DynamoDB", "WriteThrottleEvents"),
     ("AWS/S3", "ReplicationLatency"),
     ("AWS/S3", "OperationsFailedReplication"),
     ("Archipelago", "Failing"),

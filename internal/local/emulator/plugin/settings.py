@@ -46,6 +46,8 @@ DEFAULTS: dict[str, Any] = {
     # at this moment: {zone: [type]}.
     "notOffered": {},
     "noCapacity": {},
+    # The tables that refuse every request for being too many: {region: [table]}.
+    "throttled": {},
     # What fails once, and is then no longer among them:
     # [{"stack": name, "resource": logical id, "when": as in failures.py}].
     "failAt": [],
