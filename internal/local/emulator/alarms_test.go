@@ -27,7 +27,6 @@ import (
 
 // neverEvaluated are the metrics of alarms that nobody produces here, and why.
 var neverEvaluated = map[string]string{
-	"AWS/DynamoDB ReplicationLatency":  "its replicas are one table",
 	"AWS/EC2 CPUSurplusCreditsCharged": "its instances have no credits",
 	"Archipelago mem_used_percent":     "no agent runs on its instances",
 	"Archipelago disk_used_percent":    "the same",
@@ -428,6 +427,60 @@ func TestTableThatThrottlesRings(t *testing.T) {
 	}
 	emulatortest.Set(t, c, emulator.Settings{})
 	minutes(false, types.StateValueOk, put, get, query, put)
+}
+
+// TestTableThatLagsRings is the alarm of a region's template: of writes that take more than
+// a minute for a quarter of an hour. Silence keeps it as it is, as of all DynamoDB's
+// metrics: without writes, or where they do not arrive.
+func TestTableThatLagsRings(t *testing.T) {
+	const name, other = "archipelago-employees", "us-east-1"
+	c := emulatortest.Start(t, emulator.Options{})
+	config := emulatortest.Config(c, "eu-west-1")
+	s := &stack{Client: cloudformation.NewFromConfig(config), control: c, name: "Lags"}
+	m := metrics{cloudwatch.NewFromConfig(config), s}
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityEmployeesLagTouseast1")
+	properties["AlarmName"] = s.name
+	s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{
+		"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties},
+		"Table": map[string]any{"Type": "AWS::DynamoDB::GlobalTable", "Properties": map[string]any{
+			"TableName": name, "BillingMode": "PAY_PER_REQUEST",
+			"Replicas":             []any{map[string]any{"Region": "eu-west-1"}, map[string]any{"Region": other}},
+			"KeySchema":            []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}},
+			"AttributeDefinitions": []any{map[string]any{"AttributeName": "pk", "AttributeType": "S"}},
+			"StreamSpecification":  map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
+		}},
+	})
+	tables := dynamodb.NewFromConfig(config)
+	quarter := func(what string, writes bool, want types.StateValue) {
+		t.Helper()
+		for range 16 {
+			if writes {
+				if _, err := tables.PutItem(t.Context(), &dynamodb.PutItemInput{
+					TableName: aws.String(name), Item: map[string]dynamodbtypes.AttributeValue{"pk": &dynamodbtypes.AttributeValueMemberS{Value: "a"}},
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			emulatortest.Advance(t, c, time.Minute)
+		}
+		if got := m.state(t, s.name); got != want {
+			t.Errorf("%s: it is %s, want %s", what, got, want)
+		}
+	}
+	const ok, alarm = types.StateValueOk, types.StateValueAlarm
+	slow := map[string]float64{other: 90}
+	m.settle(t)
+	quarter("a second", true, ok)
+	emulatortest.Set(t, c, emulator.Settings{TableLag: map[string]float64{"eu-west-1": 90}})
+	quarter("to here", true, ok)
+	emulatortest.Set(t, c, emulator.Settings{TableLag: slow, Lost: []string{other}})
+	quarter("to a lost region", true, ok)
+	emulatortest.Set(t, c, emulator.Settings{TableLag: slow})
+	quarter("nothing", false, ok)
+	quarter("a minute and a half", true, alarm)
+	quarter("nothing any more", false, alarm)
+	emulatortest.Set(t, c, emulator.Settings{})
+	quarter("a second again", true, ok)
 }
 
 // TestGoalAtRiskRings is the fast one of a region's two pairs, each alarm of which looks at

@@ -50,7 +50,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
-    from . import metrics, models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, throttles, updates
+    from . import lags, metrics, models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, throttles, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -59,6 +59,7 @@ def main() -> None:
     stacks.install()
     tables.install()
     throttles.install()
+    lags.install()
     buckets.install(options.replication_delay)
     customs.install()
     played.install()

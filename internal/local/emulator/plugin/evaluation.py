@@ -27,7 +27,7 @@ AFTER = 20
 # further periods are looked at when points are missing.
 KEPT, BEYOND = 7 * 3600, 2
 
-# PRODUCED are the metrics that something here produces: usage.py, buckets.py, throttles.py,
+# PRODUCED are the metrics that something here produces: usage.py, buckets.py, throttles.py, lags.py,
 # and the functions by what they print. Alarms on others see no point, ever.
 PRODUCED = {
     ("AWS/EC2", "CPUUtilization"),
@@ -44,6 +44,7 @@ PRODUCED = {
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"),
     ("AWS/ApplicationELB", "HTTPCode_ELB_500_Count"),
     ("AWS/DynamoDB", "ReadThrottleEvents"),
+    ("AWS/DynamoDB", "ReplicationLatency"),
     ("AWS/DynamoDB", "WriteThrottleEvents"),
     ("AWS/S3", "ReplicationLatency"),
     ("AWS/S3", "OperationsFailedReplication"),

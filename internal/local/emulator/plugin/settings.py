@@ -48,6 +48,8 @@ DEFAULTS: dict[str, Any] = {
     "noCapacity": {},
     # The tables that refuse every request for being too many: {region: [table]}.
     "throttled": {},
+    # How many seconds a table's writes take to a region, as its metric says: {region: seconds}.
+    "tableLag": {},
     # What fails once, and is then no longer among them:
     # [{"stack": name, "resource": logical id, "when": as in failures.py}].
     "failAt": [],
