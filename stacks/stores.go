@@ -149,7 +149,7 @@ func (s stores) observed() (observedTables []observability.Table, observedBucket
 	for _, t := range s.WatchedTables() {
 		observedTables = append(observedTables, observability.Table{
 			ID: config.ConstructID(t.Name), Name: s.Names().Table(t.Name), Indexes: t.IndexNames(),
-			MultiRegionStrongConsistency: s.Strong(t), WrittenAlways: t.Watch == config.WatchWrite,
+			MultiRegionStrongConsistency: s.Strong(t),
 		})
 	}
 	for _, b := range s.WatchedBuckets() {

@@ -19,9 +19,6 @@ type Table struct {
 	// MultiRegionStrongConsistency says that its writes wait for the other regions, so
 	// that there is no lag to watch. Default: false.
 	MultiRegionStrongConsistency bool
-	// WrittenAlways says that something writes to it all the time, if nobody else
-	// then the lighthouse: no data on its replication is worth a look. Default: false.
-	WrittenAlways bool
 }
 
 // Bucket is a bucket of each region that is watched.

@@ -226,7 +226,9 @@ func (r *region) watchScaler() {
 }
 
 // whileReplicationIsSilent keeps the state of an alarm on a bucket's replication, whose
-// metrics come by best effort. Source: Amazon S3 User Guide, "Metrics and dimensions".
+// metrics come by best effort, and on a table's, of which CloudWatch does so whatever the
+// alarm says. Source: Amazon S3 User Guide, "Metrics and dimensions"; Amazon CloudWatch API
+// Reference, "PutMetricAlarm".
 const whileReplicationIsSilent = awscloudwatch.TreatMissingData_IGNORE
 
 // watchData adds alarms for tables that refuse requests and copies that lag.
@@ -273,15 +275,11 @@ func (r *region) watchTable(table Table) {
 	if table.MultiRegionStrongConsistency {
 		return
 	}
-	silence := awscloudwatch.TreatMissingData_NOT_BREACHING
-	if table.WrittenAlways {
-		silence = awscloudwatch.TreatMissingData_MISSING
-	}
 	for _, other := range r.others() {
 		r.alarm(table.ID+"LagTo"+other, alarm{
 			anchor: "table-replication-lag", says: "Writes to the table " + table.ID + " take longer than a minute to " + other,
 			metric: tableLag(table.Name, r.name, other), above: 60_000, periods: 3, breaching: 3,
-			silence: silence,
+			silence: whileReplicationIsSilent,
 		})
 	}
 }
