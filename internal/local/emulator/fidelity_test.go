@@ -123,6 +123,7 @@ var notModelled = []string{
 	"Instances on standby or protected from scale-in, lifecycle hooks, warm pools, spot instances, weights, and a maximum lifetime.",
 	"A refresh that fails without a rollback leaves what it has replaced; of the instances beyond the desired count its new ones end first.",
 	"A refresh in the emulator's *hurry*, which `make up` has at pace 1, waits for health instead of warm-up, checkpoints and bake time.",
+	"What is written to a global table is in all its regions at once, whatever `TableLag` has its metric say.",
 	"The pulse and its age go by this machine's clock, whatever the pace. Where a route to everywhere leads is not looked at, nor what security groups let through: what takes a fleet its tables is a policy of its role.",
 	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
