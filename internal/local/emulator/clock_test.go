@@ -10,8 +10,11 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // TestTimeline runs the clock's own tests, in Python.
@@ -42,6 +45,35 @@ func TestClockRunsAtAPace(t *testing.T) {
 		passed := emulatortest.Now(t, c).Sub(from).Seconds()
 		if most := time.Since(before).Seconds() * pace; passed < least || passed > most {
 			t.Errorf("at pace %g %g s passed, want %g to %g", pace, passed, least, most)
+		}
+	}
+}
+
+// TestAnswersAreDated by the emulator's clock, which clients know AWS's time from;
+// DynamoDB's by this machine's, since a pulse beats at that pace.
+func TestAnswersAreDated(t *testing.T) {
+	c := emulatortest.Shared(t)
+	emulatortest.Advance(t, c, 24*time.Hour) // away from this machine's
+	for service, test := range map[string]struct {
+		now  func() time.Time
+		call func(aws.Config) (middleware.Metadata, error)
+	}{
+		"Auto Scaling": {func() time.Time { return emulatortest.Now(t, c) }, func(of aws.Config) (middleware.Metadata, error) {
+			out, err := autoscaling.NewFromConfig(of).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+			return out.ResultMetadata, err
+		}},
+		"DynamoDB": {time.Now, func(of aws.Config) (middleware.Metadata, error) {
+			out, err := dynamodb.NewFromConfig(of).ListTables(t.Context(), &dynamodb.ListTablesInput{})
+			return out.ResultMetadata, err
+		}},
+	} {
+		before := test.now().Truncate(time.Second)
+		answer, err := test.call(emulatortest.Config(c, "eu-west-1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, ok := awsmiddleware.GetServerTime(answer); !ok || at.Before(before) || at.After(test.now()) {
+			t.Errorf("an answer of %s has the date %s, want one since %s", service, at, before)
 		}
 	}
 }
