@@ -53,17 +53,17 @@ const bringBackEvery = 5
 
 // tend makes one run for deployments: it does what a pending request waits for, and
 // where there is none it brings the fleet back to what is live, each fifth minute. In
-// the others it reads the parameters and ends.
-func (c *controller) tend(ctx context.Context, now time.Time) error {
+// the others it reads the parameters and ends. due is when the schedule wanted the run.
+func (c *controller) tend(ctx context.Context, due time.Time) error {
 	p, err := c.parameters(ctx)
 	if err != nil {
 		return err
 	}
 	if p.memory.Pending != nil {
-		_, err := c.advance(ctx, &p, now)
+		_, err := c.advance(ctx, &p, due)
 		return err
 	}
-	if now.Minute()%bringBackEvery != 0 {
+	if due.Minute()%bringBackEvery != 0 {
 		return nil
 	}
 	f, err := c.fleet(ctx)
@@ -74,7 +74,7 @@ func (c *controller) tend(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return c.bringBack(ctx, f, p, now)
+	return c.bringBack(ctx, f, p, due)
 }
 
 // bringBack replaces what does not run what is live, whatever wrote it: the tags of a

@@ -9,6 +9,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
@@ -17,8 +18,11 @@ import (
 type fleet struct {
 	types.AutoScalingGroup
 	refreshes []types.InstanceRefresh
+	// at is when AWS described it, by its own clock, or zero where it does not say.
+	at time.Time
 }
 
+// fleet describes it. Where there is no group, a noGroupError comes with the time.
 func (c *controller) fleet(ctx context.Context) (fleet, error) {
 	groups, err := c.autoscaling.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{
 		AutoScalingGroupNames: []string{c.group},
@@ -26,10 +30,11 @@ func (c *controller) fleet(ctx context.Context) (fleet, error) {
 	if err != nil {
 		return fleet{}, err
 	}
+	at, _ := awsmiddleware.GetServerTime(groups.ResultMetadata)
 	if len(groups.AutoScalingGroups) != 1 {
-		return fleet{}, &noGroupError{c.group}
+		return fleet{at: at}, &noGroupError{c.group}
 	}
-	f := fleet{AutoScalingGroup: groups.AutoScalingGroups[0]}
+	f := fleet{AutoScalingGroup: groups.AutoScalingGroups[0], at: at}
 	if p := f.MixedInstancesPolicy; p == nil || p.LaunchTemplate == nil || p.LaunchTemplate.LaunchTemplateSpecification == nil {
 		return fleet{}, fmt.Errorf("the Auto Scaling group %s has no mixed instances policy, which holds the instance type", c.group)
 	}

@@ -45,6 +45,9 @@ const (
 	answerWithin  = 57 * time.Minute
 	// alarmWithin is how long a deployment waits for the alarm to have data.
 	alarmWithin = 5 * time.Minute
+	// lateAfter is how long after it was due a run still judges. A schedule has a
+	// precision of a minute. Source: EventBridge Scheduler User Guide, "Schedule types".
+	lateAfter = 90 * time.Second
 )
 
 // live is what the fleet was brought to by the last refresh that succeeded.
@@ -80,7 +83,7 @@ type pending struct {
 	Kind    kind      `json:"kind"`
 	Request cfn.Event `json:"request"` // without its properties
 	Build   string    `json:"build,omitempty"`
-	// Asked is the time of the first run by the schedule that saw it: the only clock
+	// Asked is when the first run by the schedule saw it, by AWS's clock: the only one
 	// that is looked at.
 	Asked time.Time `json:"asked,omitzero"`
 	// Began is set before its refresh is started, and Refresh after.
@@ -148,10 +151,23 @@ func (c *controller) accept(ctx context.Context, p *parameters, e cfn.Event) err
 }
 
 // advance does what can be done now for the pending request, and reports whether it
-// has been answered. now is the schedule's time, or zero in a run that CloudFormation
-// began.
-func (c *controller) advance(ctx context.Context, p *parameters, now time.Time) (bool, error) {
-	w := p.memory.Pending
+// has been answered. due is when the schedule wanted the run, or zero in one that
+// CloudFormation began. What is judged is judged by the time at which AWS describes the
+// fleet; a run that comes late, as one that waited for another to end, leaves it to the
+// next: so many of them cannot make up for time in which nobody looked.
+func (c *controller) advance(ctx context.Context, p *parameters, due time.Time) (bool, error) {
+	w, now := p.memory.Pending, due
+	var f fleet
+	var missing error
+	if w.Answer == nil {
+		f, missing = c.fleet(ctx)
+		switch known := !due.IsZero() && !f.at.IsZero(); {
+		case known && f.at.Sub(due) > lateAfter:
+			return false, nil
+		case known:
+			now = f.at
+		}
+	}
 	if w.Asked.IsZero() && !now.IsZero() {
 		w.Asked = now
 		if err := c.remember(ctx, p.memory); err != nil {
@@ -159,7 +175,7 @@ func (c *controller) advance(ctx context.Context, p *parameters, now time.Time) 
 		}
 	}
 	if w.Answer == nil {
-		a, err := c.pursue(ctx, p, now)
+		a, err := c.pursue(ctx, f, missing, p, now)
 		if err != nil {
 			// An error that stays is an answer in the end: on creation soon, since it is
 			// most often a right that is missing.
@@ -219,16 +235,16 @@ func (w *pending) send() error {
 	return r.Send()
 }
 
-// pursue returns the answer once there is one.
-func (c *controller) pursue(ctx context.Context, p *parameters, now time.Time) (*answer, error) {
-	f, err := c.fleet(ctx)
-	var missing *noGroupError
-	if errors.As(err, &missing) && p.memory.Pending.Kind == hold {
+// pursue returns the answer once there is one. missing is why there is no fleet, or nil.
+func (c *controller) pursue(ctx context.Context, f fleet, missing error, p *parameters, now time.Time) (*answer, error) {
+	var noGroup *noGroupError
+	if errors.As(missing, &noGroup) && p.memory.Pending.Kind == hold {
 		return c.holdFirst(ctx, p)
 	}
-	if err != nil {
-		return nil, err
+	if missing != nil {
+		return nil, missing
 	}
+	var err error
 	if p.memory.Live == nil {
 		if p.memory.Live, err = c.adopt(ctx, f); err != nil {
 			return nil, err

@@ -331,6 +331,42 @@ func TestReplacedInstanceIsNoProgress(t *testing.T) {
 	}
 }
 
+// TestRunThatComesLateDoesNotJudge: runs of the schedule wait while another one goes on,
+// and what they see is of the time at which they look.
+func TestRunThatComesLateDoesNotJudge(t *testing.T) {
+	s := newStack(t, "late")
+	s.made(t)
+	s.version(t, "two")
+	s.sick = "2" // boots
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	for s.state(t).Instances["m7g.medium"] < 3 {
+		s.minute(t)
+	}
+	launched := s.now(t)
+	tend := func(late time.Duration) {
+		t.Helper()
+		s.report(t)
+		must(t, s.controller(nil).tend(t.Context(), s.now(t).Add(-late)))
+	}
+	judged := func() *pending { return s.state(t).Remembered.Pending }
+	before := *judged()
+	tend(10 * time.Minute)
+	if got := *judged(); got.Unwell != before.Unwell || got.Moved != before.Moved {
+		t.Errorf("a run that came late wrote %+v over %+v", got, before)
+	}
+	emulatortest.Advance(t, s.control, time.Minute)
+	tend(time.Minute) // as late as the schedule may be
+	if got := judged(); got.Failing != "" || got.Unwell.Before(launched.Add(-time.Minute)) {
+		t.Errorf("an instance that was launched at %s is not healthy since %s: %q", launched, got.Unwell, got.Failing)
+	}
+	s.sick = ""
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+		t.Errorf("a good build: got %+v", a)
+	}
+	s.runs(t, "2", "m7g.medium")
+}
+
 func TestAnswerIsTriedUntilItIsTaken(t *testing.T) {
 	s := newStack(t, "deaf")
 	s.broken = 3
