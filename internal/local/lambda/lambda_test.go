@@ -211,6 +211,24 @@ func TestEventsAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// TestReservedConcurrency: events wait where a function may handle only one.
+func TestReservedConcurrency(t *testing.T) {
+	f, _ := deploy(t, archive(t, 0o755, map[string]string{"bootstrap": string(program(t))}))
+	f.Concurrency = 1
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if _, err := f.Invoke(t.Context(), []byte(`{"Do": "work"}`)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if f.environments != 1 {
+		t.Errorf("it has %d environments, want 1", f.environments)
+	}
+}
+
 func TestCodeStaysInItsFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "code")
 	if err := unpack(archive(t, 0o755, map[string]string{"../evil": "x"}), dir); err == nil || !strings.Contains(err.Error(), "leaves the function's folder") {

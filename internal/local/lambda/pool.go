@@ -22,13 +22,14 @@ type Pool struct {
 	mu      sync.Mutex
 	running map[string]*Function // by ARN
 	due     map[string]time.Time // when the next invocation of a schedule is, by its ARN
+	going   map[string]bool      // whether one of a schedule goes on or waits, by its ARN
 	invoked sync.WaitGroup
 }
 
 // NewPool returns a pool without functions. Their code is put below dir, and what one
 // prints is written to what output returns for it.
 func NewPool(control emulator.Control, dir string, output func(emulator.Function) io.Writer, log *log.Logger) *Pool {
-	return &Pool{control: control, dir: dir, output: output, log: log, running: map[string]*Function{}}
+	return &Pool{control: control, dir: dir, output: output, log: log, running: map[string]*Function{}, going: map[string]bool{}}
 }
 
 // Update starts what is deployed, restarts what was deployed again and stops the rest.
@@ -100,7 +101,9 @@ const scheduledTime = "<aws.scheduler.scheduled-time>"
 
 // Schedule invokes the functions that are due now, on the emulator's clock, each for the
 // first time one interval after its schedule was seen. One that fails is not tried again
-// before its next time.
+// before its next time. While one goes on, or waits for the function to be free, the next
+// one waits: for the last of the times that came meanwhile. Lambda keeps those before it,
+// too, and tries each again until it is free.
 func (p *Pool) Schedule(ctx context.Context, now time.Time, schedules []emulator.Schedule) {
 	due := map[string]time.Time{}
 	for _, s := range schedules {
@@ -109,21 +112,38 @@ func (p *Pool) Schedule(ctx context.Context, now time.Time, schedules []emulator
 		switch {
 		case !known:
 			at = now.Add(every)
-		case !now.Before(at):
+		case !now.Before(at) && p.goes(s.ARN):
+			at = at.Add(now.Sub(at).Truncate(every))
 			p.invokeAt(ctx, s, at)
 			at = at.Add(every)
-			if at.Before(now) { // times that nobody was there for
-				at = now.Add(every)
-			}
 		}
 		due[s.ARN] = at
 	}
 	p.due = due
 }
 
+// goes reports whether the invocation of a schedule goes on from here: none before it
+// does.
+func (p *Pool) goes(schedule string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.going[schedule] {
+		return false
+	}
+	p.going[schedule] = true
+	return true
+}
+
+func (p *Pool) ended(schedule string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.going, schedule)
+}
+
 func (p *Pool) invokeAt(ctx context.Context, s emulator.Schedule, at time.Time) {
 	input := strings.ReplaceAll(s.Input, scheduledTime, at.UTC().Format(time.RFC3339))
 	p.invoked.Go(func() {
+		defer p.ended(s.ARN)
 		if _, err := p.Invoke(ctx, s.Target, []byte(input)); err != nil && ctx.Err() == nil {
 			p.log.Printf("%s: %v", s.ARN, err)
 		}
