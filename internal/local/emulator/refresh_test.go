@@ -198,6 +198,31 @@ func wantError(t *testing.T, err error, code, says string) {
 	}
 }
 
+// TestBoundsOfARefresh: at 200 % all are replaced at once.
+func TestBoundsOfARefresh(t *testing.T) {
+	g := newGroup(t)
+	bounds := func(least, most *int32) func(*autoscaling.StartInstanceRefreshInput) {
+		return func(in *autoscaling.StartInstanceRefreshInput) {
+			in.Preferences.MinHealthyPercentage, in.Preferences.MaxHealthyPercentage = least, most
+		}
+	}
+	for _, refused := range []struct{ least, most *int32 }{
+		{aws.Int32(90), aws.Int32(200)}, {aws.Int32(100), aws.Int32(201)}, {aws.Int32(90), aws.Int32(99)}, {nil, aws.Int32(150)},
+	} {
+		wantError(t, g.step(t, "m7g.large", bounds(refused.least, refused.most)), "ValidationError", "MaxHealthyPercentage must be from 100 to 200")
+	}
+	if err := g.step(t, "m7g.large", bounds(aws.Int32(100), aws.Int32(200))); err != nil {
+		t.Fatal(err)
+	}
+	took := g.await(t, types.InstanceRefreshStatusSuccessful, time.Hour, none)
+	if g.most != 4 {
+		t.Errorf("there were %d instances, want twice the two", g.most)
+	}
+	if least := warmUp * time.Second; took < least || took > least+time.Minute {
+		t.Errorf("it took %s, want one warm-up, %s", took, least)
+	}
+}
+
 func TestInstancesAreReplacedNewOnesFirst(t *testing.T) {
 	g := newGroup(t)
 	if err := g.step(t, "m7g.large"); err != nil {

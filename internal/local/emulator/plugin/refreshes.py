@@ -103,6 +103,13 @@ class Refresh:
 
     def check(self):
         """Refuse what AWS refuses."""
+        if "MaxHealthyPercentage" in self.preferences:  # Rule R30
+            least, most = self.number("MinHealthyPercentage", -1), self.number("MaxHealthyPercentage", 0)
+            if not 100 <= most <= 200 or not 0 <= least <= 100 or most - least > 100:
+                raise ValidationError(
+                    "MaxHealthyPercentage must be from 100 to 200, and with it MinHealthyPercentage from 0 to 100 and at most"
+                    " 100 less."
+                )
         alarms = cloudwatch_backends[self.group.account_id][self.group.region].alarms
         for name in self.alarms():  # Rule 1
             if name not in alarms:
