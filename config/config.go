@@ -175,7 +175,7 @@ type Region struct {
 	// writes them. Default: 3; 2 in us-west-1.
 	Zones Zones `json:"zones"`
 	// CIDR is the VPC's address range, from /16 to /24, apart from all others and
-	// large enough for fleet.max instances with one zone lost. Default:
+	// large enough for twice fleet.max instances with one zone lost. Default:
 	// 10.N.0.0/16, where N belongs to the region.
 	CIDR string `json:"cidr"`
 	// VPC is a VPC that exists already, in place of one of the region's own, an object
@@ -519,7 +519,7 @@ func (c Config) validateSize(p problems, r Region) {
 	if holds(cidr.Bits()) {
 		return
 	}
-	want := fmt.Sprintf("a range that holds fleet.max, %d instances, in %d zones with one lost: ", c.Fleet.Max, r.Zones.Count)
+	want := fmt.Sprintf("a range that holds fleet.max, %d instances, and as many again while a deployment replaces them, in %d zones with one lost: ", c.Fleet.Max, r.Zones.Count)
 	bits := cidr.Bits()
 	for bits >= 16 && !holds(bits) {
 		bits--

@@ -607,11 +607,11 @@ func TestRefusals(t *testing.T) {
 		},
 		"a range too small for its zones": {
 			`{"archipelago": {"regions": [{"name": "eu-west-1", "cidr": "10.0.0.0/24"}]}}`,
-			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 6 instances, in 3 zones with one lost: /23 at least, got "10.0.0.0/24"`},
+			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 6 instances, and as many again while a deployment replaces them, in 3 zones with one lost: /23 at least, got "10.0.0.0/24"`},
 		},
 		"a fleet that no range holds": {
 			`{"archipelago": {"regions": ["eu-west-1"], "fleet": {"max": 100000}}}`,
-			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 100000 instances, in 3 zones with one lost: there is none, so lower fleet.max`},
+			[]string{`archipelago.regions[0].cidr: want a range that holds fleet.max, 100000 instances, and as many again while a deployment replaces them, in 3 zones with one lost: there is none, so lower fleet.max`},
 		},
 		"invalid weights": {
 			`{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "weight": 101}]}}`,

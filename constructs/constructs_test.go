@@ -244,7 +244,7 @@ func TestDeploymentLaunchesBeforeItTerminates(t *testing.T) {
 	newFleet(t, nil).HasResource(jsii.String("AWS::AutoScaling::AutoScalingGroup"), properties{
 		"UpdatePolicy": properties{"AutoScalingInstanceRefresh": properties{
 			"Strategy":    "Rolling",
-			"Preferences": assertions.Match_ObjectLike(&properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 240}),
+			"Preferences": assertions.Match_ObjectLike(&properties{"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": 240}),
 		}},
 	})
 }

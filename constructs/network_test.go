@@ -235,7 +235,7 @@ func TestInstancesFit(t *testing.T) {
 				size = 1 << (32 - atoi(t, mask))
 			}
 		}
-		want := (size - 13) * (test.zones - 1) * 2 / 3
+		want := (size - 13) * (test.zones - 1) / 2
 		if got := addresses.Instances(test.bits, test.zones, test.nat); got != want {
 			t.Errorf("%s in %d zones holds %d instances, want %d", test.cidr, test.zones, got, want)
 		}

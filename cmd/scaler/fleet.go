@@ -170,6 +170,10 @@ func (f fleet) refreshOf(s step) (types.InstanceRefresh, bool) {
 	return types.InstanceRefresh{}, false
 }
 
+// stepPercent is how many instances there are at most, in percent of the fleet, while
+// they are replaced for another reason than a deployment.
+const stepPercent = 150
+
 // start starts to replace the fleet's instances by those of to, and returns the
 // refresh's id. What the group has saved stays until all are replaced: AWS returns to
 // it when the refresh fails. Source: EC2 Auto Scaling User Guide, "Undo changes with a
@@ -177,14 +181,16 @@ func (f fleet) refreshOf(s step) (types.InstanceRefresh, bool) {
 func (c *controller) start(ctx context.Context, f fleet, to live, how preferences) (string, error) {
 	p := &types.RefreshPreferences{
 		MinHealthyPercentage: aws.Int32(100), // launch before terminate
-		MaxHealthyPercentage: aws.Int32(150),
+		MaxHealthyPercentage: aws.Int32(stepPercent),
 		InstanceWarmup:       aws.Int32(int32(setting.RefreshWarmup.Seconds())),
 		// Instances that are right already are left.
 		SkipMatching: aws.Bool(!how.all),
 		AutoRollback: aws.Bool(true),
 	}
 	if how.checkpoints {
-		// The alarm sees what the first quarter does before the others follow.
+		// The alarm sees what the first quarter does before the others follow, all at
+		// once: what the alarm sees only then is back the sooner.
+		p.MaxHealthyPercentage = aws.Int32(setting.DeploymentPercent)
 		p.CheckpointPercentages = []int32{25, 100}
 		p.CheckpointDelay = aws.Int32(setting.AlarmMinutes * 60)
 	}

@@ -523,7 +523,7 @@ func (c *controller) guard(ctx context.Context, w *pending, now time.Time) (bool
 type preferences struct {
 	// guarded has the deployment alarm stop it.
 	guarded bool
-	// checkpoints has it wait after the first quarter.
+	// checkpoints has it wait after the first quarter, and replace the others at once.
 	checkpoints bool
 	// all replaces also instances that are right already.
 	all bool

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -329,6 +330,81 @@ func TestReplacedInstanceIsNoProgress(t *testing.T) {
 			t.Errorf("after %s: got %q, want it to fail: %t", look.after, why, look.fails)
 		}
 	}
+}
+
+// TestQuarterThenAllOthersAtOnce: an error that only all show is seen the sooner.
+func TestQuarterThenAllOthersAtOnce(t *testing.T) {
+	s := newStack(t, "quarter")
+	_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: &s.settings.group, MinSize: aws.Int32(8), MaxSize: aws.Int32(8), DesiredCapacity: aws.Int32(8),
+	})
+	must(t, err)
+	s.made(t)
+	s.version(t, "two")
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	began := s.now(t)
+	var seen []string // old and new instances, whenever they change
+	for len(s.answers) < 2 {
+		s.minute(t)
+		f, err := s.controller(nil).fleet(t.Context())
+		must(t, err)
+		count := map[string]int{}
+		for _, i := range f.Instances {
+			count[aws.ToString(i.LaunchTemplate.Version)]++
+		}
+		if now := fmt.Sprintf("%d+%d", count["1"], count["2"]); len(seen) == 0 || seen[len(seen)-1] != now {
+			seen = append(seen, now)
+		}
+		if s.now(t).Sub(began) > time.Hour {
+			t.Fatalf("it goes on: %v", seen)
+		}
+	}
+	t.Logf("after %s: %v", s.now(t).Sub(began).Round(time.Second), seen)
+	if want := []string{"8+2", "6+2", "6+8", "0+8"}; !slices.Equal(seen, want) {
+		t.Errorf("old and new instances were %v, want %v", seen, want)
+	}
+	s.runs(t, "2", "m7g.medium")
+}
+
+// TestBuildThatFailsOneInTen rings once its instances are alone, the latest that more
+// than half of the answers are theirs, and is back within the bound of docs/rollout.md.
+func TestBuildThatFailsOneInTen(t *testing.T) {
+	s := newStack(t, "one-in-ten")
+	_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: &s.settings.group, MinSize: aws.Int32(6), MaxSize: aws.Int32(6), DesiredCapacity: aws.Int32(6),
+	})
+	must(t, err)
+	s.made(t)
+	s.version(t, "two")
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	began := s.now(t)
+	for bad := 0; len(s.answers) < 2; {
+		s.minute(t)
+		f, err := s.controller(nil).fleet(t.Context())
+		must(t, err)
+		if f.only(live{Template: s.settings.template, Version: "2", Type: "m7g.medium"}) {
+			bad++
+		} else {
+			bad = 0
+		}
+		if bad == 2 { // of three minutes, as the alarm has it
+			s.ring(t, cloudwatchtypes.StateValueAlarm)
+		}
+		if s.now(t).Sub(began) > time.Hour {
+			t.Fatal("it goes on")
+		}
+	}
+	took := s.now(t).Sub(began)
+	t.Logf("after %s: %s", took.Round(time.Second), s.answers[1].Reason)
+	if a := s.answers[1]; a.Status != cfn.StatusFailed || !strings.Contains(a.Reason, "in ALARM") {
+		t.Errorf("got %+v", a)
+	}
+	if took > 20*time.Minute {
+		t.Errorf("it took %s, want at most 20 minutes", took)
+	}
+	s.runs(t, "1", "m7g.medium")
 }
 
 // TestRunThatComesLateDoesNotJudge: runs of the schedule wait while another one goes on,

@@ -279,13 +279,13 @@ const maxLifetime = 14
 // warmUp is how long a new instance's load says nothing about the fleet's.
 func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) }
 
-// refresh is how a deployment replaces instances: a quarter of them first. One
-// that fails fails the stack, whose rollback replaces them again.
+// refresh is how a deployment replaces instances: a quarter of them first, then all
+// others at once. One that fails fails the stack, whose rollback replaces them again.
 func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
 	options := &awsautoscaling.InstanceRefreshOptions{
 		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
 		MinHealthyPercentage: jsii.Number(100),
-		MaxHealthyPercentage: jsii.Number(150),
+		MaxHealthyPercentage: jsii.Number(setting.DeploymentPercent),
 		InstanceWarmup:       awscdk.Duration_Seconds(jsii.Number(setting.RefreshWarmup.Seconds())),
 		// Instances that are right already are left: those of a size that scaling
 		// has chosen.

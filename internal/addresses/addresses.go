@@ -2,6 +2,8 @@
 // instances they hold.
 package addresses
 
+import "github.com/archipelago-cdk/archipelago/internal/setting"
+
 // Masks of the subnets whose size is fixed; the fleet's share what they leave.
 const (
 	// LoadBalancerMask leaves a load balancer room to grow: it may take a
@@ -17,7 +19,7 @@ const taken = 5 + 8
 
 // Instances is how many instances the network of a range with the given prefix
 // length, from 16 to 28, holds in zones while one of them is lost and a
-// deployment has launched half as many again.
+// deployment has launched as many again.
 func Instances(bits, zones int, nat bool) int {
 	perZone := 1 << (32 - LoadBalancerMask)
 	if nat {
@@ -28,5 +30,5 @@ func Instances(bits, zones int, nat bool) int {
 	for subnet*2 <= left {
 		subnet *= 2
 	}
-	return max(0, subnet-taken) * (zones - 1) * 2 / 3
+	return max(0, subnet-taken) * (zones - 1) * 100 / setting.DeploymentPercent
 }

@@ -71,7 +71,7 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 	why = slices.Compact(why)
 	for _, group := range head.of(scalingGroup) {
 		n := int(number(group.props["MaxSize"], 1))
-		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, a few at a time, because %s %s: with the %d of %s that takes about %d minutes", codes(why), verb(len(why), "changes"), n, code("fleet.max"), refreshMinutes(n))
+		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, a quarter first and then all others at once, because %s %s: with the %d of %s that takes about %d minutes", codes(why), verb(len(why), "changes"), n, code("fleet.max"), refreshMinutes(n))
 	}
 }
 
@@ -85,15 +85,12 @@ func merged(a, b map[string]any) map[string]any {
 }
 
 // refreshMinutes is about how long an instance refresh of n instances takes, as the
-// scaler asks for it: a quarter, at most half as many as there are at once, then the
-// alarm's time; the rest, and its time again. Sources: cmd/scaler/fleet.go, start, and
+// scaler asks for it: a quarter at once, then the alarm's time; the rest at once, its time
+// again, and the bake. Sources: cmd/scaler/fleet.go, start, and
 // EC2 Auto Scaling User Guide, "Instance refresh".
 func refreshMinutes(n int) int {
-	batch := max(1, n/2)
-	ceil := func(a, b int) int { return (a + b - 1) / b }
-	quarter := ceil(n, 4)
-	batches := ceil(quarter, batch) + ceil(n-quarter, batch)
-	return batches*int(setting.RefreshWarmup.Minutes()) + 2*setting.AlarmMinutes
+	batches := min(n, 2)
+	return batches*int(setting.RefreshWarmup.Minutes()) + 3*setting.AlarmMinutes
 }
 
 // watch judges what reports trouble, and what stops it.

@@ -174,7 +174,7 @@ func (r Report) people() string {
 	case some(func(f Finding) bool { return f.Section == Users }):
 		return "nobody is without the service; what else they notice is under Users."
 	case some(func(f Finding) bool { return f.Section == Fleets && f.Verdict == Instances }):
-		return "nobody is without the service; instances are replaced a few at a time."
+		return "nobody is without the service; instances are replaced, new ones first."
 	}
 	return "nobody is without the service."
 }

@@ -14,7 +14,7 @@ const (
 	NoEffect Verdict = iota
 	// InPlace: resources change, and no user, instance or data is affected by that.
 	InPlace
-	// Instances: instances are replaced, a few at a time, while the others serve.
+	// Instances: instances are replaced, new ones first, while the others serve.
 	Instances
 	// IslandDown: for a while or for good users do not reach an island, or what they
 	// ask it for fails.

@@ -84,6 +84,11 @@ const (
 	// before it goes on. It is longer than the grace period and two health checks, so
 	// that no old instance ends before a new one was asked whether it is well.
 	RefreshWarmup = 4 * time.Minute
+	// DeploymentPercent is how many instances there are at most while a deployment
+	// replaces a fleet, in percent of it: after the first quarter all others are launched
+	// at once. AWS takes no more where none is to be missing. Source: Amazon EC2 Auto
+	// Scaling API Reference, RefreshPreferences.
+	DeploymentPercent = 200
 	// SurgeCPU is the CPU use, in percent, from which on one minute is enough to have
 	// SurgeTimes as many instances: beyond it requests wait.
 	SurgeCPU   = 85

@@ -123,21 +123,21 @@ func TestOffers(t *testing.T) {
 
 // TestVCPUs. TestQuotaOfVCPUs, in internal/local/emulator, has the launches that fail.
 func TestVCPUs(t *testing.T) {
-	// fleet.min, 2, of m7g.medium with half as many again take 3, fleet.max, 6, of
-	// m7g.2xlarge 72.
+	// fleet.min, 2, of m7g.medium and one more take 3, fleet.max, 6, of m7g.2xlarge and as
+	// many again 96.
 	p := newPatient(t, `"regions": [{"name": "eu-north-1", "zones": ["a", "b", "c"]}]`)
 	quota := func(n int) { emulatortest.Set(t, p.control, emulator.Settings{VCPUs: n}) }
-	quota(72)
-	want(t, p.look(t, 0, vcpus), "ok: is 72, of which others run 0, and the fleet takes 72 at most")
-	quota(71)
-	want(t, p.look(t, 0, vcpus), "warning: aws service-quotas request-service-quota-increase --region eu-north-1 --service-code ec2 --quota-code L-1216C47A --desired-value 72")
+	quota(96)
+	want(t, p.look(t, 0, vcpus), "ok: is 96, of which others run 0, and the fleet takes 96 at most")
+	quota(95)
+	want(t, p.look(t, 0, vcpus), "warning: aws service-quotas request-service-quota-increase --region eu-north-1 --service-code ec2 --quota-code L-1216C47A --desired-value 96")
 	p.config.Fleet.Schedule = []config.Schedule{{Name: "Morning", Max: 8}}
-	want(t, p.look(t, 0, vcpus), "warning: --desired-value 96")
+	want(t, p.look(t, 0, vcpus), "warning: --desired-value 128")
 	p.config.Fleet.Schedule = nil
 	quota(2)
-	want(t, p.look(t, 0, vcpus), "fail: 3 are taken by fleet.min of m7g.medium and half as many again")
+	want(t, p.look(t, 0, vcpus), "fail: 3 are taken by fleet.min of m7g.medium and one more")
 	// What others run is theirs, and what the fleet runs is not.
-	quota(72)
+	quota(96)
 	others := p.ec2(t, "eu-north-1", "RunInstances", "ImageId", "ami-12c6146b", "InstanceType", "m7g.large", "MinCount", "1", "MaxCount", "1")
 	id := element(t, others, "instanceId")
 	want(t, p.look(t, 0, vcpus), "warning: of which others run 2")
@@ -686,7 +686,7 @@ func TestNetworkThatExists(t *testing.T) {
 	want(t, p.look(t, 0, network), "ok: "+vpc)
 
 	p.config.Fleet.Max = 10_000
-	want(t, p.look(t, 0, network), "warning: free addresses, and fleet.max and half as many again take 15000")
+	want(t, p.look(t, 0, network), "warning: free addresses, and fleet.max and as many again, which a deployment launches, take 20000")
 	p.config.Regions[0].CIDR = "172.21.0.0/16"
 	want(t, p.look(t, 0, network), "warning: has the range 172.20.0.0/16, and archipelago.regions[].cidr is 172.21.0.0/16", "warning: subnet-0d0c0a10 has the range", "warning: subnet-0d0c0b10 has the range")
 	p.config.Regions[0].CIDR = "172.20.0.0/16"

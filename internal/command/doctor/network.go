@@ -100,8 +100,8 @@ func (s *site) subnets(there map[string]types.Subnet) []Line {
 		}
 	}
 	slices.SortFunc(lines, func(a, b Line) int { return strings.Compare(a.Text, b.Text) })
-	if need := withHalf(s.config.Fleet.Max); lines == nil && free < need {
-		lines = append(lines, warn("the fleet's subnets have %d free addresses, and fleet.max and half as many again take %d: lower it, or name larger ones", free, need))
+	if need := whileDeploying(s.config.Fleet.Max); lines == nil && free < need {
+		lines = append(lines, warn("the fleet's subnets have %d free addresses, and fleet.max and as many again, which a deployment launches, take %d: lower it, or name larger ones", free, need))
 	}
 	return lines
 }

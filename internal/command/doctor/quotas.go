@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -63,7 +64,8 @@ func (s *site) raise(q quota, to int) string {
 }
 
 // vcpus compares what the fleet may grow to with what the account may run beside what
-// others run in it: a deployment launches half as many again before it terminates.
+// others run in it: a deployment launches as many again before it terminates, or where
+// there is no room for them one after the other.
 // internal/local/emulator, TestQuotaOfVCPUs, has the launches that fail.
 func vcpus(ctx context.Context, s *site) []Line {
 	ladder, err := scaling.NewLadder(s.config.Fleet.Ladder)
@@ -87,19 +89,19 @@ func vcpus(ctx context.Context, s *site) []Line {
 	for _, at := range fleet.Schedule {
 		instances = max(instances, at.Max)
 	}
-	least, most := withHalf(fleet.Min)*start.VCPU, withHalf(instances)*ladder[len(ladder)-1].VCPU
+	least, most := (fleet.Min+1)*start.VCPU, whileDeploying(instances)*ladder[len(ladder)-1].VCPU
 	says := fmt.Sprintf("the quota of %s is %d, of which others run %d", standardVCPUs.name, limit, others)
 	switch {
 	case least > limit-others:
-		return []Line{fail("%s, and %d are taken by fleet.min of %s and half as many again: %s", says, least, start.Type, s.raise(standardVCPUs, others+most))}
+		return []Line{fail("%s, and %d are taken by fleet.min of %s and one more, which a deployment launches before it terminates: %s", says, least, start.Type, s.raise(standardVCPUs, others+most))}
 	case most > limit-others:
-		return []Line{warn("%s, and %d are taken by the most instances of %s and half as many again: %s", says, most, fleet.Ladder[len(ladder)-1], s.raise(standardVCPUs, others+most))}
+		return []Line{warn("%s, and %d are taken by the most instances of %s and as many again, which a deployment launches: %s", says, most, fleet.Ladder[len(ladder)-1], s.raise(standardVCPUs, others+most))}
 	}
 	return []Line{ok("%s, and the fleet takes %d at most", says, most)}
 }
 
-// withHalf is how many instances there are while a deployment replaces n.
-func withHalf(n int) int { return n + (n+1)/2 }
+// whileDeploying is how many instances there are at most while a deployment replaces n.
+func whileDeploying(n int) int { return n * setting.DeploymentPercent / 100 }
 
 // othersVCPUs are those of the running instances that the quota counts and that are not
 // the fleet's.
