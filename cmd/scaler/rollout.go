@@ -449,6 +449,7 @@ func (c *controller) restore(ctx context.Context, f fleet, p *parameters, now ti
 	switch {
 	case passed(w.Asked, restoreWithin, now):
 		return &answer{}, nil
+	case active && w.Refresh == "" && w.Began: // by a run that was killed then
 	case active && w.Refresh == "" && r.Status != types.InstanceRefreshStatusRollbackInProgress:
 		return nil, c.rollBack(ctx, p, r) // that of the update that failed
 	case active:
@@ -459,6 +460,9 @@ func (c *controller) restore(ctx context.Context, f fleet, p *parameters, now ti
 	to, err := c.target(ctx, p)
 	if err != nil {
 		return &answer{}, nil // no such build: what is live stays
+	}
+	if active && w.Refresh == "" && !f.is(r, to) { // another one was faster
+		return nil, c.rollBack(ctx, p, r)
 	}
 	r, ended, err := c.refresh(ctx, f, p, to, preferences{})
 	if err != nil || !ended {

@@ -172,6 +172,19 @@ func (s *stack) deployed(t *testing.T, kind cfn.RequestType, build string) {
 	}
 }
 
+// rollsBack sends what CloudFormation does when a stack returns to a build.
+func (s *stack) rollsBack(t *testing.T, build string) cfn.Event {
+	t.Helper()
+	e := s.request(cfn.RequestUpdate, rolloutType, build)
+	c := s.controller(nil)
+	p, err := c.parameters(t.Context())
+	must(t, err)
+	must(t, c.accept(t.Context(), &p, e))
+	p.memory.Pending.Kind = restore // as the stack's status says
+	must(t, c.remember(t.Context(), p.memory))
+	return e
+}
+
 // made is a fleet whose stack has been made.
 func (s *stack) made(t *testing.T) {
 	t.Helper()
@@ -627,6 +640,55 @@ func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
 				t.Errorf("killed at call %d: %d refreshes, want 2", at, n)
 			}
 			s.remove(t)
+		}
+	}
+}
+
+// TestRunsThatAreKilledEndTheSame: each second run of the schedule is killed at a call,
+// before it is made or before its answer comes, in a deployment and in its rollback.
+func TestRunsThatAreKilledEndTheSame(t *testing.T) {
+	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
+	for _, answered := range []bool{false, true} {
+		for at := 1; ; at++ {
+			s := newStack(t, fmt.Sprintf("runs-killed-%v-%d", answered, at))
+			s.made(t)
+			s.version(t, "two")
+			killed := false
+			pursue := func(e cfn.Event, version string) {
+				t.Helper()
+				for range 40 {
+					k := &killer{at: at, answered: answered}
+					emulatortest.Advance(t, s.control, time.Minute)
+					s.report(t)
+					err := s.controller(k).tend(t.Context(), s.now(t))
+					if err != nil && !errors.Is(err, errKilled) {
+						t.Fatal(err)
+					}
+					killed = killed || err != nil
+					if s.state(t).Remembered.Pending == nil {
+						break
+					}
+					s.minute(t)
+				}
+				if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+					t.Errorf("killed at call %d: got %+v", at, a)
+				}
+				s.runs(t, version, "m7g.medium")
+			}
+			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			c := s.controller(nil)
+			p, err := c.parameters(t.Context())
+			must(t, err)
+			must(t, c.accept(t.Context(), &p, e)) // and the function is gone
+			pursue(e, "2")
+			pursue(s.rollsBack(t, "one"), "1")
+			if f, err := s.controller(nil).fleet(t.Context()); err != nil || len(f.refreshes) != 3 { // the rehearsal, there and back
+				t.Errorf("killed at call %d: %d refreshes, want 3: %v", at, len(f.refreshes), err)
+			}
+			s.remove(t)
+			if !killed {
+				break // there is no such call
+			}
 		}
 	}
 }
