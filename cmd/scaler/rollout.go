@@ -83,8 +83,7 @@ type pending struct {
 	Kind    kind      `json:"kind"`
 	Request cfn.Event `json:"request"` // without its properties
 	Build   string    `json:"build,omitempty"`
-	// Asked is when the first run by the schedule saw it, by AWS's clock: the only one
-	// that is looked at.
+	// Asked is when the first run saw it, by AWS's clock: the only one that is looked at.
 	Asked time.Time `json:"asked,omitzero"`
 	// Began is set before its refresh is started, and Refresh after.
 	Began   bool   `json:"began,omitempty"`
@@ -152,20 +151,20 @@ func (c *controller) accept(ctx context.Context, p *parameters, e cfn.Event) err
 
 // advance does what can be done now for the pending request, and reports whether it
 // has been answered. due is when the schedule wanted the run, or zero in one that
-// CloudFormation began. What is judged is judged by the time at which AWS describes the
-// fleet; a run that comes late, as one that waited for another to end, leaves it to the
-// next: so many of them cannot make up for time in which nobody looked.
+// CloudFormation began, which is never late. What is judged is so by the time at which
+// AWS describes the fleet; a run that comes late, as one that waited for another to end,
+// leaves it to the next: what it sees is not of the time that nobody looked in.
 func (c *controller) advance(ctx context.Context, p *parameters, due time.Time) (bool, error) {
 	w, now := p.memory.Pending, due
 	var f fleet
 	var missing error
 	if w.Answer == nil {
 		f, missing = c.fleet(ctx)
-		switch known := !due.IsZero() && !f.at.IsZero(); {
-		case known && f.at.Sub(due) > lateAfter:
-			return false, nil
-		case known:
+		if !f.at.IsZero() {
 			now = f.at
+		}
+		if !due.IsZero() && now.Sub(due) > lateAfter {
+			return false, nil
 		}
 	}
 	if w.Asked.IsZero() && !now.IsZero() {

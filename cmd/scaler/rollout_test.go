@@ -420,6 +420,19 @@ func TestBuildThatFailsOneInTen(t *testing.T) {
 	s.runs(t, "1", "m7g.medium")
 }
 
+// TestRunOfCloudFormationJudges by AWS's time as one of the schedule does: it may go on
+// for most of a minute, in which no other one runs.
+func TestRunOfCloudFormationJudges(t *testing.T) {
+	s := newStack(t, "at-once")
+	s.made(t)
+	s.version(t, "two")
+	before := s.now(t).Truncate(time.Second)
+	must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+	if got := s.state(t).Remembered.Pending.Asked; got.Before(before) || got.After(s.now(t)) {
+		t.Errorf("it counts from %s, want since %s", got, before)
+	}
+}
+
 // TestRunThatComesLateDoesNotJudge: runs of the schedule wait while another one goes on,
 // and what they see is of the time at which they look.
 func TestRunThatComesLateDoesNotJudge(t *testing.T) {
