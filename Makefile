@@ -149,7 +149,7 @@ dist:
 PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
 TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-review part-constructs
-SHARD_0 = shard-lives shard-fuzz
+SHARD_0 = shard-lives shard-fuzz shard-seeds
 SHARD_1 = shard-lives shard-templates shard-review
 SHARD_2 = shard-lives shard-changes
 SHARD_3 = shard-lives shard-builds shard-pages
@@ -239,9 +239,11 @@ shard-cloud:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/cloud -all
 shard-hello:
 	$(TIMED) $(TESTSUM) -count=1 ./test/hello -all
+shard-seeds:
+	$(TIMED) $(TESTSUM) -count=1 ./service/dynamo -run 'TestEmployeesFollowModel|TestRegionsThatChangeOneEmployeeAgree' -all
 # Each fuzz target for a moment.
 shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-seeds shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram

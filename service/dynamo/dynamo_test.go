@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os/exec"
@@ -21,6 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
+
+// all tries what is random with all seeds, of which `make test` tries a few.
+var all = flag.Bool("all", false, "try what is random with all seeds")
 
 func newClient(endpoint string) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
@@ -144,6 +148,14 @@ func TestStores(t *testing.T) {
 }
 
 func TestEmployeesFollowModel(t *testing.T) {
+	if !*all {
+		checks := flag.Lookup("rapid.checks").Value
+		before := checks.String()
+		t.Cleanup(func() { checks.Set(before) })
+		if err := checks.Set("10"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	client := dynalite(t)
 	storetest.EmployeesFollowModel(t, dynamo.NewEmployees(client, newTable(t, client, true)))
 }
