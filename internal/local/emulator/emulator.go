@@ -23,7 +23,7 @@ import (
 //go:embed plugin/*.py
 var plugin embed.FS
 
-// startWithin bounds the emulator's start, which takes some three seconds where
+// startWithin bounds the emulator's start, which takes a second or two where
 // nothing else runs: one that hangs is meant, not a machine that is busy.
 const startWithin = 5 * time.Minute
 
