@@ -647,6 +647,25 @@ func TestWindowSlides(t *testing.T) {
 	}
 }
 
+// TestPointsThatComeLateCount: in their own minute, whatever came before them.
+func TestPointsThatComeLateCount(t *testing.T) {
+	m := newMetrics(t)
+	m.put(t, m.s.name, "notBreaching", 3, 3)
+	began := emulatortest.Now(t, m.s.control)
+	for _, minute := range []int{2, 0, 1} {
+		if _, err := m.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &m.s.name, MetricData: []types.MetricDatum{{
+			MetricName: aws.String("x"), Value: aws.Float64(2), Timestamp: aws.Time(began.Add(time.Duration(minute) * time.Minute)),
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emulatortest.Advance(t, m.s.control, 3*time.Minute)
+	m.settle(t)
+	if got := m.state(t, m.s.name); got != types.StateValueAlarm {
+		t.Errorf("after three minutes that breach it is %s, want %s", got, types.StateValueAlarm)
+	}
+}
+
 // TestWhatRunsMakesMetrics: load balancers', and those that functions print.
 func TestWhatRunsMakesMetrics(t *testing.T) {
 	m := newMetrics(t)

@@ -7,10 +7,10 @@ CloudWatch metrics" and "Create a composite alarm".
 """
 
 import ast
+import bisect
 import math
 import operator
 import re
-from collections import deque
 from datetime import datetime, timezone
 from typing import Any
 
@@ -55,8 +55,8 @@ PRODUCED = {
     ("Archipelago", "StepFailed"),
 }
 
-# _points are the last points of each metric: when, value, how often.
-_points: dict[tuple, deque[tuple[float, float, float]]] = {}
+# _points are the last points of each metric, by their time: when, value, how often.
+_points: dict[tuple, list[tuple[float, float, float]]] = {}
 
 _put_alarm = CloudWatchBackend.put_metric_alarm
 _put_data = CloudWatchBackend.put_metric_data
@@ -86,10 +86,10 @@ def put_metric_data(self, namespace, metric_data):
 def record(backend, namespace, datum, values):
     """Keep values, and how often each was, for the alarms."""
     key = key_of(backend.account_id, backend.region_name, namespace, datum["MetricName"], datum.get("Dimensions") or [])
-    at, points = seconds_of(datum.get("Timestamp")), _points.setdefault(key, deque())
-    points.extend((at, float(value), float(count)) for value, count in values)
-    while points and points[0][0] < clock.seconds() - KEPT:
-        points.popleft()
+    at, points = seconds_of(datum.get("Timestamp")), _points.setdefault(key, [])
+    of = bisect.bisect_left(points, (at + math.ulp(at),))  # the last, but for what comes late
+    points[of:of] = [(at, float(value), float(count)) for value, count in values]
+    del points[: bisect.bisect_left(points, (clock.seconds() - KEPT,))]
 
 
 def key_of(account, region, namespace, name, dimensions):
@@ -209,7 +209,13 @@ def statistic(account, region, asked, slots, period):
     metric = asked["Metric"]
     key = key_of(account, region, metric["Namespace"], metric["MetricName"], metric.get("Dimensions") or [])
     kept = list(_points.get(key, ()))
-    return [summed([(v, n) for at, v, n in kept if slot <= at < slot + period], asked["Stat"]) for slot in slots]
+    return [summed([(v, n) for _, v, n in between(kept, slot, slot + period)], asked["Stat"]) for slot in slots]
+
+
+def between(points, since, until):
+    """The points of a period: the others, hours of them, are not looked at, since each
+    minute of a jump asks for each alarm."""
+    return points[bisect.bisect_left(points, (since,)) : bisect.bisect_left(points, (until,))]
 
 
 def summed(points, stat):
