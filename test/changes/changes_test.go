@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,7 +56,12 @@ func TestChanges(t *testing.T) {
 	if _, known := changes[*only]; !known {
 		t.Errorf("-make: there is no change %q", *only)
 	}
-	dir := copied(t) // to see whether each applies
+	temporary, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyTo(t, temporary) // to see whether each applies
+	made := folder(t)
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			patch, err := filepath.Abs(name + ".patch")
@@ -70,7 +76,7 @@ func TestChanges(t *testing.T) {
 			if len(touched) != c.files {
 				t.Errorf("it touches %d files, want %d: %q", len(touched), c.files, touched)
 			}
-			if out, err := command(dir, "git", "apply", "-C1", "--check", patch); err != nil {
+			if out, err := command(temporary, "git", "apply", "-C1", "--check", patch); err != nil {
 				t.Fatalf(`it applies no longer: %v
 %s
 In a work tree without changes, write it again:
@@ -81,7 +87,8 @@ In a work tree without changes, write it again:
 			if !*all && name != *only {
 				return
 			}
-			dir := copied(t)
+			dir := made
+			copyTo(t, dir)
 			if out, err := command(dir, "git", "apply", "-C1", patch); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -103,7 +110,7 @@ In a work tree without changes, write it again:
 					t.Errorf("what follows from it cannot be written: %v\n%s", err, out)
 				}
 			}
-			if out, err := command(dir, "go", append([]string{"test"}, c.test...)...); err != nil {
+			if out, err := command(dir, "go", append([]string{"test", "-count=1"}, c.test...)...); err != nil {
 				t.Errorf("tests of what it touches fail: %v\n%s", err, out)
 			}
 		})
@@ -175,14 +182,41 @@ func exists(dir string) bool {
 	return err == nil
 }
 
-// copied returns a copy of the repository's files, those that are new among them.
-func copied(t *testing.T) string {
+// folder is where changes are made, one after the other, and until the test ends no
+// other one's. It is always the same, so that what Go compiled there it has in its cache,
+// which knows a package by its folder too.
+func folder(t *testing.T) string {
 	t.Helper()
-	root := filepath.Join("..", "..")
-	dir, err := filepath.EvalSymlinks(t.TempDir()) // as go list spells it
+	dist, err := filepath.Abs(filepath.Join("..", "..", "dist"))
+	if err == nil {
+		err = os.MkdirAll(dist, 0o755)
+	}
+	if err == nil {
+		dist, err = filepath.EvalSymlinks(dist) // as go list spells it
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	lock, err := os.OpenFile(filepath.Join(dist, "changes.lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lock.Close() })
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(dist, "changes")
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// copyTo makes a folder a copy of the repository's files, those that are new among them.
+func copyTo(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join("..", "..")
 	out, err := command(root, "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -211,7 +245,6 @@ func copied(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 // users are the packages of dir that files, or folders, are of, and those that
@@ -252,6 +285,8 @@ func users(t *testing.T, dir string, files []string) []string {
 func command(dir, name string, arguments ...string) (string, error) {
 	c := exec.Command(name, arguments...)
 	c.Dir = dir
+	// A copy is no part of the repository that it is in.
+	c.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
