@@ -18,12 +18,19 @@ import (
 )
 
 // TestTimeline runs the clock's own tests, in Python.
-func TestTimeline(t *testing.T) {
+func TestTimeline(t *testing.T) { unittest(t, "clock_test") }
+
+// TestQueriesAreMotos compares the plugin's Query with moto's own, in Python.
+func TestQueriesAreMotos(t *testing.T) { unittest(t, "queries_test") }
+
+// unittest runs a module of tests in Python.
+func unittest(t *testing.T, module string) {
+	t.Helper()
 	python := "python3"
 	if p := os.Getenv("PYTHON"); p != "" {
 		python = p
 	}
-	cmd := exec.CommandContext(t.Context(), python, "-m", "unittest", "clock_test")
+	cmd := exec.CommandContext(t.Context(), python, "-m", "unittest", module)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

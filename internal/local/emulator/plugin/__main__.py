@@ -59,7 +59,8 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
-    from . import lags, metrics, models, permissions, played, policies, providers, quotas, refreshes, schedules, speed, stacks, tables, throttles, updates
+    from . import lags, metrics, models, permissions, played, policies, providers, queries, quotas, refreshes, schedules, speed, stacks, tables
+    from . import throttles, updates
     from .clock import clock
 
     clock.start(options.pace)
@@ -67,6 +68,7 @@ def main() -> None:
     models.install()
     stacks.install()
     tables.install()
+    queries.install()
     throttles.install()
     lags.install()
     buckets.install(options.replication_delay)
