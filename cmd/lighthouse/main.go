@@ -41,11 +41,11 @@ func main() {
 	lambda.Start(h.handle)
 }
 
-// patience is how AWS is asked: a call that failed is made again twice, within a second, so
-// that the few calls of a look end within it.
+// patience is how AWS is asked: a call that failed is made again four times, within a
+// second, so that the few calls of a look end within it.
 func patience() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 3, 500*time.Millisecond, ratelimit.None
+		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 5, 200*time.Millisecond, ratelimit.None
 	})
 }
 
