@@ -181,10 +181,10 @@ QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)
 # RACE are the packages whose goroutines share memory, and ALONE their tests that decode
-# one picture after the other, which the detector makes ten times as slow: shard-race has
-# them.
+# one picture, hash one password or send one request after the other, which the detector
+# makes up to ten times as slow: shard-race has them.
 RACE = ./service/account ./service/photo ./service/sweep ./service/web
-ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|FuzzProcess)
+ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|TestCheckPassword|TestMalformedRequestIsTheSendersFault|TestRefusedFormKeepsWhatWasTyped|FuzzProcess)
 # FUZZ are the packages that have fuzz targets.
 FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
 
