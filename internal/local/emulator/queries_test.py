@@ -89,10 +89,10 @@ class Queries(unittest.TestCase):
 
     def test_they_are_motos(self):
         self.client.create_table(TableName="t", **TABLE)
-        for number in range(60):
+        for number in range(40):
             self.client.put_item(TableName="t", Item=self.item(number))
         moved = 0
-        for _ in range(60):
+        for _ in range(40):
             query = self.asked(self.random.choice(list(KEYS)))
             with mock.patch.object(models.Table, "query", queries.query), mock.patch.object(queries, "_query", side_effect=AssertionError("it is left to moto")):
                 got = self.pages(query)
