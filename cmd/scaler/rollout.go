@@ -101,9 +101,11 @@ type pending struct {
 	// replaced by another one since.
 	Reason string `json:"reason,omitempty"`
 	// Unguarded is set where the alarm was off before the refresh: then the share of
-	// failed requests, Failed, may not grow.
-	Unguarded bool    `json:"unguarded,omitempty"`
-	Failed    float64 `json:"failed,omitempty"`
+	// failed requests may not grow beyond Failed, the most before the build Served, as
+	// soon as all that is counted is later.
+	Unguarded bool      `json:"unguarded,omitempty"`
+	Failed    float64   `json:"failed,omitempty"`
+	Served    time.Time `json:"served,omitzero"`
 	// Answer is tried until it is taken.
 	Answer *answer `json:"answer,omitempty"`
 }
@@ -430,10 +432,14 @@ func (c *controller) failing(ctx context.Context, f fleet, p *parameters, to liv
 		return fmt.Sprintf("the instances were not replaced within %s", deployWithin), nil
 	case w.Unguarded:
 		failed, err := c.failedShare(ctx, now)
-		if err != nil {
+		switch {
+		case err != nil:
 			return "", err
-		}
-		if failed > w.Failed+setting.AlarmPercent {
+		case w.Served.IsZero() && healthy == 0: // whatever fails is not the build's
+			w.Failed = max(w.Failed, failed)
+		case w.Served.IsZero():
+			w.Served = now
+		case passed(w.Served, (setting.AlarmMinutes+1)*time.Minute, now) && failed > w.Failed+setting.AlarmPercent:
 			return fmt.Sprintf("%.1f %% of requests fail, and %.1f %% did before", failed, w.Failed), nil
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -418,6 +419,56 @@ func TestBuildThatFailsOneInTen(t *testing.T) {
 		t.Errorf("it took %s, want at most 20 minutes", took)
 	}
 	s.runs(t, "1", "m7g.medium")
+}
+
+// TestRepairIsJudgedByWhatItServes: a fleet that fails more and more before the build
+// serves is no reason to take the build back, and one that does after is.
+func TestRepairIsJudgedByWhatItServes(t *testing.T) {
+	for name, test := range map[string]struct {
+		after float64 // percent of requests that fail once the build serves
+		want  cfn.StatusType
+	}{"repairs": {0, cfn.StatusSuccess}, "worsens": {90, cfn.StatusFailed}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, name)
+			s.made(t)
+			balancer := []cloudwatchtypes.Dimension{{Name: aws.String("LoadBalancer"), Value: aws.String(fullName(s.settings.loadBalancerARN))}}
+			fails := func(percent float64) { // in the minute before this one
+				at := s.now(t).Truncate(time.Minute).Add(-time.Minute)
+				_, err := s.controller(nil).cloudwatch.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("AWS/ApplicationELB"), MetricData: []cloudwatchtypes.MetricDatum{
+					{MetricName: aws.String("RequestCount"), Dimensions: balancer, Timestamp: &at, Value: aws.Float64(100)},
+					{MetricName: aws.String("HTTPCode_Target_5XX_Count"), Dimensions: balancer, Timestamp: &at, Value: &percent},
+				}})
+				must(t, err)
+			}
+			fails(10)
+			s.ring(t, cloudwatchtypes.StateValueAlarm)
+			s.version(t, "two")
+			s.sick = "2" // boots
+			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			must(t, s.send(t, e))
+			for minute := 0; len(s.answers) < 2; minute++ {
+				if minute == 3 {
+					s.sick = ""
+				}
+				if minute > 60 {
+					t.Fatal("it goes on")
+				}
+				emulatortest.Advance(t, s.control, time.Minute)
+				if minute <= 3 {
+					fails(50)
+				} else {
+					fails(test.after)
+				}
+				s.report(t)
+				must(t, s.controller(nil).tend(t.Context(), s.now(t)))
+			}
+			a := s.answers[1]
+			t.Logf("%s %s", a.Status, a.Reason)
+			if a.Status != test.want || test.want == cfn.StatusFailed && !strings.Contains(a.Reason, "% of requests fail, and 50.0 % did before") {
+				t.Errorf("got %+v", a)
+			}
+		})
+	}
 }
 
 // TestRunOfCloudFormationJudges by AWS's time as one of the schedule does: it may go on
