@@ -31,8 +31,9 @@ func (s *stack) step(t *testing.T) {
 	}
 }
 
-// TestDeploymentMeetsAStep, without Hold, as one of the service alone: it waits for one
-// that ends in time, and has one rolled back that does not.
+// TestDeploymentMeetsAStep, without Hold, as one of the service alone: it waits ten
+// minutes for one that ends by then, and has one rolled back that does not. This one takes
+// ten, of which three are over.
 func TestDeploymentMeetsAStep(t *testing.T) {
 	for name, test := range map[string]struct {
 		sick, want string
@@ -42,6 +43,7 @@ func TestDeploymentMeetsAStep(t *testing.T) {
 			s.made(t)
 			s.step(t)
 			s.sick = test.sick
+			s.minutes(t, 3)
 			s.version(t, "two")
 			s.deployed(t, cfn.RequestUpdate, "two")
 			s.runs(t, "2", test.want)
