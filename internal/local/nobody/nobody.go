@@ -4,6 +4,7 @@
 package nobody
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -69,7 +70,8 @@ func check(name string, mode, needed fs.FileMode, want string) error {
 	return fmt.Errorf("%s has the mode %04o: AWS runs it as a user who does not own it; want %s", name, mode.Perm(), want)
 }
 
-// MkdirAll makes folders that others may enter, whatever this process's umask.
+// MkdirAll makes folders that others may enter, whatever this process's umask. Of those
+// who make one at the same time all succeed.
 func MkdirAll(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil
@@ -79,7 +81,13 @@ func MkdirAll(path string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(path, 0o755); err != nil {
+	err := os.Mkdir(path, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return nil
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return os.Chmod(path, 0o755)
