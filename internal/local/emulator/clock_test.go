@@ -13,6 +13,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -56,8 +57,9 @@ func TestClockRunsAtAPace(t *testing.T) {
 	}
 }
 
-// TestAnswersAreDated by the emulator's clock, which clients know AWS's time from;
-// DynamoDB's by this machine's, since a pulse beats at that pace.
+// TestAnswersAreDated: Auto Scaling's by the emulator's clock, which the controller knows
+// AWS's time from, and others by this machine's, since a pulse beats at that pace and
+// clients correct their clocks.
 func TestAnswersAreDated(t *testing.T) {
 	c := emulatortest.Shared(t)
 	emulatortest.Advance(t, c, 24*time.Hour) // away from this machine's
@@ -67,6 +69,10 @@ func TestAnswersAreDated(t *testing.T) {
 	}{
 		"Auto Scaling": {func() time.Time { return emulatortest.Now(t, c) }, func(of aws.Config) (middleware.Metadata, error) {
 			out, err := autoscaling.NewFromConfig(of).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+			return out.ResultMetadata, err
+		}},
+		"CloudFormation": {time.Now, func(of aws.Config) (middleware.Metadata, error) {
+			out, err := cloudformation.NewFromConfig(of).ListStacks(t.Context(), &cloudformation.ListStacksInput{})
 			return out.ResultMetadata, err
 		}},
 		"DynamoDB": {time.Now, func(of aws.Config) (middleware.Metadata, error) {

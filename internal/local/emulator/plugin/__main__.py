@@ -116,10 +116,11 @@ def main() -> None:
             return environ
 
         def date_time_string(self, timestamp=None) -> str:
-            """Rule R29: an answer's date is that of the clock. Not DynamoDB's, by which
-            instances beat: they do at this machine's pace."""
+            """Rule R29: the date of Auto Scaling's answers, by which the controller judges, is
+            that of the clock. All others have this machine's: clients correct their own clocks
+            by it, and the CDK CLI, for one, then waits for minutes."""
             headers = getattr(self, "headers", None)  # a request without any has none
-            if timestamp is None and "/dynamodb/aws4_request" not in (headers and headers.get("Authorization") or ""):
+            if timestamp is None and "/autoscaling/aws4_request" in (headers and headers.get("Authorization") or ""):
                 timestamp = clock.seconds()
             return super().date_time_string(timestamp)
 
