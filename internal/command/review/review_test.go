@@ -2,6 +2,7 @@ package review
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -228,11 +229,19 @@ func TestReviewOfCommits(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "made", "s.template.json"), []byte("not committed"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var first string
+	var first, firstJSON string
 	for i := range 2 {
 		var out bytes.Buffer
 		if err := Run(t.Context(), []string{"-root", root, "-base", "c0"}, &out); err != nil {
 			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(root, ".archipelago", "review", jsonFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var report struct{ Verdict, Answer string } // what .github/scripts/comment.sh and pipelines read
+		if err := json.Unmarshal(content, &report); err != nil || report.Verdict != "data at risk" || report.Answer != "stop" {
+			t.Errorf("the report has %+v, %v; want data at risk, stop", report, err)
 		}
 		if !strings.HasPrefix(out.String(), "# Review: data at risk\n") {
 			t.Errorf("got:\n%s", out.String())
@@ -245,9 +254,9 @@ func TestReviewOfCommits(t *testing.T) {
 			t.Errorf("what is written is not what is printed: %v", err)
 		}
 		if i == 0 {
-			first = out.String()
-		} else if first != out.String() {
-			t.Errorf("the second time it is another comment:\n%s\nwas\n%s", out.String(), first)
+			first, firstJSON = out.String(), string(content)
+		} else if first != out.String() || firstJSON != string(content) {
+			t.Errorf("the second time it is another comment or report:\n%s%s\nwas\n%s%s", out.String(), content, first, firstJSON)
 		}
 	}
 }
