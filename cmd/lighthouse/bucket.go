@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -23,8 +22,7 @@ const writeEvery = time.Minute
 // bucket tries a bucket with an object of the lighthouse's own: now and then a write
 // that only holds if the object is missing, then a read. So the bucket takes and
 // compares writes, and keeps one version. In one that is to be read only the object
-// is missing, and that S3 says so is the answer. One that refuses calls for being too
-// many passes, as a table does.
+// is missing, and that S3 says so is the answer.
 type bucket struct {
 	client interface {
 		PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
@@ -35,13 +33,6 @@ type bucket struct {
 	content string
 	now     func() time.Time
 	wrote   atomic.Int64 // when, in nanoseconds: a look that timed out may still be at it
-}
-
-func (b *bucket) check(ctx context.Context) error {
-	if err := b.try(ctx); !pulse.Throttled(err) {
-		return err
-	}
-	return nil
 }
 
 func (b *bucket) try(ctx context.Context) error {

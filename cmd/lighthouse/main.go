@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
 	"github.com/aws/aws-lambda-go/events"
@@ -47,6 +48,17 @@ func patience() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 5, 200*time.Millisecond, ratelimit.None
 	})
+}
+
+// unlessThrottled is a check that also passes where the store refuses calls for being too
+// many: users can cause that, and the others' region would be next.
+func unlessThrottled(try lighthouse.Check) lighthouse.Check {
+	return func(ctx context.Context) error {
+		if err := try(ctx); !pulse.Throttled(err) {
+			return err
+		}
+		return nil
+	}
 }
 
 // handler answers the load balancer.
@@ -89,9 +101,9 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 	checks := map[string]lighthouse.Check{}
 	for _, s := range stores {
 		if s.Table != "" {
-			checks[s.Part] = tableOf(s).check
+			checks[s.Part] = unlessThrottled(tableOf(s).try)
 		} else {
-			checks[s.Part] = (&bucket{client: buckets, store: s, key: setting.LighthouseObject(region), content: region, now: now}).check
+			checks[s.Part] = unlessThrottled((&bucket{client: buckets, store: s, key: setting.LighthouseObject(region), content: region, now: now}).try)
 		}
 	}
 	var reaches func(context.Context) (string, error)

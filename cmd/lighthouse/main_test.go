@@ -552,7 +552,9 @@ func (c contested) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...fun
 }
 
 func TestTableThatRefusesAWrite(t *testing.T) {
-	check := func(err error) error { return table{client: contested{err}, now: time.Now}.check(t.Context()) }
+	check := func(err error) error {
+		return unlessThrottled(table{client: contested{err}, now: time.Now}.try)(t.Context())
+	}
 	if err := check(&types.ConditionalCheckFailedException{}); err != nil {
 		t.Errorf("another look's write: got %v", err)
 	}
@@ -576,7 +578,9 @@ func (l limited) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Opti
 }
 
 func TestBucketThatIsAskedTooOften(t *testing.T) {
-	check := func(code string) error { return (&bucket{client: limited{code}, now: time.Now}).check(t.Context()) }
+	check := func(code string) error {
+		return unlessThrottled((&bucket{client: limited{code}, now: time.Now}).try)(t.Context())
+	}
 	if err := check("SlowDown"); err != nil {
 		t.Errorf("a bucket that users throttle darkens the island: %v", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,8 +14,7 @@ import (
 
 // table tries a table with an item of the lighthouse's own: a consistent read,
 // then, unless it is to be read only, a write that only holds if nobody wrote in
-// between. One that refuses calls for being too many passes: users can cause that, and
-// the others' region would be next.
+// between.
 type table struct {
 	client interface {
 		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
@@ -25,13 +23,6 @@ type table struct {
 	store setting.Store
 	item  string // the partition key
 	now   func() time.Time
-}
-
-func (t table) check(ctx context.Context) error {
-	if err := t.try(ctx); !pulse.Throttled(err) {
-		return err
-	}
-	return nil
 }
 
 func (t table) try(ctx context.Context) error {
