@@ -155,7 +155,7 @@ SHARD_2 = shard-lives shard-changes
 SHARD_3 = shard-lives shard-builds shard-pages
 SHARD_4 = shard-lives shard-race
 SHARD_5 = shard-lives shard-changes
-SHARD_6 = shard-lives shard-templates
+SHARD_6 = shard-lives shard-templates shard-scaler
 SHARD_7 = shard-cloud shard-hello
 
 # TIMED runs the rest of a part's line, and prints the part's time.
@@ -241,9 +241,11 @@ shard-hello:
 	$(TIMED) $(TESTSUM) -count=1 ./test/hello -all
 shard-seeds:
 	$(TIMED) $(TESTSUM) -count=1 ./service/dynamo -run 'TestEmployeesFollowModel|TestRegionsThatChangeOneEmployeeAgree' -all
+shard-scaler:
+	$(TIMED) $(TESTSUM) -count=1 ./cmd/scaler -run 'TestRollbacksInEachWay|TestEachPhaseThatIsKilledEndsTheSame' -all
 # Each fuzz target for a moment.
 shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-seeds shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-seeds shard-scaler shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -174,4 +179,202 @@ func TestOperatorCancelsADeployment(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 	s.runs(t, "1", "m7g.medium")
+}
+
+// TestControllerThatFailsIsTakenBack: a new version of it fails at every event, at once or
+// after it has begun. CloudFormation gives up after an hour, by when a refresh has ended,
+// and the version before it brings the fleet back.
+func TestControllerThatFailsIsTakenBack(t *testing.T) {
+	for name, arrange := range map[string]func(*testing.T, *stack, cfn.Event){
+		"at once":  func(*testing.T, *stack, cfn.Event) {},
+		"accepted": func(t *testing.T, s *stack, e cfn.Event) { s.asked(t, e) },
+		"begun":    func(t *testing.T, s *stack, e cfn.Event) { must(t, s.send(t, e)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, "fails-"+name[:2])
+			s.made(t)
+			s.version(t, "two")
+			arrange(t, s, s.request(cfn.RequestUpdate, rolloutType, "two"))
+			for range 60 {
+				emulatortest.Advance(t, s.control, time.Minute)
+				s.report(t)
+			}
+			if a := s.answered(t, s.rollsBack(t, "one")); a.Status != cfn.StatusSuccess {
+				t.Errorf("got %+v", a)
+			}
+			s.runs(t, "1", "m7g.medium")
+			s.version(t, "three")
+			s.deployed(t, cfn.RequestUpdate, "three")
+			s.runs(t, "3", "m7g.medium")
+		})
+	}
+}
+
+// way is what CloudFormation does in a stack's rollback, where AWS's documents leave open
+// what it does.
+type way struct {
+	// further has the launch template have a further version of the former content, and
+	// not the former version again.
+	further bool
+	// writes is what it writes into the group after Hold has answered: nothing, what Hold
+	// answers now, or what Hold had answered to the deployment before.
+	writes string
+}
+
+// ways are all of them: those of emulator.Settings, which make three of what is written.
+var ways = []way{{false, "nothing"}, {true, "nothing"}, {false, "now"}, {true, "now"}, {false, "former"}, {true, "former"}}
+
+// rollsBackBy is a stack's rollback to the build "one", Hold and the group before
+// Rollout. The deployment before had version 1 on m7g.medium.
+func (s *stack) rollsBackBy(t *testing.T, w way) cfn.Response {
+	t.Helper()
+	if w.further {
+		s.version(t, "one")
+	}
+	hold := s.request(cfn.RequestUpdate, holdType, "")
+	must(t, s.send(t, hold))
+	held := s.answered(t, hold)
+	if held.Status != cfn.StatusSuccess {
+		t.Fatalf("Hold: got %+v", held)
+	}
+	if w.writes != "nothing" {
+		f, err := s.controller(nil).fleet(t.Context())
+		must(t, err)
+		policy := f.MixedInstancesPolicy
+		specification := policy.LaunchTemplate.LaunchTemplateSpecification
+		specification.LaunchTemplateName = nil // or its id
+		version, instanceType := "1", "m7g.medium"
+		if w.writes == "now" {
+			version, instanceType = held.Data["Version"].(string), held.Data["Type"].(string)
+		}
+		specification.Version, policy.LaunchTemplate.Overrides[0].InstanceType = &version, &instanceType
+		_, err = s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &s.settings.group, MixedInstancesPolicy: policy})
+		must(t, err)
+	}
+	return s.answered(t, s.rollsBack(t, "one"))
+}
+
+// TestRollbacksInEachWay: whatever CloudFormation writes, the fleet ends at the former
+// build and its present type. With -all each collision meets each way.
+func TestRollbacksInEachWay(t *testing.T) {
+	begin := func(t *testing.T, s *stack, minutes int) {
+		s.version(t, "two")
+		must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+		s.minutes(t, minutes)
+	}
+	grow := func(t *testing.T, s *stack) {
+		s.step(t)
+		for s.state(t).Parameter != "m7g.large" {
+			s.minute(t)
+			_, err := s.controller(nil).run(t.Context(), s.now(t))
+			must(t, err)
+		}
+	}
+	for n, met := range []struct {
+		name    string
+		arrange func(*testing.T, *stack)
+		want    string // the type
+	}{
+		{"quarter", func(t *testing.T, s *stack) { grow(t, s); begin(t, s, 2) }, "m7g.large"},
+		{"others", func(t *testing.T, s *stack) { begin(t, s, 9) }, "m7g.medium"},
+		{"deployed", func(t *testing.T, s *stack) { grow(t, s); s.version(t, "two"); s.deployed(t, cfn.RequestUpdate, "two") }, "m7g.large"},
+		{"bad", func(t *testing.T, s *stack) { grow(t, s); s.sick = "2"; begin(t, s, 14) }, "m7g.large"},
+		{"cancelled", func(t *testing.T, s *stack) {
+			grow(t, s)
+			begin(t, s, 6)
+			_, err := s.controller(nil).autoscaling.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &s.settings.group})
+			must(t, err)
+			s.minutes(t, 2)
+		}, "m7g.large"},
+		{"step", func(t *testing.T, s *stack) { s.step(t); s.minutes(t, 5) }, "m7g.large"}, // which Hold waits for
+		{"ended", func(t *testing.T, s *stack) { s.step(t); s.settled(t) }, "m7g.large"},   // a step, unseen
+	} {
+		for i, w := range ways {
+			if !matrix.All() && i != (n+1)%len(ways) {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%v", met.name, w), func(t *testing.T) {
+				s := newStack(t, fmt.Sprintf("way-%s-%d", met.name, i))
+				s.made(t)
+				met.arrange(t, s)
+				if a := s.rollsBackBy(t, w); a.Status != cfn.StatusSuccess {
+					t.Errorf("got %+v", a)
+				}
+				for range 2 * bringBackEvery { // what was written last is brought back, too
+					s.minute(t)
+				}
+				f, err := s.controller(nil).fleet(t.Context())
+				must(t, err)
+				saved := f.saved()
+				build, err := s.controller(nil).build(t.Context(), saved)
+				must(t, err)
+				if build != "one" || saved.Type != met.want || !f.only(saved) || f.launched(saved) != int(*f.DesiredCapacity) {
+					t.Errorf("the group has %s, the build %q, and its instances are %+v; want \"one\" on %s", saved, build, f.Instances, met.want)
+				}
+				s.remove(t)
+			})
+		}
+	}
+}
+
+// TestEachPhaseThatIsKilledEndsTheSame, at each call, as TestRunsThatAreKilledEndTheSame
+// has it of good deployments and of rollbacks: a first deployment, a Hold that waits for a
+// step and one that has it rolled back, and a build that is never healthy. With -all the
+// call's answer is what is lost, too.
+func TestEachPhaseThatIsKilledEndsTheSame(t *testing.T) {
+	step := func(sick string) func(*testing.T, *stack) cfn.Event {
+		return func(t *testing.T, s *stack) cfn.Event {
+			s.made(t)
+			s.step(t)
+			s.sick = sick
+			return s.request(cfn.RequestUpdate, holdType, "")
+		}
+	}
+	for name, test := range map[string]struct {
+		arrange   func(*testing.T, *stack) cfn.Event // returns the request
+		hurry     bool
+		fails     bool
+		want      string // the type
+		refreshes int    // at most: a rehearsal whose start nobody noted is made again
+	}{
+		"create": {func(_ *testing.T, s *stack) cfn.Event { return s.request(cfn.RequestCreate, rolloutType, "one") }, true, false, "m7g.medium", 2},
+		"hold":   {step(""), true, false, "m7g.large", 2},
+		"stuck":  {step("m7g.large"), false, false, "m7g.medium", 2},
+		"sick": {func(t *testing.T, s *stack) cfn.Event {
+			s.made(t)
+			s.version(t, "two")
+			s.sick = "2"
+			return s.request(cfn.RequestUpdate, rolloutType, "two")
+		}, false, true, "m7g.medium", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: test.hurry})
+			for _, answered := range []bool{false, true} {
+				if answered && !matrix.All() {
+					continue
+				}
+				for at := 1; ; at++ {
+					s := newStack(t, fmt.Sprintf("%s-killed-%v-%d", name, answered, at))
+					e := test.arrange(t, s)
+					s.asked(t, e)
+					a, killed := s.pursued(t, e, at, answered)
+					if test.fails && (a.Status != cfn.StatusFailed || !strings.Contains(a.Reason, "not healthy after")) ||
+						!test.fails && (a.Status != cfn.StatusSuccess || a.Data["Version"] != "1" || a.Data["Type"] != test.want) {
+						t.Errorf("killed at call %d: got %+v", at, a)
+					}
+					s.runs(t, "1", test.want)
+					if got := s.state(t).Remembered; got.Live == nil || got.Live.Type != test.want || got.Step != nil {
+						t.Errorf("killed at call %d: it remembers %+v", at, got)
+					}
+					if f, err := s.controller(nil).fleet(t.Context()); err != nil || len(f.refreshes) > test.refreshes {
+						t.Errorf("killed at call %d: %d refreshes, want at most %d: %v", at, len(f.refreshes), test.refreshes, err)
+					}
+					s.remove(t)
+					if !killed {
+						break // there is no such call
+					}
+				}
+			}
+		})
+	}
 }

@@ -310,11 +310,11 @@ func (c *controller) quiet(ctx context.Context, f fleet, p *parameters, now time
 	case !active:
 		w.Failing = ""
 		return true, nil
-	case w.Failing == "" && passed(w.Asked, stepWithin, now):
-		w.Failing = "a deployment waits for it"
-		return false, c.rollBack(ctx, p, r)
+	case w.Failing == "" && !passed(w.Asked, stepWithin, now):
+		return false, nil
 	}
-	return false, nil
+	w.Failing = "a deployment waits for it"
+	return false, c.rollBack(ctx, p, r)
 }
 
 // awaitFirst waits for the fewest instances to be healthy, and then rehearses a
@@ -391,7 +391,7 @@ func (c *controller) deploy(ctx context.Context, f fleet, p *parameters, now tim
 		if passed(w.Asked, answerWithin, now) {
 			return c.fail(ctx, w.Failing+"; its rollback goes on")
 		}
-		return nil, nil
+		return nil, c.rollBack(ctx, p, r)
 	}
 	failing, err := c.failing(ctx, f, p, to, r, now)
 	if err != nil || failing == "" {
@@ -572,8 +572,9 @@ func (c *controller) refresh(ctx context.Context, f fleet, p *parameters, to liv
 	return f.refreshes[i], !goesOn(f.refreshes[i]), nil
 }
 
-// rollBack has AWS return to what is saved on the group, which is what was live. It
-// says why first, so that a run that is killed here is not forgotten.
+// rollBack has AWS return to what is saved on the group, which is what was live, if it
+// does not yet. It says why first, so that a run that is killed here is not forgotten: the
+// next one calls it again.
 func (c *controller) rollBack(ctx context.Context, p *parameters, r types.InstanceRefresh) error {
 	if err := c.remember(ctx, p.memory); err != nil {
 		return err

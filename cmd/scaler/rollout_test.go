@@ -720,30 +720,14 @@ func TestRunsThatAreKilledEndTheSame(t *testing.T) {
 			killed := false
 			pursue := func(e cfn.Event, version string) {
 				t.Helper()
-				for range 40 {
-					k := &killer{at: at, answered: answered}
-					emulatortest.Advance(t, s.control, time.Minute)
-					s.report(t)
-					err := s.controller(k).tend(t.Context(), s.now(t))
-					if err != nil && !errors.Is(err, errKilled) {
-						t.Fatal(err)
-					}
-					killed = killed || err != nil
-					if s.state(t).Remembered.Pending == nil {
-						break
-					}
-					s.minute(t)
-				}
-				if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+				a, k := s.pursued(t, e, at, answered)
+				if killed = killed || k; a.Status != cfn.StatusSuccess {
 					t.Errorf("killed at call %d: got %+v", at, a)
 				}
 				s.runs(t, version, "m7g.medium")
 			}
 			e := s.request(cfn.RequestUpdate, rolloutType, "two")
-			c := s.controller(nil)
-			p, err := c.parameters(t.Context())
-			must(t, err)
-			must(t, c.accept(t.Context(), &p, e)) // and the function is gone
+			s.asked(t, e)
 			pursue(e, "2")
 			pursue(s.rollsBack(t, "one"), "1")
 			if f, err := s.controller(nil).fleet(t.Context()); err != nil || len(f.refreshes) != 3 { // the rehearsal, there and back
@@ -754,6 +738,67 @@ func TestRunsThatAreKilledEndTheSame(t *testing.T) {
 				break // there is no such call
 			}
 		}
+	}
+}
+
+// pursued runs the schedule until a request has its answer. Each second run is killed at
+// a call, before it is made or before its answer comes, if it makes so many; pursued
+// reports whether one was.
+func (s *stack) pursued(t *testing.T, e cfn.Event, at int, answered bool) (a cfn.Response, killed bool) {
+	t.Helper()
+	for range 40 {
+		k := &killer{at: at, answered: answered}
+		emulatortest.Advance(t, s.control, time.Minute)
+		s.report(t)
+		err := s.controller(k).tend(t.Context(), s.now(t))
+		if err != nil && !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		killed = killed || err != nil
+		if s.state(t).Remembered.Pending == nil {
+			break
+		}
+		s.minute(t)
+	}
+	return s.answered(t, e), killed
+}
+
+// asked has the function take a request, and be gone then.
+func (s *stack) asked(t *testing.T, e cfn.Event) {
+	t.Helper()
+	c := s.controller(nil)
+	p, err := c.parameters(t.Context())
+	must(t, err)
+	must(t, c.accept(t.Context(), &p, e))
+}
+
+// TestAnswerComesWithinTheHour in which CloudFormation waits, where a call fails each time:
+// also when the request was in Lambda's queue for four minutes, tried for the ninth time
+// then, its run saw nothing more, and those of the schedule are as late as they may be.
+func TestAnswerComesWithinTheHour(t *testing.T) {
+	const queued = 255 * time.Second // 1 + 2 + 4 … + 128
+	s := newStack(t, "hour")
+	s.made(t)
+	s.version(t, "two")
+	s.settings.deploymentAlarm = "none"
+	sent := s.now(t)
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	emulatortest.Advance(t, s.control, queued)
+	s.asked(t, e)
+	for before := len(s.answers); len(s.answers) == before; {
+		emulatortest.Advance(t, s.control, time.Minute)
+		err := s.controller(nil).tend(t.Context(), s.now(t).Add(-lateAfter+time.Second))
+		if err != nil && !strings.Contains(err.Error(), "there is no alarm") {
+			t.Fatal(err)
+		}
+		if s.now(t).Sub(sent) > 2*time.Hour {
+			t.Fatal("it goes on")
+		}
+	}
+	a, took := s.answers[len(s.answers)-1], s.now(t).Sub(sent)
+	t.Logf("after %s: %s %s", took.Round(time.Second), a.Status, a.Reason)
+	if a.Status != cfn.StatusFailed || took >= time.Hour {
+		t.Errorf("it is answered %+v after %s, want a failure within the hour", a, took)
 	}
 }
 

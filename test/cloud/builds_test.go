@@ -1,6 +1,7 @@
 package cloud_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/stacks"
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -41,20 +43,25 @@ var badBuilds = []struct {
 	serves bool
 	// full is whether EC2 has no capacity meanwhile.
 	full bool
-	gate bool
+	// scaler is whether the build brings a scaler with it that fails at every event.
+	scaler bool
+	gate   bool
 }{
 	{name: "exits at its start", behaviour: "exits", says: "a new instance is not healthy", gate: true},
 	{name: "is healthy after 300 s", after: 300 * time.Second, says: "a new instance is not healthy"},
 	{name: "listens elsewhere", behaviour: "elsewhere", says: "a new instance is not healthy"},
 	{name: "is for another architecture", foreign: true, says: "a new instance is not healthy"},
 	{name: "finds no capacity", says: "no instance was replaced", full: true},
+	{name: "has a scaler that fails", scaler: true, says: "did not receive a response"},
 	{name: "answers 500", behaviour: "fails 1", says: "alarm", serves: true},
 	{name: "answers one in ten with 500", behaviour: "fails 10", says: "alarm", serves: true},
 }
 
 // TestBuilds deploys bad builds under load into a fleet that grew in number and size:
 // each is rolled back, with the size that there is, and the next good build is
-// deployed. A good one that takes its time is deployed, and fails no request.
+// deployed. A good one that takes its time is deployed, and fails no request. Each
+// deployment changes the group, too, and each bad one finds AWS going another way where
+// its documents leave open which.
 func TestBuilds(t *testing.T) {
 	t.Parallel()
 	d := beginBuilds(t)
@@ -63,7 +70,7 @@ func TestBuilds(t *testing.T) {
 	fleet.grow(t)
 	good := func(t *testing.T, behaviour string) {
 		sent, failed := load.sent.Load(), load.failed.Load()
-		took, why := fleet.deploy(t, behaviour, false)
+		took, why := fleet.deploy(t, behaviour)
 		if why != "" {
 			t.Fatalf("a good build is not deployed: %s", why)
 		}
@@ -74,7 +81,7 @@ func TestBuilds(t *testing.T) {
 		fleet.serves(t, behaviour)
 	}
 	t.Run("a good build", func(t *testing.T) { good(t, startsAfter(100*time.Second)) }) // long, but not too long
-	for _, bad := range badBuilds {
+	for i, bad := range badBuilds {
 		if !bad.gate && !matrix.All() {
 			continue
 		}
@@ -83,14 +90,25 @@ func TestBuilds(t *testing.T) {
 			if bad.after > 0 {
 				behaviour = startsAfter(bad.after)
 			}
+			settings := emulator.Way(i)
 			if bad.full {
-				emulatortest.Set(t, d.control, emulator.Settings{NoCapacity: map[string][]string{
-					"eu-west-1a": {grown}, "eu-west-1b": {grown}, "eu-west-1c": {grown},
-				}})
+				settings.NoCapacity = map[string][]string{"eu-west-1a": {grown}, "eu-west-1b": {grown}, "eu-west-1c": {grown}}
+			}
+			emulatortest.Set(t, d.control, settings)
+			var with []func(*stacks.Builds)
+			if bad.foreign {
+				with = append(with, func(b *stacks.Builds) { b.Service = foreign(t, b.Service) })
+			}
+			if bad.scaler {
+				behaviour = "beside a scaler that fails"
+				with = append(with, func(b *stacks.Builds) { b.Function = failingScaler(t, b.Function) })
+				d.pace(t, busy) // CloudFormation waits for an hour
 			}
 			sent, failed := load.sent.Load(), load.failed.Load()
-			took, why := fleet.deploy(t, behaviour, bad.foreign)
-			emulatortest.Set(t, d.control, emulator.Settings{})
+			took, why := fleet.deploy(t, behaviour, with...)
+			d.pace(t, building)
+			settings.NoCapacity = nil
+			emulatortest.Set(t, d.control, settings)
 			sent, failed = load.sent.Load()-sent, load.failed.Load()-failed
 			t.Logf("rolled back after %s at pace %d; %d of %d requests failed: %s", took.Round(time.Second), building, failed, sent, why)
 			if !strings.Contains(why, bad.says) {
@@ -112,39 +130,33 @@ const grown = "m7g.large"
 // beginBuilds brings up one region with the service of ./serve.
 func beginBuilds(t *testing.T) *day {
 	dir := t.TempDir()
-	o := options(dir, behave(t, "", false))
+	o := options(dir, behave(t, ""))
 	o.CPUScale = func() float64 { return 0 }                   // the count follows the requests
 	o.Context = []string{"archipelago.service.local.setup=[]"} // the checkout's is the directory's
 	running := up(t, o)
 	return &day{dir: dir, running: running, control: emulator.Control{URL: running.Emulator}}
 }
 
-// behave makes the assembly of a behaviour, of a program for this machine's
-// architecture or a foreign one.
-func behave(t *testing.T, behaviour string, foreign bool) string {
+// behave makes the assembly of a behaviour, with changes of what it publishes.
+func behave(t *testing.T, behaviour string, with ...func(*stacks.Builds)) string {
 	t.Helper()
 	builds, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	architecture := runtime.GOARCH
-	if foreign {
-		architecture = map[string]string{"amd64": "arm64", "arm64": "amd64"}[architecture]
-	}
-	serve := build.Deployment{Root: "../..", Dir: madeDir, Package: "./test/cloud/serve", Instances: architecture, Functions: runtime.GOARCH}
-	if _, err := os.Stat(serve.Service()); err != nil {
-		if err := serve.Build(context.Background(), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	program := serving(t, runtime.GOARCH)
 	builds.Service = maps.Clone(builds.Service)
 	for machine := range builds.Service {
-		builds.Service[machine] = serve.Service()
+		builds.Service[machine] = program
+	}
+	for _, change := range with {
+		change(&builds)
 	}
 	synthesizing.Lock()
 	defer synthesizing.Unlock()
 	dir, err := synth(map[string]any{"archipelago": map[string]any{
 		"regions": []any{"eu-west-1"}, "profile": "trial",
+		"tags": map[string]any{"behaviour": cmp.Or(behaviour, "none")}, // the group's, so that it is updated
 		"service": map[string]any{
 			"name": "serve", "package": "./test/cloud/serve", "port": 8080.0, "health": "/health",
 			"environment": map[string]any{"BEHAVIOUR": behaviour},
@@ -158,6 +170,44 @@ func behave(t *testing.T, behaviour string, foreign bool) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// serving builds ./serve for an architecture, once.
+func serving(t *testing.T, architecture string) string {
+	t.Helper()
+	serve := build.Deployment{Root: "../..", Dir: madeDir, Package: "./test/cloud/serve", Instances: architecture, Functions: runtime.GOARCH}
+	if _, err := os.Stat(serve.Service()); err != nil {
+		if err := serve.Build(context.Background(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return serve.Service()
+}
+
+// foreign are programs for another architecture than this machine's.
+func foreign(t *testing.T, programs map[string]string) map[string]string {
+	t.Helper()
+	other := maps.Clone(programs)
+	for machine := range other {
+		other[machine] = serving(t, map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH])
+	}
+	return other
+}
+
+// failingScaler returns what finds functions' packages, among which the scaler fails at
+// every event.
+func failingScaler(t *testing.T, function func(string) string) func(string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "scaler.zip")
+	if err := build.Package(serving(t, runtime.GOARCH), path); err != nil {
+		t.Fatal(err)
+	}
+	return func(name string) string {
+		if name == "scaler" {
+			return path
+		}
+		return function(name)
+	}
 }
 
 const (
@@ -279,10 +329,10 @@ func (f *builtFleet) serves(t *testing.T, behaviour string) {
 // deploy updates the region's stack to a behaviour, and returns how long it took on
 // the emulator's clock, and why it failed if it did. The CLI is not asked: it polls each
 // five seconds, minutes at this pace.
-func (f *builtFleet) deploy(t *testing.T, behaviour string, foreign bool) (time.Duration, string) {
+func (f *builtFleet) deploy(t *testing.T, behaviour string, with ...func(*stacks.Builds)) (time.Duration, string) {
 	t.Helper()
 	const stack = "archipelago-region-eu-west-1"
-	dir := behave(t, behaviour, foreign)
+	dir := behave(t, behaviour, with...)
 	template, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
 	if err != nil {
 		t.Fatal(err)

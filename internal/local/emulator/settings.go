@@ -74,6 +74,14 @@ type Settings struct {
 	Lost []string `json:"lost,omitempty"`
 }
 
+// Ways are how many there are of what AWS's documents leave open of a stack's rollback.
+const Ways = 8
+
+// Way is one of them, by any number: what docs/rollout.md calls not known.
+func Way(n int) Settings {
+	return Settings{RollbackReadsFormer: n&1 != 0, RollbackKeepsVersion: n&2 != 0, PolicyWrittenWhenChanged: n&4 != 0}
+}
+
 // Failure is one resource that fails.
 type Failure struct {
 	Stack    string `json:"stack"`

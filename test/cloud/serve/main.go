@@ -1,9 +1,10 @@
 // Command serve is a service whose builds are as bad as BEHAVIOUR says: TestBuilds
-// deploys them.
+// deploys them. As a Lambda function it fails at every event.
 package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -11,9 +12,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
 func main() {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		lambda.Start(func() error { return errors.New("as it was told") })
+	}
 	address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080")
 	behaviour, argument, _ := strings.Cut(os.Getenv("BEHAVIOUR"), " ")
 	every := int64(0) // which request fails: each, each second, …
