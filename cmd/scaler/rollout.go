@@ -42,7 +42,10 @@ const (
 	// the controller brings the group back, and a stack whose rollback fails takes an
 	// operator.
 	restoreWithin = 50 * time.Minute
-	answerWithin  = 57 * time.Minute
+	// answerWithin leaves the run that answers three minutes to come, and the request four
+	// until a run saw it: one that meets other runs waits in Lambda's queue, for twice as long
+	// each time.
+	answerWithin = 53 * time.Minute
 	// alarmWithin is how long a deployment waits for the alarm to have data.
 	alarmWithin = 5 * time.Minute
 	// lateAfter is how long after it was due a run still judges. A schedule has a

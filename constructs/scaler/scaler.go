@@ -120,7 +120,8 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 	})
 	grant(scope, props, function.Role)
 	// A run that failed is tried twice more, a minute and two later. A request of
-	// CloudFormation that comes while another run goes on waits for it.
+	// CloudFormation that comes while another run goes on is tried again after 1, 2, 4 s
+	// and so on.
 	function.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		RetryAttempts: jsii.Number(2),
 		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(15)),

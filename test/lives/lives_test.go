@@ -260,7 +260,7 @@ func keepHealthy(ctx context.Context, control emulator.Control, dir string) {
 		}
 		_ = control.Report(ctx, emulator.Status{Health: health})
 		functions.Update(slices.DeleteFunc(deployed.Functions, func(f emulator.Function) bool { return !asked[f.ARN] }))
-		functions.Handle(ctx, taken)
+		functions.Handle(ctx, deployed.Clock.Now, taken)
 		taken = nil
 		// What a deployment waits for is looked at by schedule, each minute: that is long
 		// where nothing boots, so it is each three seconds of this machine.
@@ -272,6 +272,7 @@ func keepHealthy(ctx context.Context, control emulator.Control, dir string) {
 			}
 		}
 		functions.Schedule(ctx, deployed.Clock.Now, schedules)
+		functions.Deliver(ctx, deployed.Clock.Now)
 	}
 }
 

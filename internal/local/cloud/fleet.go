@@ -146,7 +146,8 @@ func (f *fleet) play(ctx context.Context) {
 		if err == nil {
 			f.follow(ctx, deployed)
 			f.functions.Schedule(ctx, deployed.Clock.Now, deployed.Schedules)
-			f.functions.Handle(ctx, f.taken)
+			f.functions.Handle(ctx, deployed.Clock.Now, f.taken)
+			f.functions.Deliver(ctx, deployed.Clock.Now)
 			f.taken = nil
 			err = f.report(ctx)
 		}

@@ -110,6 +110,7 @@ var rules = []rule{
 	{"R28", "How long writes of a global table take to another region is a metric where they are made, in no minute without one: a second, or `TableLag`. Of those that do not arrive, and of a table whose writes wait, there is none", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html", documented, []string{"TestTableThatLagsRings"}},
 	{"R29", "The Date of Auto Scaling's answers is the time by AWS's own clock, in whole seconds, whatever the client's is", "https://www.rfc-editor.org/rfc/rfc9110#name-date", documented, []string{"TestAnswersAreDated"}},
 	{"R30", "The most instances of a refresh are from 100 % to 200 % of the fleet, and at most 100 points more than the fewest, which have to be said too", "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html", documented, []string{"TestBoundsOfARefresh"}},
+	{"R35", "An asynchronous event, a schedule's or a custom resource's, that finds its function's reserved concurrency used up is tried again after a second, and after exponentially more each time, twice as much here, at most five minutes, for six hours; a later one may come before it", "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html", documented, []string{"TestThrottledEventsWaitLongerEachTime"}},
 	{"24", "AWS's reference knows load balancers alone as the resources of arc-zonal-shift:GetManagedResource; with `ZonalShiftNamesGroup` a group is one, too", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsarczonalshift.html", believed, []string{"TestReadingsOfAZonalShift"}},
 	{"25", "Who starts an instance refresh needs what launching its instances takes; that the dry run has the key ec2:LaunchTemplate is not documented: with `DryRunNamesTemplate` it has", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html", believed, []string{"TestReadingsOfADryRun"}},
 	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
@@ -121,6 +122,7 @@ var notModelled = []string{
 	"CreateStack and UpdateStack answer when all is done, and roll nothing back: change sets do both, and the CDK CLI uses nothing else.",
 	"A cancelled update (CancelUpdateStack), drift, stack policies, rollback triggers and resources that a continued rollback skips.",
 	"What an import asks of a resource's schema. Only buckets, log groups, tables, groups, alarms, dashboards, functions, roles and topics are known by their names.",
+	"Of a function's asynchronous events: a maximum age of its own, that a long queue is read less often, and events of a schedule that come while one of it is kept, of which the last is kept. Who waits for an answer, as a load balancer does, is not refused where the reserved concurrency is used up.",
 	"EC2's own health checks: an instance runs from the moment at which it is launched.",
 	"Instances on standby or protected from scale-in, lifecycle hooks, warm pools, spot instances, weights, and a maximum lifetime.",
 	"A refresh that fails without a rollback leaves what it has replaced; of the instances beyond the desired count its new ones end first.",
@@ -134,9 +136,9 @@ var notModelled = []string{
 }
 
 // TestRulesAreNamedWhereTheyAreKept: the comments of the plugin and of what plays load
-// balancers and the entry have the rules' numbers.
+// balancers, the entry and functions have the rules' numbers.
 func TestRulesAreNamedWhereTheyAreKept(t *testing.T) {
-	files := globs(t, "plugin/*.py", "../balancer/*.go")
+	files := globs(t, "plugin/*.py", "../balancer/*.go", "../lambda/*.go")
 	named := map[string]bool{}
 	phrase, number := regexp.MustCompile(`\b[Rr]ules?\s+(R?\d+[a-z]?(?:,\s+|\s+and\s+)?)+`), regexp.MustCompile(`R?\d+[a-z]?`)
 	for _, file := range files {
@@ -169,7 +171,7 @@ func TestRulesAreNamedWhereTheyAreKept(t *testing.T) {
 	}
 }
 
-// TestRulesHaveTests that exist here or where load balancers and the entry are played.
+// TestRulesHaveTests that exist here or where load balancers, the entry and functions are played.
 func TestRulesHaveTests(t *testing.T) {
 	tests := testNames(t)
 	for _, r := range rules {
@@ -186,7 +188,7 @@ func TestRulesHaveTests(t *testing.T) {
 
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
-	files := globs(t, "*_test.go", "../balancer/*_test.go")
+	files := globs(t, "*_test.go", "../balancer/*_test.go", "../lambda/*_test.go")
 	names := map[string]bool{}
 	for _, path := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)

@@ -54,6 +54,7 @@ type Function struct {
 	fetched      bool
 	mu           sync.Mutex
 	environments int
+	handling     int   // events
 	refused      error // why it cannot run
 
 	ctx    context.Context
@@ -118,6 +119,29 @@ func (f *Function) Stop() {
 // takes longer than the function's time limit ends the environment, as on AWS;
 // a caller that leaves does not.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	f.take(false)
+	return f.invoke(ctx, payload)
+}
+
+// take begins with an event, and reports whether it does: asynchronous events find no
+// environment where the reserved concurrency is used up.
+func (f *Function) take(asynchronous bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if asynchronous && f.Concurrency > 0 && f.handling >= f.Concurrency {
+		return false
+	}
+	f.handling++
+	return true
+}
+
+// invoke is Invoke with an event that was taken.
+func (f *Function) invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	defer func() {
+		f.mu.Lock()
+		f.handling--
+		f.mu.Unlock()
+	}()
 	e := &event{payload: payload, result: make(chan result, 1)}
 	select {
 	case f.events <- e:

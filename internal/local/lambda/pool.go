@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,27 @@ type Pool struct {
 	running map[string]*Function // by ARN
 	due     map[string]time.Time // when the next invocation of a schedule is, by its ARN
 	going   map[string]bool      // whether one of a schedule goes on or waits, by its ARN
+	queued  []*queued            // in the order of their coming
 	invoked sync.WaitGroup
 }
+
+// queued is an asynchronous event that its function has not taken yet.
+type queued struct {
+	function string // its ARN
+	payload  []byte
+	ended    func(error)
+	since    time.Time // on the emulator's clock, as all of these
+	next     time.Time // when it is tried
+	wait     time.Duration
+}
+
+// How Lambda keeps events. Source: AWS Lambda Developer Guide, "How Lambda handles errors
+// and retries with asynchronous invocation".
+const (
+	firstWait   = time.Second
+	longestWait = 5 * time.Minute
+	keptFor     = 6 * time.Hour
+)
 
 // NewPool returns a pool without functions. Their code is put below dir, and what one
 // prints is written to what output returns for it.
@@ -59,6 +79,8 @@ func (p *Pool) Update(deployed []emulator.Function) {
 	}
 }
 
+var errNoFunction = errors.New("there is no such function")
+
 // Has reports whether the function runs.
 func (p *Pool) Has(arn string) bool { return p.function(arn) != nil }
 
@@ -72,18 +94,53 @@ func (p *Pool) function(arn string) *Function {
 func (p *Pool) Invoke(ctx context.Context, arn string, event []byte) ([]byte, error) {
 	function := p.function(arn)
 	if function == nil {
-		return nil, errors.New("there is no such function")
+		return nil, errNoFunction
 	}
 	return function.Invoke(ctx, event)
+}
+
+// queue keeps an asynchronous event until its function takes it. ended is called with its
+// outcome, and not at all where it was kept for too long.
+func (p *Pool) queue(now time.Time, function string, payload []byte, ended func(error)) {
+	p.queued = append(p.queued, &queued{function: function, payload: payload, ended: ended, since: now, next: now, wait: firstWait})
+}
+
+// Deliver gives functions the asynchronous events that are to be tried now. One that finds
+// the function's reserved concurrency used up is tried again after a second, and after twice
+// as long each time, five minutes at most: meanwhile a later one may be taken before it (rule
+// R35).
+func (p *Pool) Deliver(ctx context.Context, now time.Time) {
+	p.queued = slices.DeleteFunc(p.queued, func(q *queued) bool {
+		if now.Before(q.next) {
+			return false
+		}
+		function := p.function(q.function)
+		if function != nil && !function.take(true) {
+			q.next, q.wait = now.Add(q.wait), min(2*q.wait, longestWait)
+			gone := q.next.Sub(q.since) > keptFor
+			if gone {
+				p.log.Printf("%s: an event that it had no time for in %s is gone", q.function, keptFor)
+			}
+			return gone
+		}
+		p.invoked.Go(func() {
+			if function == nil {
+				q.ended(errNoFunction)
+				return
+			}
+			_, err := function.invoke(ctx, q.payload)
+			q.ended(err)
+		})
+		return true
+	})
 }
 
 // Handle invokes the functions of custom resources, which must be taken before what
 // is deployed is read. It does not wait: the stack waits for what a function puts to
 // the response URL, and not for its answer.
-func (p *Pool) Handle(ctx context.Context, taken []emulator.Invocation) {
+func (p *Pool) Handle(ctx context.Context, now time.Time, taken []emulator.Invocation) {
 	for _, i := range taken {
-		p.invoked.Go(func() {
-			_, err := p.Invoke(ctx, i.Function, []byte(i.Payload))
+		p.queue(now, i.Function, []byte(i.Payload), func(err error) {
 			if err == nil || ctx.Err() != nil {
 				return
 			}
@@ -101,9 +158,8 @@ const scheduledTime = "<aws.scheduler.scheduled-time>"
 
 // Schedule invokes the functions that are due now, on the emulator's clock, each for the
 // first time one interval after its schedule was seen. One that fails is not tried again
-// before its next time. While one goes on, or waits for the function to be free, the next
-// one waits: for the last of the times that came meanwhile. Lambda keeps those before it,
-// too, and tries each again until it is free.
+// before its next time. While one goes on, or is kept for the function, the next one waits:
+// for the last of the times that came meanwhile. Lambda keeps those before it, too.
 func (p *Pool) Schedule(ctx context.Context, now time.Time, schedules []emulator.Schedule) {
 	due := map[string]time.Time{}
 	for _, s := range schedules {
@@ -114,7 +170,7 @@ func (p *Pool) Schedule(ctx context.Context, now time.Time, schedules []emulator
 			at = now.Add(every)
 		case !now.Before(at) && p.goes(s.ARN):
 			at = at.Add(now.Sub(at).Truncate(every))
-			p.invokeAt(ctx, s, at)
+			p.invokeAt(ctx, now, s, at)
 			at = at.Add(every)
 		}
 		due[s.ARN] = at
@@ -140,11 +196,11 @@ func (p *Pool) ended(schedule string) {
 	delete(p.going, schedule)
 }
 
-func (p *Pool) invokeAt(ctx context.Context, s emulator.Schedule, at time.Time) {
+func (p *Pool) invokeAt(ctx context.Context, now time.Time, s emulator.Schedule, at time.Time) {
 	input := strings.ReplaceAll(s.Input, scheduledTime, at.UTC().Format(time.RFC3339))
-	p.invoked.Go(func() {
-		defer p.ended(s.ARN)
-		if _, err := p.Invoke(ctx, s.Target, []byte(input)); err != nil && ctx.Err() == nil {
+	p.queue(now, s.Target, []byte(input), func(err error) {
+		p.ended(s.ARN)
+		if err != nil && ctx.Err() == nil {
 			p.log.Printf("%s: %v", s.ARN, err)
 		}
 	})

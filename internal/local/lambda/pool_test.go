@@ -36,9 +36,11 @@ func TestScheduleHasOneInvocationAtATime(t *testing.T) {
 	}()
 	began := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
 	at := func(minutes float64) {
-		p.Schedule(ctx, began.Add(time.Duration(minutes*float64(time.Minute))), []emulator.Schedule{
+		now := began.Add(time.Duration(minutes * float64(time.Minute)))
+		p.Schedule(ctx, now, []emulator.Schedule{
 			{ARN: "schedule", Every: 60, Target: "function", Input: scheduledTime},
 		})
+		p.Deliver(ctx, now)
 	}
 	at(0)
 	at(1.5)
@@ -52,5 +54,51 @@ func TestScheduleHasOneInvocationAtATime(t *testing.T) {
 	p.invoked.Wait()
 	if want := []string{"2026-01-02T15:01:00Z", "2026-01-02T15:03:00Z"}; !slices.Equal(got, want) {
 		t.Errorf("it was invoked for %q, want %q", got, want)
+	}
+}
+
+// TestThrottledEventsWaitLongerEachTime (rule R35): an event that comes while the one that
+// the function may handle goes on is tried again after 1, 2, 4 s and so on, 5 minutes at
+// most, though the function was free in between and took a later one, and is gone after
+// six hours.
+func TestThrottledEventsWaitLongerEachTime(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p := NewPool(emulator.Control{}, "", nil, log.New(io.Discard, "", 0))
+	f := &Function{Function: emulator.Function{Concurrency: 1}, events: make(chan *event), ctx: ctx, environments: maxEnvironments} // none is started
+	p.running["function"] = f
+	began := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
+	send := func(after time.Duration, payload string) {
+		p.Handle(ctx, began.Add(after), []emulator.Invocation{{ID: payload, Function: "function", Payload: payload}})
+	}
+	// taken is when each event is taken, as far as all seconds until then show; the
+	// function is busy for the others.
+	taken := map[string]time.Duration{}
+	now := time.Duration(0)
+	until := func(end time.Duration, busy func(time.Duration) bool) {
+		t.Helper()
+		for ; now <= end; now += time.Second {
+			if busy(now) {
+				f.handling = 1
+				p.Deliver(ctx, began.Add(now))
+				continue
+			}
+			f.handling = 0
+			p.Deliver(ctx, began.Add(now))
+			select {
+			case e := <-f.events:
+				taken[string(e.payload)] = now
+				e.result <- result{}
+				p.invoked.Wait()
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	send(0, "first")
+	until(39*time.Second, func(d time.Duration) bool { return d < 35*time.Second })
+	send(39*time.Second, "second")
+	until(100*time.Second, func(d time.Duration) bool { return d < 39*time.Second })
+	if taken["first"] != 63*time.Second || taken["second"] != 40*time.Second {
+		t.Errorf("they were taken after %v, want 1+2+4+8+16+32 s and, on coming, 40 s", taken)
 	}
 }
