@@ -270,10 +270,26 @@ func (c *controller) pursue(ctx context.Context, f fleet, missing error, p *para
 	}
 }
 
-// holdFirst answers before there is a group: the first version of the template, and
-// the type that the fleet had or starts with.
+// holdFirst answers before there is a group: what another group of the template launches,
+// which the stack has until it has this one, as v0.2.0 had; or else the template's first
+// version, and the type that the fleet had or starts with.
 func (c *controller) holdFirst(ctx context.Context, p *parameters) (*answer, error) {
 	l := live{Template: c.template, Version: "1", Type: p.instanceType}
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(c.autoscaling, &autoscaling.DescribeAutoScalingGroupsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page.AutoScalingGroups {
+			if override(g.MixedInstancesPolicy) == "" {
+				continue
+			}
+			if former := (fleet{AutoScalingGroup: g}).saved(); former.Template == c.template {
+				l = former
+			}
+		}
+	}
 	if c.ladder.Find(l.Type) < 0 {
 		l.Type = c.startAt.Type
 	}

@@ -581,12 +581,28 @@ func TestHoldRollsAStuckStepBack(t *testing.T) {
 
 func TestHoldComesBeforeTheGroup(t *testing.T) {
 	s := newStack(t, "before")
-	s.settings.group = "not-yet"
+	s.remove(t)
 	s.write(t, s.settings.instanceType, "m7g.large")
 	e := s.request(cfn.RequestCreate, holdType, "")
 	must(t, s.send(t, e))
 	if len(s.answers) != 1 || s.answers[0].Data["Version"] != "1" || s.answers[0].Data["Type"] != "m7g.large" || s.answers[0].Data["Template"] != s.settings.template {
 		t.Errorf("got %+v", s.answers)
+	}
+}
+
+// TestHoldFollowsAnotherGroupOfTheTemplate: the stack replaces the group by one of another
+// name, as the upgrade from v0.2.0 does, and what users have is not the first version.
+func TestHoldFollowsAnotherGroupOfTheTemplate(t *testing.T) {
+	s := newStack(t, "another")
+	s.made(t)
+	s.version(t, "two")
+	s.deployed(t, cfn.RequestUpdate, "two")
+	s.settings.group = "not-yet"
+	s.write(t, s.settings.instanceType, "m7g.large") // which the fleet does not have
+	e := s.request(cfn.RequestCreate, holdType, "")
+	must(t, s.send(t, e))
+	if a := s.answered(t, e); a.Data["Version"] != "2" || a.Data["Type"] != "m7g.medium" || a.Data["Template"] != s.settings.template {
+		t.Errorf("got %+v", a)
 	}
 }
 

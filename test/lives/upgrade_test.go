@@ -10,6 +10,9 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/internal/synth"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
 // releasedDir has the assembly of the last release, with stand-ins for what it
@@ -18,8 +21,9 @@ const releasedDir = "../../stacks/testdata/released"
 
 var release = flag.Bool("release", false, "write the assembly of this release to stacks/testdata/released")
 
-// TestUpgrade deploys the last release, writes data, follows CHANGELOG.md to what is
-// here, and reads everything back.
+// TestUpgrade deploys the last release, grows its fleets, writes data, follows
+// CHANGELOG.md to what is here, and reads everything back. TestUpgradeUnderLoad of
+// test/cloud has people read meanwhile.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	if *release {
@@ -32,9 +36,19 @@ func TestUpgrade(t *testing.T) {
 	l := begin(t, serveApp(t), "shipped")
 	l.run("cdk deploy --all --app " + assembly)
 	l.write("of the release")
+	l.groups(func(client *autoscaling.Client, g types.AutoScalingGroup) {
+		if _, err := client.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: g.AutoScalingGroupName, DesiredCapacity: aws.Int32(grownTo)}); err != nil {
+			t.Fatal(err)
+		}
+	})
 	for _, commands := range upgrade(t) {
 		l.clean(l.run(commands))
 	}
+	l.groups(func(_ *autoscaling.Client, g types.AutoScalingGroup) {
+		if name, n := *g.AutoScalingGroupName, *g.DesiredCapacity; name != l.config.Names().Group() || n != grownTo || len(g.Instances) != grownTo || int(*g.MinSize) != l.config.Fleet.Min {
+			t.Errorf("the group %s has %d instances of %d and %d at least, want %d and %d", name, len(g.Instances), n, *g.MinSize, grownTo, l.config.Fleet.Min)
+		}
+	})
 	l.intact()
 	for region, keys := range l.photos {
 		for _, key := range keys {
@@ -42,6 +56,22 @@ func TestUpgrade(t *testing.T) {
 		}
 	}
 	l.write("of this one")
+}
+
+// grownTo is how many instances each region of the release has, more than its template's.
+const grownTo = 3
+
+// groups calls do with the one group of each region.
+func (l *life) groups(do func(*autoscaling.Client, types.AutoScalingGroup)) {
+	l.t.Helper()
+	for _, region := range l.regions() {
+		client := autoscaling.NewFromConfig(l.aws(region))
+		out, err := client.DescribeAutoScalingGroups(l.t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+		if err != nil || len(out.AutoScalingGroups) != 1 {
+			l.t.Fatalf("%s has the groups %+v: %v", region, out, err)
+		}
+		do(client, out.AutoScalingGroups[0])
+	}
 }
 
 // upgrade are the commands of CHANGELOG.md that take the last release to this one.
