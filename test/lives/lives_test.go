@@ -244,7 +244,7 @@ func keepHealthy(ctx context.Context, control emulator.Control, dir string) {
 	defer functions.Stop()
 	asked := map[string]bool{} // others are stand-ins, which do not run
 	var taken []emulator.Invocation
-	for ; ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		more, _ := control.TakeInvocations(ctx) // the test ends, or its next command says why
 		for _, i := range more {
 			asked[i.Function] = true

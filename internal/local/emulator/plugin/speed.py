@@ -4,7 +4,7 @@ import functools
 import json
 
 from moto import backends
-from moto.cloudformation.models import Stack
+from moto.cloudformation.models import ChangeSet, Stack
 from moto.core import loaders, utils
 from moto.core.common_models import BaseModel
 
@@ -23,6 +23,7 @@ def install():
     # more the longer it lasts.
     patches.replace(BaseModel, __new__=staticmethod(lambda cls, *_, **__: object.__new__(cls)))
     patches.replace(Stack, parse_template=staticmethod(parse_template))
+    patches.replace(ChangeSet, _parse_template=parse_change_set)
 
 
 def parse_template(template):
@@ -31,3 +32,7 @@ def parse_template(template):
         return json.loads(template)
     except ValueError:
         return _parse(template)
+
+
+def parse_change_set(self):
+    self.template_dict = parse_template(self.template)
