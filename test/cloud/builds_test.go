@@ -95,22 +95,23 @@ func TestBuilds(t *testing.T) {
 				settings.NoCapacity = map[string][]string{"eu-west-1a": {grown}, "eu-west-1b": {grown}, "eu-west-1c": {grown}}
 			}
 			emulatortest.Set(t, d.control, settings)
-			var with []func(*stacks.Builds)
+			pace, with := float64(building), []func(*stacks.Builds){}
 			if bad.foreign {
 				with = append(with, func(b *stacks.Builds) { b.Service = foreign(t, b.Service) })
 			}
 			if bad.scaler {
 				behaviour = "beside a scaler that fails"
 				with = append(with, func(b *stacks.Builds) { b.Function = failingScaler(t, b.Function) })
-				d.pace(t, busy) // CloudFormation waits for an hour
+				pace = busy // CloudFormation waits for an hour
 			}
+			d.pace(t, pace)
 			sent, failed := load.sent.Load(), load.failed.Load()
 			took, why := fleet.deploy(t, behaviour, with...)
 			d.pace(t, building)
 			settings.NoCapacity = nil
 			emulatortest.Set(t, d.control, settings)
 			sent, failed = load.sent.Load()-sent, load.failed.Load()-failed
-			t.Logf("rolled back after %s at pace %d; %d of %d requests failed: %s", took.Round(time.Second), building, failed, sent, why)
+			t.Logf("rolled back after %s at pace %.0f; %d of %d requests failed: %s", took.Round(time.Second), pace, failed, sent, why)
 			if !strings.Contains(why, bad.says) {
 				t.Errorf("the failure is %q, want it to say %q", why, bad.says)
 			}
