@@ -74,10 +74,8 @@ type Settings struct {
 	Lost []string `json:"lost,omitempty"`
 }
 
-// Ways are how many there are of what AWS's documents leave open of a stack's rollback.
-const Ways = 8
-
-// Way is one of them, by any number: what docs/rollout.md calls not known.
+// Way is one of the eight ways that AWS's documents leave open of a stack's rollback and of
+// a group's update, by any number.
 func Way(n int) Settings {
 	return Settings{RollbackReadsFormer: n&1 != 0, RollbackKeepsVersion: n&2 != 0, PolicyWrittenWhenChanged: n&4 != 0}
 }

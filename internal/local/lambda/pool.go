@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"reflect"
@@ -99,8 +100,11 @@ func (p *Pool) Invoke(ctx context.Context, arn string, event []byte) ([]byte, er
 	return function.Invoke(ctx, event)
 }
 
+// errGone is the outcome of an event that was kept for too long.
+var errGone = fmt.Errorf("an event that the function had no time for in %s is gone", keptFor)
+
 // queue keeps an asynchronous event until its function takes it. ended is called with its
-// outcome, and not at all where it was kept for too long.
+// outcome.
 func (p *Pool) queue(now time.Time, function string, payload []byte, ended func(error)) {
 	p.queued = append(p.queued, &queued{function: function, payload: payload, ended: ended, since: now, next: now, wait: firstWait})
 }
@@ -119,7 +123,7 @@ func (p *Pool) Deliver(ctx context.Context, now time.Time) {
 			q.next, q.wait = now.Add(q.wait), min(2*q.wait, longestWait)
 			gone := q.next.Sub(q.since) > keptFor
 			if gone {
-				p.log.Printf("%s: an event that it had no time for in %s is gone", q.function, keptFor)
+				q.ended(errGone)
 			}
 			return gone
 		}
@@ -145,6 +149,9 @@ func (p *Pool) Handle(ctx context.Context, now time.Time, taken []emulator.Invoc
 				return
 			}
 			p.log.Printf("%s: %v", i.Function, err)
+			if errors.Is(err, errGone) {
+				return
+			}
 			if err := p.control.FailInvocation(ctx, i.ID); err != nil && ctx.Err() == nil {
 				p.log.Print(err)
 			}

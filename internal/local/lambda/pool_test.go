@@ -101,4 +101,13 @@ func TestThrottledEventsWaitLongerEachTime(t *testing.T) {
 	if taken["first"] != 63*time.Second || taken["second"] != 40*time.Second {
 		t.Errorf("they were taken after %v, want 1+2+4+8+16+32 s and, on coming, 40 s", taken)
 	}
+	send(100*time.Second, "third")
+	until(6*time.Hour, func(time.Duration) bool { return true })
+	if len(p.queued) != 1 {
+		t.Errorf("%d events are kept before six hours, want the third", len(p.queued))
+	}
+	until(6*time.Hour+10*time.Minute, func(time.Duration) bool { return true })
+	if len(p.queued) != 0 {
+		t.Error("it is kept for longer than six hours")
+	}
 }
