@@ -16,6 +16,10 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
 // Paces of the day. Instances and functions are programs of this machine, and take
@@ -96,7 +100,11 @@ func TestIslands(t *testing.T) {
 	for service, part := range map[string]string{"dynamodb": "table employees", "s3": "bucket photos"} {
 		d.step(t, "users move away from an island that loses its "+part+", and come back", nil, func(t *testing.T) { d.darkens(t, service, part) })
 	}
-	d.step(t, "users move away from an island whose fleet alone loses its table, and come back", nil, d.losesItsWay)
+	for way, cut := range map[string]func(*testing.T, string) func(){"way": d.cutsRoute, "right": d.deniesRole} {
+		if way == "way" || matrix.All() {
+			d.step(t, "users move away from an island whose fleet alone loses its "+way+" to its table, and come back", nil, func(t *testing.T) { d.losesTable(t, cut) })
+		}
+	}
 	d.step(t, "an operator drains an island, and ends it", nil, d.drains)
 	d.step(t, "a region joins and leaves, and no other instance is replaced", nil, func(t *testing.T) {
 		d.keepsInstances(t, []string{"eu-west-1", "us-east-1"}, func() {
@@ -285,8 +293,12 @@ func (d *day) fetchesPhotos(t *testing.T) {
 }
 
 // refusedWithin bounds, by AWS's clock, how long users of a region go without what its
-// store refuses to all: two checks of the lighthouse, 30 s, and the entry's own.
-const refusedWithin = 90 * time.Second
+// store refuses to all: two checks of the lighthouse, 30 s, and the entry's own; and
+// healedWithin how long they are elsewhere when it is well again.
+const (
+	refusedWithin = 90 * time.Second
+	healedWithin  = 2 * time.Minute
+)
 
 // darkens has a region's calls of a service fail. The table's are at AWS's pace, by which
 // the time that it takes is measured.
@@ -296,6 +308,7 @@ func (d *day) darkens(t *testing.T, service, part string) {
 	bound := time.Minute
 	if service == "dynamodb" {
 		d.pace(t, 1)
+		defer d.pace(t, calm)
 		bound = refusedWithin
 	}
 	fail := func(failing emulator.Failing) {
@@ -306,16 +319,8 @@ func (d *day) darkens(t *testing.T, service, part string) {
 	}
 	defer fail(emulator.Failing{})
 	unharmed := d.unharmed(t, region)
-	refused := d.clock(t)
 	fail(emulator.Failing{region: {service}})
-	awaitFor(t, bound, func() error {
-		if a := fetch(t, d.running.URL+d.path); a.status != 200 || a.island != "us-east-1" {
-			return fmt.Errorf("status %d from %q, want us-east-1", a.status, a.island)
-		}
-		return nil
-	})
-	t.Logf("users have moved after %.0f s of AWS's time, at pace %.0f", d.clock(t).Now.Sub(refused.Now).Seconds(), refused.Pace)
-	d.pace(t, calm)
+	d.within(t, "users have moved", bound, "us-east-1")
 	d.await(t, d.running.URL, "us-east-1")
 	look := lookAt(t, d.running, region)
 	if look.status != 503 || look.Parts[part] == "ok" || look.Failing != 1 {
@@ -323,20 +328,62 @@ func (d *day) darkens(t *testing.T, service, part string) {
 	}
 	unharmed()
 	fail(emulator.Failing{})
+	d.within(t, "users are back", healedWithin, region)
 	d.await(t, d.running.URL, region)
 	unharmed()
 }
 
-// losesItsWay takes a fleet's role its tables, while the lighthouse reaches them. Beats
-// come by this machine's clock, so that it runs at AWS's pace.
-func (d *day) losesItsWay(t *testing.T) {
-	const region, policy = "eu-west-1", "NoTables"
-	d.pace(t, 1)
-	defer d.pace(t, calm)
+// within checks that users are answered by a region, and logs after how much of AWS's time
+// they are. bound is of this machine's, which at a pace of 1 is the same.
+func (d *day) within(t *testing.T, what string, bound time.Duration, region string) {
+	t.Helper()
+	began := d.clock(t)
+	awaitFor(t, bound, func() error {
+		if a := fetch(t, d.running.URL+d.path); a.status != 200 || a.island != region {
+			return fmt.Errorf("%s: status %d from %q, want %q", what, a.status, a.island, region)
+		}
+		return nil
+	})
+	t.Logf("%s after %.0f s of AWS's time, at pace %.0f", what, d.clock(t).Now.Sub(began.Now).Seconds(), began.Pace)
+}
+
+// cutsRoute takes the route tables of a region's fleet out of its endpoint of DynamoDB: its
+// calls have no way there. It returns what puts them back.
+func (d *day) cutsRoute(t *testing.T, region string) func() {
+	client := ec2.NewFromConfig(administrator(d.running, region))
+	service := "com.amazonaws." + region + ".dynamodb"
+	found, err := client.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{Filters: []ec2types.Filter{{Name: sdk.String("service-name"), Values: []string{service}}}})
+	if err != nil || len(found.VpcEndpoints) != 1 {
+		t.Fatalf("got %v, %v, want one endpoint of DynamoDB", found, err)
+	}
+	endpoint := found.VpcEndpoints[0]
+	modify := func(in ec2.ModifyVpcEndpointInput) {
+		in.VpcEndpointId = endpoint.VpcEndpointId
+		if _, err := client.ModifyVpcEndpoint(t.Context(), &in); err != nil {
+			t.Error(err)
+		}
+	}
+	modify(ec2.ModifyVpcEndpointInput{RemoveRouteTableIds: endpoint.RouteTableIds})
+	return func() { modify(ec2.ModifyVpcEndpointInput{AddRouteTableIds: endpoint.RouteTableIds}) }
+}
+
+// deniesRole takes the role of a region's fleet its tables: its calls are refused. It
+// returns what gives them back.
+func (d *day) deniesRole(t *testing.T, region string) func() {
+	const policy = "NoTables"
 	roles := rolesOf(t, d.running)
 	fleet := roles[slices.IndexFunc(roles, func(r role) bool { return r.region() == region && strings.Contains(r.name, "-FleetRole") })]
 	w := &walk{running: d.running}
-	restore := sync.OnceFunc(func() { w.put(t, fleet, policy, document{}) })
+	w.put(t, fleet, policy, document{Version: "2012-10-17", Statement: []rule{{Effect: "Deny", Action: words{"dynamodb:*"}, Resource: words{"*"}}}})
+	return func() { w.put(t, fleet, policy, document{}) }
+}
+
+// losesTable cuts a region's fleet off from its tables, which the lighthouse reaches, and
+// puts it back. Beats come by this machine's clock, so that it runs at AWS's pace.
+func (d *day) losesTable(t *testing.T, cut func(*testing.T, string) func()) {
+	const region = "eu-west-1"
+	d.pace(t, 1)
+	defer d.pace(t, calm)
 	heard := func() error {
 		if look := lookAt(t, d.running, region); look.Parts["fleet"] != "ok" {
 			return fmt.Errorf("the lighthouse says %+v, want a fleet that reaches its stores", look)
@@ -345,27 +392,15 @@ func (d *day) losesItsWay(t *testing.T) {
 	}
 	await(t, heard)
 	unharmed := d.unharmed(t, region)
-	// within checks that users are answered by a region within so much of AWS's time.
-	within := func(what string, bound time.Duration, region string) {
-		t.Helper()
-		began := time.Now()
-		awaitFor(t, bound, func() error {
-			if a := fetch(t, d.running.URL+d.path); a.status != 200 || a.island != region {
-				return fmt.Errorf("%s: status %d from %q, want %q", what, a.status, a.island, region)
-			}
-			return nil
-		})
-		t.Logf("%s after %.0f s of AWS's time", what, time.Since(began).Seconds())
-	}
-	w.put(t, fleet, policy, document{Version: "2012-10-17", Statement: []rule{{Effect: "Deny", Action: words{"dynamodb:*"}, Resource: words{"*"}}}})
+	restore := sync.OnceFunc(cut(t, region))
 	defer restore()
-	within("users have moved", 3*time.Minute, "us-east-1")
+	d.within(t, "users have moved", 3*time.Minute, "us-east-1")
 	if look := lookAt(t, d.running, region); look.status != 503 || look.Failing != 1 || !strings.HasPrefix(look.Parts["fleet"], "no instance has said for ") || look.Parts["table employees"] != "ok" {
 		t.Errorf("the lighthouse says %+v, want that only the fleet does not reach its stores", look)
 	}
 	unharmed()
 	restore()
-	within("users are back", 2*time.Minute, region)
+	d.within(t, "users are back", healedWithin, region)
 	unharmed()
 }
 

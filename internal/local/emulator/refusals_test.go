@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -252,6 +253,18 @@ func TestInstancesReachWhatTheirSubnetDoes(t *testing.T) {
 	if err := reads(); err != nil {
 		t.Errorf("by an endpoint: %v", err)
 	}
+	network := ec2.NewFromConfig(here)
+	found, err := network.DescribeVpcEndpoints(t.Context(), nil)
+	if err != nil || len(found.VpcEndpoints) != 1 {
+		t.Fatalf("got %v, %v, want one endpoint", found, err)
+	}
+	made := found.VpcEndpoints[0]
+	if _, err := network.DeleteVpcEndpoints(t.Context(), &ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{*made.VpcEndpointId}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := reads(); err == nil {
+		t.Error("it reads from S3 by an endpoint that was deleted")
+	}
 	s.deploy(t, types.StackStatusUpdateComplete, isolated)
 	if err := reads(); err == nil {
 		t.Error("it reads from S3 by an endpoint that is gone")
@@ -259,6 +272,12 @@ func TestInstancesReachWhatTheirSubnetDoes(t *testing.T) {
 	s.deploy(t, types.StackStatusUpdateComplete, isolated.with(gateway()).with(resources{"Route": resource("AWS::EC2::Route", map[string]any{"RouteTableId": ref("Table"), "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": ref("Gateway")})}))
 	if err := reads(); err != nil {
 		t.Errorf("by a route to everywhere: %v", err)
+	}
+	if _, err := network.DeleteRoute(t.Context(), &ec2.DeleteRouteInput{RouteTableId: &made.RouteTableIds[0], DestinationCidrBlock: aws.String("0.0.0.0/0")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := reads(); err == nil {
+		t.Error("it reads from S3 by a route that was deleted")
 	}
 }
 

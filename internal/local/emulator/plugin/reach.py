@@ -34,7 +34,7 @@ def has_way(ec2, subnet, service):
     if table and any(r.destination_cidr_block == "0.0.0.0/0" for r in table.routes):
         return True
     return any(
-        e.vpc_id == subnet.vpc_id and e.service_name == service
+        e.vpc_id == subnet.vpc_id and e.service_name == service and e.state != "deleted"
         and (e.vpc_endpoint_type == "Interface" or table and table.id in (e.route_table_ids or []))
         for e in list(ec2.vpc_end_points.values())
     )
