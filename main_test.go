@@ -317,6 +317,33 @@ func TestPermissionsBoundaryIsOnEveryRole(t *testing.T) {
 	}
 }
 
+// TestDrainedRegionLeavesAnAcceleratorOfFour: no endpoint group of its own is among the
+// three that the accelerator tries.
+func TestDrainedRegionLeavesAnAcceleratorOfFour(t *testing.T) {
+	context, err := matrix.ShippedContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	context["archipelago.regions"] = []any{"eu-west-1", "us-east-1", map[string]any{"name": "us-west-2", "weight": "0"}, "ap-southeast-2"}
+	builds, err := synth.StandIns(t.TempDir(), "x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := synth.App(context, matrix.Account, dir, builds, nil); err != nil {
+		t.Fatal(err)
+	}
+	for region, want := range map[string]bool{"eu-west-1": true, "us-east-1": true, "us-west-2": false, "ap-southeast-2": true} {
+		b, err := os.ReadFile(filepath.Join(dir, "archipelago-region-"+region+".template.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(b), `"AWS::GlobalAccelerator::EndpointGroup"`); got != want {
+			t.Errorf("%s is in the accelerator: %t, want %t", region, got, want)
+		}
+	}
+}
+
 // TestDeployAppliesCDKsRules runs the CDK CLI as a user does, who sets no
 // variable, on an app with a property that CloudFormation does not know: it is
 // refused before anything is asked of AWS. For the local cloud it is not.

@@ -275,7 +275,13 @@ const acceleratorTries = 3
 // Accelerated reports whether the accelerator knows a region. With more regions than it
 // tries, those that are drained for good would keep users from one that is not.
 func (c Config) Accelerated(r Region) bool {
-	return r.Weight > 0 || len(c.Islands()) <= acceleratorTries
+	return r.Weight > 0 || c.EntryTriesAll()
+}
+
+// EntryTriesAll reports whether the entry tries every region before it sends users to one
+// that is drained.
+func (c Config) EntryTriesAll() bool {
+	return c.Entry != EntryAccelerator || len(c.Islands()) <= acceleratorTries
 }
 
 // Public reports whether load balancers have public addresses.

@@ -194,9 +194,25 @@ func turn(s cloud.Switch, turnedOn, turnedOff string) func(*flag.FlagSet, *cloud
 				is = turnedOff
 			}
 			_, err = fmt.Fprintf(o.Out, "%s in %s of %s is %s\n", name, *region, where(), is)
+			if s == cloud.Drained && !*off && err == nil {
+				err = sayWhatStays(o, name, *region)
+			}
 			return err
 		}
 	}
+}
+
+// sayWhatStays says how a region leaves the entry where that may send users to one that is
+// drained.
+func sayWhatStays(o cloud.Options, name, region string) error {
+	c, err := config.Read(o.Root, nil, config.NoAccount)
+	if err != nil || c.Name != name || c.EntryTriesAll() {
+		return nil // or it is another one's, of which nothing is known here
+	}
+	_, err = fmt.Fprintf(o.Out, "The accelerator tries a user's three closest of %d regions, and sends those whose three are dark to the closest one, drained or not. "+
+		"To take %s out of it, write \"weight\": 0 beside its name in cdk.json, and cdk deploy --exclusively %s\n",
+		len(c.Islands()), region, c.Names().RegionStack(region))
+	return err
 }
 
 // plan shows what the scaler of a region planned.

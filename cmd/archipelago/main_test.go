@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,6 +61,34 @@ func TestExitCodes(t *testing.T) {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {
 				t.Errorf("%v: exit %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+// TestDrainSaysWhatAnAcceleratorKeeps: of more than three regions it may send users to one
+// that is drained, until that leaves it.
+func TestDrainSaysWhatAnAcceleratorKeeps(t *testing.T) {
+	hello, err := os.ReadFile("../../examples/hello/cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for regions, want := range map[string]string{
+		`"eu-west-1", "eu-west-2", "us-east-1"`:              "",
+		`"eu-west-1", "eu-west-2", "us-east-1", "us-west-2"`: `write "weight": 0 beside its name in cdk.json, and cdk deploy --exclusively hello-region-eu-west-1` + "\n",
+	} {
+		root := t.TempDir()
+		file := strings.Replace(string(hello), `"eu-west-1", "us-east-1"`, regions, 1)
+		if err := os.WriteFile(filepath.Join(root, "cdk.json"), []byte(file), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"hello", "another"} {
+			var out strings.Builder
+			if err := sayWhatStays(cloud.Options{Root: root, Out: &out}, name, "eu-west-1"); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); (name == "another" || want == "") && got != "" || name == "hello" && !strings.HasSuffix(got, want) {
+				t.Errorf("%s of %s: it says %q, want %q", name, regions, got, want)
 			}
 		}
 	}

@@ -647,8 +647,9 @@ func (l *life) without(lost string, i int, writing string) {
 
 	answer(lost)
 	if weight := l.config.Regions[i].Weight; l.config.Entry == config.EntryAccelerator && weight > 0 {
-		const dial = 1
+		const dial = 2
 		drain := procedure(l.t, "Drain", l.names(lost))[dial]
+		l.enters(lost, true)
 		l.run(drain)
 		l.enters(lost, false)
 		defer func() {
@@ -686,14 +687,14 @@ func (l *life) without(lost string, i int, writing string) {
 	l.hasPhoto(lost, photo, true)
 }
 
-// enters checks that users are sent to a region, or that they are not.
+// enters checks that users who are near a region are sent there, or that they are not.
 func (l *life) enters(region string, want bool) {
 	l.t.Helper()
 	deployed, err := l.control.Fleet(l.t.Context())
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	got := slices.ContainsFunc(deployed.EndpointGroups, func(g emulator.EndpointGroup) bool { return g.Region == region })
+	got := slices.ContainsFunc(deployed.EndpointGroups, func(g emulator.EndpointGroup) bool { return g.Region == region && g.Dial > 0 })
 	if got != want {
 		l.t.Errorf("users are sent to %s: %t, want %t", region, got, want)
 	}

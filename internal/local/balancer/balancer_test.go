@@ -219,7 +219,7 @@ func TestEntryRoutesToTheNearestHealthyRegion(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	entry := NewEntry(ctx, listener, quiet)
-	entry.Update([]*Balancer{near, far})
+	entry.Update([]Endpoint{{Balancer: near, Dial: 100}, {Balancer: far, Dial: 100}})
 	address := "http://" + listener.Addr().String()
 	want := func(name string) {
 		t.Helper()
@@ -256,14 +256,14 @@ func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	entry := NewEntry(ctx, listener, quiet)
-	var regions []*Balancer
+	var regions []Endpoint
 	for _, name := range []string{"first", "second", "third", "fourth"} {
 		i := newInstance(t, name)
 		b, round := newBalancer(t, name, i)
 		i.sick.Store(name != "fourth")
 		round()
 		round()
-		regions = append(regions, b)
+		regions = append(regions, Endpoint{Balancer: b, Dial: 100})
 	}
 	entry.Update(regions)
 	address := "http://" + listener.Addr().String()
@@ -273,6 +273,73 @@ func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
 	entry.Update(slices.Delete(regions, 1, 2)) // which left the accelerator
 	if _, got := get(t, address); got != "fourth" {
 		t.Errorf("without the second %q answered, want the fourth", got)
+	}
+}
+
+// TestEntryFailsOverWhateverTheDials: a region's own users follow its dial, and those of a
+// region that fails do not, nor is a region that is drained left out of the closest three.
+func TestEntryFailsOverWhateverTheDials(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := NewEntry(t.Context(), listener, quiet)
+	var regions []Endpoint
+	instances, rounds := map[string]*instance{}, map[string]func(){}
+	for _, name := range []string{"first", "second", "third", "fourth"} {
+		instances[name] = newInstance(t, name)
+		b, round := newBalancer(t, name, instances[name])
+		rounds[name] = round
+		round()
+		regions = append(regions, Endpoint{Balancer: b, Dial: 100})
+	}
+	sicken := func(names ...string) {
+		for _, name := range names {
+			instances[name].sick.Store(true)
+			rounds[name]()
+			rounds[name]()
+		}
+	}
+	want := func(when, name string) {
+		t.Helper()
+		entry.Update(regions)
+		if status, got := get(t, "http://"+listener.Addr().String()); status != http.StatusOK || got != name {
+			t.Errorf("%s: status %d of %q, want %s", when, status, got, name)
+		}
+	}
+	regions[0].Dial = 0
+	want("with the first one's dial at 0", "second")
+	sicken("second")
+	want("with the second sick", "first")
+	sicken("first", "third")
+	want("with the closest three sick and the fourth well", "first")
+	for i := range regions {
+		regions[i].Dial = 0
+	}
+	sicken("fourth")
+	want("with all sick and all dials at 0", "first")
+}
+
+// TestEntryOfALostRegion refuses who is sent there, as nothing answers there.
+func TestEntryOfALostRegion(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := NewEntry(t.Context(), listener, quiet)
+	near, round := newBalancer(t, "near", newInstance(t, "near"))
+	far, roundFar := newBalancer(t, "far", newInstance(t, "far"))
+	round()
+	roundFar()
+	address := "http://" + listener.Addr().String()
+	entry.Update([]Endpoint{{Balancer: near, Dial: 100, Lost: true}, {Balancer: far, Dial: 100}})
+	if _, got := get(t, address); got != "far" {
+		t.Errorf("%q answered, want far", got)
+	}
+	entry.Update([]Endpoint{{Balancer: near, Dial: 100, Lost: true}})
+	if res, err := http.Get(address); err == nil {
+		res.Body.Close()
+		t.Errorf("a region that is lost answers %s", res.Status)
 	}
 }
 

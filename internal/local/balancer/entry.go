@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"slices"
 	"sync"
 )
 
@@ -13,14 +14,26 @@ import (
 // unhealthy endpoints".
 const closest = 3
 
-// Entry plays an accelerator: it takes each connection to the first of the closest
-// regions that is healthy, in the order of the configuration. All users of this machine
-// are nearest to the first.
+// Endpoint is a region's load balancer as the entry knows it.
+type Endpoint struct {
+	*Balancer
+	// Dial is how many percent of the region's own users it takes; anything above 0 is
+	// taken for all.
+	Dial float64
+	// Lost is whether the region does not answer, whatever its load balancer here says.
+	Lost bool
+}
+
+func (e Endpoint) healthy() bool { return !e.Lost && e.Healthy() }
+
+// Entry plays an accelerator: it takes each connection to the nearest region whose dial
+// is above 0, or where that is not healthy to the first of the closest ones that is, in
+// the order of the configuration. All users of this machine are nearest to the first.
 type Entry struct {
 	log *log.Logger
 
 	mu      sync.Mutex
-	regions []*Balancer
+	regions []Endpoint
 }
 
 // NewEntry accepts connections on listener until ctx ends.
@@ -40,34 +53,38 @@ func NewEntry(ctx context.Context, listener net.Listener, log *log.Logger) *Entr
 }
 
 // Update takes the regions that are registered, the nearest first.
-func (e *Entry) Update(regions []*Balancer) {
+func (e *Entry) Update(regions []Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.regions = regions
 }
 
-// route returns the nearest of the closest regions that is healthy. If none of them is it
-// returns the nearest, though another region may be healthy: an accelerator fails open (rule 16).
-func (e *Entry) route() *Balancer {
+// route returns the nearest region whose dial is above 0. If that is not healthy it returns
+// the nearest of the closest ones that is, and if none of them is the nearest, though
+// another region may be healthy: an accelerator that fails over looks at no dial, and in the
+// end fails open (rule 16).
+func (e *Entry) route() (Endpoint, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, region := range e.regions[:min(closest, len(e.regions))] {
-		if region.Healthy() {
-			return region
-		}
+	if i := slices.IndexFunc(e.regions, func(r Endpoint) bool { return r.Dial > 0 }); i >= 0 && e.regions[i].healthy() {
+		return e.regions[i], true
+	}
+	tried := e.regions[:min(closest, len(e.regions))]
+	if i := slices.IndexFunc(tried, Endpoint.healthy); i >= 0 {
+		return tried[i], true
 	}
 	if len(e.regions) == 0 {
-		return nil
+		return Endpoint{}, false
 	}
-	return e.regions[0]
+	return e.regions[0], true
 }
 
 // serve joins a connection to a region's load balancer. It stays there: an
 // accelerator moves new connections only.
 func (e *Entry) serve(ctx context.Context, client net.Conn) {
 	defer client.Close()
-	region := e.route()
-	if region == nil {
+	region, ok := e.route()
+	if !ok || region.Lost {
 		return
 	}
 	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", region.Addr)

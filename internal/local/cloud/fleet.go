@@ -271,7 +271,7 @@ func (f *fleet) updateBalancer(ctx context.Context, config emulator.LoadBalancer
 
 // updateEntry registers the regions' load balancers, nearest first.
 func (f *fleet) updateEntry(groups []emulator.EndpointGroup) {
-	var registered []*balancer.Balancer
+	var registered []balancer.Endpoint
 	for _, region := range f.deployed.Regions {
 		for _, group := range groups {
 			if group.Region != region {
@@ -279,7 +279,7 @@ func (f *fleet) updateEntry(groups []emulator.EndpointGroup) {
 			}
 			for _, arn := range group.LoadBalancers {
 				if b := f.balancers[arn]; b != nil {
-					registered = append(registered, b)
+					registered = append(registered, balancer.Endpoint{Balancer: b, Dial: group.Dial, Lost: group.Lost})
 				}
 			}
 		}

@@ -165,10 +165,14 @@ type TargetGroup struct {
 	DeregistrationDelay int `json:"deregistrationDelay"`
 }
 
-// EndpointGroup is a region that an accelerator knows.
+// EndpointGroup is a region that an accelerator, or a domain's records, know.
 type EndpointGroup struct {
 	Region        string   `json:"region"`
 	LoadBalancers []string `json:"loadBalancers"` // ARNs
+	// Dial is how many percent of the region's own users are sent to it.
+	Dial float64 `json:"dial"`
+	// Lost reports whether the region does not answer.
+	Lost bool `json:"lost"`
 }
 
 // Fleet returns what is deployed now.

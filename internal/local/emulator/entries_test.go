@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"maps"
 	"net/url"
 	"testing"
 
@@ -26,7 +27,8 @@ const island = `{"Resources": {
 		"EndpointGroupRegion": "us-east-1", "TrafficDialPercentage": 0, "EndpointConfigurations": [{"EndpointId": "arn"}]}}
 }}`
 
-func TestRecordsEnterAndDrainedRegionsDoNot(t *testing.T) {
+// TestRecordsAndEndpointGroupsEnter: those of a dial of 0, too.
+func TestRecordsAndEndpointGroupsEnter(t *testing.T) {
 	c := emulatortest.Shared(t)
 	if err := c.Make(t.Context(), emulator.Existing{Zones: []emulator.Zone{{ID: "Z0123", Name: "example.com"}}}); err != nil {
 		t.Fatal(err)
@@ -39,7 +41,14 @@ func TestRecordsEnterAndDrainedRegionsDoNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(fleet.EndpointGroups) != 1 || fleet.EndpointGroups[0].Region != "eu-west-1" || len(fleet.EndpointGroups[0].LoadBalancers) != 1 {
-		t.Errorf("got the entries %+v, want eu-west-1 with its load balancer alone", fleet.EndpointGroups)
+	dials := map[string]float64{}
+	for _, g := range fleet.EndpointGroups {
+		dials[g.Region] = g.Dial
+		if len(g.LoadBalancers) != 1 || g.Lost {
+			t.Errorf("got %+v, want one load balancer", g)
+		}
+	}
+	if want := (map[string]float64{"eu-west-1": 100, "us-east-1": 0}); !maps.Equal(dials, want) {
+		t.Errorf("got the dials %v, want %v", dials, want)
 	}
 }

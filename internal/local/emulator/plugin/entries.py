@@ -132,20 +132,22 @@ class Certificate(CloudFormationModel):
 
 
 def endpoint_groups():
-    """The regions that take users, with their load balancers. To an accelerator and to
-    DNS a lost region is one that is not healthy."""
+    """The regions that an accelerator or DNS knows, with their load balancers, whatever
+    their dials: who fails over is sent there, too (rule 16)."""
     for r in list(models.accepted.values()):
-        if settings.lost(r.region):
-            continue
-        if r.resource_type == GROUP and dial(r) > 0:
+        if r.resource_type == GROUP:
             yield {
                 "region": r.properties["EndpointGroupRegion"],
                 "loadBalancers": [c["EndpointId"] for c in r.properties.get("EndpointConfigurations", [])],
+                "dial": dial(r),
+                "lost": settings.lost(r.region),
             }
         if r.resource_type == RECORD and "Region" in r.properties:
             yield {
                 "region": r.properties["Region"],
                 "loadBalancers": list(named(r.properties["AliasTarget"]["DNSName"])),
+                "dial": 100,
+                "lost": settings.lost(r.region),
             }
 
 
