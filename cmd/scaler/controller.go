@@ -121,6 +121,10 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 		return nil, err
 	}
 	o, err := c.observe(ctx, f, p, now)
+	var unoffered *noRungError
+	if errors.As(err, &unoffered) || err == nil {
+		err = errors.Join(err, c.sayNoRung(ctx, &p.memory, unoffered))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,8 @@ type memory struct {
 	Boot          time.Duration   `json:"boot,omitempty"`
 	// Unplanned is why no plan could be made since the last one, as the first run said it.
 	Unplanned string `json:"unplanned,omitempty"`
+	// Unoffered are the zones that were told to be in the way of every rung.
+	Unoffered string `json:"unoffered,omitempty"`
 	// Pending is what CloudFormation waits for, and Answered the id of its last
 	// request that was answered.
 	Pending  *pending `json:"pending,omitempty"`

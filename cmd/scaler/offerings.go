@@ -13,9 +13,38 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// offered reports which rungs every one of zones offers. That there is none is an error,
-// which names the zones that are in the way: nothing could be decided, and the alarm of a
-// silent scaler is to ring.
+// noRungError is that no rung is offered in every zone: nothing can be decided, and
+// the alarm of a silent scaler is to be in ALARM.
+type noRungError struct {
+	ladder, least []string // the zones that offer the fewest
+}
+
+func (e *noRungError) Error() string {
+	return fmt.Sprintf("none of %s is offered in every zone, and the fewest in %s", strings.Join(e.ladder, ", "), strings.Join(e.least, ", "))
+}
+
+// sayNoRung tells those who get the alarms which zones are in the way, once while they are
+// the same: the alarm itself cannot name them. unoffered is nil where a rung is offered.
+func (c *controller) sayNoRung(ctx context.Context, m *memory, unoffered *noRungError) error {
+	var zones string
+	if unoffered != nil {
+		zones = strings.Join(unoffered.least, ", ")
+	}
+	if zones == m.Unoffered {
+		return nil
+	}
+	if unoffered != nil {
+		err := c.send(ctx, "no instance type is offered in every zone", fmt.Sprintf(
+			"The scaler can decide nothing, and its alarm will be in ALARM: %s. Add a rung that they have to fleet.ladder, or leave them out of zones where the region is not deployed yet.", unoffered))
+		if err != nil {
+			return err
+		}
+	}
+	m.Unoffered = zones
+	return c.remember(ctx, *m)
+}
+
+// offered reports which rungs every one of zones offers, or returns a noRungError.
 func (c *controller) offered(ctx context.Context, zones []string) (map[string]bool, error) {
 	var ladder []string
 	for _, rung := range c.ladder {
@@ -43,7 +72,7 @@ func (c *controller) offered(ctx context.Context, zones []string) (map[string]bo
 	if len(zones) > 0 && !slices.Contains(slices.Collect(maps.Values(offered)), true) {
 		fewest := by[slices.MinFunc(zones, func(a, b string) int { return cmp.Compare(by[a], by[b]) })]
 		least := slices.DeleteFunc(slices.Clone(zones), func(zone string) bool { return by[zone] > fewest })
-		return nil, fmt.Errorf("none of %s is offered in every zone, and the fewest in %s", strings.Join(ladder, ", "), strings.Join(least, ", "))
+		return nil, &noRungError{ladder, least}
 	}
 	return offered, nil
 }

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -97,5 +104,34 @@ func TestOfferedFailsWithAnyPage(t *testing.T) {
 	c := &controller{ec2: o, settings: settings{ladder: []scaling.Rung{{Type: "m7g.large"}}}}
 	if got, err := c.offered(t.Context(), []string{"a"}); !errors.Is(err, down) {
 		t.Errorf("got %v, %v, want the error", got, err)
+	}
+}
+
+// TestZonesWithoutARungAreTold to those who get the alarms: once, and again when it comes
+// back. The scaler is silent meanwhile, so that its alarm is in ALARM.
+func TestZonesWithoutARungAreTold(t *testing.T) {
+	i := newIsland(t, "unoffered")
+	defer emulatortest.Set(t, i.control, emulator.Settings{})
+	i.use(t, 40)
+	lacks := map[string][]string{region + "b": {"m7g.medium", "m7g.large", "m7g.xlarge"}}
+	for n, test := range []struct {
+		notOffered map[string][]string
+		told       int // after it
+	}{{nil, 0}, {lacks, 1}, {lacks, 1}, {nil, 1}, {lacks, 2}} {
+		emulatortest.Set(t, i.control, emulator.Settings{NotOffered: test.notOffered})
+		var out bytes.Buffer
+		h := &handler{controller: i.controller(&killer{}), out: &out}
+		_, err := h.handle(t.Context(), json.RawMessage(`{"time": "`+i.now(t).Format(time.RFC3339)+`"}`))
+		if fails := test.notOffered != nil; fails != (err != nil) || fails == strings.Contains(out.String(), setting.RungMetric) {
+			t.Errorf("run %d: %v, it printed %s", n, err, &out)
+		}
+		if len(i.sent) != test.told {
+			t.Errorf("after run %d %d messages were sent: %q", n, len(i.sent), i.sent)
+		}
+	}
+	for _, sent := range i.sent {
+		if said, err := url.QueryUnescape(sent); err != nil || !strings.Contains(said, "and the fewest in "+region+"b.") {
+			t.Errorf("the message does not name the zone: %s, %v", said, err)
+		}
 	}
 }

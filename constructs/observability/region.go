@@ -219,7 +219,7 @@ func (r *region) watchScaler() {
 	})
 	// The rung is 0 where the instance type is not in the ladder.
 	r.alarm("ScalerSilent", alarm{
-		anchor: "scaler-silent", says: "Nobody looks after the instance type: the scaler fails, or the type is not a rung of the ladder",
+		anchor: "scaler-silent", says: "Nobody looks after the instance type: the scaler fails, the type is not a rung of the ladder, or no rung is offered in every zone, of which another message names the zones",
 		metric: published(setting.RungMetric, r.Deployment, r.name, fiveMinutes, ""), below: 1, periods: 6, breaching: 6,
 		silence: awscloudwatch.TreatMissingData_BREACHING,
 	})

@@ -362,6 +362,41 @@ func TestHealthThatIsUnknownRings(t *testing.T) {
 	want("one look of five minutes learned it", types.StateValueOk)
 }
 
+// TestScalerThatIsSilentRings is the alarm of a region's template on a scaler that decides
+// nothing, or whose type is not on the ladder: after half an hour.
+func TestScalerThatIsSilentRings(t *testing.T) {
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityScalerSilent")
+	m := newMetrics(t)
+	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
+	delete(properties, "Dimensions")
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	metric := properties["MetricName"].(string)
+	want := func(when string, state types.StateValue) {
+		t.Helper()
+		if got := m.state(t, m.s.name); got != state {
+			t.Errorf("%s: it is %s, want %s", when, got, state)
+		}
+	}
+	runs := func(times int, values map[string]float64) { // each five minutes
+		t.Helper()
+		for range times {
+			m.minute(t, values)
+			emulatortest.Advance(t, m.s.control, 4*time.Minute)
+		}
+	}
+	m.settle(t)
+	runs(7, map[string]float64{metric: 2})
+	want("while it decides", types.StateValueOk)
+	runs(5, nil)
+	want("silent for less than half an hour", types.StateValueOk)
+	runs(3, nil) // CloudWatch looks at a few points more while some are missing
+	want("silent for more than half an hour", types.StateValueAlarm)
+	runs(2, map[string]float64{metric: 1})
+	want("when it decides again", types.StateValueOk)
+	runs(8, map[string]float64{metric: 0})
+	want("with a type that is not on the ladder", types.StateValueAlarm)
+}
+
 // TestTableThatThrottlesRings is the alarm of a region's template: in three minutes of five,
 // whether reads or writes of the table or of its index are refused.
 func TestTableThatThrottlesRings(t *testing.T) {
