@@ -14,6 +14,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/constructs/waf"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsarczonalshift"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -156,7 +157,9 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	})
 	if c.ZonalAutoshift {
 		newZonalAutoshift(stack, "LoadBalancerAutoshift", balancer.ALB.LoadBalancerArn(), machines.DeploymentAlarm)
-		newZonalAutoshift(stack, "GroupAutoshift", machines.Group.AutoScalingGroupArn(), machines.DeploymentAlarm)
+		// Not AutoScalingGroupArn, which has a wildcard in place of the group's id.
+		group := machines.Group.Node().DefaultChild().(awsautoscaling.CfnAutoScalingGroup)
+		newZonalAutoshift(stack, "GroupAutoshift", group.AttrAutoScalingGroupArn(), machines.DeploymentAlarm)
 	}
 	if watch.Topic != nil {
 		control.Notify(watch.Topic)

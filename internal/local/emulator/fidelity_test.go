@@ -112,6 +112,7 @@ var rules = []rule{
 	{"R30", "The most instances of a refresh are from 100 % to 200 % of the fleet, and at most 100 points more than the fewest, which have to be said too", "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html", documented, []string{"TestBoundsOfARefresh"}},
 	{"R35", "An asynchronous event, a schedule's or a custom resource's, that finds its function's reserved concurrency used up is tried again after a second, and after exponentially more each time, twice as much here, at most five minutes, for six hours; a later one may come before it", "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html", documented, []string{"TestThrottledEventsWaitLongerEachTime"}},
 	{"24", "AWS's reference knows load balancers alone as the resources of arc-zonal-shift:GetManagedResource; with `ZonalShiftNamesGroup` a group is one, too", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsarczonalshift.html", believed, []string{"TestReadingsOfAZonalShift"}},
+	{"R31", "Zonal autoshift is of a load balancer that has zonal shift on or of a group, by its whole ARN, and of an alarm of its region. A practice run keeps traffic away for half an hour: it succeeds, or fails as soon as its outcome alarm is in ALARM, and does not begin while that is not OK", "https://docs.aws.amazon.com/r53recovery/latest/dg/arc-zonal-autoshift.considerations.html", documented, []string{"TestPracticeRunsOfZonalAutoshift", "TestAutoshiftOfWhatIsNotManaged"}},
 	{"25", "Who starts an instance refresh needs what launching its instances takes; that the dry run has the key ec2:LaunchTemplate is not documented: with `DryRunNamesTemplate` it has", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html", believed, []string{"TestReadingsOfADryRun"}},
 	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
 }
@@ -132,6 +133,7 @@ var notModelled = []string{
 	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
 	"Of alarms: anomaly detection, evaluation of few samples, mails and other actions than step scaling, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
+	"What traffic a zonal shift keeps away, which is only told, and the capacity that a practice run checks for.",
 	"A traffic dial between 0 and 100, which is taken for 100.",
 	"Resources of types that the emulator only accepts: `make up` lists them.",
 }

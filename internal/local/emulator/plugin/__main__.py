@@ -60,7 +60,7 @@ def main() -> None:
 
     from . import alarms, balancers, buckets, cbor, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
     from . import lags, metrics, models, permissions, played, policies, providers, queries, quotas, refreshes, schedules, speed, stacks, tables
-    from . import throttles, updates
+    from . import throttles, updates, zones
     from .clock import clock
 
     clock.start(options.pace)
@@ -92,6 +92,7 @@ def main() -> None:
     deletes.install()
     keys.install()
     existing.install()
+    zones.install()
 
     class Handler(WSGIRequestHandler):
         # Header and body go out as one. The Go SDK closes a request's body when the

@@ -205,6 +205,7 @@ ANSWERS = {
     "settings": set_up,
     "status": status,
     "usage": used,
+    "practise": zones.practise,
     "printed": printed,
     "deployed": deployed,
     "broken": broken,
