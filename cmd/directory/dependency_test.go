@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -39,6 +40,8 @@ type deployment struct {
 	url    string
 	dynamo *faulty
 	s3     *faulty
+	// control is the emulator's, whose table of employees is a strong one.
+	control emulator.Control
 	// session is a header Cookie of somebody who is signed in.
 	session string
 }
@@ -52,7 +55,7 @@ func deploy(t *testing.T) *deployment {
 	}
 	t.Cleanup(func() { server.Stop() })
 	createStores(t, server.URL)
-	d := &deployment{t: t, dynamo: newFaulty(t, server.URL, failDynamoDB), s3: newFaulty(t, server.URL, failS3)}
+	d := &deployment{t: t, control: emulator.Control{URL: server.URL}, dynamo: newFaulty(t, server.URL, failDynamoDB), s3: newFaulty(t, server.URL, failS3)}
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": d.s3.URL, "AWS_ENDPOINT_URL_DYNAMODB": d.dynamo.URL,
 		"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator",
@@ -137,6 +140,15 @@ func createStores(t *testing.T, endpoint string) {
 		if _, err := tables.CreateTable(t.Context(), table); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := tables.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{
+		TableName: aws.String("employees"), MultiRegionConsistency: types.MultiRegionConsistencyStrong,
+		ReplicaUpdates: []types.ReplicationGroupUpdate{
+			{Create: &types.CreateReplicationGroupMemberAction{RegionName: aws.String("eu-west-2")}},
+			{Create: &types.CreateReplicationGroupMemberAction{RegionName: aws.String("eu-west-3")}},
+		},
+	}); err != nil {
+		t.Fatal(err)
 	}
 	_, err := s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &s3.CreateBucketInput{
 		Bucket:                    aws.String("photos-eu-west-1"),
@@ -325,6 +337,7 @@ func TestStoresThatFail(t *testing.T) {
 	t.Run("answers that are lost", func(t *testing.T) { testAnswersThatAreLost(d.in(t)) })
 	testEveryRoute(t, d)
 	t.Run("writes meanwhile", func(t *testing.T) { testWritesMeanwhile(d.in(t)) })
+	t.Run("writes of two regions at once", func(t *testing.T) { testWritesOfTwoRegions(d.in(t)) })
 }
 
 // testEveryRoute takes every route through every fault of either service: what
@@ -471,4 +484,36 @@ func testWritesMeanwhile(t *testing.T, d *deployment) {
 	if lost > 0 || len(acknowledged) == 0 || unavailable == 0 {
 		t.Errorf("%d acknowledged, %d refused, %d lost; want some, some and none", len(acknowledged), unavailable, lost)
 	}
+}
+
+// testWritesOfTwoRegions: a change of an employee whom another region changes is tried
+// again, and a conflict where that does not help; it is made when the other is done.
+func testWritesOfTwoRegions(t *testing.T, d *deployment) {
+	api := d.must(add("Grace Hopper")).header.Get("Location")
+	other := dynamodb.NewFromConfig(emulatortest.Config(d.control, "eu-west-2"))
+	elsewhere := func() { // writes every item as it is
+		t.Helper()
+		all, err := other.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("employees")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range all.Items {
+			if _, err := other.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("employees"), Item: item}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	change := func(when string, want int) {
+		t.Helper()
+		patch := route{method: "PATCH", path: api, contentType: "application/json", body: []byte(`{"location": "Paris", "version": 1}`)}
+		if got, err := d.send(patch); err != nil || got.status != want {
+			t.Errorf("%s: status %d, %v, want %d: %s", when, got.status, err, want, got.body)
+		}
+	}
+	emulatortest.Advance(t, d.control, time.Second) // the first write is done
+	elsewhere()
+	emulatortest.Set(t, d.control, emulator.Settings{StrongWrite: 3600})
+	change("while another region's write goes on", http.StatusConflict)
+	emulatortest.Advance(t, d.control, time.Hour)
+	change("when it is done", http.StatusOK)
 }

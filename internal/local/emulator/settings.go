@@ -59,6 +59,9 @@ type Settings struct {
 	NoCapacity map[string][]string `json:"noCapacity,omitempty"`
 	// Throttled are the tables that refuse every request for being too many, by the region.
 	Throttled map[string][]string `json:"throttled,omitempty"`
+	// StrongWrite is how many seconds a write of a strong table takes, in which another
+	// region's of the same item is refused. Default: 0.1.
+	StrongWrite float64 `json:"strongWrite,omitempty"`
 	// TableLag is how many seconds writes of tables take to a region, as their metric says:
 	// the items are there at once. Default: 1.
 	TableLag map[string]float64 `json:"tableLag,omitempty"`

@@ -58,7 +58,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
+    from . import alarms, balancers, buckets, cbor, conflicts, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
     from . import lags, metrics, models, permissions, played, policies, providers, queries, quotas, refreshes, schedules, speed, stacks, tables
     from . import throttles, updates, zones
     from .clock import clock
@@ -70,6 +70,7 @@ def main() -> None:
     tables.install()
     queries.install()
     throttles.install()
+    conflicts.install()
     lags.install()
     buckets.install(options.replication_delay)
     customs.install()

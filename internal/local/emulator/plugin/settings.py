@@ -48,6 +48,8 @@ DEFAULTS: dict[str, Any] = {
     "noCapacity": {},
     # The tables that refuse every request for being too many: {region: [table]}.
     "throttled": {},
+    # How many seconds a write of a strong table takes; 0 is 0.1.
+    "strongWrite": 0.0,
     # How many seconds a table's writes take to a region, as its metric says: {region: seconds}.
     "tableLag": {},
     # What fails once, and is then no longer among them:

@@ -175,8 +175,10 @@ _update_table = DynamoHandler.update_table
 
 
 def update_table(self):
-    """Add and delete replicas, which moto ignores."""
+    """Add and delete replicas and set a consistency mode, which moto ignores."""
     answer, name = _update_table(self), self.body["TableName"]
+    if mode := self.body.get("MultiRegionConsistency"):
+        setattr(dynamodb_backends[self.current_account][self.region].tables[name], "consistency", mode)
     for update in self.body.get("ReplicaUpdates", []):
         for region in served(self.current_account, name) | {change["RegionName"] for change in update.values()}:
             if settings.lost(region):  # rule 18b
