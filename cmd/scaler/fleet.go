@@ -191,7 +191,7 @@ func (c *controller) start(ctx context.Context, f fleet, to live, how preference
 		// The alarm sees what the first quarter does before the others follow, all at
 		// once: what the alarm sees only then is back the sooner.
 		p.MaxHealthyPercentage = aws.Int32(setting.DeploymentPercent)
-		p.CheckpointPercentages = []int32{25, 100}
+		p.CheckpointPercentages = setting.Checkpoints()
 		p.CheckpointDelay = aws.Int32(setting.AlarmMinutes * 60)
 	}
 	if how.guarded {

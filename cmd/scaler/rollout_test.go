@@ -15,6 +15,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -380,7 +381,52 @@ func TestQuarterThenAllOthersAtOnce(t *testing.T) {
 	if want := []string{"8+2", "6+2", "6+8", "0+8"}; !slices.Equal(seen, want) {
 		t.Errorf("old and new instances were %v, want %v", seen, want)
 	}
+	s.took(t, s.now(t).Sub(began), 8, true)
 	s.runs(t, "2", "m7g.medium")
+}
+
+// took is what reviews say of a deployment of n instances, by AWS's clock: the schedule's
+// minutes come on top.
+func (s *stack) took(t *testing.T, took time.Duration, n int, guarded bool) {
+	t.Helper()
+	want := time.Duration(setting.RolloutMinutes(n, guarded)) * time.Minute
+	if took < want-time.Minute || took > want+time.Minute {
+		t.Errorf("%d instances took %s, and reviews say %s", n, took.Round(time.Second), want)
+	}
+}
+
+// TestReviewsSayHowLongADeploymentTakes: the rules that setting.RolloutMinutes adds up are
+// those by which the fleet is replaced, each instance by one launch.
+func TestReviewsSayHowLongADeploymentTakes(t *testing.T) {
+	for _, n := range []int32{1, 3} {
+		for _, guarded := range []bool{true, false} {
+			s := newStack(t, fmt.Sprintf("minutes-%d-%t", n, guarded))
+			s.settings.unguarded = !guarded
+			_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+				AutoScalingGroupName: &s.settings.group, MinSize: &n, MaxSize: &n, DesiredCapacity: &n,
+			})
+			must(t, err)
+			s.made(t)
+			s.version(t, "two")
+			must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+			began, launched := s.now(t), map[string]bool{}
+			for len(s.answers) < 2 && s.now(t).Sub(began) < time.Hour {
+				s.minute(t)
+				f, err := s.controller(nil).fleet(t.Context())
+				must(t, err)
+				for _, i := range f.Instances {
+					if aws.ToString(i.LaunchTemplate.Version) == "2" {
+						launched[aws.ToString(i.InstanceId)] = true
+					}
+				}
+			}
+			if len(launched) != int(n) {
+				t.Errorf("%d of %d instances were launched", len(launched), n)
+			}
+			s.took(t, s.now(t).Sub(began), int(n), guarded)
+			s.runs(t, "2", "m7g.medium")
+		}
+	}
 }
 
 // TestBuildThatFailsOneInTen rings once its instances are alone, the latest that more

@@ -282,6 +282,10 @@ func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) 
 // refresh is how a deployment replaces instances: a quarter of them first, then all
 // others at once. One that fails fails the stack, whose rollback replaces them again.
 func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
+	var checkpoints []*float64
+	for _, percent := range setting.Checkpoints() {
+		checkpoints = append(checkpoints, jsii.Number(percent))
+	}
 	options := &awsautoscaling.InstanceRefreshOptions{
 		Strategy:             awsautoscaling.InstanceRefreshStrategy_ROLLING,
 		MinHealthyPercentage: jsii.Number(100),
@@ -292,7 +296,7 @@ func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.U
 		SkipMatching: jsii.Bool(true),
 		// The alarm sees what the first quarter does before the others follow, and
 		// what all do before the deployment is done.
-		CheckpointPercentages: &[]*float64{jsii.Number(25), jsii.Number(100)},
+		CheckpointPercentages: &checkpoints,
 		CheckpointDelay:       awscdk.Duration_Minutes(jsii.Number(setting.AlarmMinutes)),
 		BakeTime:              awscdk.Duration_Minutes(jsii.Number(setting.AlarmMinutes)),
 	}

@@ -101,3 +101,24 @@ const (
 	// AlarmRequests a minute are too few to judge by.
 	AlarmRequests = 20
 )
+
+// Checkpoints are how many of a fleet's instances, in percent, a deployment has replaced
+// before it waits for the alarm.
+func Checkpoints() []int32 { return []int32{25, 100} }
+
+// RolloutMinutes is about how long a deployment takes to replace n instances, from the
+// first launch: each launch warms up, the alarm has its time after each checkpoint and,
+// where it may stop the deployment, again at the end.
+func RolloutMinutes(n int, guarded bool) int {
+	atOnce := max(1, n*(DeploymentPercent-100)/100)
+	minutes, replaced := 0, 0
+	for _, percent := range Checkpoints() {
+		due := (n*int(percent) + 99) / 100
+		minutes += (due-replaced+atOnce-1)/atOnce*int(RefreshWarmup.Minutes()) + AlarmMinutes
+		replaced = due
+	}
+	if guarded {
+		minutes += AlarmMinutes
+	}
+	return minutes
+}
