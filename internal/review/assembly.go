@@ -74,7 +74,11 @@ func ReadAssembly(dir string) (*Assembly, error) {
 				return nil, err
 			}
 			for hash, f := range file.Files {
-				assets[hash] = f.DisplayName
+				// The same is published for each region, under the name of a construct in its stack.
+				stack, within, _ := strings.Cut(f.DisplayName, "/")
+				if assets[hash] = f.DisplayName; manifest.Artifacts[stack].Type == "aws:cloudformation:stack" {
+					assets[hash] = within
+				}
 			}
 		case "cdk:cloud-assembly":
 			return nil, fmt.Errorf("the assembly in %s has stages, such as %q: a review reads an app whose stacks are its own", dir, name)

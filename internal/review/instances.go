@@ -1,6 +1,8 @@
 package review
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -48,6 +50,11 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 		if c.is().kind != scalingGroup || c.added() || c.removed() {
 			continue
 		}
+		if c.replaced {
+			n := int(number(c.new.props["MaxSize"], 1))
+			j.say(head, Fleets, Instances, true, "the fleet %s is made again, with %s at %s, and all instances of the old one end", code(fleetName(head, c.new)), launches(n), code("fleet.max"))
+			j.found[len(j.found)-1].Launches = n
+		}
 		low, high := number(c.new.props["MinSize"], 0), number(c.new.props["MaxSize"], 0)
 		if was := number(c.old.props["MaxSize"], 0); was != high {
 			j.say(head, Fleets, InPlace, high < was, "the fleet has at most %v instances, previously %v", high, was)
@@ -71,8 +78,32 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 	why = slices.Compact(why)
 	for _, group := range head.of(scalingGroup) {
 		n := int(number(group.props["MaxSize"], 1))
-		j.say(head, Fleets, Instances, false, "every instance of the fleet is replaced, a quarter first and then all others at once, because %s %s: with the %d of %s that takes about %d minutes", codes(why), verb(len(why), "changes"), n, code("fleet.max"), refreshMinutes(n))
+		minutes := setting.RolloutMinutes(n, guarded(head))
+		j.say(head, Fleets, Instances, false, "every instance of the fleet %s is replaced, a quarter first and then all others at once, because %s %s: with the %d of %s these are %s, and about %d minutes", code(fleetName(head, group)), codes(why), verb(len(why), "changes"), n, code("fleet.max"), launches(n), minutes)
+		last := &j.found[len(j.found)-1]
+		last.Launches, last.Minutes = n, minutes
+		j.rollouts[head.Name] = max(j.rollouts[head.Name], minutes)
 	}
+}
+
+// fleetName is what a reader knows an Auto Scaling group by.
+func fleetName(s *Stack, group resource) string {
+	return cmp.Or(text(group.props["AutoScalingGroupName"]), s.titleOf(group))
+}
+
+func launches(n int) string {
+	if n == 1 {
+		return "1 launch"
+	}
+	return fmt.Sprintf("%d launches", n)
+}
+
+// guarded reports whether the deployment alarm may stop the replacement of a stack's
+// instances.
+func guarded(s *Stack) bool {
+	return !slices.ContainsFunc(s.of("AWS::Lambda::Function"), func(r resource) bool {
+		return get(r.props, "Environment", "Variables", setting.Unguarded) == "true"
+	})
 }
 
 func merged(a, b map[string]any) map[string]any {
@@ -82,15 +113,6 @@ func merged(a, b map[string]any) map[string]any {
 	}
 	maps.Copy(all, b)
 	return all
-}
-
-// refreshMinutes is about how long an instance refresh of n instances takes, as the
-// scaler asks for it: a quarter at once, then the alarm's time; the rest at once, its time
-// again, and the bake. Sources: cmd/scaler/fleet.go, start, and
-// EC2 Auto Scaling User Guide, "Instance refresh".
-func refreshMinutes(n int) int {
-	batches := min(n, 2)
-	return batches*int(setting.RefreshWarmup.Minutes()) + 3*setting.AlarmMinutes
 }
 
 // watch judges what reports trouble, and what stops it.

@@ -47,6 +47,11 @@ type Finding struct {
 	// Later is whether the deployment itself loses none of the data at risk, which is only
 	// guarded less after it.
 	Later bool `json:"later,omitempty"`
+	// Launches is how many instances are launched at the fleet's maximum.
+	Launches int `json:"launches,omitempty"`
+	// Minutes is about how long instances are replaced, or users miss something, in each
+	// region, 0 where that is until it is undone or not known.
+	Minutes int `json:"minutes,omitempty"`
 	// Back is what a revert of the change does not undo, or needs first, "" where nothing
 	// is to be said or, of data that is lost, where only a backup has it.
 	Back string `json:"back,omitempty"`
@@ -63,6 +68,8 @@ type judge struct {
 	differ     *Differ
 	found      []finding
 	changes    []delta
+	// rollouts are the minutes for which a stack replaces instances, by its name.
+	rollouts map[string]int
 }
 
 // finding is one of a stack, before those of several regions are said once.
@@ -113,6 +120,16 @@ func (j *judge) unguard(s *Stack, back, format string, arguments ...any) {
 	j.say(s, Data, DataAtRisk, true, format, arguments...)
 	j.found[len(j.found)-1].Later = true
 	j.back(back)
+}
+
+// wayMinutes is about how long CloudFormation takes to replace what users pass and to lead
+// them to it: an estimate, for which AWS has no figure.
+const wayMinutes = 5
+
+// interrupt says what users miss while a stack is deployed.
+func (j *judge) interrupt(s *Stack, format string, arguments ...any) {
+	j.say(s, Users, IslandDown, true, format, arguments...)
+	j.found[len(j.found)-1].Minutes = wayMinutes + j.rollouts[s.Name]
 }
 
 // everywhere says of the last finding that it is so in all islands at once.
@@ -185,6 +202,7 @@ func (j *judge) stack(base, head *Stack, d *stackDiff) {
 		replaced[id] = c.gone() && !c.removed()
 		changes = append(changes, c)
 	}
+	j.instances(base, head, changes, replaced)
 	for _, c := range changes {
 		n := len(j.found)
 		if j.answer.Stateful[c.is().kind] {
@@ -208,7 +226,6 @@ func (j *judge) stack(base, head *Stack, d *stackDiff) {
 	j.endpoints(base, head, changes)
 	j.template(base, head)
 	j.replication(changes)
-	j.instances(base, head, changes, replaced)
 	j.permissions(base, head, d)
 	j.changes = append(j.changes, changes...)
 }
@@ -375,7 +392,7 @@ func (j *judge) users(base, head *Stack, c delta) {
 	case usersPass[r.kind] && c.gone():
 		// See way.
 	case r.kind == endpoint && c.removed() && c.old.props["VpcEndpointType"] != "Interface" && !stays(base, head, c.old.props["VpcId"]):
-		j.say(s, Users, IslandDown, true, "the VPC endpoint %s goes with its network: what users ask of it fails, unless the network in its place has a way to the same", name)
+		j.interrupt(head, "the VPC endpoint %s goes with its network: what users ask of it fails, unless the network in its place has a way to the same", name)
 	case r.kind == endpoint && c.gone() && c.old.props["VpcEndpointType"] != "Interface":
 		j.lose(s, "instances have no way any more to what the VPC endpoint %s leads to: what users ask of it fails", name)
 	case c.removed():
@@ -417,7 +434,7 @@ func (j *judge) users(base, head *Stack, c delta) {
 				j.everywhere()
 				j.found[len(j.found)-1].Lasting = true
 			} else if now[index] != indexes(c.old)[index] {
-				j.say(s, Users, IslandDown, true, "what the service asks of the index %s of %s fails while that is made again, which CloudFormation refuses in one update: add one of another name first", code(index), name)
+				j.say(s, Users, IslandDown, true, "what the service asks of the index %s of %s fails until DynamoDB has filled it again, minutes or, of millions of items, hours, and CloudFormation refuses that in one update: add one of another name first", code(index), name)
 				j.everywhere()
 			}
 		}
@@ -454,7 +471,7 @@ func serving(r resource) int {
 // enough.
 func (j *judge) way(s *Stack, changes []delta) {
 	var replaced, removed []string
-	all := false
+	all, entry := false, false
 	moves := slices.ContainsFunc(changes, func(c delta) bool { return c.removed() && c.is().kind == "AWS::EC2::VPC" }) && len(s.of("AWS::ElasticLoadBalancingV2::LoadBalancer")) > 0
 	for _, c := range changes {
 		r := c.is()
@@ -462,18 +479,22 @@ func (j *judge) way(s *Stack, changes []delta) {
 		case !usersPass[r.kind] || c.added():
 		case c.replaced:
 			replaced = append(replaced, s.titleOf(r)+" ("+strings.Join(c.names, ", ")+")")
+			entry = entry || ofEntry(r)
 		case c.removed() && moves && strings.HasPrefix(r.kind, "AWS::EC2::"):
 			if r.kind == "AWS::EC2::VPC" {
 				replaced = append(replaced, c.stack.titleOf(r)+" (by a network that exists already)")
 			}
 		case c.removed() && r.kind != "AWS::EC2::Subnet": // the fleet and the load balancer leave it before
 			removed = append(removed, c.stack.titleOf(r))
-			all = all || strings.HasPrefix(r.kind, "AWS::GlobalAccelerator::") && r.kind != "AWS::GlobalAccelerator::EndpointGroup"
+			all = all || ofEntry(r)
 		}
 	}
 	if len(replaced) > 0 {
-		j.say(s, Users, IslandDown, true, "users do not reach the island for up to the whole of its deployment, and do again afterwards, since parts of their way to it are replaced: %s; where a new part cannot be made beside the old one, the deployment fails and is rolled back", codes(replaced))
+		j.interrupt(s, "users do not reach the island for up to the whole of its deployment, and do again afterwards, since parts of their way to it are replaced: %s; where a new part cannot be made beside the old one, the deployment fails and is rolled back", codes(replaced))
 		j.back("what users pass is replaced again, with another outage: move them away before that too")
+		if entry {
+			j.everywhere()
+		}
 	}
 	if len(removed) > 0 {
 		j.lose(s, "users no longer reach the service by what is removed: %s", codes(removed))
@@ -481,6 +502,11 @@ func (j *judge) way(s *Stack, changes []delta) {
 			j.everywhere()
 		}
 	}
+}
+
+// ofEntry reports whether users of all islands pass a resource.
+func ofEntry(r resource) bool {
+	return strings.HasPrefix(r.kind, "AWS::GlobalAccelerator::") && r.kind != "AWS::GlobalAccelerator::EndpointGroup"
 }
 
 // indexes are a table's secondary indexes: their keys and projections, by name.

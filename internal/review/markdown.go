@@ -139,19 +139,22 @@ func listed(all []string) string {
 // people is what happens to users, in a sentence.
 func (r Report) people() string {
 	var regions []string
-	lasting, moved, left, out := false, true, true, false
+	lasting, moved, left, out, minutes := false, true, true, false, 0
 	for _, f := range r.Findings {
 		if f.Section == Users && f.Verdict == IslandDown {
 			out = true
 			regions = append(regions, f.Regions...)
-			lasting, moved, left = lasting || f.Lasting, moved && f.Moved, left && f.Left
+			lasting, moved, left, minutes = lasting || f.Lasting, moved && f.Moved, left && f.Left, max(minutes, f.Minutes)
 		}
 	}
 	slices.Sort(regions)
 	regions = slices.Compact(regions)
 	until := "while it is deployed"
-	if lasting {
+	switch {
+	case lasting:
 		until = "from then on, until this is undone"
+	case minutes > 0:
+		until += fmt.Sprintf(", about %d minutes", minutes)
 	}
 	some := func(is func(Finding) bool) bool { return slices.ContainsFunc(r.Findings, is) }
 	switch {
@@ -281,7 +284,7 @@ func (r Report) top() string {
 					if f.Verdict >= IslandDown {
 						mark = "**" + f.Verdict.String() + "**: "
 					}
-					fmt.Fprintf(&b, "- %s%s%s\n", mark, f.What, in(f.Regions, r.Islands))
+					fmt.Fprintf(&b, "- %s%s%s%s\n", mark, f.What, r.where(f), f.lasts())
 				}
 			}
 		}

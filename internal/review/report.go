@@ -73,7 +73,7 @@ func (d *Differ) Compare(base, head *Assembly) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	j := &judge{base: base, head: head, answer: a, differ: d}
+	j := &judge{base: base, head: head, answer: a, differ: d, rollouts: map[string]int{}}
 	j.run()
 	r := Report{Islands: islands(head), Findings: once(j.found)}
 	byWorst := slices.Clone(r.Findings)
@@ -82,7 +82,7 @@ func (d *Differ) Compare(base, head *Assembly) (Report, error) {
 	for _, f := range byWorst {
 		r.Verdict = max(r.Verdict, f.Verdict)
 		if f.Decide {
-			r.Decide = append(r.Decide, f.What+in(f.Regions, r.Islands))
+			r.Decide = append(r.Decide, f.What+r.where(f))
 			asked[f.Section] = true
 		}
 	}
@@ -157,7 +157,7 @@ func once(found []finding) []Finding {
 	for _, f := range found {
 		k := key{f.Section, f.Verdict, neutral(f.stack, f.What)}
 		if m := merged[k]; m != nil {
-			m.Decide, m.strong = m.Decide || f.Decide, m.strong || f.strong
+			m.Decide, m.strong, m.Minutes = m.Decide || f.Decide, m.strong || f.strong, max(m.Minutes, f.Minutes)
 			m.Regions = append(m.Regions, f.Regions...)
 			if first[k] != f.What {
 				m.What = k.what
@@ -222,6 +222,31 @@ func in(regions []string, islands int) string {
 	}
 }
 
+// where says in which islands a finding is.
+func (r Report) where(f Finding) string {
+	if f.Everywhere && r.Islands > 1 {
+		return " (in all islands at once)"
+	}
+	return in(f.Regions, r.Islands)
+}
+
+// lasts says how long users miss what a finding says, "" where another island serves them.
+func (f Finding) lasts() string {
+	each := ""
+	if len(f.Regions) > 1 && !f.Everywhere {
+		each = ", one island after the other"
+	}
+	switch {
+	case f.Section != Users || f.Verdict < IslandDown || f.Moved || f.Back == backArchived:
+		return ""
+	case f.Minutes > 0:
+		return fmt.Sprintf("; for about %d minutes%s", f.Minutes, each)
+	case f.Lasting:
+		return "; from then on, until this is undone" + each
+	}
+	return ""
+}
+
 // cost estimates both.
 func (r *Report) cost(base, head *Assembly) {
 	prices, err := cost.ReadPricesIn(".")
@@ -274,8 +299,13 @@ func (j *judge) plan() []Step {
 			return
 		}
 		guard := "CloudFormation rolls it back when the change of a resource fails"
-		if len(s.of(scalingGroup)) > 0 {
-			guard = "rolled back when instances are not healthy or the deployment alarm is in ALARM"
+		switch {
+		case j.rollouts[name] > 0 && guarded(s):
+			guard = fmt.Sprintf("rolled back when new instances are not healthy or the deployment alarm is in ALARM, about %d minutes", j.rollouts[name])
+		case j.rollouts[name] > 0:
+			guard = fmt.Sprintf("rolled back when new instances are not healthy, about %d minutes; no alarm is looked at", j.rollouts[name])
+		case j.base.Stacks[name] == nil && islandOf(s):
+			guard = "fails, and is deleted, when its first instances are not healthy"
 		}
 		steps = append(steps, Step{name, s.Region, guard, neutral(s, name)})
 	}
