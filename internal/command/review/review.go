@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -153,8 +154,11 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 		group.Go(func() { assemblies[i], errs[i] = sides[i].synthesize(ctx, o) })
 	}
 	group.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return review.Report{}, err
+	// One sentence is enough: what neither side does is the head's.
+	for _, err := range errs {
+		if err != nil {
+			return review.Report{}, err
+		}
 	}
 	if o.deployed {
 		base, err := o.readDeployed(ctx, assemblies[0])
@@ -284,7 +288,7 @@ func (s *side) synthesize(ctx context.Context, o options) (*review.Assembly, err
 	cmd := exec.Command(filepath.Join(bin, "cdk"), arguments...)
 	cmd.Dir = s.dir
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "CDK_") && !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "GITHUB_TOKEN=") {
+		if !slices.ContainsFunc(withheld, func(name string) bool { return strings.HasPrefix(v, name) }) {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
@@ -301,6 +305,10 @@ func (s *side) synthesize(ctx context.Context, o options) (*review.Assembly, err
 	a.Lost = lostOf(s.dir)
 	return a, nil
 }
+
+// withheld begin the variables that a synth does not get: credentials, what GitHub gives
+// a job some for, and what says where the assembly goes.
+var withheld = []string{"ACTIONS_ID_TOKEN_", "AWS_", "CDK_", "GH_TOKEN=", "GITHUB_TOKEN=", "PATH="}
 
 // lostOf are the regions that cdk.json marks as lost. One that cannot be read has been
 // synthesized by an app that reads something else.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,8 +126,15 @@ func TestBadInput(t *testing.T) {
 		"no base at all":    {commits: []map[string]string{app(good)}, base: "", want: `there is no commit "" to take as the base: name one`},
 		"no package.json":   {commits: []map[string]string{{"cdk.json": "{}", ".gitignore": "/node_modules\n"}, app(good)}, base: "c0", want: `the base "c0" has no package.json`},
 		"no cdk.json":       {commits: []map[string]string{app(good), {"cdk.json": "-"}}, base: "c0", want: `the head "HEAD" has no cdk.json`},
-		"does not synthesize": {commits: []map[string]string{app(good)}, base: "c0", script: "#!/bin/sh\necho archipelago: nothing was deployed >&2\nexit 1\n",
+		"does not synthesize": {commits: []map[string]string{app(good), {"cdk.json": `{"context": {"archipelago": {"head": true}}}`}}, base: "c0", script: "#!/bin/sh\ngrep -q head cdk.json || { echo archipelago: nothing was deployed >&2; exit 1; }\n" + strings.TrimPrefix(copies, "#!/bin/sh\n"),
 			want: `the base "c0" does not synthesize: archipelago: nothing was deployed`},
+		"neither synthesizes": {commits: []map[string]string{app(good)}, base: "c0", script: "#!/bin/sh\nexit 1\n", want: `the head "HEAD" does not synthesize: it says nothing`},
+		"a base of another schema": {commits: []map[string]string{app(map[string]string{"made/manifest.json": `{"version": "1.0.0", "stacks": {}}`}), {"made/manifest.json": manifest, "made/s.template.json": `{}`}}, base: "c0",
+			want: `the base "c0": the assembly in `},
+		"other tools that do not fit": {commits: []map[string]string{app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": `{}`, "package.json": `{"dependencies": {"aws-cdk": "file:nowhere"}}`, "package-lock.json": `{"lockfileVersion": 3, "packages": {}}`}), {"package-lock.json": `{}`}}, base: "c0",
+			want: `the tools of the base "c0" cannot be fetched: `},
+		"a comment that is too long": {commits: []map[string]string{app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": tables(400)}), {"made/s.template.json": `{}`}}, base: "c0",
+			want: "the comment would have more than 60000 bytes, for "},
 		"no assembly":     {commits: []map[string]string{app(map[string]string{"made/other": ""})}, base: "c0", want: "manifest.json"},
 		"another schema":  {commits: []map[string]string{app(map[string]string{"made/manifest.json": `{"version": "1.0.0", "stacks": {}}`})}, base: "c0", want: `of the schema "1.0.0"`},
 		"a nested schema": {commits: []map[string]string{app(map[string]string{"made/manifest.json": `{"version": "54.0.0", "artifacts": {"Prod": {"type": "cdk:cloud-assembly"}}}`})}, base: "c0", want: "has stages"},
@@ -141,19 +150,147 @@ func TestBadInput(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(before), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(before, []byte("old"), 0o644); err != nil {
-				t.Fatal(err)
+			for _, name := range []string{markdownFile, jsonFile} {
+				if err := os.WriteFile(filepath.Join(filepath.Dir(before), name), []byte("old"), 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
 			var out bytes.Buffer
 			err := Run(t.Context(), []string{"-root", root, "-base", test.base}, &out)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %q", err, test.want)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want one sentence with %q", err, test.want)
 			}
 			if out.Len() > 0 {
 				t.Errorf("it printed %q", out.String())
 			}
-			if _, err := os.Stat(before); err == nil {
-				t.Error("the comment of before is still there")
+			for _, name := range []string{before, filepath.Join(filepath.Dir(before), jsonFile)} {
+				if _, err := os.Stat(name); err == nil {
+					t.Errorf("there is a %s, of before or half of one", filepath.Base(name))
+				}
+			}
+		})
+	}
+}
+
+// tables is a template of n.
+func tables(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"T%d": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "%s-%d"}}`, i, strings.Repeat("t", 180), i))
+	}
+	return `{"Resources": {` + strings.Join(all, ", ") + `}}`
+}
+
+// TestEachSideHasItsOwnTools: the base is synthesized with what its own package-lock.json
+// names, which npm fetches once, and the head with the checkout's, which has the same lock.
+func TestEachSideHasItsOwnTools(t *testing.T) {
+	// Its packages are in the repository, and copied from there.
+	t.Setenv("npm_config_offline", "true")
+	t.Setenv("npm_config_install_links", "true")
+	const lock = `{"lockfileVersion": 3, "requires": true, "packages": {
+		"": {"dependencies": {"aws-cdk": "file:tools/aws-cdk"}},
+		"node_modules/aws-cdk": {"version": "VERSION", "resolved": "file:tools/aws-cdk", "bin": {"cdk": "cdk"}}}}`
+	// cdk is a CDK CLI whose version is in what it makes.
+	cdk := func(version string) string {
+		return copies + "sed -i s/VERSION/" + version + "/ \"$2/s.template.json\"\n"
+	}
+	tools := func(version string) map[string]string {
+		return map[string]string{
+			"tools/aws-cdk/package.json": `{"name": "aws-cdk", "version": "` + version + `", "bin": {"cdk": "cdk"}}`, "tools/aws-cdk/cdk": cdk(version),
+			"package.json": `{"dependencies": {"aws-cdk": "file:tools/aws-cdk"}}`, "package-lock.json": strings.Replace(lock, "VERSION", version, 1),
+		}
+	}
+	first := app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": `{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q", "Tags": [{"Key": "cdk", "Value": "VERSION"}]}}}}`})
+	for name, content := range tools("1.0.0") {
+		first[name] = content
+	}
+	root := repository(t, first, tools("2.0.0"), map[string]string{"package.json": "{}", "package-lock.json": "{}"})
+	installed(t, root, cdk("3.0.0"))
+	compare := func(base, was string) {
+		t.Helper()
+		var out bytes.Buffer
+		if err := Run(t.Context(), []string{"-root", root, "-base", base}, &out); err != nil {
+			t.Fatal(err)
+		}
+		if want := `-   Tags: [{"Key":"cdk","Value":"` + was + `"}]` + "\n" + `+   Tags: [{"Key":"cdk","Value":"3.0.0"}]`; !strings.Contains(out.String(), want) {
+			t.Errorf("base %s: the comment lacks\n%s\nin:\n%s", base, want, out.String())
+		}
+	}
+	compare("c0", "1.0.0")
+	compare("c1", "2.0.0") // the same worktree, with another lock
+	without := t.TempDir()
+	if err := os.WriteFile(filepath.Join(without, "npm"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", without+string(os.PathListSeparator)+os.Getenv("PATH"))
+	compare("c1", "2.0.0") // they are there
+}
+
+// TestCredentialsAreWithheld: what is synthesized is a stranger's code, and gets none.
+func TestCredentialsAreWithheld(t *testing.T) {
+	home := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".aws", "credentials"), []byte("[default]\naws_access_key_id = SECRET\naws_secret_access_key = SECRET\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", home)
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+		"CDK_DEFAULT_ACCOUNT", "GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"} {
+		t.Setenv(name, "SECRET")
+	}
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	root := repository(t, app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": "{}"}))
+	said := filepath.Join(t.TempDir(), "said")
+	installed(t, root, strings.Replace(copies, "#!/bin/sh\n", "#!/bin/sh\nenv >>"+said+"\ncat \"${AWS_SHARED_CREDENTIALS_FILE:-$HOME/.aws/credentials}\" >>"+said+"\n", 1))
+	if err := Run(t.Context(), []string{"-root", root, "-base", "c0"}, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(b), "SECRET") || !strings.Contains(string(b), "AWS_EC2_METADATA_DISABLED=true") || strings.Count(string(b), "CDK_VALIDATION=false") != 2 {
+		t.Errorf("a synth has:\n%s", b)
+	}
+}
+
+// TestDeployedNeedsCredentials that AWS takes and that may read, and says so otherwise.
+func TestDeployedNeedsCredentials(t *testing.T) {
+	root := repository(t, app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": "{}"}))
+	installed(t, root, copies)
+	for name, test := range map[string]struct {
+		profile string
+		refused string // the action that AWS refuses
+		want    string
+	}{
+		"a profile that is not there":       {profile: "nobody", want: "nobody"},
+		"credentials that AWS refuses":      {refused: "GetCallerIdentity", want: "AWS does not take the credentials that are set"},
+		"credentials that may not read":     {refused: "DescribeStacks", want: "what is deployed in eu-west-1 cannot be read"},
+		"credentials that may not all read": {refused: "GetTemplate", want: "the template of s in eu-west-1 cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				action := r.FormValue("Action")
+				if action == test.refused {
+					w.WriteHeader(http.StatusForbidden)
+					fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`)
+					return
+				}
+				fmt.Fprint(w, map[string]string{
+					"GetCallerIdentity": `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`,
+					"DescribeStacks":    `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
+				}[action])
+			}))
+			defer server.Close()
+			for name, value := range map[string]string{"AWS_PROFILE": test.profile, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": server.URL, "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_MAX_ATTEMPTS": "1"} {
+				t.Setenv(name, value)
+			}
+			var out bytes.Buffer
+			err := Run(t.Context(), []string{"-root", root, "-deployed"}, &out)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") || out.Len() > 0 {
+				t.Errorf("got %v, want one sentence with %q; it printed %q", err, test.want, out.String())
 			}
 		})
 	}
