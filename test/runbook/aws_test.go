@@ -14,9 +14,6 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// code are blocks of commands, and commands in a line.
-var code = regexp.MustCompile("(?s)```sh\n(.*?)```|`((?:echo [^`\n|]+ \\| )?aws [^`\n]+)`")
-
 // asks runs each command of the AWS CLI, version 1, in one process, and answers
 // what it printed on standard error. Nobody is at the endpoint: a command that the
 // CLI accepts fails to connect.
@@ -35,36 +32,24 @@ for arguments in json.load(sys.stdin):
 json.dump(said, sys.stdout)
 `
 
-// TestAWSCLITakesTheCommands: every one in README.md and docs. Options that only
+// TestAWSCLITakesTheCommands: every one of the pages. Options that only
 // version 2 has, such as --cli-binary-format, are refused, and so are those that
 // no version has.
 func TestAWSCLITakesTheCommands(t *testing.T) {
-	pages, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var commands [][]string
-	var where []string
-	var inline []bool
-	for _, page := range append(pages, "../../README.md") {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range code.FindAllStringSubmatch(string(text), -1) {
-			for _, command := range awsCommands(t, page, match[1]+match[2]) {
-				commands = append(commands, command)
-				inline = append(inline, match[2] != "")
-				where = append(where, filepath.Base(page)+": aws "+strings.Join(command, " "))
-			}
+	var where []command
+	for _, c := range commandsOfPages(t) {
+		// A sentence may say `aws …`, and name a service alone.
+		if arguments := c.values()[1:]; c.program() == "aws" && len(arguments) > 1 && arguments[0] != "x" {
+			commands, where = append(commands, arguments), append(where, c)
 		}
 	}
-	if want := 30; len(commands) < want {
+	if want := 60; len(commands) < want {
 		t.Fatalf("found %d commands, want at least %d: the pages are not read", len(commands), want)
 	}
 	for i, said := range ask(t, commands) {
 		// In a sentence a command may be named without all that it needs.
-		named := inline[i] && strings.Contains(said, "error: the following arguments are required")
+		named := where[i].inline && strings.Contains(said, "error: the following arguments are required")
 		if !strings.Contains(said, "Could not connect to the endpoint URL") && !named {
 			t.Errorf("%s\n%s", where[i], said)
 		}
@@ -83,32 +68,8 @@ func TestRefusedCommandsAreSeen(t *testing.T) {
 	}
 }
 
-// awsCommands are the arguments of each call of aws in a script.
-func awsCommands(t *testing.T, page, script string) [][]string {
-	t.Helper()
-	// "…" stands for what is left out.
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(strings.ReplaceAll(script, "…", "x")), page)
-	if err != nil {
-		t.Errorf("%s: %v in\n%s", page, err, script)
-		return nil
-	}
-	var commands [][]string
-	syntax.Walk(file, func(node syntax.Node) bool {
-		if call, ok := node.(*syntax.CallExpr); ok && len(call.Args) > 2 && call.Args[0].Lit() == "aws" {
-			var command []string
-			for _, word := range call.Args[1:] {
-				if text := value(word.Parts); text != "" {
-					command = append(command, text)
-				}
-			}
-			if len(command) > 1 && !strings.HasPrefix(command[0], "x") {
-				commands = append(commands, command)
-			}
-		}
-		return true
-	})
-	return commands
-}
+// region is what stands for a region's name, and no variable of make's.
+var region = regexp.MustCompile(`REGION([^=]|$)`)
 
 // value is a word's, with 1 for what a variable or a command would put there: it
 // passes as a number, too.
@@ -117,7 +78,7 @@ func value(parts []syntax.WordPart) string {
 	for _, part := range parts {
 		switch p := part.(type) {
 		case *syntax.Lit:
-			b.WriteString(strings.ReplaceAll(strings.ReplaceAll(p.Value, `\"`, `"`), "REGION", "eu-west-1"))
+			b.WriteString(region.ReplaceAllString(strings.ReplaceAll(p.Value, `\"`, `"`), "eu-west-1$1"))
 		case *syntax.SglQuoted:
 			b.WriteString(p.Value)
 		case *syntax.DblQuoted:
