@@ -18,6 +18,21 @@ status() {
 	gh api --silent "repos/$repo/statuses/$sha" -f context="$1" -f state="$2" -f description="$3"
 }
 
+# again has the pull request's job that fails on data at risk look again. A run of a
+# former head is left alone: it would end the present one's.
+again() {
+	[ "$(gh api "repos/$repo/pulls/$number" --jq .head.sha)" = "$sha" ] || return 0
+	local runs jobs run job
+	runs=$(gh api "repos/$repo/actions/runs?head_sha=$sha&event=pull_request&status=completed" --jq '.workflow_runs[] | select(.name == "Pull request") | .id')
+	for run in $runs; do
+		jobs=$(gh api "repos/$repo/actions/runs/$run/jobs" --jq '.jobs[] | select(.name == "data-at-risk") | .id')
+		for job in $jobs; do
+			gh api --silent --method POST "repos/$repo/actions/jobs/$job/rerun" ||
+				echo "job $job does not run again: push, or start it by hand" >&2
+		done
+	done
+}
+
 if [ "$action" = synchronize ]; then
 	# The label was for another commit.
 	if field '[.pull_request.labels[].name] | index("allow-data-loss") != null' >/dev/null; then
@@ -46,6 +61,7 @@ if [ "$action" = unlabeled ]; then
 	status "$allow" failure 'The label was taken off'
 	if [ "$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')" = 'data at risk, and allowed' ]; then
 		status "$REVIEW" failure 'data at risk, and no longer allowed'
+		again
 	fi
 	exit
 fi
@@ -68,5 +84,8 @@ status "$allow" success "Set by $sender"
 # The review may have said its verdict already.
 description=$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')
 case $description in
-'data at risk'*) status "$REVIEW" success 'data at risk, and allowed' ;;
+'data at risk'*)
+	status "$REVIEW" success 'data at risk, and allowed'
+	again
+	;;
 esac

@@ -72,6 +72,9 @@ func (p payload) evaluate(t *testing.T, text string) string {
 	if text == "github.token" {
 		return "token"
 	}
+	if name, ok := strings.CutPrefix(text, "needs."); ok { // run sets what jobs put out
+		return fmt.Sprint(p[name])
+	}
 	for part := range strings.SplitSeq(text, "||") {
 		part = strings.TrimSpace(part)
 		if path, ok := strings.CutPrefix(part, "github.event."); ok && !strings.Contains(path, " ") {
@@ -95,6 +98,8 @@ func (p payload) evaluate(t *testing.T, text string) string {
 // outcome is what a workflow did.
 type outcome struct {
 	skipped, ok bool
+	// summary is what it wrote for the run's page.
+	summary string
 	// log is what it asked of GitHub, a call a line.
 	log string
 	// dir is where it ran.
@@ -102,7 +107,9 @@ type outcome struct {
 }
 
 // run runs the scripts of a workflow as GitHub does for an event: the job's condition,
-// each step's variables, and Bash. gh answers as for script, and make writes a review.
+// each step's variables, and Bash; a job comes after the one that it needs, and is left out
+// where that fails. gh answers as for script, and make writes a review, with the verdict
+// that is among the answers.
 func run(t *testing.T, name string, event payload, answers, files map[string]string) outcome {
 	t.Helper()
 	w := workflowtest.Read(t, folder+"workflows/"+name)
@@ -124,7 +131,7 @@ func run(t *testing.T, name string, event payload, answers, files map[string]str
 	write(eventPath, string(content), 0o644)
 	write(filepath.Join(bin, "gh"), gh, 0o755)
 	write(filepath.Join(bin, "git"), "#!/bin/bash\nprintf '%s\\n' \"git $*\" >>\"$DIR/log\"\necho "+other+"\n", 0o755)
-	write(filepath.Join(bin, "make"), "#!/bin/bash\nprintf '%s\\n' \"make $*\" >>\"$DIR/log\"\nmkdir -p .archipelago/review\necho review | tee .archipelago/review/review.md >.archipelago/review/review.json\n", 0o755)
+	write(filepath.Join(bin, "make"), "#!/bin/bash\nprintf '%s\\n' \"make $*\" >>\"$DIR/log\"\nmkdir -p .archipelago/review\n[ -f \"$DIR/verdict.json\" ] || exit 2\necho review >.archipelago/review/review.md\ncp \"$DIR/verdict.json\" .archipelago/review/review.json\n", 0o755)
 	for path, answer := range answers {
 		write(filepath.Join(bin, strings.ReplaceAll(path, "/", "_")+".json"), answer, 0o644)
 	}
@@ -139,7 +146,14 @@ func run(t *testing.T, name string, event payload, answers, files map[string]str
 		t.Fatal(err)
 	}
 	done := outcome{skipped: true, ok: true, dir: dir}
-	for _, job := range slices.Sorted(maps.Keys(w.Jobs)) {
+	failed := map[any]bool{}
+	for _, job := range slices.SortedFunc(maps.Keys(w.Jobs), func(a, b string) int {
+		return strings.Compare(fmt.Sprint(w.Jobs[a].Needs), fmt.Sprint(w.Jobs[b].Needs)) // <nil> is first
+	}) {
+		if failed[w.Jobs[job].Needs] {
+			continue
+		}
+		output := filepath.Join(bin, "output")
 		if condition := w.Jobs[job].If; condition != "" && event.evaluate(t, condition) != "true" {
 			continue
 		}
@@ -153,7 +167,7 @@ func run(t *testing.T, name string, event payload, answers, files map[string]str
 			}
 			cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.Run)
 			cmd.Dir = dir
-			cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "DIR=" + bin, "HOME=" + dir, "GITHUB_REPOSITORY=o/r", "GITHUB_EVENT_PATH=" + eventPath, "GITHUB_STEP_SUMMARY=" + filepath.Join(bin, "summary")}
+			cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "DIR=" + bin, "HOME=" + dir, "GITHUB_REPOSITORY=o/r", "GITHUB_EVENT_PATH=" + eventPath, "GITHUB_STEP_SUMMARY=" + filepath.Join(bin, "summary"), "GITHUB_OUTPUT=" + output}
 			for key, value := range step.Env {
 				cmd.Env = append(cmd.Env, key+"="+expression.ReplaceAllStringFunc(value, func(e string) string {
 					return event.evaluate(t, expression.FindStringSubmatch(e)[1])
@@ -162,12 +176,20 @@ func run(t *testing.T, name string, event payload, answers, files map[string]str
 			out, err := cmd.CombinedOutput()
 			t.Logf("%s: %v\n%s", job, err, out)
 			if err != nil {
-				done.ok = false
+				done.ok, failed[job] = false, true
 				break
 			}
+			b, _ := os.ReadFile(output) // a step may put nothing out
+			for line := range strings.Lines(string(b)) {
+				name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+				event[job+".outputs."+name] = value
+			}
+			_ = os.RemoveAll(output)
 		}
 	}
-	b, _ := os.ReadFile(filepath.Join(bin, "log")) // it may ask nothing
+	b, _ := os.ReadFile(filepath.Join(bin, "summary")) // it may write none
+	done.summary = string(b)
+	b, _ = os.ReadFile(filepath.Join(bin, "log")) // it may ask nothing
 	done.log = string(b)
 	return done
 }
@@ -222,9 +244,12 @@ func TestLabelAllowsDataLoss(t *testing.T) {
 // leaves the number that the comment needs; its end has that posted, unless the run was
 // of something else.
 func TestReviewIsOfThePullRequest(t *testing.T) {
-	opened := run(t, "pull-request.yml", readPayload(t, "opened"), nil, nil)
+	opened := run(t, "pull-request.yml", readPayload(t, "opened"), map[string]string{"verdict": `{"verdict": "no effect"}`}, nil)
 	if want := "git merge-base " + fmt.Sprint(readPayload(t, "opened").at("pull_request.base.sha")) + " HEAD\nmake review BASE=" + other + "\n"; !opened.ok || opened.log != want {
 		t.Errorf("ok %t, it did %q, want %q", opened.ok, opened.log, want)
+	}
+	if opened.summary != "review\n" {
+		t.Errorf("the run's page has %q", opened.summary)
 	}
 	if number := read(t, filepath.Join(opened.dir, "number")); number != "2\n" {
 		t.Errorf("the number is %q", number)
@@ -244,12 +269,91 @@ func TestReviewIsOfThePullRequest(t *testing.T) {
 	}
 }
 
+// TestPullRequestFailsOnDataAtRisk: unless the status of the label says of this very head,
+// and of the branch that it goes into, that it is allowed; and where there is no review.
+func TestPullRequestFailsOnDataAtRisk(t *testing.T) {
+	status := func(context, state string) string {
+		return `{"statuses": [{"context": "review", "state": "success"}, {"context": "` + context + `", "state": "` + state + `"}]}`
+	}
+	for name, test := range map[string]struct {
+		verdict, statuses, base string
+		ok                      bool
+	}{
+		"no effect":                  {`{"verdict": "no effect"}`, `{"statuses": []}`, "master", true},
+		"an island down":             {`{"verdict": "an island down"}`, `{"statuses": []}`, "master", true},
+		"data at risk":               {`{"verdict": "data at risk"}`, `{"statuses": []}`, "master", false},
+		"the label":                  {`{"verdict": "data at risk"}`, status("allow-data-loss", "success"), "master", true},
+		"the label was taken off":    {`{"verdict": "data at risk"}`, status("allow-data-loss", "failure"), "master", false},
+		"for another branch":         {`{"verdict": "data at risk"}`, status("allow-data-loss into next", "success"), "master", false},
+		"into another branch":        {`{"verdict": "data at risk"}`, status("allow-data-loss into next", "success"), "next", true},
+		"for the default one":        {`{"verdict": "data at risk"}`, status("allow-data-loss", "success"), "next", false},
+		"no review":                  {"", `{"statuses": []}`, "master", false},
+		"a review without a verdict": {"{}", `{"statuses": []}`, "master", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			event := readPayload(t, "opened")
+			event.set(t, "pull_request.base.ref", test.base)
+			answers := map[string]string{"repos/o/r/commits/" + head + "/status": test.statuses}
+			if test.verdict != "" {
+				answers["verdict"] = test.verdict
+			}
+			if got := run(t, "pull-request.yml", event, answers, nil); got.ok != test.ok {
+				t.Errorf("ok %t, want %t, it asked:\n%s", got.ok, test.ok, got.log)
+			}
+		})
+	}
+}
+
+// TestLabelHasThePullRequestLookAgain: the job that failed runs again, of this head alone.
+func TestLabelHasThePullRequestLookAgain(t *testing.T) {
+	const label, rerun = "allow-data-loss", "--method POST repos/o/r/actions/jobs/31/rerun\n"
+	for name, test := range map[string]struct {
+		payload, description, head string
+		want                       bool
+	}{
+		"set":                      {"labeled", "data at risk: x", head, true},
+		"taken off":                {"unlabeled", "data at risk, and allowed", head, true},
+		"where nothing is at risk": {"labeled", "no effect", head, false},
+		"another head meanwhile":   {"labeled", "data at risk: x", other, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			event := readPayload(t, test.payload)
+			event.set(t, "label.name", label)
+			got := run(t, "allow-data-loss.yml", event, map[string]string{
+				"repos/o/r/collaborators/Codertocat/permission": `{"permission": "write"}`,
+				"repos/o/r/commits/" + head + "/status":         `{"statuses": [{"context": "review", "description": "` + test.description + `"}]}`,
+				"repos/o/r/pulls/2":                             `{"head": {"sha": "` + test.head + `"}}`,
+				"repos/o/r/actions/runs":                        `{"workflow_runs": [{"id": 20, "name": "Deploy"}, {"id": 21, "name": "Pull request"}]}`,
+				"repos/o/r/actions/runs/20/jobs":                `{"jobs": [{"id": 32, "name": "data-at-risk"}]}`,
+				"repos/o/r/actions/runs/21/jobs":                `{"jobs": [{"id": 30, "name": "review"}, {"id": 31, "name": "data-at-risk"}]}`,
+			}, nil)
+			if !got.ok || strings.Contains(got.log, rerun) != test.want || strings.Count(got.log, "/rerun") > 1 {
+				t.Errorf("ok %t, want %t, it asked:\n%s", got.ok, test.want, got.log)
+			}
+		})
+	}
+	// The names by which it finds them are theirs.
+	w := read(t, folder+"workflows/pull-request.yml")
+	for _, line := range []string{"\nname: Pull request\n", "\n  data-at-risk:\n"} {
+		if !strings.Contains(w, line) {
+			t.Errorf("pull-request.yml lacks %q", line)
+		}
+	}
+}
+
 // TestHostileValuesDoNothing: what a stranger writes into a payload runs nothing, writes
 // no file and reaches no other path of GitHub's.
 func TestHostileValuesDoNothing(t *testing.T) {
 	const label = "allow-data-loss"
 	const hostile = "x$(touch pwned)`touch pwned`\"; touch pwned; \"'; touch pwned; '\ntouch pwned\n--method=DELETE ${{ github.token }} {{.}} ../../../../orgs/evil"
-	asks := regexp.MustCompile(`^(git merge-base [0-9a-f]{40} HEAD|make review BASE=[0-9a-f]{40}|api (--silent )?(--method DELETE )?repos/o/r/(statuses/[0-9a-f]{40} -f context=(review|allow-data-loss) -f state=(success|failure) -f description=|issues/2/labels/allow-data-loss$|collaborators/Codertocat/permission --jq |commits/[0-9a-f]{40}/status\?per_page=100 --jq ).*)$`)
+	asks := regexp.MustCompile(`^(api repos/o/r/(pulls/2 --jq .head.sha|actions/runs\?head_sha=[0-9a-f]{40}&event=pull_request&status=completed --jq .*)|git merge-base [0-9a-f]{40} HEAD|make review BASE=[0-9a-f]{40}|api (--silent )?(--method DELETE )?repos/o/r/(statuses/[0-9a-f]{40} -f context=(review|allow-data-loss) -f state=(success|failure) -f description=|issues/2/labels/allow-data-loss$|collaborators/Codertocat/permission --jq |commits/[0-9a-f]{40}/status\?per_page=100 --jq ).*)$`)
+	// Allowed, into a branch that is called so.
+	statuses, err := json.Marshal(map[string]any{"statuses": []map[string]string{
+		{"context": "review", "description": "data at risk: x"}, {"context": "allow-data-loss into " + hostile, "state": "success"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	texts := []string{"pull_request.title", "pull_request.head.ref", "pull_request.head.label", "pull_request.head.repo.full_name", "pull_request.base.ref", "pull_request.user.login"}
 	for _, from := range []struct {
 		workflow, payload string
@@ -272,7 +376,9 @@ func TestHostileValuesDoNothing(t *testing.T) {
 			}
 			got := run(t, from.workflow, event, map[string]string{
 				"repos/o/r/collaborators/Codertocat/permission": `{"permission": "write"}`,
-				"repos/o/r/commits/" + head + "/status":         `{"statuses": [{"context": "review", "description": "data at risk: x"}]}`,
+				"repos/o/r/commits/" + head + "/status":         string(statuses),
+				"repos/o/r/pulls/2":                             `{"head": {"sha": "` + head + `"}}`,
+				"verdict":                                       `{"verdict": "data at risk"}`,
 			}, nil)
 			if got.ok != want {
 				t.Errorf("%s with %q: ok %t, want %t", from.workflow, paths, got.ok, want)

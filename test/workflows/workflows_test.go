@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/archipelago-cdk/archipelago/internal/workflowtest"
 )
 
 const (
@@ -43,16 +45,32 @@ func TestActionsArePinned(t *testing.T) {
 }
 
 // TestStrangersCodeHasNoRights: what runs a pull request's code may read, and has no
-// secret; what may write runs none of it.
+// secret and no token; what has a token, or may write, runs none of it.
 func TestStrangersCodeHasNoRights(t *testing.T) {
 	text := read(t, folder+"workflows/pull-request.yml")
-	for _, word := range []string{": write", "secrets.", "pull_request_target", "workflow_run", "github.token"} {
+	for _, word := range []string{": write", "secrets.", "pull_request_target", "workflow_run"} {
 		if strings.Contains(text, word) {
 			t.Errorf("pull-request.yml has %q", word)
 		}
 	}
 	if strings.Count(text, "persist-credentials: false") != strings.Count(text, "actions/checkout@") {
 		t.Error("pull-request.yml leaves its token to the code that it runs")
+	}
+	for name, job := range workflowtest.Read(t, folder+"workflows/pull-request.yml").Jobs {
+		tokens, strangers := 0, 0
+		for _, step := range job.Steps {
+			for _, value := range step.Env {
+				if strings.Contains(value, "github.token") {
+					tokens++
+				}
+			}
+			if step.Uses != "" { // a checkout, or what a former job of the code left
+				strangers++
+			}
+		}
+		if tokens > 0 && strangers > 0 || strings.Count(text, "github.token") != 1 {
+			t.Errorf("pull-request.yml: %s has a token, and the pull request's code", name)
+		}
 	}
 	for _, name := range []string{"review-comment.yml", "allow-data-loss.yml"} {
 		text := read(t, folder+"workflows/"+name)
