@@ -6,8 +6,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Roles for the workflows of one repository: its pull requests look, and the jobs of one
-// environment deploy, on one branch.
+// Roles for the workflows of one repository, on one branch: the jobs of the environment
+// review look, and those of production deploy.
 func Example() {
 	app := awscdk.NewApp(nil)
 	stack := awscdk.NewStack(app, jsii.String("Shop"), &awscdk.StackProps{

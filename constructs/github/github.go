@@ -3,6 +3,7 @@
 package github
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type Props struct {
 	Branch string `required:"true"`
 	// Environments are GitHub's environments whose jobs may deploy. Required.
 	Environments []string `required:"true"`
+	// ReviewEnvironment is GitHub's environment whose jobs may look. Default: "review".
+	ReviewEnvironment string
 	// ProviderExists says that the account has an identity provider for GitHub already,
 	// of which it can have only one. Default: false, it is made.
 	ProviderExists bool
@@ -48,8 +51,8 @@ type Props struct {
 type Access struct {
 	// Construct holds all of it.
 	Construct constructs.Construct
-	// Reader is the role of pull requests, and of the branch outside of an environment:
-	// it looks at the deployment and at the account, and reads no data.
+	// Reader is the role of the review environment's jobs on the branch: it looks at the
+	// deployment and at the account, and reads no data.
 	Reader awsiam.Role
 	// Deployer is the role of the environments' jobs on the branch: it may assume the
 	// roles of CDK's bootstrap, and so whatever CloudFormation may, beside what the
@@ -67,18 +70,20 @@ func New(scope constructs.Construct, id string, props *Props) *Access {
 	// GitHub says in a token's subject which environment a job is of or, of a job of
 	// none, which branch or that it is of a pull request; never an environment and a
 	// branch. The branch of an environment's job is in the claim ref, which STS compares
-	// since January 2026: without it any branch could deploy that the environment's own
-	// rules let in. A job of a pull request has refs/pull/…. Sources: GitHub Docs, "OpenID
-	// Connect reference", "Example subject claims"; AWS What's New, 2026-01, "AWS STS now
-	// supports validation of select identity provider specific claims".
-	subject := func(of string) string { return fmt.Sprintf("repo:%s:%s", props.Repository, of) }
-	branch := "refs/heads/" + props.Branch
-	reader := newRole(this, "Reader", provider, nil, subject("pull_request"), subject("ref:"+branch))
+	// since January 2026: without it any branch could have the role that the environment's
+	// own rules let in. A job of a pull request has refs/pull/…, so that no code of one has
+	// a role. Sources: GitHub Docs, "OpenID Connect reference", "Example subject claims";
+	// AWS What's New, 2026-01, "AWS STS now supports validation of select identity
+	// provider specific claims".
+	subject := func(environment string) string {
+		return fmt.Sprintf("repo:%s:environment:%s", props.Repository, environment)
+	}
+	reader := newRole(this, "Reader", provider, props.Branch, subject(cmp.Or(props.ReviewEnvironment, "review")))
 	var environments []string
 	for _, environment := range props.Environments {
-		environments = append(environments, subject("environment:"+environment))
+		environments = append(environments, subject(environment))
 	}
-	deployer := newRole(this, "Deployer", provider, map[string]any{issuer + ":ref": branch}, environments...)
+	deployer := newRole(this, "Deployer", provider, props.Branch, environments...)
 	grantRead(this, props, reader, deployer)
 	grantDeploy(this, deployer)
 	return &Access{this, reader, deployer}
@@ -98,13 +103,10 @@ func identityProvider(scope constructs.Construct, exists bool) *string {
 	}).OidcProviderArn()
 }
 
-// newRole makes a role for tokens that have one of the subjects, and the claims. None is
+// newRole makes a role for tokens of a branch that have one of the subjects. Nothing is
 // compared by a pattern.
-func newRole(scope constructs.Construct, id string, provider *string, claims map[string]any, subjects ...string) awsiam.Role {
-	equals := map[string]any{issuer + ":aud": audience, issuer + ":sub": subjects}
-	for claim, value := range claims {
-		equals[claim] = value
-	}
+func newRole(scope constructs.Construct, id string, provider *string, branch string, subjects ...string) awsiam.Role {
+	equals := map[string]any{issuer + ":aud": audience, issuer + ":ref": "refs/heads/" + branch, issuer + ":sub": subjects}
 	return awsiam.NewRole(scope, &id, &awsiam.RoleProps{
 		AssumedBy:          awsiam.NewWebIdentityPrincipal(provider, &map[string]any{"StringEquals": equals}),
 		MaxSessionDuration: awscdk.Duration_Hours(jsii.Number(session)),

@@ -40,7 +40,7 @@ type Job struct {
 // Step is one of a job: an action or a script.
 type Step struct {
 	ID, Uses, Run string
-	Env           map[string]string
+	Env, With     map[string]string
 }
 
 // Read reads one.

@@ -27,7 +27,7 @@ func githubRoles(t *testing.T, a matrix.Assembly) map[string][]statement {
 }
 
 // TestGitHubIsTrustedByName: its provider, the audience, the repository, the environments
-// and the branch, and nobody else.
+// and the branch, and nobody else, by each of the roles.
 func TestGitHubIsTrustedByName(t *testing.T) {
 	trusts := func(provider any, equals map[string]any) []statement {
 		return []statement{{
@@ -46,7 +46,8 @@ func TestGitHubIsTrustedByName(t *testing.T) {
 		if diff := cmp.Diff(map[string][]statement{
 			"GitHubReader": trusts(want.provider, map[string]any{
 				github + "aud": "sts.amazonaws.com",
-				github + "sub": []any{"repo:" + want.repository + ":pull_request", "repo:" + want.repository + ":ref:refs/heads/main"},
+				github + "ref": "refs/heads/main",
+				github + "sub": "repo:" + want.repository + ":environment:review",
 			}),
 			"GitHubDeployer": trusts(want.provider, map[string]any{
 				github + "aud": "sts.amazonaws.com",

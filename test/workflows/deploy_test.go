@@ -171,6 +171,33 @@ func TestDeployByHand(t *testing.T) {
 	}
 }
 
+// TestRolesAreOfEnvironments: a job asks for a role in an environment that the role
+// trusts, and no job of a pull request asks for one.
+func TestRolesAreOfEnvironments(t *testing.T) {
+	trusted := map[string][]string{"vars.DEPLOY_ROLE": {"production-shared", "production"}, "vars.READ_ROLE": {"review"}}
+	paths, err := filepath.Glob(folder + "workflows/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[string]int{}
+	for _, path := range paths {
+		for name, job := range workflowtest.Read(t, path).Jobs {
+			for _, step := range job.Steps {
+				if !strings.HasPrefix(step.Uses, "aws-actions/") {
+					continue
+				}
+				role := strings.Trim(step.With["role-to-assume"], "${} ")
+				if asked[role]++; !slices.Contains(trusted[role], job.Environment) {
+					t.Errorf("%s: %s asks for %s in the environment %q", path, name, role, job.Environment)
+				}
+			}
+		}
+	}
+	if asked["vars.DEPLOY_ROLE"] == 0 || asked["vars.READ_ROLE"] == 0 {
+		t.Errorf("roles are asked for %v times", asked)
+	}
+}
+
 // TestNightlyRunsAllShards: one that fails stops no other, and what is deployed is
 // compared where there is a role that reads, on the default branch.
 func TestNightlyRunsAllShards(t *testing.T) {
