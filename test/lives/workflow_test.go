@@ -31,7 +31,11 @@ func TestDeployWorkflow(t *testing.T) {
 	program := filepath.Join(l.dir, "archipelago")
 	l.run(fmt.Sprintf("go build -C %q -o %q ./cmd/archipelago", root, program))
 	for name, script := range map[string]string{
-		"make": `test "$*" = setup && ln -s "` + root + `/node_modules" node_modules`,
+		"make": `case "$*" in
+setup) ln -s "` + root + `/node_modules" node_modules ;;
+"review ARGS=-deployed") exec "` + program + `" review -deployed ;;
+*) exit 2 ;;
+esac`,
 		"go":   `test "$1 $2" = "run ./cmd/archipelago" && shift 2 && exec "` + program + `" "$@"`,
 	} {
 		if err := os.WriteFile(filepath.Join(l.dir, "bin", name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
@@ -99,4 +103,40 @@ func TestDeployWorkflow(t *testing.T) {
 		t.Error("what may deploy changed who may")
 	}
 	l.write("before")
+	l.nightly(r, root)
+}
+
+// nightly runs the job of nightly.yml that looks at what is deployed, in a checkout that is
+// a repository: its review finds nothing to change but the stack of the roles, which
+// deploy.yml left out.
+func (l *life) nightly(r workflowtest.Runner, root string) {
+	l.t.Helper()
+	w := workflowtest.Read(l.t, filepath.Join(root, ".github/workflows/nightly.yml"))
+	w.Jobs = map[string]workflowtest.Job{"deployed": w.Jobs["deployed"]}
+	r.Values = map[string]string{"vars.READ_ROLE": "arn:role", "github.ref_name": "main", "github.event.repository.default_branch": "main"}
+	checkout := r.Checkout
+	r.Checkout = func() string {
+		dir := checkout()
+		for _, name := range []string{"package.json", "package-lock.json"} {
+			content, err := os.ReadFile(filepath.Join(root, name))
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+				l.t.Fatal(err)
+			}
+		}
+		l.run("git init --quiet " + dir + " && git -C " + dir + " add . && git -C " + dir + " -c user.name=x -c user.email=x@example.com commit --quiet --message x")
+		return dir
+	}
+	jobs := r.Run(l.t, w)
+	if len(jobs) != 1 || jobs[0].Failed != nil {
+		l.t.Fatalf("want the job deployed alone, and well, got %+v", jobs)
+	}
+	// The doctor's findings come first.
+	doctor, review, found := strings.Cut(jobs[0].Summary, "# Review: changed in place (stacks are new)\n")
+	names := l.config.Names()
+	if !found || !strings.Contains(doctor, "eu-west-1") || !strings.Contains(review, names.GitHubStack()) || strings.Contains(review, names.GlobalStack()) || strings.Contains(review, names.RegionStack("eu-west-1")) {
+		l.t.Errorf("want a review that %s alone is new, the run's page has:\n%s", names.GitHubStack(), jobs[0].Summary)
+	}
 }
