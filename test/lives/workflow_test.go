@@ -36,7 +36,7 @@ setup) ln -s "` + root + `/node_modules" node_modules ;;
 "review ARGS=-deployed") exec "` + program + `" review -deployed ;;
 *) exit 2 ;;
 esac`,
-		"go":   `test "$1 $2" = "run ./cmd/archipelago" && shift 2 && exec "` + program + `" "$@"`,
+		"go": `test "$1 $2" = "run ./cmd/archipelago" && shift 2 && exec "` + program + `" "$@"`,
 	} {
 		if err := os.WriteFile(filepath.Join(l.dir, "bin", name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)

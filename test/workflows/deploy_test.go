@@ -19,6 +19,9 @@ var tools = map[string]string{
 	"make": `[ "$1" != setup ] || { mkdir -p node_modules/.bin && cp "$DIR/cdk.sh" node_modules/.bin/cdk; }`,
 	"go":   `[ "$1 $2" = "run ./cmd/archipelago" ]; echo "$3 says something"`,
 	"sudo": `:`,
+	// One page, whose link leads somewhere.
+	"git":  `[ "$1" = ls-files ]; echo '[A](https://example.com)' >page.md; echo page.md`,
+	"curl": `echo 200`,
 }
 
 const cdk = `[ "$1" != synth ] || { mkdir -p cdk.out && cp "$DIR/manifest.json" cdk.out; }`
@@ -30,7 +33,7 @@ func stub(name, does string) string {
 
 // runWith runs a workflow whose call of a tool fails, for an app that may have stacks of
 // its own, and returns its jobs and all calls.
-// Installing and setting up are not among those.
+// Installing, setting up and looking at links are not among those.
 func runWith(t *testing.T, w workflowtest.Workflow, fails string, values map[string]string, owns ...string) (jobs []workflowtest.Ran, calls []string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -70,7 +73,7 @@ func runWith(t *testing.T, w workflowtest.Workflow, fails string, values map[str
 	jobs = r.Run(t, w)
 	b, _ := os.ReadFile(filepath.Join(bin, "log")) // it may call nothing
 	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSuffix(line, "\n"); line != "make setup" && !strings.HasPrefix(line, "sudo ") {
+		if line = strings.TrimSuffix(line, "\n"); line != "make setup" && !strings.HasPrefix(line, "sudo ") && !strings.HasPrefix(line, "git ") && !strings.HasPrefix(line, "curl ") {
 			calls = append(calls, line)
 		}
 	}
@@ -198,7 +201,7 @@ func TestRolesAreOfEnvironments(t *testing.T) {
 	}
 }
 
-// TestNightlyRunsAllShards: one that fails stops no other, and what is deployed is
+// TestNightlyRunsAllShards: one that fails stops no other, links are followed, and what is deployed is
 // compared where there is a role that reads, on the default branch.
 func TestNightlyRunsAllShards(t *testing.T) {
 	event := readPayload(t, "workflow_run")
@@ -224,6 +227,9 @@ func TestNightlyRunsAllShards(t *testing.T) {
 			})
 			if d := cmp.Diff(test.calls, calls); d != "" {
 				t.Errorf("what it calls (-want +got):\n%s", d)
+			}
+			if i := slices.IndexFunc(jobs, func(j workflowtest.Ran) bool { return j.Name == "links" }); i < 0 || jobs[i].Summary != "1 links, 0 of them lead nowhere\n" {
+				t.Errorf("the links are not followed, the jobs are %+v", jobs)
 			}
 			for _, j := range jobs {
 				if (j.Failed != nil) != (j.Name == test.failed) {
