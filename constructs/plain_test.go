@@ -62,11 +62,17 @@ type plain struct {
 // account nor its region.
 func newPlain(t *testing.T, imported bool) *plain {
 	t.Helper()
+	return newFlagged(t, imported, nil)
+}
+
+// newFlagged is newPlain with feature flags.
+func newFlagged(t *testing.T, imported bool, flags map[string]any) *plain {
+	t.Helper()
 	p := &plain{program: filepath.Join(t.TempDir(), "program.zip")}
 	if err := os.WriteFile(p.program, []byte("program"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Context: &flags})
 	if imported {
 		p.stack = awscdk.NewStack(app, str("Test"), nil)
 		p.importAll()
@@ -84,6 +90,7 @@ func newPlain(t *testing.T, imported bool) *plain {
 	p.role = role
 	p.template = awsec2.NewLaunchTemplate(p.stack, str("Template"), &awsec2.LaunchTemplateProps{
 		MachineImage: awsec2.MachineImage_LatestAmazonLinux2023(nil), InstanceType: awsec2.NewInstanceType(str("m7g.medium")), Role: role,
+		UserData: awsec2.UserData_ForLinux(nil), // without a flag there is none
 	})
 	p.group = awsautoscaling.NewAutoScalingGroup(p.stack, str("Group"), &awsautoscaling.AutoScalingGroupProps{
 		Vpc: p.vpc, LaunchTemplate: p.template,
@@ -92,7 +99,7 @@ func newPlain(t *testing.T, imported bool) *plain {
 }
 
 func (p *plain) makeAll() {
-	p.vpc = awsec2.NewVpc(p.stack, str("Vpc"), &awsec2.VpcProps{AvailabilityZones: jsii.Strings("eu-west-1a", "eu-west-1b")})
+	p.vpc = awsec2.NewVpc(p.stack, str("Vpc"), &awsec2.VpcProps{AvailabilityZones: jsii.Strings("eu-west-1a", "eu-west-1b"), RestrictDefaultSecurityGroup: jsii.Bool(false)})
 	p.inside = awsec2.NewSecurityGroup(p.stack, str("Inside"), &awsec2.SecurityGroupProps{Vpc: p.vpc})
 	balancer := elb.NewApplicationLoadBalancer(p.stack, str("Balancer"), &elb.ApplicationLoadBalancerProps{Vpc: p.vpc})
 	listener := balancer.AddListener(str("Listener"), &elb.BaseApplicationListenerProps{Port: jsii.Number(80)})

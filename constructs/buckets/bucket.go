@@ -15,9 +15,8 @@ import (
 type Props struct {
 	// Name is the bucket's name. Required: the other regions have to know it.
 	Name string `required:"true"`
-	// Logs takes its access logs. One without ACLs, as package logs makes it, needs the
-	// feature flag @aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy, without which CDK
-	// asks for an ACL. Required.
+	// Logs takes its access logs, by its policy. One that is imported needs that policy
+	// already. Required.
 	Logs awss3.IBucket `required:"true"`
 	// LogsPrefix is what the keys of its access logs begin with. Required.
 	LogsPrefix string `required:"true"`
@@ -33,7 +32,7 @@ func New(scope constructs.Construct, id string, props *Props) awss3.Bucket {
 	if props.Protect {
 		removal = awscdk.RemovalPolicy_RETAIN
 	}
-	return awss3.NewBucket(scope, &id, &awss3.BucketProps{
+	bucket := awss3.NewBucket(scope, &id, &awss3.BucketProps{
 		BucketName:        &props.Name,
 		Versioned:         jsii.Bool(true), // replication asks for it
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
@@ -46,11 +45,30 @@ func New(scope constructs.Construct, id string, props *Props) awss3.Bucket {
 			ExpiredObjectDeleteMarker:           jsii.Bool(true),
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},
-		ServerAccessLogsBucket: props.Logs,
-		ServerAccessLogsPrefix: &props.LogsPrefix,
-		RemovalPolicy:          removal,
-		AutoDeleteObjects:      jsii.Bool(!props.Protect),
+		RemovalPolicy:     removal,
+		AutoDeleteObjects: jsii.Bool(!props.Protect),
 	})
+	logAccess(bucket, props.Logs, props.LogsPrefix)
+	return bucket
+}
+
+// logAccess has requests to bucket logged in another one. CDK's ServerAccessLogsBucket
+// does the same with the feature flag @aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy, and
+// without it asks for an ACL. Source: Amazon S3 User Guide, "Enabling Amazon S3 server
+// access logging".
+func logAccess(bucket awss3.Bucket, logs awss3.IBucket, prefix string) {
+	bucket.Node().DefaultChild().(awss3.CfnBucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
+		DestinationBucketName: logs.BucketName(), LogFilePrefix: &prefix,
+	})
+	logs.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logging.s3.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("s3:PutObject"),
+		Resources:  jsii.Strings(*logs.ArnForObjects(jsii.String(prefix + "*"))),
+		Conditions: &map[string]any{
+			"ArnLike":      map[string]any{"aws:SourceArn": bucket.BucketArn()},
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(bucket).Account()},
+		},
+	}))
 }
 
 // GrantWrite lets grantee add and delete the objects of bucket whose keys begin with

@@ -11,9 +11,7 @@ import (
 // A bucket in each of two regions, and a stack after both that has them replicate to
 // each other.
 func Example() {
-	app := awscdk.NewApp(&awscdk.AppProps{Context: &map[string]any{ // or in cdk.json
-		"@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": true,
-	}})
+	app := awscdk.NewApp(nil)
 	account := jsii.String("123456789012")
 	var all []awss3.IBucket
 	var storage []awscdk.Stack

@@ -7,8 +7,10 @@ package network
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/addresses"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -28,7 +30,8 @@ type Props struct {
 	// NAT gives the fleet's subnets a route out, through a NAT gateway in each
 	// zone. Default: false.
 	NAT bool
-	// LogsBucket takes the flow logs. Default: none, there are no flow logs.
+	// LogsBucket takes the flow logs, by its policy. One that is imported needs that
+	// policy already. Default: none, there are no flow logs.
 	LogsBucket awss3.IBucket
 	// Buckets are what instances may reach of S3, of this account and region.
 	// Default: none.
@@ -103,12 +106,40 @@ func New(scope constructs.Construct, id string, props *Props) *Network {
 		network.Internet = attachInternetGateway(vpc)
 	}
 	if props.LogsBucket != nil {
-		vpc.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
-			Destination: awsec2.FlowLogDestination_ToS3(props.LogsBucket, nil, nil),
-			TrafficType: awsec2.FlowLogTrafficType_ALL,
-		})
+		logFlows(this, vpc, props.LogsBucket)
 	}
 	return network
+}
+
+// logFlows has the network's flows logged in a bucket, and lets AWS deliver them. CDK
+// does the latter with the feature flag @aws-cdk/aws-s3:createDefaultLoggingPolicy alone,
+// so it is given the bucket's name. Source: Amazon VPC User Guide, "Amazon S3 bucket
+// permissions for flow logs".
+func logFlows(scope constructs.Construct, vpc awsec2.Vpc, bucket awss3.IBucket) {
+	named := awss3.Bucket_FromBucketName(scope, jsii.String("FlowLogBucket"), bucket.BucketName())
+	flows := vpc.AddFlowLog(jsii.String("FlowLog"), &awsec2.FlowLogOptions{
+		Destination: awsec2.FlowLogDestination_ToS3(named, nil, nil),
+		TrafficType: awsec2.FlowLogTrafficType_ALL,
+	})
+	stack := awscdk.Stack_Of(scope)
+	account := stack.Account()
+	source := stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("logs"), Resource: jsii.String("*")})
+	allow := func(action string, resource *string) {
+		added := bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("delivery.logs.amazonaws.com"), nil)},
+			Actions:    &[]*string{&action},
+			Resources:  &[]*string{resource},
+			Conditions: &map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": account},
+				"ArnLike":      map[string]any{"aws:SourceArn": source},
+			},
+		}))
+		if added.PolicyDependable != nil {
+			flows.Node().AddDependency(added.PolicyDependable)
+		}
+	}
+	allow("s3:PutObject", bucket.ArnForObjects(jsii.String("AWSLogs/"+*account+"/*")))
+	allow("s3:GetBucketAcl", bucket.BucketArn())
 }
 
 func subnets(props *Props) *[]*awsec2.SubnetConfiguration {
