@@ -320,7 +320,7 @@ func TestRollbacksInEachWay(t *testing.T) {
 // TestEachPhaseThatIsKilledEndsTheSame, at each call, as TestRunsThatAreKilledEndTheSame
 // has it of good deployments and of rollbacks: a Hold before there is a group, a first
 // deployment, a Hold that waits for a step and one that has it rolled back, and a build that
-// is never healthy. With -all the call's answer is what is lost, too.
+// is never healthy. The last, and that the call's answer is what is lost, with -all.
 func TestEachPhaseThatIsKilledEndsTheSame(t *testing.T) {
 	step := func(sick string) func(*testing.T, *stack) cfn.Event {
 		return func(t *testing.T, s *stack) cfn.Event {
@@ -351,6 +351,9 @@ func TestEachPhaseThatIsKilledEndsTheSame(t *testing.T) {
 			return s.request(cfn.RequestUpdate, rolloutType, "two")
 		}, false, true, "m7g.medium", 2},
 	} {
+		if test.fails && !matrix.All() { // it is rolled back as what is stuck is
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: test.hurry})
 			for _, answered := range []bool{false, true} {
