@@ -469,6 +469,51 @@ func TestBuildThatFailsOneInTen(t *testing.T) {
 	s.runs(t, "1", "m7g.medium")
 }
 
+// TestBuildThatFailsIsBackInTime, within the bounds of docs/rollout.md: one that answers
+// with errors as soon as its quarter serves, and one that finds no capacity.
+func TestBuildThatFailsIsBackInTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		full   bool
+		says   string
+		within time.Duration
+	}{"errors": {false, "in ALARM", 20 * time.Minute}, "full": {true, "no instance was replaced for 20m0s", 45 * time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, "back-"+name)
+			s.made(t)
+			s.version(t, "two")
+			if test.full {
+				full := []string{"m7g.medium"}
+				emulatortest.Set(t, s.control, emulator.Settings{NoCapacity: map[string][]string{region + "a": full, region + "b": full}})
+			}
+			must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+			began, bad := s.now(t), 0
+			for len(s.answers) < 2 {
+				s.minute(t)
+				f, err := s.controller(nil).fleet(t.Context())
+				must(t, err)
+				if f.launched(live{Template: s.settings.template, Version: "2", Type: "m7g.medium"}) > 0 {
+					bad++
+				}
+				if bad == 4 { // booted in two, and two of the alarm's three
+					s.ring(t, cloudwatchtypes.StateValueAlarm)
+				}
+				if s.now(t).Sub(began) > time.Hour {
+					t.Fatal("it goes on")
+				}
+			}
+			took := s.now(t).Sub(began)
+			t.Logf("after %s: %s", took.Round(time.Second), s.answers[1].Reason)
+			if a := s.answers[1]; a.Status != cfn.StatusFailed || !strings.Contains(a.Reason, test.says) {
+				t.Errorf("got %+v", a)
+			}
+			if took > test.within {
+				t.Errorf("it took %s, want at most %s", took, test.within)
+			}
+			s.runs(t, "1", "m7g.medium")
+		})
+	}
+}
+
 // TestRepairIsJudgedByWhatItServes: a fleet that fails more and more before the build
 // serves is no reason to take the build back, and one that does after is.
 func TestRepairIsJudgedByWhatItServes(t *testing.T) {
