@@ -45,7 +45,9 @@ var badBuilds = []struct {
 	full bool
 	// scaler is whether the build brings a scaler with it that fails at every event.
 	scaler bool
-	gate   bool
+	// cancelled is whether somebody cancels the update, in its first quarter.
+	cancelled bool
+	gate      bool
 }{
 	{name: "exits at its start", behaviour: "exits", says: "a new instance is not healthy", gate: true},
 	{name: "is healthy after 300 s", after: 300 * time.Second, says: "a new instance is not healthy"},
@@ -55,6 +57,7 @@ var badBuilds = []struct {
 	{name: "has a scaler that fails", scaler: true, says: "did not receive a response"},
 	{name: "answers 500", behaviour: "fails 1", says: "alarm", serves: true},
 	{name: "answers one in ten with 500", behaviour: "fails 10", says: "alarm", serves: true},
+	{name: "is cancelled", behaviour: "good, and cancelled", says: "update cancelled", cancelled: true},
 }
 
 // TestBuilds deploys bad builds under load into a fleet that grew in number and size:
@@ -105,6 +108,9 @@ func TestBuilds(t *testing.T) {
 				pace = busy // CloudFormation waits for an hour
 			}
 			d.pace(t, pace)
+			if bad.cancelled {
+				go fleet.cancel(t)
+			}
 			sent, failed := load.sent.Load(), load.failed.Load()
 			took, why := fleet.deploy(t, behaviour, with...)
 			d.pace(t, building)
@@ -325,6 +331,27 @@ func (f *builtFleet) serves(t *testing.T, behaviour string) {
 		return nil
 	})
 	f.behaviour = behaviour
+}
+
+// cancel cancels an update of the region's stack as soon as some of its instances are
+// replaced.
+func (f *builtFleet) cancel(t *testing.T) {
+	stack, group := "archipelago-region-eu-west-1", "archipelago-fleet"
+	fleets := autoscaling.NewFromConfig(administrator(f.running, "eu-west-1"))
+	client := cloudformation.NewFromConfig(administrator(f.running, "eu-west-1"))
+	for start := time.Now(); time.Since(start) < 10*time.Minute && t.Context().Err() == nil; time.Sleep(100 * time.Millisecond) {
+		out, err := fleets.DescribeInstanceRefreshes(t.Context(), &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: &group})
+		if err != nil || len(out.InstanceRefreshes) == 0 {
+			continue
+		}
+		if r := out.InstanceRefreshes[0]; r.Status != types.InstanceRefreshStatusInProgress || sdk.ToInt32(r.PercentageComplete) == 0 {
+			continue
+		}
+		if _, err := client.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: &stack}); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 }
 
 // deploy updates the region's stack to a behaviour, and returns how long it took on

@@ -114,6 +114,7 @@ var rules = []rule{
 	{"R35", "An asynchronous event, a schedule's or a custom resource's, that finds its function's reserved concurrency used up is tried again after a second, and after exponentially more each time, twice as much here, at most five minutes, for six hours; a later one may come before it", "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html", documented, []string{"TestThrottledEventsWaitLongerEachTime"}},
 	{"24", "AWS's reference knows load balancers alone as the resources of arc-zonal-shift:GetManagedResource; with `ZonalShiftNamesGroup` a group is one, too", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapplicationrecoverycontroller-zonalshift.html", believed, []string{"TestReadingsOfAZonalShift"}},
 	{"R31", "Zonal autoshift is of a load balancer that has zonal shift on or of a group, by its whole ARN, and of an alarm of its region. A practice run keeps traffic away for half an hour: it succeeds, or fails as soon as its outcome alarm is in ALARM, and does not begin while that is not OK", "https://docs.aws.amazon.com/r53recovery/latest/dg/arc-zonal-autoshift.considerations.html", documented, []string{"TestPracticeRunsOfZonalAutoshift", "TestAutoshiftOfWhatIsNotManaged"}},
+	{"R36", "CancelUpdateStack rolls an update back that goes on, and no other: that what a custom resource's function answers to the update is not waited for is not documented", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn--stack-update-cancel.html", believed, []string{"TestUpdateThatIsCancelled"}},
 	{"25", "Who starts an instance refresh needs what launching its instances takes; that the dry run has the key ec2:LaunchTemplate is not documented: with `DryRunNamesTemplate` it has", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html", believed, []string{"TestReadingsOfADryRun"}},
 	{"R13", "A launch template has a further version after a rollback; with `RollbackKeepsVersion` the former one again", "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1912", believed, []string{"TestVersionsInARollback"}},
 }
@@ -122,7 +123,7 @@ var rules = []rule{
 var notModelled = []string{
 	"Resources are created, updated and deleted one after the other, never at once; so none is cancelled because another one failed.",
 	"CreateStack and UpdateStack answer when all is done, and roll nothing back: change sets do both, and the CDK CLI uses nothing else.",
-	"A cancelled update (CancelUpdateStack), drift, stack policies, rollback triggers and resources that a continued rollback skips.",
+	"Drift, stack policies, rollback triggers and resources that a continued rollback skips.",
 	"What an import asks of a resource's schema. Only buckets, log groups, tables, groups, alarms, dashboards, functions, roles and topics are known by their names.",
 	"Of a function's asynchronous events: a maximum age of its own, that a long queue is read less often, and events of a schedule that come while one of it is kept, of which the last is kept. Who waits for an answer, as a load balancer does, is not refused where the reserved concurrency is used up.",
 	"EC2's own health checks: an instance runs from the moment at which it is launched.",

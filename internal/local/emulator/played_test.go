@@ -10,6 +10,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
@@ -188,6 +189,34 @@ func TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout(t *testing.T) {
 	}
 	c.answer(t, r, "")
 	c.await(t, types.StackStatusRollbackComplete)
+}
+
+// TestUpdateThatIsCancelled (rule R36) is rolled back although its function has not
+// answered, and what that answers later is ignored.
+func TestUpdateThatIsCancelled(t *testing.T) {
+	c := newCustom(t)
+	c.create(t)
+	client := cloudformation.NewFromConfig(emulatortest.Config(c.control, "eu-west-1"))
+	cancel := func() error {
+		_, err := client.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: &c.name})
+		return err
+	}
+	wantError(t, cancel(), "ValidationError", "cannot be called from current stack status")
+	go c.begin(t, c.of(3)) //nolint:errcheck // what it answers late is seen in the stack
+	_, given := c.take(t)
+	if err := cancel(); err != nil {
+		t.Fatal(err)
+	}
+	_, r := c.take(t)
+	if r.RequestType != "Update" || r.ResourceProperties["Size"] != "2" || r.OldResourceProperties["Size"] != "3" {
+		t.Errorf("the rollback asks %+v", r)
+	}
+	c.answer(t, given, "late")
+	c.answer(t, r, "third")
+	c.await(t, types.StackStatusUpdateRollbackComplete)
+	if got, why := c.got(t), c.reasons(t); got != "third" || !strings.Contains(why, "Resource update cancelled") {
+		t.Errorf("Fn::GetAtt is %q, and the reasons are %s", got, why)
+	}
 }
 
 // TestAttributesInARollback are what the function answers to the rollback, or what it

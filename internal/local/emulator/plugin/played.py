@@ -32,6 +32,7 @@ _taken: dict[str, dict[str, str]] = {}
 _failures: dict[str, int] = {}
 _responses: dict[str, dict[str, Any]] = {}  # what was put to a response URL first
 _waiting: set[str] = set()
+cancelled: set[str] = set()  # the ids of stacks whose update is
 
 
 def install():
@@ -80,6 +81,16 @@ def read(body):
         return response if isinstance(response, dict) else {"Status": "FAILED", "Reason": "Invalid response object."}
     except ValueError:
         return {"Status": "FAILED", "Reason": "Invalid response object."}
+
+
+class Cancelled(Failed):
+    def __init__(self, resource=None):
+        super().__init__("Resource update cancelled", resource)
+
+
+def cancel(stack):
+    cancelled.add(stack)
+    clock.announce()
 
 
 class Played(customs.Custom):
@@ -134,11 +145,15 @@ class Played(customs.Custom):
         try:
             invoke(self.properties["ServiceToken"], event)
             within = min(TIMEOUT, int(self.properties.get("ServiceTimeout", TIMEOUT)))
-            response = clock.wait_until(clock.seconds() + within, lambda: _responses.get(token))
+            response = clock.wait_until(
+                clock.seconds() + within, lambda: _responses.get(token) or self.stack_id in cancelled
+            )
         finally:
             with _lock:
                 _waiting.discard(token)
                 _responses.pop(token, None)
+        if response is True:
+            raise Cancelled(self)
         self.take(request, event, response)
 
     def take(self, request, event, response):

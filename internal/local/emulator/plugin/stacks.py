@@ -44,6 +44,7 @@ def install():
         CloudFormationResponse,
         update_termination_protection=update_termination_protection,
         continue_update_rollback=continue_update_rollback,
+        cancel_update_stack=cancel_update_stack,
     )
 
 
@@ -243,6 +244,8 @@ def update_resources(self, template, parameters=None):
     self.load_conditions()
     replaced = self.__dict__.setdefault("replaced", {})
     for logical_id in in_order(self._resource_json_map):
+        if self.stack_id in played.cancelled:
+            raise played.Cancelled
         resource_json, old = self._resource_json_map[logical_id], made_of(self).get(logical_id)
         if logical_id not in self._parsed_resources:
             self[logical_id]  # makes it
@@ -407,6 +410,7 @@ def carry_out(backend, change_set):
         return
     finally:
         resources.importing = False
+        played.cancelled.discard(stack.stack_id)
     # moto keeps the parsed template and outputs of the stack's creation.
     stack._parse_template()
     stack.output_map = stack._create_output_map()
@@ -431,6 +435,7 @@ def take_back(stack):
 def go_back(stack):
     """Roll an update back to the template before it (rule 3)."""
     stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    played.cancelled.discard(stack.stack_id)
     try:
         failures = roll_back(stack.resource_map, *stack.before)
     except Exception as e:
@@ -460,6 +465,15 @@ def continue_update_rollback(self):
     if stack.status != "UPDATE_ROLLBACK_FAILED":
         raise ValidationError(message=f"Stack [{stack.stack_id}] is in {stack.status} state and can not continue its rollback.")
     in_background(go_back, stack)
+    return EmptyResult()
+
+
+def cancel_update_stack(self):
+    """Roll back an update that goes on, without waiting for what it waits for (rule R36)."""
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    if stack.status != "UPDATE_IN_PROGRESS":
+        raise ValidationError(message="CancelUpdateStack cannot be called from current stack status")
+    played.cancel(stack.stack_id)
     return EmptyResult()
 
 
