@@ -57,7 +57,7 @@ var badBuilds = []struct {
 	{name: "has a scaler that fails", scaler: true, says: "did not receive a response"},
 	{name: "answers 500", behaviour: "fails 1", says: "alarm", serves: true},
 	{name: "answers one in ten with 500", behaviour: "fails 10", says: "alarm", serves: true},
-	{name: "is cancelled", behaviour: "good, and cancelled", says: "update cancelled", cancelled: true},
+	{name: "is cancelled", behaviour: "good but cancelled", says: "update cancelled", cancelled: true},
 }
 
 // TestBuilds deploys bad builds under load into a fleet that grew in number and size:
