@@ -200,6 +200,24 @@ func TestLighthouseTouchesOnlyItsOwn(t *testing.T) {
 	})
 }
 
+// TestLighthouseReadsWhatOtherRegionsWrite, each in an item of its own, in tables that all
+// of them write.
+func TestLighthouseReadsWhatOtherRegionsWrite(t *testing.T) {
+	template := lighthouseTemplate(t, func(p *lighthouse.Props) { p.ReplicaRegions = []string{"us-east-1", "ap-southeast-2"} })
+	has(template, "AWS::Lambda::Function", properties{
+		"Environment": properties{"Variables": assertions.Match_ObjectLike(&properties{"REPLICA_REGIONS": "us-east-1,ap-southeast-2"})},
+	})
+	has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
+		"Statement": assertions.Match_ArrayWith(&[]any{properties{
+			"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+			"Condition": properties{"ForAllValues:StringEquals": properties{"dynamodb:LeadingKeys": []any{"lighthouse#us-east-1", "lighthouse#ap-southeast-2"}}},
+		}}),
+	})})
+	if made := newLighthouse(t, newStack(), func(p *lighthouse.Props) { p.ReplicaRegions, p.Stores = []string{"us-east-1"}, p.Stores[1:] }); made.ReplicationAge {
+		t.Error("it is to publish an age though it writes no table")
+	}
+}
+
 // TestLighthouseHearsTheLoadBalancersAlarm by its name: it need not exist yet.
 func TestLighthouseHearsTheLoadBalancersAlarm(t *testing.T) {
 	template := lighthouseTemplate(t, func(p *lighthouse.Props) { p.BalancerAlarm = "test-balancer-failing" })

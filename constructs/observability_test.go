@@ -31,7 +31,7 @@ func watchedRegion(t *testing.T, change func(*observability.RegionProps)) assert
 		Deployment: "test", Dashboard: "test-eu-west-1", Impaired: "test-island-impaired",
 		Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: balancer.ALB, TargetGroup: balancer.TargetGroup,
 		Group: machines.Group, DeploymentAlarm: machines.DeploymentAlarm,
-		Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Available: 99.95, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}}},
+		ReplicationAge: true, Burstable: true, Agent: true, Vertical: true, CPUTarget: 55, Available: 99.95, Tables: []observability.Table{{ID: "Orders", Name: "orders", Indexes: []string{"byDate"}}},
 		Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}},
 	}
 	if change != nil {
@@ -161,6 +161,7 @@ func TestWhatIsInAlarm(t *testing.T) {
 		"Latency":              {"GreaterThanThreshold", 2, "notBreaching"},
 		"NoHosts":              {"LessThanThreshold", 1, "breaching"},
 		"HealthUnknown":        {"GreaterThanThreshold", 0, "notBreaching"},
+		"ReplicationAge":       {"GreaterThanThreshold", 300, "notBreaching"},
 		"Dark":                 {"GreaterThanThreshold", 0, "breaching"},
 		"BalancerFailing":      {"GreaterThanThreshold", 25, "notBreaching"},
 		"FewHosts":             {"GreaterThanThreshold", 0, "notBreaching"},

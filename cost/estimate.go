@@ -80,6 +80,7 @@ const (
 	lookSeconds    = 0.05
 	lookLogBytes   = 400
 	lookMetrics    = 3                // that it prints
+	replicaMetrics = 1                // where there are other regions
 	writesPerMonth = 2 * seconds / 60 // of its object, by two environments
 )
 
@@ -210,7 +211,7 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	}
 	if looks > 0 {
 		add(looks/1e6*price("function call")+looks*lookSeconds*float64(r.FunctionMemoryMiB)/1024*price("function second")+
-			looks*lookLogBytes/gb*price("logs")+lookMetrics*price("metric")+
+			looks*lookLogBytes/gb*price("logs")+(lookMetrics+replicaMetrics*min(1, others))*price("metric")+
 			looks/1e3*price("object read")+writesPerMonth/1e3*price("object write"), "lighthouse")
 	}
 	written := 0.0 // every region takes every write

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/constructs/entry"
@@ -106,6 +107,10 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 			jsii.String("the image is AWS's latest at each deployment, so one that changes nothing else may replace the fleet: pin it with `make ami`"))
 	}
 	all.grant(machines.Role)
+	var replicas []string // a strong table has all writes at once
+	if c.Consistency != config.ConsistencyStrong {
+		replicas = slices.DeleteFunc(c.RegionNames(), func(name string) bool { return name == region.Name })
+	}
 	lit := lighthouse.New(stack, "Lighthouse", &lighthouse.Props{
 		Name:           names.Lighthouse(),
 		Deployment:     c.Name,
@@ -117,6 +122,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Stores:         all.watched(),
 		PulseGroup:     names.Group(),
 		BalancerAlarm:  names.BalancerAlarm(),
+		ReplicaRegions: replicas,
 		DrainParameter: names.DrainParameter(),
 		Drained:        region.Weight == 0,
 	})
@@ -152,6 +158,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		Available:       c.Goals.Available,
 		Tables:          observedTables,
 		Buckets:         observedBuckets,
+		ReplicationAge:  lit.ReplicationAge,
 		Agent:           c.Logs == config.LogsCloudWatch,
 		Emails:          c.Alarms,
 	})

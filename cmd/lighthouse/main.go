@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/pulse"
@@ -64,6 +65,7 @@ func unlessThrottled(try lighthouse.Check) lighthouse.Check {
 // handler answers the load balancer.
 type handler struct {
 	lighthouse lighthouse.Lighthouse
+	replicas   *replicas
 	deployment string
 	out        io.Writer
 	now        func() time.Time
@@ -96,10 +98,17 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 	}
 	tables := dynamodb.NewFromConfig(settings)
 	tableOf := func(s setting.Store) table {
-		return table{client: tables, store: s, item: setting.LighthouseItem(region), now: now}
+		return table{client: tables, store: s, region: region, now: now}
+	}
+	others := &replicas{client: tables, now: now}
+	if regions := getenv(setting.ReplicaRegions); regions != "" {
+		others.regions = strings.Split(regions, ",")
 	}
 	checks := map[string]lighthouse.Check{}
 	for _, s := range stores {
+		if s.Table != "" && !s.ReadOnly {
+			others.tables = append(others.tables, s)
+		}
 		if s.Table != "" {
 			checks[s.Part] = unlessThrottled(tableOf(s).try)
 		} else {
@@ -126,6 +135,7 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 			Drained:  drain.drained,
 			Within:   lookWithin,
 		},
+		replicas:   others,
 		deployment: getenv(setting.Deployment),
 		out:        out,
 		now:        now,
@@ -135,7 +145,7 @@ func newHandler(ctx context.Context, getenv func(string) string, out io.Writer, 
 // handle answers one request or health check.
 func (h *handler) handle(ctx context.Context, _ events.ALBTargetGroupRequest) (events.ALBTargetGroupResponse, error) {
 	report := h.lighthouse.Look(ctx)
-	if err := h.printMetrics(report); err != nil {
+	if err := h.printMetrics(report, h.replicas.ages(ctx)); err != nil {
 		return events.ALBTargetGroupResponse{}, err
 	}
 	body, err := json.Marshal(report)
@@ -157,19 +167,28 @@ func (h *handler) handle(ctx context.Context, _ events.ALBTargetGroupRequest) (e
 // printMetrics prints the report as a line that CloudWatch Logs turns into
 // metrics. Source: Amazon CloudWatch User Guide, "Specification: Embedded
 // metric format".
-func (h *handler) printMetrics(report lighthouse.Report) error {
+func (h *handler) printMetrics(report lighthouse.Report, ages map[string]time.Duration) error {
 	drained := 0
 	if report.Drained {
 		drained = 1
 	}
 	type metric struct{ Name, Unit string }
-	return json.NewEncoder(h.out).Encode(map[string]any{
+	metrics := []metric{{setting.FailingMetric, "Count"}, {setting.DrainedMetric, "Count"}, {setting.UnknownMetric, "Count"}}
+	var oldest time.Duration
+	replicas := map[string]string{}
+	for of, age := range ages {
+		oldest, replicas[of] = max(oldest, age), age.Round(time.Second).String()
+	}
+	if len(ages) > 0 {
+		metrics = append(metrics, metric{setting.ReplicationAgeMetric, "Seconds"})
+	}
+	line := map[string]any{
 		"_aws": map[string]any{
 			"Timestamp": h.now().UnixMilli(),
 			"CloudWatchMetrics": []any{map[string]any{
 				"Namespace":  setting.MetricNamespace,
 				"Dimensions": [][]string{{setting.MetricDimension}},
-				"Metrics":    []metric{{setting.FailingMetric, "Count"}, {setting.DrainedMetric, "Count"}, {setting.UnknownMetric, "Count"}},
+				"Metrics":    metrics,
 			}},
 		},
 		setting.MetricDimension: h.deployment,
@@ -177,5 +196,9 @@ func (h *handler) printMetrics(report lighthouse.Report) error {
 		setting.DrainedMetric:   drained,
 		setting.UnknownMetric:   report.Unknown,
 		"parts":                 report.Parts,
-	})
+	}
+	if len(ages) > 0 {
+		line[setting.ReplicationAgeMetric], line["replicas"] = oldest.Seconds(), replicas
+	}
+	return json.NewEncoder(h.out).Encode(line)
 }

@@ -39,6 +39,7 @@ var settings = map[string]string{
 		{"part": "bucket manuals", "bucket": "manuals", "readOnly": true}]`,
 	setting.Deployment:     "archipelago",
 	setting.DrainParameter: "/archipelago/island/drained",
+	setting.ReplicaRegions: "eu-west-1,ap-southeast-2",
 }
 
 // island is an emulated region with a table and a bucket, and the function that
@@ -346,7 +347,7 @@ func TestThrottledTableDarkensNothing(t *testing.T) {
 		tables: &pulses{item: map[string]types.AttributeValue{"i-1": pulse.Beat{At: i.now.Add(-2 * time.Minute), InARow: 3, Given: 3}.Value()}},
 		groups: &groups{err: errors.New("down")}, table: orders, hasTable: true, region: "us-east-1", group: "archipelago-fleet",
 		now: func() time.Time { return i.now },
-		try: table{client: dynamodb.NewFromConfig(i.aws), store: orders, item: setting.LighthouseItem("us-east-1"), now: func() time.Time { return i.now }}.try,
+		try: table{client: dynamodb.NewFromConfig(i.aws), store: orders, region: "us-east-1", now: func() time.Time { return i.now }}.try,
 	}.silence
 	if status, report := i.look(t); status != http.StatusServiceUnavailable || report.Failing != 1 || report.Parts["table orders"] != "ok" {
 		t.Errorf("in silence: got %d, %+v", status, report)

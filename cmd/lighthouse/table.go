@@ -20,16 +20,25 @@ type table struct {
 		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 		UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	}
-	store setting.Store
-	item  string // the partition key
-	now   func() time.Time
+	store  setting.Store
+	region string // whose item it is
+	now    func() time.Time
+}
+
+// lookedAt is the attribute that a lighthouse writes: when, in nanoseconds since 1970.
+const lookedAt = "lookedAt"
+
+// lighthouseKey is that of the one item, in a table, of a region's lighthouse.
+func lighthouseKey(t setting.Store, region string) map[string]types.AttributeValue {
+	key := map[string]types.AttributeValue{t.PartitionKey: &types.AttributeValueMemberS{Value: setting.LighthouseItem(region)}}
+	if t.SortKey != "" {
+		key[t.SortKey] = &types.AttributeValueMemberS{Value: "lighthouse"}
+	}
+	return key
 }
 
 func (t table) try(ctx context.Context) error {
-	key := map[string]types.AttributeValue{t.store.PartitionKey: &types.AttributeValueMemberS{Value: t.item}}
-	if t.store.SortKey != "" {
-		key[t.store.SortKey] = &types.AttributeValueMemberS{Value: "lighthouse"}
-	}
+	key := lighthouseKey(t.store, t.region)
 	read, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &t.store.Table, Key: key, ConsistentRead: aws.Bool(true),
 	})
@@ -45,7 +54,7 @@ func (t table) try(ctx context.Context) error {
 			":now": &types.AttributeValueMemberN{Value: strconv.FormatInt(t.now().UnixNano(), 10)},
 		},
 	}
-	if before, ok := read.Item["lookedAt"]; ok {
+	if before, ok := read.Item[lookedAt]; ok {
 		write.ConditionExpression = aws.String("lookedAt = :before")
 		write.ExpressionAttributeValues[":before"] = before
 	}

@@ -6,6 +6,7 @@ package lighthouse
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
@@ -50,6 +51,10 @@ type Props struct {
 	// ALARM of which the island is dark. It need not exist. Default: none, the load
 	// balancer's own errors darken nothing.
 	BalancerAlarm string
+	// ReplicaRegions are the other regions, with a Lighthouse of their own on replicas of
+	// the tables in Stores: how old the last write of theirs is that has arrived here is
+	// published. Default: none.
+	ReplicaRegions []string
 	// DrainParameter is the name of the SSM parameter with which an operator
 	// darkens the island. Required; it need not exist.
 	DrainParameter string `required:"true"`
@@ -67,6 +72,8 @@ type Lighthouse struct {
 	Construct constructs.Construct
 	// Function is what the load balancer asks.
 	Function awslambda.Function
+	// ReplicationAge reports whether it publishes how old other regions' last writes are.
+	ReplicationAge bool
 	// TargetGroup has it as its only target. It is within the load balancer, so that
 	// one that is replaced comes with another group; an imported one is not this app's
 	// to replace, and the group of that is within Construct.
@@ -112,6 +119,10 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	}
 	if props.BalancerAlarm != "" {
 		environment[setting.BalancerAlarm] = &props.BalancerAlarm
+	}
+	replicated := len(props.ReplicaRegions) > 0 && watched.PulseTable(props.Stores) != nil
+	if replicated {
+		environment[setting.ReplicaRegions] = jsii.String(strings.Join(props.ReplicaRegions, ","))
 	}
 	function := function.New(scope, id, &function.Props{
 		Name:         props.Name,
@@ -162,7 +173,7 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 		},
 		Action: elb.ListenerAction_Forward(&[]elb.IApplicationTargetGroup{targets}, nil),
 	})
-	return &Lighthouse{Construct: this, Function: function.Function, TargetGroup: targets}
+	return &Lighthouse{Construct: this, Function: function.Function, ReplicationAge: replicated, TargetGroup: targets}
 }
 
 // scopeOf is where the target group of a load balancer is placed: a group belongs to
@@ -181,6 +192,9 @@ func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	for _, s := range props.Stores {
 		if s.Table != nil {
 			grantItem(s, region, role)
+			if !s.ReadOnly && len(props.ReplicaRegions) > 0 {
+				s.GrantItems(role, itemsOf(props.ReplicaRegions), "dynamodb:GetItem")
+			}
 		} else {
 			grantObject(s, region, role)
 		}
@@ -215,6 +229,13 @@ func grantItem(s Store, region string, role awsiam.Role) {
 		actions = append(actions, "dynamodb:UpdateItem")
 	}
 	s.GrantItem(role, setting.LighthouseItem(region), actions...)
+}
+
+func itemsOf(regions []string) (keys []string) {
+	for _, region := range regions {
+		keys = append(keys, setting.LighthouseItem(region))
+	}
+	return keys
 }
 
 func grantObject(s Store, region string, role awsiam.Role) {

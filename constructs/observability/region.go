@@ -55,6 +55,9 @@ type RegionProps struct {
 	// Tables and Buckets are watched. Default: none.
 	Tables  []Table
 	Buckets []Bucket
+	// ReplicationAge reports whether the region's lighthouse publishes how old the last
+	// writes are that other regions' have sent. Default: false.
+	ReplicationAge bool
 	// Agent reports whether the instances have a CloudWatch agent, which publishes
 	// their use of memory and disk. Default: false.
 	Agent bool
@@ -235,6 +238,13 @@ const whileReplicationIsSilent = awscloudwatch.TreatMissingData_IGNORE
 func (r *region) watchData() {
 	for _, table := range r.Tables {
 		r.watchTable(table)
+	}
+	if r.ReplicationAge {
+		r.alarm("ReplicationAge", alarm{
+			anchor: "table-replication-silent", says: "Of a table, nothing that another region writes each minute has arrived for five minutes",
+			metric: metric(setting.MetricNamespace, setting.ReplicationAgeMetric, map[string]string{setting.MetricDimension: r.Deployment}, r.name, every(fiveMinutes, "Minimum", "")),
+			above:  5 * 60, periods: 2, breaching: 2,
+		})
 	}
 	for _, bucket := range r.Buckets {
 		for _, other := range r.others() {

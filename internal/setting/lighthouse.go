@@ -33,6 +33,9 @@ const (
 	// BalancerAlarm is the name of the alarm on the load balancer's own failure, which
 	// darkens the island. Default: none, nobody is asked.
 	BalancerAlarm = "BALANCER_ALARM"
+	// ReplicaRegions are the other regions that replicate the watched tables to this one,
+	// with commas between them. Default: none, nothing is made of what arrives.
+	ReplicaRegions = "REPLICA_REGIONS"
 )
 
 // LighthousePath is where a load balancer asks whether its island is lit.
@@ -105,6 +108,9 @@ const (
 	// UnknownMetric counts what the lighthouse could not learn: what the fleet reaches,
 	// how the load balancer does, or whether the island is drained.
 	UnknownMetric = "Unknown"
+	// ReplicationAgeMetric is how old, in seconds, the last write of another region's
+	// lighthouse is that has arrived here: of the table and the region of which it is oldest.
+	ReplicationAgeMetric = "ReplicationAge"
 	// MemoryMetric and DiskMetric are how much of an instance's memory and of its
 	// disk is used, in percent. Their names are the CloudWatch agent's.
 	MemoryMetric = "mem_used_percent"

@@ -626,6 +626,9 @@ func (w *walk) shine(t *testing.T, region string, r role) error {
 			return fmt.Errorf("%s: %s", part, said)
 		}
 	}
+	if !strings.Contains(output.String(), `"`+setting.ReplicationAgeMetric+`":`) {
+		return errors.New("it does not read what another region writes")
+	}
 	// It asks who runs only when nobody beats.
 	if _, err := autoscaling.NewFromConfig(w.as(region, r)).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{}); err != nil {
 		return err

@@ -67,11 +67,16 @@ func settings(stores []Store) []setting.Store {
 // GrantItem lets role make the calls called actions of one item of the store's table,
 // whatever its sort key.
 func (s Store) GrantItem(role awsiam.Role, partitionKey string, actions ...string) {
+	s.GrantItems(role, []string{partitionKey}, actions...)
+}
+
+// GrantItems is GrantItem of several.
+func (s Store) GrantItems(role awsiam.Role, partitionKeys []string, actions ...string) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),
 		Resources: &[]*string{s.Table.TableArn()},
 		Conditions: &map[string]any{
-			"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{partitionKey}},
+			"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": partitionKeys},
 		},
 	}))
 }

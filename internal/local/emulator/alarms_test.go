@@ -362,6 +362,36 @@ func TestHealthThatIsUnknownRings(t *testing.T) {
 	want("one look of five minutes learned it", types.StateValueOk)
 }
 
+// TestReplicationThatStandsStillRings is the alarm of a region's template on how old the last
+// write of another region is: after ten minutes, and not for one that is late once.
+func TestReplicationThatStandsStillRings(t *testing.T) {
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityReplicationAge")
+	m := newMetrics(t)
+	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
+	delete(properties, "Dimensions")
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	metric := properties["MetricName"].(string)
+	m.settle(t)
+	for _, step := range []struct {
+		minutes int
+		age     float64
+		want    types.StateValue
+	}{
+		{15, 15, types.StateValueOk},
+		{4, 600, types.StateValueOk},
+		{6, 15, types.StateValueOk},
+		{16, 600, types.StateValueAlarm},
+		{6, 15, types.StateValueOk},
+	} {
+		for range step.minutes {
+			m.minute(t, map[string]float64{metric: step.age})
+		}
+		if got := m.state(t, m.s.name); got != step.want {
+			t.Errorf("after %d minutes of %g s it is %s, want %s", step.minutes, step.age, got, step.want)
+		}
+	}
+}
+
 // TestScalerThatIsSilentRings is the alarm of a region's template on a scaler that decides
 // nothing, or whose type is not on the ladder: after half an hour.
 func TestScalerThatIsSilentRings(t *testing.T) {

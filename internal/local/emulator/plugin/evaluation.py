@@ -50,6 +50,7 @@ PRODUCED = {
     ("AWS/S3", "OperationsFailedReplication"),
     ("Archipelago", "Failing"),
     ("Archipelago", "Unknown"),
+    ("Archipelago", "ReplicationAge"),
     ("Archipelago", "Rung"),
     ("Archipelago", "HotAtTheTop"),
     ("Archipelago", "StepFailed"),
