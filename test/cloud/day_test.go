@@ -20,6 +20,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
 // Paces of the day. Instances and functions are programs of this machine, and take
@@ -105,6 +107,7 @@ func TestIslands(t *testing.T) {
 			d.step(t, "users move away from an island whose fleet alone loses its "+way+" to its table, and come back", nil, func(t *testing.T) { d.losesTable(t, cut) })
 		}
 	}
+	d.step(t, "users move away from an island whose load balancer fails by itself, and come back half an hour later", nil, d.losesFirewall)
 	d.step(t, "an operator drains an island, and ends it", nil, d.drains)
 	d.step(t, "a region joins and leaves, and no other instance is replaced", nil, func(t *testing.T) {
 		d.keepsInstances(t, []string{"eu-west-1", "us-east-1"}, func() {
@@ -401,6 +404,63 @@ func (d *day) losesTable(t *testing.T, cut func(*testing.T, string) func()) {
 	unharmed()
 	restore()
 	d.within(t, "users are back", healedWithin, region)
+	unharmed()
+}
+
+// losesFirewall has a load balancer that may not let requests pass unseen ask a web ACL that
+// does not answer: the alarm on its 500s darkens the island after five minutes, and lets it
+// be tried again when it has seen half an hour without.
+func (d *day) losesFirewall(t *testing.T) {
+	const region, part = "eu-west-1", "load balancer"
+	client := elasticloadbalancingv2.NewFromConfig(administrator(d.running, region))
+	balancers, err := client.DescribeLoadBalancers(t.Context(), nil)
+	if err != nil || len(balancers.LoadBalancers) != 1 {
+		t.Fatalf("got %v, %v, want one load balancer", balancers, err)
+	}
+	failsOpen := func(value string) {
+		t.Helper()
+		if _, err := client.ModifyLoadBalancerAttributes(t.Context(), &elasticloadbalancingv2.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: balancers.LoadBalancers[0].LoadBalancerArn,
+			Attributes:      []elbtypes.LoadBalancerAttribute{{Key: sdk.String("waf.fail_open.enabled"), Value: &value}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail := func(failing emulator.Failing) {
+		t.Helper()
+		if err := d.control.Fail(t.Context(), failing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.replicates(t)
+	unharmed := d.unharmed(t, region)
+	defer fail(emulator.Failing{})
+	fail(emulator.Failing{region: {"wafv2"}})
+	if a := fetch(t, d.running.URL+d.path); a.status != 200 || a.island != region {
+		t.Errorf("as it is deployed: status %d from %q, want that requests pass", a.status, a.island)
+	}
+	failsOpen("false")
+	await(t, func() error {
+		if a := fetch(t, d.running.URL+d.path); a.status != 500 {
+			return fmt.Errorf("status %d from %q, want the load balancer's own 500", a.status, a.island)
+		}
+		return nil
+	})
+	d.within(t, "users have moved", 2*time.Minute, "us-east-1")
+	fail(emulator.Failing{})
+	failsOpen("true")
+	d.await(t, d.running.Regions[region], region) // which is dark, and answers who asks it
+	await(t, func() error {
+		look := lookAt(t, d.running, region)
+		if look.status != 503 || look.Failing != 1 || !strings.HasPrefix(look.Parts[part], "it answers users with 500 by itself") {
+			return fmt.Errorf("the lighthouse says %+v, want that only the load balancer fails", look)
+		}
+		return nil
+	})
+	unharmed()
+	d.await(t, d.running.URL, "us-east-1")
+	emulatortest.Advance(t, d.control, 30*time.Minute)
+	d.within(t, "users are back", 2*time.Minute, region)
 	unharmed()
 }
 
