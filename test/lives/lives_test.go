@@ -657,6 +657,7 @@ func (l *life) without(lost string, i int, writing string) {
 			l.enters(lost, true)
 		}()
 	}
+	answer(append([]string{lost}, l.controlPlanes()...)...)
 	mark(func(region map[string]any) { region["lost"] = true })
 	most := l.config.Fleet.Max + 1
 	l.set("fleet.max", fmt.Sprint(most))
@@ -685,6 +686,14 @@ func (l *life) without(lost string, i int, writing string) {
 	l.hasMost(lost, most)
 	l.intact()
 	l.hasPhoto(lost, photo, true)
+}
+
+// controlPlanes are the regions of those of global services, but for those that the
+// deployment is in: what goes on without a lost region needs none of them.
+func (l *life) controlPlanes() []string {
+	return slices.DeleteFunc([]string{"us-east-1", "us-west-2"}, func(region string) bool {
+		return slices.Contains(l.regions(), region) || region == l.config.Witness
+	})
 }
 
 // enters checks that users who are near a region are sent there, or that they are not.

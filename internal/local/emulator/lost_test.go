@@ -11,6 +11,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -93,6 +94,44 @@ func TestLostRegionAnswersNothingAndCatchesUp(t *testing.T) {
 	}
 	if err := stack("UpdateStack", home); err != nil {
 		t.Errorf("the replica goes when its region is back: %v", err)
+	}
+}
+
+// TestLostControlPlanes are those of global services, in us-east-1 and us-west-2: while one
+// is lost no stack of any region changes what it has, and each other update is made.
+func TestLostControlPlanes(t *testing.T) {
+	s := newStack(t)
+	defer emulatortest.Set(t, s.control, emulator.Settings{})
+	role := func(description string) map[string]any {
+		return resource("AWS::IAM::Role", map[string]any{"Description": description, "AssumeRolePolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{}}})
+	}
+	accelerator := func(name string) map[string]any {
+		return resource("AWS::GlobalAccelerator::Accelerator", map[string]any{"Name": name})
+	}
+	of := func(value string, others resources) resources {
+		return resources{"Out": parameter("/"+s.name, value)}.with(others)
+	}
+	s.deploy(t, cloudformationtypes.StackStatusCreateComplete, of("1", resources{"Role": role("one")}))
+	for _, test := range []struct {
+		lost   string
+		parts  resources
+		reason string
+	}{
+		{"us-east-1", of("2", resources{"Role": role("one")}), ""},
+		{"us-east-1", of("3", resources{"Role": role("two")}), "the control plane of IAM in us-east-1 does not answer"},
+		{"us-east-1", of("4", resources{"Role": role("one"), "Accelerator": accelerator("one")}), ""},
+		{"us-west-2", of("5", resources{"Role": role("two"), "Accelerator": accelerator("one")}), ""},
+		{"us-west-2", of("6", resources{"Role": role("two"), "Accelerator": accelerator("two")}), "the control plane of GlobalAccelerator in us-west-2 does not answer"},
+	} {
+		emulatortest.Set(t, s.control, emulator.Settings{Lost: []string{test.lost}})
+		want := cloudformationtypes.StackStatusUpdateComplete
+		if test.reason != "" {
+			want = cloudformationtypes.StackStatusUpdateRollbackComplete
+		}
+		s.deploy(t, want, test.parts)
+		if !strings.Contains(s.reasons(t), test.reason) {
+			t.Errorf("%v while %s is lost: want it refused for %q: %s", test.parts, test.lost, test.reason, s.reasons(t))
+		}
 	}
 }
 

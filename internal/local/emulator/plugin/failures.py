@@ -6,6 +6,18 @@ from . import settings
 BEFORE, BETWEEN, AFTER = "before", "between", "after"
 
 
+# CONTROL_PLANES are the regions that those of global services are in. Source: AWS Fault
+# Isolation Boundaries, "Global services".
+CONTROL_PLANES = {"IAM": "us-east-1", "Route53": "us-east-1", "GlobalAccelerator": "us-west-2"}
+
+
+def reach_control_plane(resource_type):
+    """Fail where a resource's control plane is lost (rule 17)."""
+    service = resource_type.split("::")[1]
+    if settings.lost(CONTROL_PLANES.get(service, "")):
+        raise RuntimeError(f"the control plane of {service} in {CONTROL_PLANES[service]} does not answer")
+
+
 class Failed(RuntimeError):
     """A creation has failed. resource is what there is of it, to be deleted, or None."""
 

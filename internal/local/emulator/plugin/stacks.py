@@ -102,6 +102,7 @@ def create_resource(logical_id, resource_json, resources_map, account_id, region
     of a custom one whatever there is, its function is asked."""
     properties = clean_json(resource_json.get("Properties", {}), resources_map)
     failures.at(resources_map.stack_id, logical_id, failures.BEFORE)
+    failures.reach_control_plane(resource_json["Type"])
     existing, name = names.find(resource_json["Type"], properties, account_id, region_name)
     if existing:
         importing = resources_map.__dict__.get("importing") and names.may_import(resource_json)
@@ -145,6 +146,7 @@ _update_resource = parsing.parse_and_update_resource
 def update_resource(logical_id, resource_json, resources_map, account_id, region_name):
     """Leave a resource as it is whose model cannot be updated; moto forgets it."""
     resource, rolling_back = resources_map[logical_id], resources_map.__dict__.get("rolling_back")
+    failures.reach_control_plane(resource_json["Type"])
     if isinstance(resource, LaunchTemplate) and rolling_back:
         if settings.get("rollbackKeepsVersion"):  # rule R13: the last of them is what the update made
             vars(resource).setdefault("taken_back", []).append(resource.versions[-1])
@@ -318,6 +320,7 @@ def remove(self, logical_id, resource, resource_json, policy, failures):
 
 def delete(self, resource, resource_json):
     """moto takes an error within a deletion for one that it has no deletion for."""
+    failures.reach_control_plane(resource_json["Type"])
     if hasattr(resource, "delete"):
         resource.delete(self._account_id, self._region_name)
     else:
