@@ -74,7 +74,7 @@ func TestPulseStartsBesideTheService(t *testing.T) {
 			t.Errorf("the user data lacks %q:\n%s", want, script)
 		}
 	}
-	if strings.Contains(script, "@PULSE") {
+	if strings.Contains(script, "@PULSE") || strings.Contains(script, "\nPULSE=") {
 		t.Errorf("a placeholder is left in\n%s", script)
 	}
 }
@@ -85,8 +85,8 @@ func TestFleetWithoutATableHasNoPulse(t *testing.T) {
 		withPulse(p)
 		p.Pulse.Stores = p.Pulse.Stores[:2]
 	})
-	if script := userData(template); strings.Contains(script, "Description=Pulse") {
-		t.Errorf("it has one:\n%s", script)
+	if script := userData(template); strings.Contains(script, "Description=Pulse") || !strings.Contains(script, "\nPULSE=\"absent\"\n") {
+		t.Errorf("it has one, or its service does not learn that there is none:\n%s", script)
 	}
 	if actions(template)["dynamodb:GetItem"] {
 		t.Error("the role may read tables")

@@ -151,6 +151,7 @@ func newHandler(s *settings, stores *stores, island *island, decoding func(bool)
 		TrustedProxies: s.trustedProxies,
 		WriteRate:      s.writeRate,
 		LoadGenerator:  s.loadGenerator,
+		Unheard:        s.unheard,
 		ImageSources:   s.imageSources,
 		AllowCleartext: s.allowCleartext,
 		Log:            log,

@@ -29,6 +29,7 @@ type settings struct {
 	trustedProxies []netip.Prefix
 	writeRate      float64
 	loadGenerator  bool
+	unheard        bool
 	// imageSources are the origins that photos of other regions come from.
 	imageSources []string
 }
@@ -112,6 +113,7 @@ func parseSettings(args []string, getenv func(string) string, stdout io.Writer) 
 	text(flags, getenv, &cleartext, "allow-cleartext", setting.AllowCleartext, "false", "`true` to take writes over HTTP from other machines")
 	text(flags, getenv, &rate, "write-rate", setting.WriteRate, "10", "`writes` a second that an account may make for long")
 	text(flags, getenv, &load, "load-generator", setting.LoadGenerator, "false", "`true` to let people who are signed in burn CPU for a while")
+	s.unheard = getenv(setting.Pulse) == "absent"
 	showVersion := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

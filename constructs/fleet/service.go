@@ -47,6 +47,8 @@ type Service struct {
 const (
 	// listenVariable is the address that the service listens on, as HOST:PORT.
 	listenVariable = "LISTEN"
+	// pulseVariable is "absent" where there is no pulse, so that the service may say so.
+	pulseVariable = "PULSE"
 	// portVariable is the port alone, for programs that take no address.
 	portVariable = "PORT"
 	// regionVariable is the region's name. The AWS SDKs read it.
@@ -96,9 +98,10 @@ func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.
 		"@REGION@", region,
 		"@BUCKET@", logsBucket,
 		"@TYPE@", s.unitType(),
-		"@ENVIRONMENT@", s.environment(props.Port, region),
 	)
-	script += props.Pulse.script(scope, props, role)
+	pulse := props.Pulse.script(scope, props, role)
+	script += pulse
+	values = append(values, "@ENVIRONMENT@", s.environment(props.Port, region, pulse != ""))
 	if props.Agent != nil {
 		script += agentScript
 		values = append(values,
@@ -144,10 +147,13 @@ func (s Service) unitType() string {
 
 // environment are the lines of the service's environment file. It panics if a
 // setting cannot be one.
-func (s Service) environment(port int, region string) string {
+func (s Service) environment(port int, region string, pulse bool) string {
 	settings := maps.Clone(s.Environment)
 	if settings == nil {
 		settings = map[string]string{}
+	}
+	if _, own := settings[pulseVariable]; !own && !pulse {
+		settings[pulseVariable] = "absent"
 	}
 	for name, value := range map[string]string{
 		listenVariable: ":" + strconv.Itoa(port), portVariable: strconv.Itoa(port), regionVariable: region,

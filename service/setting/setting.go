@@ -41,6 +41,9 @@ const (
 	// LoadGenerator set to "true" lets people who are signed in burn CPU on an
 	// instance for a bounded time, to see scaling. Default: "false".
 	LoadGenerator = "LOAD_GENERATOR"
+	// Pulse is "absent" where nothing says what the fleet reaches: a fleet without a pulse
+	// sets it. Default: something does, or there is no fleet.
+	Pulse = "PULSE"
 	// WriteRate is how many writes a second an account may make on one instance
 	// for long; ten times as many at once. Default: "10".
 	WriteRate = "WRITE_RATE"

@@ -98,6 +98,8 @@ func (k *sightings) get(ctx context.Context, s directory.Sessions, now time.Time
 // islands is the page of all islands.
 type islands struct {
 	Islands []sighting
+	// Unheard reports whether a check of what this island's fleet reaches is absent.
+	Unheard bool
 	// Problem says that the islands are shown as they were, or "".
 	Problem string
 }
@@ -118,7 +120,7 @@ type sighting struct {
 func (s *Server) islands(w http.ResponseWriter, r *http.Request) error {
 	now := s.Now()
 	here := s.Island()
-	data := islands{Islands: []sighting{{Here: true, Heartbeat: directory.Heartbeat{
+	data := islands{Unheard: s.Unheard, Islands: []sighting{{Here: true, Heartbeat: directory.Heartbeat{
 		Region: here.Region, Zone: here.Zone, Instance: here.Instance, Version: here.Version,
 	}}}}
 	heartbeats, err := s.sightings.get(r.Context(), s.Sessions, now)

@@ -153,6 +153,14 @@ func TestIslandsPage(t *testing.T) {
 	if strings.Contains(body, "i-other") {
 		t.Error("this island is listed twice")
 	}
+	const absent = "A check is absent here"
+	if strings.Contains(body, absent) {
+		t.Error("a check is absent, though something says what the fleet reaches")
+	}
+	s.Unheard = true
+	if !strings.Contains(page(), absent) {
+		t.Error("the page does not say that a check is absent")
+	}
 	s.sightings.asked, b.err = time.Time{}, errors.New("secret detail")
 	body = page()
 	if !strings.Contains(body, "last known") || !strings.Contains(body, "i-us") || strings.Contains(body, "secret") {

@@ -47,6 +47,8 @@ type Options struct {
 	WriteRate float64
 	// LoadGenerator lets people burn CPU on purpose. Default: false.
 	LoadGenerator bool
+	// Unheard reports whether nothing says that the fleet reaches its stores. Default: false.
+	Unheard bool
 	// ImageSources are the origins that photos come from besides the service,
 	// as a Content-Security-Policy names them. Default: none.
 	ImageSources []string

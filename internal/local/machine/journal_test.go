@@ -124,6 +124,13 @@ func TestPulseIsNotTheService(t *testing.T) {
 	}
 }
 
+// TestProgramThatCannotBeFetchedEndsTheBoot, after sixty tries, and the log bucket says why.
+func TestProgramThatCannotBeFetchedEndsTheBoot(t *testing.T) {
+	b := newLogBucket(t, talks)
+	_, output := b.starts(t, "s3://assets/app", "s3://assets/missing", "sleep 2", "sleep 0")
+	b.awaits(t, "app cannot be fetched from s3://assets/missing: the boot ends\n", output)
+}
+
 // TestJournalGoesToTheBucket: every line once, those of the service's end too, and
 // nothing where nothing is new.
 func TestJournalGoesToTheBucket(t *testing.T) {
