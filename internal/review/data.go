@@ -87,19 +87,23 @@ func (j *judge) data(base, head *Stack, c delta) {
 	}
 	j.table(c, name, risk)
 	j.bucket(c, name, risk)
-	for _, property := range []string{"DeletionProtection", "DeletionProtectionEnabled"} {
-		if on(c.old.props[property]) && !on(c.new.props[property]) {
+	for _, property := range protections {
+		if on(deep(c.old.props, property)) && !on(deep(c.new.props, property)) {
 			j.unguard(s, "", "%s loses its protection from deletion", name)
 		}
 	}
+	if get(c.old.props, "BackupPolicy", "Status") == "ENABLED" && get(c.new.props, "BackupPolicy", "Status") != "ENABLED" {
+		j.unguard(s, "", "%s gets no more backups", name)
+	}
 	for _, k := range kept {
-		if !c.has(k.property) {
+		before, after := deep(c.old.props, k.property), deep(c.new.props, k.property)
+		if encoded(before) == encoded(after) {
 			continue
 		}
-		was, is := number(c.old.props[k.property], k.otherwise), number(c.new.props[k.property], k.otherwise)
+		was, is := number(before, k.otherwise), number(after, k.otherwise)
 		switch {
-		case computed(c.new.props[k.property]):
-			risk("%s of %s may be kept for less than now, which is %v %s: for how long is decided by %s", k.what, name, was, k.unit, decider(c.new.props[k.property]))
+		case computed(after):
+			risk("%s of %s may be kept for less than now, which is %v %s: for how long is decided by %s", k.what, name, was, k.unit, decider(after))
 			j.back(backKept)
 		case is < was:
 			risk("%s of %s are kept for %v %s, previously for %v %s", k.what, name, is, k.unit, was, k.unit)
@@ -185,6 +189,25 @@ func decider(v any) string {
 	return "the parameters or resources " + codes(names) + ", whose values this review cannot see"
 }
 
+// protections are the properties that keep something from being deleted. Those of a global
+// table are its replicas': see table.
+var protections = []string{"DeletionProtection", "DeletionProtectionEnabled", "TerminationProtected"}
+
+// deep is the property of a name, wherever it is, but for those of replicas.
+func deep(props map[string]any, name string) any {
+	if v, ok := props[name]; ok {
+		return v
+	}
+	for _, key := range slices.Sorted(maps.Keys(props)) {
+		if fields := fieldsOf(props[key]); fields != nil {
+			if v := deep(fields, name); v != nil {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
 // kept are the properties that say how long something is kept, and AWS's defaults. See
 // data for those of logs, and lifecycle for those of objects.
 var kept = []struct {
@@ -193,6 +216,9 @@ var kept = []struct {
 }{
 	{"BackupRetentionPeriod", "backups", "days", 1},
 	{"AutomatedSnapshotRetentionPeriod", "snapshots", "days", 1},
+	{"AutomaticBackupReplicationRetentionPeriod", "backups elsewhere", "days", 7},
+	{"AutomaticBackupRetentionDays", "backups", "days", 30},
+	{"SnapshotCopyRetentionPeriod", "snapshots elsewhere", "days", 7},
 	{"SnapshotRetentionLimit", "snapshots", "days", 0},
 	{"MessageRetentionPeriod", "messages", "seconds", 345600},
 	{"RetentionPeriodHours", "records", "hours", 24},
@@ -315,7 +341,7 @@ func nameIn(r resource) string {
 }
 
 // on reports whether a template says that something is, as CloudFormation reads it.
-func on(v any) bool { return v == true || v == "true" }
+func on(v any) bool { return v == true || v == "true" || v == "ACTIVE" }
 
 // computed reports whether v has what only a deployment computes.
 func computed(v any) bool {

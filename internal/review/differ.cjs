@@ -14,6 +14,35 @@ function stateful(type) {
   return found.length > 0 && Boolean(found[0].isStateful);
 }
 
+// What opens a resource to everybody, as the schemas say: its properties, wherever in it
+// they are, with the values that do, and whether they do where they are not there. A switch
+// does that has such a name, and one of listed values that is called so.
+const everybody = /public|anonymous|unauthenticated/i, guard = /^(Block|Ignore|Restrict)/;
+const open = /^(public([-_]?(only|and_private|read|read-?write))?|publicinternetonly|internet-facing|anonymous|unauthenticated)$/i;
+const access = /Auth(orization|orizer)?Type$/;
+
+function openings(type) {
+  const found = {}, seen = new Set();
+  const walk = (entity) => {
+    if (!entity || seen.has(entity.$id)) return;
+    seen.add(entity.$id);
+    for (const [name, property] of Object.entries(entity.properties)) {
+      const values = property.type.type === "boolean"
+        ? (everybody.test(name) && !guard.test(name) ? [true, "true"] : [])
+        : (property.type.allowedValues ?? []).filter((v) => open.test(v) || (v === "NONE" && access.test(name)));
+      if (values.length > 0) found[name] = { values, byDefault: entity.cloudFormationType === type && values.map(String).includes(String(property.defaultValue).replaceAll('"', "")) };
+      references(property.type);
+    }
+  };
+  const references = (t) => {
+    if (t.type === "ref") walk(spec.get("typeDefinition", t.reference.$ref));
+    else if (t.type === "union") t.types.forEach(references);
+    else if (t.element) references(t.element);
+  };
+  walk(spec.lookup("resource", "cloudFormationType", "equals", type)[0]);
+  return found;
+}
+
 // A template without the policies of its VPC endpoints, which grant nothing to anybody:
 // they say which calls of those who may make them pass.
 function withoutEndpoints(template) {
@@ -40,11 +69,14 @@ function compare(base, head) {
 
 require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
   const pairs = JSON.parse(line);
-  const stacks = {}, types = {};
+  const stacks = {}, types = {}, opens = {};
   for (const [name, [base, head]] of Object.entries(pairs)) {
     stacks[name] = compare(base, head);
     for (const template of [base, head])
-      for (const resource of Object.values(template.Resources ?? {})) types[resource.Type] ??= stateful(resource.Type);
+      for (const resource of Object.values(template.Resources ?? {})) {
+        types[resource.Type] ??= stateful(resource.Type);
+        opens[resource.Type] ??= openings(resource.Type);
+      }
   }
-  process.stdout.write(JSON.stringify({ stacks, stateful: types }) + "\n");
+  process.stdout.write(JSON.stringify({ stacks, stateful: types, opens }) + "\n");
 });

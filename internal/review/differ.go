@@ -60,6 +60,14 @@ func (d *Differ) Close() error { return errors.Join(d.input.Close(), d.node.Wait
 type answer struct {
 	Stacks   map[string]*stackDiff
 	Stateful map[string]bool
+	// Opens are the properties that open resources of a type to everybody, by their names.
+	Opens map[string]map[string]opening
+}
+
+// opening is what a property opens a resource by.
+type opening struct {
+	Values    []any
+	ByDefault bool
 }
 
 // stackDiff is what changes in one stack.

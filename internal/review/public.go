@@ -6,48 +6,56 @@ import (
 	"strings"
 )
 
-// openings are the properties that open a resource to everybody by a value of theirs,
-// wherever in it they are, and what that does. Policies and groups' rules do it too: see
-// permissions.
-var openings = map[string]struct {
-	opens func(any) bool
-	words string
-}{
-	"PubliclyAccessible":             {on, "has a public address"},
-	"MapPublicIpOnLaunch":            {on, "gives what is launched in it a public address"},
-	"AssociatePublicIpAddress":       {on, "has a public address"},
-	"EndpointPublicAccess":           {on, "has a public address"},
-	"AllowUnauthenticatedIdentities": {on, "is what everybody may use who has signed in nowhere"},
-	"AuthType":                       {is("NONE"), "is what everybody may call"},
-	"AuthorizationType":              {is("NONE"), "is what everybody may call"},
-	"Scheme":                         {is("internet-facing"), "is what everybody may reach"},
-	"AccessControl":                  {func(v any) bool { return strings.HasPrefix(text(v), "Public") }, "is what everybody may read"},
+// unlisted are the properties that open a resource to everybody by a value which AWS's
+// schemas do not list: see openings in differ.cjs for all others.
+var unlisted = map[string]string{
+	"AssignPublicIp":    "ENABLED",
+	"AuthorizationType": "NONE",
+	"AuthType":          "NONE",
+	"Scheme":            "internet-facing",
 }
 
-func is(value string) func(any) bool { return func(v any) bool { return v == value } }
+// openByDefault are the properties that open a resource of a type where they are not there,
+// by their paths, which only AWS's pages say.
+var openByDefault = map[string][]string{
+	"AWS::ApiGateway::Method":                   {"AuthorizationType"},
+	"AWS::ApiGatewayV2::Route":                  {"AuthorizationType"},
+	"AWS::DMS::ReplicationInstance":             {"PubliclyAccessible"},
+	"AWS::EKS::Cluster":                         {"ResourcesVpcConfig", "EndpointPublicAccess"},
+	"AWS::ElasticLoadBalancing::LoadBalancer":   {"Scheme"},
+	"AWS::ElasticLoadBalancingV2::LoadBalancer": {"Scheme"},
+	"AWS::OpsWorksCM::Server":                   {"AssociatePublicIpAddress"},
+}
 
-// openByDefault are the properties that open a resource of a type where they are not there.
-var openByDefault = map[string]string{
-	"AWS::ApiGatewayV2::Route":                  "AuthorizationType",
-	"AWS::ElasticLoadBalancing::LoadBalancer":   "Scheme",
-	"AWS::ElasticLoadBalancingV2::LoadBalancer": "Scheme",
+// opened is what a property does that opens a resource.
+func opened(property string) string {
+	switch {
+	case strings.Contains(property, "Unauthenticated"), strings.Contains(property, "Anonymous"):
+		return "is what everybody may use who has signed in nowhere"
+	case strings.HasSuffix(property, "Type"):
+		return "is what everybody may call"
+	case strings.Contains(property, "Public"):
+		return "has a public address, or gives one"
+	}
+	return "is what everybody may reach"
 }
 
 // openOf is what opens a resource to everybody: the words, by the property's path. What
-// only the deployment computes may.
-func openOf(r resource) map[string]string {
+// only the deployment computes may. Policies and groups' rules do it too: see permissions.
+func openOf(r resource, opens map[string]opening) map[string]string {
 	all := map[string]string{}
 	var walk func(path string, v any)
 	walk = func(path string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
 			for key, each := range v {
-				o, known := openings[key]
+				o, known := opens[key]
+				value, other := unlisted[key]
 				switch {
-				case known && o.opens(each):
-					all[path+key] = o.words
-				case known && computed(each):
-					all[path+key] = "is perhaps open to everybody, as the deployment computes: it " + o.words + " then"
+				case slices.Contains(o.Values, each), other && each == value:
+					all[path+key] = opened(key)
+				case (known || other) && computed(each):
+					all[path+key] = "is perhaps open to everybody, as the deployment computes: it " + opened(key) + " then"
 				case key != "Variables" && key != "Tags":
 					walk(path+key+".", each)
 				}
@@ -58,10 +66,16 @@ func openOf(r resource) map[string]string {
 			}
 		}
 	}
-	if strings.HasPrefix(r.kind, "AWS::") && r.all != nil {
-		walk("", r.props)
-		if key := openByDefault[r.kind]; key != "" && r.props[key] == nil && r.props["Type"] != "gateway" {
-			all[key] = openings[key].words
+	if !strings.HasPrefix(r.kind, "AWS::") || r.all == nil {
+		return all
+	}
+	walk("", r.props)
+	if path := openByDefault[r.kind]; path != nil && get(r.props, path...) == nil && r.props["Type"] != "gateway" {
+		all[strings.Join(path, ".")] = opened(path[len(path)-1])
+	}
+	for name, o := range opens {
+		if o.ByDefault && r.props[name] == nil {
+			all[name] = opened(name)
 		}
 	}
 	return all
@@ -69,7 +83,8 @@ func openOf(r resource) map[string]string {
 
 // public judges whether everybody gets at a resource.
 func (j *judge) public(c delta) {
-	was, is := openOf(c.old), openOf(c.new)
+	opens := j.answer.Opens[c.is().kind]
+	was, is := openOf(c.old, opens), openOf(c.new, opens)
 	name := code(c.stack.titleOf(c.is()))
 	for _, path := range slices.Sorted(maps.Keys(is)) {
 		if is[path] != was[path] {
