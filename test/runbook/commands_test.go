@@ -35,7 +35,7 @@ var programs = map[string]program{
 
 	"cat": {help: "cat --help"}, "date": {help: "date --help"}, "grep": {help: "grep --help"}, "head": {help: "head --help"},
 	"mv": {help: "mv --help"}, "sed": {help: "sed --help"}, "sleep": {help: "sleep --help"}, "tail": {help: "tail --help"},
-	"tr": {help: "tr --help"}, "watch": {help: "watch --help"},
+	"tee": {help: "tee --help"}, "tr": {help: "tr --help"}, "watch": {help: "watch --help"},
 	"[": {help: "help ["}, "cd": {help: "help cd"}, "echo": {help: "help echo"}, "export": {help: "help export"},
 	"printf": {help: "help printf"}, "read": {help: "help read"},
 
@@ -101,12 +101,14 @@ var (
 	// span is code in a sentence, and ofCI a command in the file of another CI.
 	span = regexp.MustCompile("`([^`\n]+)`")
 	ofCI = regexp.MustCompile(`(?:- |sh ')(make [^'\n]+)`)
+	// ofWorkflow is a line of a step of one of ours.
+	ofWorkflow = regexp.MustCompile(`(?m)^ +(?:- )?(?:run: )?((?:PATH=\S+ )?(?:cdk|go|make) .+)$`)
 	// outside are programs that a sentence may name: other words are code too.
 	outside = regexp.MustCompile(`^(?:[A-Z_]+=\S+ )*(?:(?:dist|\.)/)?(?:archipelago|aws|cdk|curl|directory|gh|git|go|journalctl|make) [^=]`)
 )
 
 // commandsOfPages are all of the pages, in blocks of sh, in sentences, and in the files of
-// other CIs.
+// other CIs, and those of the workflows.
 func commandsOfPages(t *testing.T) []command {
 	t.Helper()
 	var all []command
@@ -130,6 +132,19 @@ func commandsOfPages(t *testing.T) []command {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	workflows, err := filepath.Glob(root + "/.github/workflows/*.yml")
+	if err != nil || len(workflows) == 0 {
+		t.Fatalf("there are no workflows (%v)", err)
+	}
+	for _, path := range workflows {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range ofWorkflow.FindAllStringSubmatch(string(content), -1) {
+			all = append(all, parse(t, path, m[1], false)...)
+		}
 	}
 	if pages < 20 {
 		t.Fatalf("read %d pages: where are the others?", pages)
