@@ -220,12 +220,15 @@ var l3s = map[string]struct {
 		}).Construct
 	}, "AWS::CloudWatch::CompositeAlarm"},
 	"scaler.New": {func(p *plain) constructs.Construct {
-		return scaler.New(p.stack, "Ours", &scaler.Props{
+		ours := scaler.New(p.stack, "Ours", &scaler.Props{
 			Name: "ours", Deployment: "ours", Code: p.program, Architecture: awslambda.Architecture_ARM_64(), Mode: "auto",
 			GroupName: "ours", LaunchTemplate: p.template, SecurityGroup: p.inside, InstanceRole: p.role, VPC: p.vpc, DeploymentAlarm: p.alarm,
 			LoadBalancer: p.balancer, TargetGroup: p.targets, Ladder: []string{"m7g.medium", "m7g.large"}, StartAt: "m7g.medium", CPUTarget: 55,
 			InstanceTypeParameter: "/ours/instance-type", ScalingParameter: "/ours/scaling", FrozenParameter: "/ours/frozen",
-		}).Construct
+		})
+		ours.Hold(p.stack, "Hold").Follow(func() any { return "followed" })
+		ours.Rollout(p.stack, "Rollout", str("build"), str("1"))
+		return ours.Construct
 	}, "AWS::Scheduler::Schedule"},
 	"tables.New": {func(p *plain) constructs.Construct {
 		tables.Grant(p.table, p.role, nil, []string{"GetItem"})
@@ -296,6 +299,12 @@ func TestPropsThatCannotWork(t *testing.T) {
 			props.Mode = "auto"
 			props.LaunchTemplate = awsec2.LaunchTemplate_FromLaunchTemplateAttributes(p.stack, str("Named"), &awsec2.LaunchTemplateAttributes{LaunchTemplateName: str("theirs")})
 			scaler.New(p.stack, "Ours", props)
+		},
+		"scaler: want Follow called on what Hold returns": func(p *plain) {
+			props := filled[scaler.Props](p)
+			props.Mode, props.Code = "auto", p.program
+			scaler.New(p.stack, "Ours", props).Hold(p.stack, "Hold")
+			assertions.Template_FromStack(p.stack, nil)
 		},
 		"loadbalancer: want a Zone": func(p *plain) {
 			loadbalancer.New(p.stack, "Ours", &loadbalancer.Props{VPC: p.vpc, Host: example, Port: 8080, HealthPath: "/livez"})

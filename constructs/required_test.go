@@ -2,7 +2,9 @@ package constructs_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,9 +37,12 @@ var makers = map[string]any{
 // ends in one sentence that names it, before anything is made.
 func TestRequiredPropsAreRefusedWhereTheyAreMissing(t *testing.T) {
 	p := newPlain(t, true)
-	for name := range l3s {
+	for _, name := range constructors(t) {
 		if makers[name] == nil && name != "buckets.NewReplication" { // which requires nothing
 			t.Errorf("%s is not tried", name)
+		}
+		if l3s[name].place == nil && name != "network.Import" { // which makes nothing
+			t.Errorf("%s is not placed in another app", name)
 		}
 	}
 	tried := 0
@@ -63,6 +68,26 @@ func TestRequiredPropsAreRefusedWhereTheyAreMissing(t *testing.T) {
 	if tried < 70 {
 		t.Errorf("tried %d props: where are the others?", tried)
 	}
+}
+
+// constructors are the functions that make a construct, of all packages.
+func constructors(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?m)^func ([A-Z]\w*)\(scope constructs\.Construct, id string, props \*\w*Props\)`)
+	var names []string
+	for _, path := range paths {
+		for _, m := range declared.FindAllStringSubmatch(string(read(t, path)), -1) {
+			names = append(names, filepath.Dir(path)+"."+m[1])
+		}
+	}
+	if len(names) != len(makers)+1 {
+		t.Errorf("found %q, want as many as are tried, and one", names)
+	}
+	return names
 }
 
 // requiredFields are the paths of a type's required fields, in its structs and the

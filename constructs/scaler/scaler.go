@@ -173,8 +173,14 @@ func (s *Scaler) Hold(scope constructs.Construct, id string) *Live {
 
 type followed struct{ properties func() any }
 
-// Produce returns what is followed.
-func (f *followed) Produce() any { return f.properties() }
+// Produce returns what is followed. Without it the hold would ask at its first deployment
+// alone.
+func (f *followed) Produce() any {
+	if f.properties == nil {
+		panic("scaler: want Follow called on what Hold returns, with what a deployment changes")
+	}
+	return f.properties()
+}
 
 // Rollout adds what brings the fleet to a build, after all that it needs. Version is
 // of the launch template, and only says that something changed: the build is found by

@@ -125,6 +125,32 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// TestReadmeHasItsParts: what it is, the picture and two commands come first; then this
+// machine, AWS in five steps, the cost, and what is protected from what and what is not;
+// and there is a page for each thing that a reader stays for.
+func TestReadmeHasItsParts(t *testing.T) {
+	page := read(t, "../../README.md")
+	rest := page
+	for _, part := range []string{
+		"# Archipelago\n", "src=\"docs/islands.svg\"", "```sh\nmake up ", "\nmake test ", "```\n", "\n## On this machine\n", "\n## Configuration\n",
+		"\n## On AWS\n\n1. ", "\n5. `cdk deploy --all`.", "\n\n", "\n## What it costs\n", "\n## What it protects from\n", "\nAnd what it does not:\n", "\n- **",
+	} {
+		_, after, ok := strings.Cut(rest, part)
+		if !ok {
+			t.Fatalf("README.md has no %q where it is expected", part)
+		}
+		rest = after
+	}
+	if strings.Contains(page, "\n6. ") {
+		t.Error("README.md takes more than five steps on AWS")
+	}
+	for _, name := range []string{"configuration", "operations", "rollout", "scaling", "review", "your-service", "testing", "fidelity", "decisions"} {
+		if !strings.Contains(page, "](docs/"+name+".md)") {
+			t.Errorf("README.md does not link to the page %s", name)
+		}
+	}
+}
+
 func anchors(page string) map[string]bool {
 	all := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(page, ""), -1) {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,46 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	}
 	if out, err := exec.Command("shellcheck", paths...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTokensReadUnlessTheySay: each workflow begins with what its token may, which is what
+// GitHub gives it otherwise by the repository's settings: to write, in older ones.
+func TestTokensReadUnlessTheySay(t *testing.T) {
+	paths, err := filepath.Glob(folder + "workflows/*.yml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("there are no workflows: %v", err)
+	}
+	for _, path := range paths {
+		if text := read(t, path); !strings.Contains(text, "\npermissions: {}\n") && !strings.Contains(text, "\npermissions:\n  contents: read\n\n") {
+			t.Errorf("%s: its token may what the repository's settings say", path)
+		}
+	}
+}
+
+// TestGateLooksAtWorkflowsAndAPI: make check runs the linters of workflows, Go and Python
+// and compares the API, with the tests of this package beside them; CI and pull-request.yml
+// run all of it.
+func TestGateLooksAtWorkflowsAndAPI(t *testing.T) {
+	makefile := read(t, "../../Makefile")
+	_, lint, _ := strings.Cut(makefile, "\npart-lint:\n")
+	lint, _, _ = strings.Cut(lint, "\npart-quick:\n")
+	for _, tool := range []string{"gofmt -l", "go vet ./...", "staticcheck ./...", " actionlint", "go test -count=1 ./test/api", "pyright"} {
+		if !strings.Contains(lint, tool) {
+			t.Errorf("part-lint lacks %q", tool)
+		}
+	}
+	for _, line := range []string{"CHECK = part-lint part-quick\n", "\t@$(PARTS) $(CHECK)\n", "\t@$(PARTS) $(TEST) $(CHECK)\n"} {
+		if !strings.Contains(makefile, line) {
+			t.Errorf("the Makefile lacks %q", line)
+		}
+	}
+	if !strings.Contains(read(t, "../../.ci/run"), "\nmake test\n") {
+		t.Error("CI does not run make test")
+	}
+	test := workflowtest.Read(t, folder+"workflows/pull-request.yml").Jobs["test"]
+	if !slices.ContainsFunc(test.Steps, func(s workflowtest.Step) bool { return s.Run == "make test" }) {
+		t.Error("pull-request.yml does not run make test")
 	}
 }
 
