@@ -13,10 +13,11 @@ type GitHub struct {
 	// or with GitHub's ids, "octo-org@123456/shop@456789", as those of repositories do
 	// that were made, renamed or moved since July 2026. Required.
 	Repository string `json:"repository" jsonschema:"required,pattern=^[A-Za-z0-9_-]+(/[A-Za-z0-9._-]+|@[0-9]+/[A-Za-z0-9._-]+@[0-9]+)$,maxLength=180" want:"a repository as tokens' subjects name it, \"octo-org/shop\" or \"octo-org@123456/shop@456789\", without wildcards"`
-	// Branch is the one branch whose workflows may deploy. Required.
+	// Branch is the one branch whose workflows may look and deploy. Required.
 	Branch string `json:"branch" jsonschema:"required,pattern=^[A-Za-z0-9][A-Za-z0-9._/-]*$,maxLength=240" want:"a branch of letters, digits and . _ / -, such as \"main\", without wildcards"`
 	// Environments are GitHub's environments whose jobs may deploy: those that
-	// deploy.yml names are ["production-shared", "production"]. Required.
+	// deploy.yml names are ["production-shared", "production"]. Those of "review" may look.
+	// Required.
 	Environments []string `json:"environments" jsonschema:"required,minItems=1,maxItems=8,pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$,maxLength=240" want:"environments of letters, digits and . _ -, such as [\"production-shared\", \"production\"], without wildcards" wantMost:"at most 8 environments of 240 characters"`
 	// ProviderExists says that the account has an identity provider for
 	// token.actions.githubusercontent.com already, of which it can have only one; the

@@ -30,7 +30,8 @@ type Props struct {
 	// Repository is the repository as its tokens' subjects name it: "octo-org/shop", or
 	// with GitHub's ids, "octo-org@123456/shop@456789". Required.
 	Repository string `required:"true"`
-	// Branch is the one branch whose workflows may deploy, such as "main". Required.
+	// Branch is the one branch whose workflows may look and deploy, such as "main".
+	// Required.
 	Branch string `required:"true"`
 	// Environments are GitHub's environments whose jobs may deploy. Required.
 	Environments []string `required:"true"`
