@@ -35,13 +35,13 @@ var programs = map[string]program{
 
 	"cat": {help: "cat --help"}, "date": {help: "date --help"}, "grep": {help: "grep --help"}, "head": {help: "head --help"},
 	"mv": {help: "mv --help"}, "sed": {help: "sed --help"}, "sleep": {help: "sleep --help"}, "tail": {help: "tail --help"},
-	"tee": {help: "tee --help"}, "tr": {help: "tr --help"}, "watch": {help: "watch --help"},
+	"tee": {help: "tee --help"}, "tr": {help: "tr --help"},
 	"[": {help: "help ["}, "cd": {help: "help cd"}, "echo": {help: "help echo"}, "export": {help: "help export"},
 	"printf": {help: "help printf"}, "read": {help: "help read"},
 
 	// Those that the tests' machines need not have, with their options. Sources:
 	// nc(1) of OpenBSD; GitHub CLI manual, "gh api"; journalctl(1).
-	"nc": {help: "echo -w"}, "gh": {help: "echo --jq"}, "journalctl": {help: "echo --cursor-file --unit"},
+	"nc": {help: "echo -w"}, "gh": {help: "echo --jq"}, "journalctl": {help: "echo --cursor-file --unit"}, "watch": {help: "echo"},
 }
 
 type program struct {
@@ -96,8 +96,8 @@ func (c command) options() []string {
 var (
 	option = regexp.MustCompile(`^--?[A-Za-z]`)
 	short  = regexp.MustCompile(`^-[A-Za-z]+$`)
-	// fence is a block, indented where it is part of a list.
-	fence = regexp.MustCompile("(?ms)^( *)(````*)([a-z]*)\n(.*?)^ *````*$")
+	// fence begins a block, or ends it where it is as long and says no language.
+	fence = regexp.MustCompile("^ *(````*)([a-z]*)\n?$")
 	// span is code in a sentence, and ofCI a command in the file of another CI.
 	span = regexp.MustCompile("`([^`\n]+)`")
 	ofCI = regexp.MustCompile(`(?:- |sh ')(make [^'\n]+)`)
@@ -156,23 +156,24 @@ func commandsOfPages(t *testing.T) []command {
 func commandsOf(t *testing.T, page, content string) []command {
 	t.Helper()
 	var all []command
-	for _, block := range fence.FindAllStringSubmatch(content, -1) {
-		switch language, text := block[3], block[4]; language {
+	blocks, prose := split(content)
+	for _, b := range blocks {
+		switch b.language {
 		case "sh":
-			all = append(all, parse(t, page, text, false)...)
+			all = append(all, parse(t, page, b.text, false)...)
 		case "":
-			for line := range strings.Lines(text) {
+			for line := range strings.Lines(b.text) {
 				if outside.MatchString(line) {
 					t.Errorf("%s: a block without a language has the command %s", page, line)
 				}
 			}
-		default:
-			for _, m := range ofCI.FindAllStringSubmatch(text, -1) {
+		case "groovy", "yaml":
+			for _, m := range ofCI.FindAllStringSubmatch(b.text, -1) {
 				all = append(all, parse(t, page, m[1], false)...)
 			}
 		}
 	}
-	for _, m := range span.FindAllStringSubmatch(fence.ReplaceAllString(content, ""), -1) {
+	for _, m := range span.FindAllStringSubmatch(prose, -1) {
 		script := m[1]
 		if pipe := strings.LastIndex(script, "| "); pipe >= 0 && !outside.MatchString(script) && outside.MatchString(script[pipe+2:]) {
 			script = script[pipe+2:]
@@ -182,6 +183,28 @@ func commandsOf(t *testing.T, page, content string) []command {
 		}
 	}
 	return all
+}
+
+type block struct{ language, text string }
+
+// split are the blocks of a page, indented where they are part of a list, and the rest.
+func split(content string) (blocks []block, prose string) {
+	var b block
+	open := ""
+	for line := range strings.Lines(content) {
+		m := fence.FindStringSubmatch(line)
+		switch {
+		case open == "" && m != nil:
+			open, b = m[1], block{language: m[2]}
+		case open != "" && m != nil && m[2] == "" && len(m[1]) >= len(open):
+			open, blocks = "", append(blocks, b)
+		case open != "":
+			b.text += line
+		default:
+			prose += line
+		}
+	}
+	return blocks, prose
 }
 
 // parse is what a script calls, but for the functions that it has itself.
@@ -273,12 +296,13 @@ func seesWrongCommands(t *testing.T, c *checker) {
 			t.Errorf("%s: got %v, want %q", script, got, want)
 		}
 	}
-	const page = "```sh\nmake a\n```\nSay `make b`, or `echo x | aws c d`, in `fleet.max` of `go.mod`:\n\n1. A\n   ```sh\n   make e\n   ```\n\n```yaml\n  - make f\n```\n"
+	const page = "```sh\nmake a\n```\nSay `make b`, or `echo x | aws c d`, in `fleet.max` of `go.mod`:\n\n1. A\n   ```sh\n   make e\n   ```\n\n" +
+		"````markdown\n```diff\n- make x\n```\n`make y`\n````\n\n`make g`\n\n```yaml\n  - make f\n```\n"
 	var names []string
 	for _, cmd := range commandsOf(t, "page", page) {
 		names = append(names, strings.Join(cmd.values(), " "))
 	}
-	if want := []string{"make a", "make e", "make f", "make b", "aws c d"}; !slices.Equal(names, want) {
+	if want := []string{"make a", "make e", "make f", "make b", "aws c d", "make g"}; !slices.Equal(names, want) {
 		t.Errorf("of a page are read %q, want %q", names, want)
 	}
 }
