@@ -81,11 +81,12 @@ admin | write) ;;
 	;;
 esac
 status "$allow" success "Set by $sender"
-# The review may have said its verdict already.
+# The review may have said its verdict already, or be about to.
 description=$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')
 case $description in
 'data at risk'*)
 	status "$REVIEW" success 'data at risk, and allowed'
 	again
 	;;
+'') again ;;
 esac

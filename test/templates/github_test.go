@@ -47,7 +47,7 @@ func TestGitHubIsTrustedByName(t *testing.T) {
 			"GitHubReader": trusts(want.provider, map[string]any{
 				github + "aud": "sts.amazonaws.com",
 				github + "ref": "refs/heads/main",
-				github + "sub": "repo:" + want.repository + ":environment:review",
+				github + "sub": []any{"repo:" + want.repository + ":environment:review"},
 			}),
 			"GitHubDeployer": trusts(want.provider, map[string]any{
 				github + "aud": "sts.amazonaws.com",
