@@ -171,7 +171,6 @@ def publish():
                 for rule in (backend.get_bucket_replication(bucket.name) or {}).get("Rule", []):
                     if rule["Destination"].get("Metrics", {}).get("Status") == "Enabled":
                         publish_rule(account, backend, bucket, rule)
-    _ended.clear()
 
 
 def publish_rule(account, backend, bucket, rule):
@@ -187,6 +186,6 @@ def publish_rule(account, backend, bucket, rule):
     if destination:
         began = [o.began for o in pending if (o.source, o.rule) == (bucket.name, rule["ID"])]
         put(destination.region_name, "ReplicationLatency", clock.seconds() - min(began, default=clock.seconds()))
-    ended = _ended.get((bucket.name, rule["ID"]))
+    ended = _ended.pop((bucket.name, rule["ID"]), None)
     if ended:
         put(bucket.region_name, "OperationsFailedReplication", sum(ended))

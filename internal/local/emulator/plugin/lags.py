@@ -38,7 +38,9 @@ def noted(write):
 def publish():
     """Rule R28: none to a region that is lost, where nothing arrives, and none of a table
     whose writes wait for the others."""
-    for account, region, name in list(_written):
+    global _written
+    written, _written = _written, set()
+    for account, region, name in written:
         table = dynamodb_backends[account][region].tables.get(name)
         strong = getattr(table, "consistency", "EVENTUAL") == "STRONG"
         for other in () if strong else sorted(tables.served(account, name) - {region}):
@@ -49,4 +51,3 @@ def publish():
                     "Dimensions": [{"Name": "TableName", "Value": name}, {"Name": "ReceivingRegion", "Value": other}],
                 }
                 cloudwatch_backends[account][region].put_metric_data("AWS/DynamoDB", [datum])
-    _written.clear()

@@ -53,11 +53,12 @@ def tables_of(body):
 
 
 def publish():
-    for (account, region, table, index, metric), count in list(_refused.items()):
+    global _refused
+    refused, _refused = _refused, Counter()
+    for (account, region, table, index, metric), count in refused.items():
         dimensions = {"TableName": table} | ({"GlobalSecondaryIndexName": index} if index else {})
         datum = {
             "MetricName": metric, "Value": count, "Timestamp": clock.now() - timedelta(minutes=1),
             "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
         }
         cloudwatch_backends[account][region].put_metric_data("AWS/DynamoDB", [datum])
-    _refused.clear()
