@@ -345,13 +345,13 @@ func TestGlobalDashboard(t *testing.T) {
 	stack := newStack()
 	observability.NewGlobal(stack, "Observability", &observability.GlobalProps{
 		Deployment: "test", Dashboard: "test", Impaired: "test-island-impaired", Regions: []string{"eu-west-1", "us-east-1"},
-		LoadBalancer: "test-int", GroupPrefix: func(region string) string { return "test-region-" + region },
+		LoadBalancer: "test-int", Group: "test-fleet",
 		Tables: []observability.Table{{ID: "Orders", Name: "orders"}}, Buckets: []observability.Bucket{{ID: "Photos", Name: bucketOf}}, Accelerator: "12345678",
 	})
 	got := body(t, assertions.Template_FromStack(stack, nil))
 	for _, want := range []string{
 		`SEARCH('{AWS/ApplicationELB,LoadBalancer} LoadBalancer=app/test-int MetricName=\"RequestCount\"', 'Sum', 60)`,
-		`SEARCH('{AWS/EC2,AutoScalingGroupName} AutoScalingGroupName=test-region-us-east-1 MetricName=\"CPUUtilization\"', 'Average', 60)`,
+		`["AWS/EC2","CPUUtilization","AutoScalingGroupName","test-fleet",{"label":"us-east-1","region":"us-east-1","period":60}]`,
 		`"label":"us-east-1","region":"us-east-1"`, `'p99'`, "HTTPCode_Target_5XX_Count", "GroupInServiceInstances", "CPUSurplusCreditBalance",
 		"arn:aws:cloudwatch:us-east-1:123456789012:alarm:test-island-impaired", "WriteThrottleEvents", "Failing", "Drained",
 		`"ReplicationLatency","ReceivingRegion","eu-west-1","TableName","orders"`, `"SourceBucket","photos-eu-west-1"`,

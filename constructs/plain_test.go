@@ -175,7 +175,7 @@ var l3s = map[string]struct {
 		return fleet.New(p.stack, "Ours", &fleet.Props{
 			VPC: p.vpc, LoadBalancer: p.balancer, TargetGroup: p.targets, Port: 8080, HealthPath: "/livez", InstanceTypeParameter: "/ours/instance-type",
 			LogsBucket: p.bucket, Agent: &fleet.Agent{LogGroup: p.logGroup, Deployment: "ours"}, SessionManager: true,
-			Service: fleet.Service{Name: "ours", Binaries: map[string]string{"aarch64": p.program}, Secrets: map[string]string{"KEY": "/ours/key"}},
+			Service: fleet.Service{Name: "ours", Binary: p.program, Secrets: map[string]string{"KEY": "/ours/key"}},
 		}).Construct
 	}, "AWS::AutoScaling::AutoScalingGroup"},
 	"fleet.NewInstanceTypeParameter": {func(p *plain) constructs.Construct {
@@ -210,7 +210,7 @@ var l3s = map[string]struct {
 	"observability.NewGlobal": {func(p *plain) constructs.Construct {
 		return observability.NewGlobal(p.stack, "Ours", &observability.GlobalProps{
 			Deployment: "ours", Dashboard: "ours", Impaired: "ours", Regions: []string{"eu-west-1", "us-east-1"}, LoadBalancer: "ours",
-			GroupPrefix: func(string) string { return "ours" },
+			Group: "ours",
 		})
 	}, "AWS::CloudWatch::Dashboard"},
 	"observability.NewRegion": {func(p *plain) constructs.Construct {
@@ -270,7 +270,7 @@ func TestEachConstructServesAnotherApp(t *testing.T) {
 // TestPropsThatCannotWork end in one sentence, not in a nil pointer or in jsii.
 func TestPropsThatCannotWork(t *testing.T) {
 	for want, place := range map[string]func(*plain){
-		"fleet: want LoadBalancer, TargetGroup, Port, Service.Name and Service.Binaries in Props: they are required": func(p *plain) {
+		"fleet: want LoadBalancer, TargetGroup, Port, Service.Name and Service.Binary in Props: they are required": func(p *plain) {
 			fleet.New(p.stack, "Ours", &fleet.Props{VPC: p.vpc})
 		},
 		"fleet: want Props, got nil": func(p *plain) { fleet.New(p.stack, "Ours", nil) },

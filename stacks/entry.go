@@ -27,7 +27,7 @@ func newEntry(app awscdk.App, c config.Config) awscdk.Stack {
 		Impaired:     names.ImpairedAlarm(),
 		Regions:      c.RegionNames(),
 		LoadBalancer: names.LoadBalancer(c.Public()),
-		GroupPrefix:  names.RegionStack, // CloudFormation names it after its stack
+		Group:        names.Group(),
 		Tables:       tables,
 		Buckets:      buckets,
 	}

@@ -14,9 +14,9 @@ func Example() {
 	})
 	observability.NewGlobal(stack, "Observability", &observability.GlobalProps{
 		Deployment: "shop", Dashboard: "shop", Impaired: "shop-island-impaired", LoadBalancer: "shop",
-		Regions:     []string{"eu-west-1", "us-east-1"},
-		GroupPrefix: func(string) string { return "shop-fleet" },
-		Tables:      []observability.Table{{ID: "Orders", Name: "shop-orders"}},
+		Regions: []string{"eu-west-1", "us-east-1"},
+		Group:   "shop-fleet",
+		Tables:  []observability.Table{{ID: "Orders", Name: "shop-orders"}},
 	})
 	app.Synth(nil)
 }

@@ -21,9 +21,8 @@ type GlobalProps struct {
 	Regions []string `required:"true"`
 	// LoadBalancer is the name of every region's load balancer. Required.
 	LoadBalancer string `required:"true"`
-	// GroupPrefix returns what the name of a region's Auto Scaling group begins with,
-	// such as the name of its stack. Required.
-	GroupPrefix func(region string) string `required:"true"`
+	// Group is the name of every region's Auto Scaling group. Required.
+	Group string `required:"true"`
 	// Tables and Buckets are shown. Default: none.
 	Tables  []Table
 	Buckets []Bucket
@@ -57,7 +56,7 @@ func NewGlobal(scope constructs.Construct, id string, props *GlobalProps) constr
 	}
 	ofFleets := func(namespace, name, statistic string) []awscloudwatch.IMetric {
 		return each(func(region string) []awscloudwatch.IMetric {
-			return []awscloudwatch.IMetric{search(region, namespace+",AutoScalingGroupName", "AutoScalingGroupName="+props.GroupPrefix(region), name, statistic, region)}
+			return []awscloudwatch.IMetric{ofGroup(namespace, name, props.Group, region, statistic, region)}
 		})
 	}
 	ofLighthouses := func(name string) []awscloudwatch.IMetric {
