@@ -93,12 +93,11 @@ func featureFlags() *map[string]any {
 	return &flags
 }
 
-// builds are the paths of what is published, with AWS's names of architectures.
+// builds are the paths of what is published, with AWS's name of the architecture.
 func builds(d build.Deployment) stacks.Builds {
-	machine := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}
 	b := stacks.Builds{
-		Service:              map[string]string{machine[d.Instances]: d.Service()},
-		Pulse:                map[string]string{machine[d.Instances]: d.Pulse()},
+		Service:              d.Service(),
+		Pulse:                d.Pulse(),
 		Function:             d.Function,
 		FunctionArchitecture: awslambda.Architecture_ARM_64(),
 	}

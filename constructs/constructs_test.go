@@ -104,17 +104,14 @@ func placeFleet(stack awscdk.Stack, dir string, change func(*fleet.Props)) {
 }
 
 func placeFleetIn(stack awscdk.Stack, net *network.Network, dir string, change func(*fleet.Props)) {
-	binaries := map[string]string{}
-	for _, machine := range []string{"aarch64", "x86_64"} {
-		binaries[machine] = filepath.Join(dir, "directory."+machine)
-		if err := os.WriteFile(binaries[machine], []byte(machine), 0o755); err != nil {
-			panic(err)
-		}
+	binary := filepath.Join(dir, "directory.bin") // so that its key ends in .bin
+	if err := os.WriteFile(binary, []byte("a program"), 0o755); err != nil {
+		panic(err)
 	}
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadBalancerProps(net))
 	props := fleetProps(net, balancer)
 	props.Max = 6
-	props.Service.Binaries, props.Service.Environment = binaries, map[string]string{"B": "2", "A": "1"}
+	props.Service.Binary, props.Service.Environment = binary, map[string]string{"B": "2", "A": "1"}
 	change(props)
 	fleet.New(stack, "Fleet", props)
 }
@@ -124,7 +121,7 @@ func fleetProps(net *network.Network, balancer *loadbalancer.LoadBalancer) *flee
 	return &fleet.Props{
 		VPC: net.VPC, Subnets: net.Fleet, S3Endpoint: net.S3, DependsOn: []constructs.IDependable{net.Endpoints},
 		LoadBalancer: balancer.ALB, TargetGroup: balancer.TargetGroup, Port: 8080, HealthPath: "/livez",
-		InstanceTypeParameter: "/test/fleet/instance-type", Service: fleet.Service{Name: "directory", Binaries: map[string]string{"aarch64": "constructs_test.go"}}, // any file
+		InstanceTypeParameter: "/test/fleet/instance-type", Service: fleet.Service{Name: "directory", Binary: "constructs_test.go"}, // any file
 	}
 }
 
@@ -323,7 +320,6 @@ func TestWhatCouldBreakOutOfUserDataIsRefused(t *testing.T) {
 		"want a HealthPath": func(p *fleet.Props) {
 			p.HealthPath, p.Agent = "/livez'; id; '", agentOf(p)
 		},
-		"Service.Binaries":         func(p *fleet.Props) { p.Service.Binaries["*) id"] = p.Service.Binaries["aarch64"] },
 		"Invalid S3 bucket name":   func(p *fleet.Props) { p.LogsBucket = bucketNamed(awscdk.Stack_Of(p.VPC), "logs';id") },
 		"Port from 1024":           func(p *fleet.Props) { p.Port = 80 },
 		"of which EC2 takes 16384": func(p *fleet.Props) { p.Service.Environment["A"] = strings.Repeat("x", 16<<10) },

@@ -187,7 +187,7 @@ func TestInstancesPutTheirLogs(t *testing.T) {
 		"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&properties{"Action": "s3:*", "Resource": assertions.Match_ArrayWith(&[]any{objects})})}),
 	})})
 	script := userData(template)
-	puts, fetches := strings.Index(script, "s3://test-logs/instances/directory/"), strings.Index(script, `"$binary"`)
+	puts, fetches := strings.Index(script, "s3://test-logs/instances/directory/"), strings.Index(script, "s3://cdk-hnb659fds-assets-")
 	if puts < 0 || fetches < puts || strings.Contains(script, "@NAME@") {
 		t.Errorf("got %s", script)
 	}

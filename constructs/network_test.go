@@ -104,7 +104,7 @@ func TestEndpointsReachOwnBucketsAndTablesOnly(t *testing.T) {
 
 func TestFleetReachesItsBinary(t *testing.T) {
 	got := endpointResources(t, plainFleet(), "s3")["s3:*"]
-	want := programs + ".aarch64"
+	want := programs + ".bin"
 	for _, arn := range got {
 		if arn == want {
 			return

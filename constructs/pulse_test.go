@@ -15,7 +15,7 @@ import (
 // withPulse has a fleet's instances say that stores answer them.
 func withPulse(p *fleet.Props) {
 	stack := awscdk.Stack_Of(p.VPC)
-	p.Pulse = &fleet.Pulse{Binaries: map[string]string{"aarch64": "pulse_test.go"}, Stores: []fleet.Store{ // any file
+	p.Pulse = &fleet.Pulse{Binary: "pulse_test.go", Stores: []fleet.Store{ // any file
 		{Part: "table prices", Table: tableNamed(stack, "prices"), PartitionKey: "sku", ReadOnly: true},
 		{Part: "bucket files", Bucket: bucketNamed(stack, "files")},
 		{Part: "table orders", Table: tableNamed(stack, "orders"), PartitionKey: "customer", SortKey: "number"},
@@ -35,7 +35,7 @@ func TestPulseTouchesOnlyItsOwn(t *testing.T) {
 			"arn:aws:dynamodb:eu-west-1:123456789012:table/notes", "arn:aws:dynamodb:eu-west-1:123456789012:table/prices",
 		}, "Condition": own},
 		{"Effect": "Allow", "Action": "s3:GetObject", "Resource": []any{
-			programs + ".aarch64", programs + ".go", programs + ".x86_64", "arn:aws:s3:::files/lighthouse/eu-west-1",
+			programs + ".bin", programs + ".go", "arn:aws:s3:::files/lighthouse/eu-west-1",
 		}},
 		{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::files"},
 		{"Effect": "Allow", "Action": []any{"dynamodb:GetItem", "dynamodb:UpdateItem"}, "Resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders", "Condition": own},
@@ -67,7 +67,7 @@ func TestPulseStartsBesideTheService(t *testing.T) {
 		t.Errorf("want the service, its pulse, then the agent, got %s", script)
 	}
 	for _, want := range []string{
-		"AWS_REGION=eu-west-1\nWATCHED=\"[{\\\"part\\\":\\\"table prices\\\",\\\"table\\\":\\\"prices\\\"", "aarch64) pulse='s3://cdk-hnb659fds-assets-123456789012-eu-west-1/",
+		"AWS_REGION=eu-west-1\nWATCHED=\"[{\\\"part\\\":\\\"table prices\\\",\\\"table\\\":\\\"prices\\\"", "aws s3 cp --region eu-west-1 's3://cdk-hnb659fds-assets-123456789012-eu-west-1/",
 		"ExecStart=/usr/local/bin/directory-pulse\n", "CPUQuota=", "MemoryMax=64M",
 	} {
 		if !strings.Contains(script, want) {

@@ -28,7 +28,7 @@ func newScaler(t *testing.T, mode string) assertions.Template {
 	net := newNetwork(stack, false)
 	balancer := loadbalancer.New(stack, "LoadBalancer", loadBalancerProps(net))
 	props := fleetProps(net, balancer)
-	props.Service.Binaries = map[string]string{"aarch64": binary}
+	props.Service.Binary = binary
 	var control *scaler.Scaler
 	props.GroupName = "test-fleet"
 	props.Controller = func(f *fleet.Fleet) *fleet.Live {

@@ -95,7 +95,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 		SessionManager:         c.SSM,
 		Service: fleet.Service{
 			Name:        c.Service.Name,
-			Binaries:    builds.Service,
+			Binary:      builds.Service,
 			Notify:      c.Service.Notify,
 			Environment: c.Environment(region),
 			Secrets:     c.Service.Secrets,
@@ -287,7 +287,7 @@ func pulse(builds Builds, stores []fleet.Store) *fleet.Pulse {
 	if stores == nil {
 		return nil
 	}
-	return &fleet.Pulse{Binaries: builds.Pulse, Stores: stores}
+	return &fleet.Pulse{Binary: builds.Pulse, Stores: stores}
 }
 
 // agent is what each instance sends to CloudWatch.

@@ -13,10 +13,10 @@ import (
 
 // Builds are what a deployment publishes.
 type Builds struct {
-	// Service are the paths of the service's binaries, as fleet.Service has them.
-	Service map[string]string
-	// Pulse are the paths of the program that runs beside it, as fleet.Pulse has them.
-	Pulse map[string]string
+	// Service is the path of the service's binary, as fleet.Service has it. Required.
+	Service string
+	// Pulse is the path of the program that runs beside it, as fleet.Pulse has it. Required.
+	Pulse string
 	// Function returns the path of a function's deployment package, by the name of
 	// its folder in cmd. Required.
 	Function func(name string) string

@@ -17,8 +17,8 @@ import (
 // Without such a table there is none. What instances reach them by, such as the
 // endpoints of the VPC, has to let them.
 type Pulse struct {
-	// Binaries are the paths of cmd/pulse, built as those of Service. Required.
-	Binaries map[string]string `required:"true"`
+	// Binary is the path of cmd/pulse, built as that of Service. Required.
+	Binary string `required:"true"`
 	// Stores are the lighthouse's. Required.
 	Stores []Store `required:"true"`
 }
@@ -60,7 +60,7 @@ func (p *Pulse) script(scope constructs.Construct, props *Props, role awsiam.Rol
 		panic("fleet: Pulse.Stores: " + err.Error())
 	}
 	return strings.NewReplacer(
-		"@PULSE_CASES@", publish(scope, "Pulse", "pulse", p.Binaries, props, role),
+		"@PULSE_BINARY@", publish(scope, "Pulse", p.Binary, props, role),
 		"@PULSE_ENVIRONMENT@", regionVariable+"="+region+"\n"+told,
 	).Replace(pulseScript)
 }

@@ -32,12 +32,8 @@ MemoryMax=64M
 [Install]
 WantedBy=multi-user.target
 END
-case "$(uname -m)" in
-@PULSE_CASES@
-*) pulse='' ;;
-esac
 {
-	aws s3 cp --region @REGION@ "$pulse" /usr/local/bin/@NAME@-pulse &&
+	aws s3 cp --region @REGION@ '@PULSE_BINARY@' /usr/local/bin/@NAME@-pulse &&
 		chmod 0755 /usr/local/bin/@NAME@-pulse &&
 		systemctl daemon-reload &&
 		systemctl enable --now --no-block @NAME@-pulse.service

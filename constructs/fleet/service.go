@@ -23,11 +23,10 @@ type Service struct {
 	// Name is what it is called on the instance, such as "directory", of letters,
 	// digits, _ and -. Required.
 	Name string `required:"true"`
-	// Binaries are the paths of its static Linux binaries by what `uname -m`
-	// prints on the machines they run on: "aarch64", "x86_64". Required: one for
-	// the instance types' architecture. Each is published, and named in the user
-	// data: a change of any of them replaces instances.
-	Binaries map[string]string `required:"true"`
+	// Binary is the path of its static Linux binary, for the instance types'
+	// architecture. It is published, and named in the user data: a change of it replaces
+	// instances. Required.
+	Binary string `required:"true"`
 	// Notify says that it tells systemd when it is ready and, at least every 30 s,
 	// that it lives, through NOTIFY_SOCKET: systemd ends one that does not, and
 	// starts it again. Default: false, it is ready once it runs.
@@ -65,8 +64,6 @@ var (
 	// healthPath is a path with a query, of the characters of RFC 3986 but for the
 	// single quote, which the script puts around it.
 	healthPath = regexp.MustCompile(`^/[A-Za-z0-9/?._~%!$&()*+,;=:@-]*$`)
-	// machineName is what uname -m prints.
-	machineName = regexp.MustCompile(`^[a-z0-9_]+$`)
 	// regionName is the name of a region.
 	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
 )
@@ -80,8 +77,7 @@ var userDataScript string
 //go:embed journal.sh
 var journalScript string
 
-// userData is the script of an instance's first boot. Each binary is a file
-// asset of its own, so that an instance downloads the one it runs.
+// userData is the script of an instance's first boot.
 func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.Role) awsec2.UserData {
 	script, region := userDataScript, *awscdk.Stack_Of(scope).Region()
 	s.check(props, region)
@@ -94,7 +90,7 @@ func (s Service) userData(scope constructs.Construct, props *Props, role awsiam.
 	script, values := s.placeSecrets(scope, script, role)
 	values = append(values,
 		"@NAME@", s.Name,
-		"@CASES@", publish(scope, "Service", "binary", s.Binaries, props, role),
+		"@BINARY@", publish(scope, "Service", s.Binary, props, role),
 		"@REGION@", region,
 		"@BUCKET@", logsBucket,
 		"@TYPE@", s.unitType(),
@@ -129,11 +125,6 @@ func (s Service) check(props *Props, region string) {
 		panic(fmt.Sprintf("fleet: want a HealthPath such as /livez, without spaces and quotes, got %q", props.HealthPath))
 	case !regionName.MatchString(region) && !*awscdk.Token_IsUnresolved(region):
 		panic(fmt.Sprintf("fleet: want a stack in a region such as eu-west-1, got %q", region))
-	}
-	for machine := range s.Binaries {
-		if !machineName.MatchString(machine) {
-			panic(fmt.Sprintf("fleet: want keys of Service.Binaries that uname -m prints, such as aarch64, got %q", machine))
-		}
 	}
 }
 
@@ -196,18 +187,11 @@ func (s Service) grantLogs(scope constructs.Construct, props *Props, role awsiam
 	allowS3(scope, props, objects)
 }
 
-// publish makes assets of a program's binaries, by what uname calls their machine, lets
-// role read them, and returns the cases of a shell's that set variable to the URL of one.
-func publish(scope constructs.Construct, id, variable string, binaries map[string]string, props *Props, role awsiam.IRole) string {
-	var cases []string
-	for _, machine := range slices.Sorted(maps.Keys(binaries)) {
-		asset := awss3assets.NewAsset(scope, jsii.String(id+"-"+machine), &awss3assets.AssetProps{
-			Path: jsii.String(binaries[machine]),
-		})
-		grantAssets(scope, asset, props, role)
-		cases = append(cases, fmt.Sprintf("%s) %s='%s' ;;", machine, variable, *asset.S3ObjectUrl()))
-	}
-	return strings.Join(cases, "\n")
+// publish makes an asset of a program, lets role read it, and returns its URL.
+func publish(scope constructs.Construct, id, program string, props *Props, role awsiam.Role) string {
+	asset := awss3assets.NewAsset(scope, &id, &awss3assets.AssetProps{Path: &program})
+	grantAssets(scope, asset, props, role)
+	return *asset.S3ObjectUrl()
 }
 
 // assetHash is that in an asset's key.
@@ -216,7 +200,8 @@ var assetHash = regexp.MustCompile("[0-9a-f]{64}")
 // grantAssets lets role read the programs that a deployment published, this one
 // and those of the next: while a deployment narrows the policy to its own
 // asset, an instance that the old launch template starts could not boot. Templates and
-// packages of functions, which have extensions, are not among them.
+// packages of functions, which have other extensions, are not among them: of a file
+// without one, CDK makes the key HASH.HASH.
 func grantAssets(scope constructs.Construct, asset awss3assets.Asset, props *Props, role awsiam.IRole) {
 	programs := assetHash.ReplaceAllString(*asset.S3ObjectKey(), strings.Repeat("?", 64))
 	assets := *asset.Bucket().ArnForObjects(&programs)

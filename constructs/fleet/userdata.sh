@@ -2,16 +2,12 @@
 # First boot: fetch the service's binary and run it as a unit.
 set -euo pipefail
 @JOURNAL@
-case "$(uname -m)" in
-@CASES@
-*) echo "no binary of @NAME@ for $(uname -m)" >&2; exit 1 ;;
-esac
 # A new role takes a while to be known everywhere. What has not come after sixty tries does
 # not come: the boot ends, which the log says, and the group replaces the instance.
 tries=0
-until aws s3 cp --region @REGION@ "$binary" /usr/local/bin/@NAME@; do
+until aws s3 cp --region @REGION@ '@BINARY@' /usr/local/bin/@NAME@; do
 	tries=$((tries + 1))
-	[ $tries -lt 60 ] || { echo "@NAME@ cannot be fetched from $binary: the boot ends" >&2; exit 1; }
+	[ $tries -lt 60 ] || { echo '@NAME@ cannot be fetched from @BINARY@: the boot ends' >&2; exit 1; }
 	sleep 2
 done
 chmod 0755 /usr/local/bin/@NAME@

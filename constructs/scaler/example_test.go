@@ -27,7 +27,7 @@ func Example() {
 	var control *scaler.Scaler
 	machines := fleet.New(stack, "Fleet", &fleet.Props{
 		VPC: vpc, LoadBalancer: balancer, TargetGroup: targets, Port: 8080, HealthPath: "/livez",
-		Service:   fleet.Service{Name: "shop", Binaries: map[string]string{"aarch64": "dist/shop"}},
+		Service:   fleet.Service{Name: "shop", Binary: "dist/shop"},
 		Max:       6,
 		GroupName: "shop-fleet",
 		Controller: func(f *fleet.Fleet) *fleet.Live {

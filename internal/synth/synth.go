@@ -57,11 +57,7 @@ func Facts(name string) (map[string][]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	deployment, err := matrix.Parse(name)
-	if err != nil {
-		return nil, err
-	}
-	builds, err := StandIns(dir, deployment.Fleet.Architecture())
+	builds, err := StandIns(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +73,8 @@ func Facts(name string) (map[string][]byte, error) {
 	return matrix.Facts(out)
 }
 
-// StandIns writes small files to dir in place of what the build step makes, for
-// instances of an architecture as EC2 spells it.
-func StandIns(dir, architecture string) (stacks.Builds, error) {
-	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
+// StandIns writes small files to dir in place of what the build step makes.
+func StandIns(dir string) (stacks.Builds, error) {
 	standIn := func(name string) (path string, err error) {
 		path = filepath.Join(dir, name)
 		return path, os.WriteFile(path, []byte(name), 0o644)
@@ -93,8 +87,8 @@ func StandIns(dir, architecture string) (stacks.Builds, error) {
 	kernel.Lock()
 	defer kernel.Unlock()
 	return stacks.Builds{
-		Service: map[string]string{machine: service},
-		Pulse:   map[string]string{machine: pulse},
+		Service: service,
+		Pulse:   pulse,
 		Function: func(name string) string {
 			path, err := standIn(name + ".zip")
 			if err != nil {

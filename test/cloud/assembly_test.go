@@ -38,13 +38,13 @@ func TestMain(m *testing.M) {
 // built are the programs of the checkout, made once, for this machine.
 var built = sync.OnceValues(func() (stacks.Builds, error) {
 	d := build.Deployment{Root: "../..", Dir: madeDir, Package: "./cmd/directory", Instances: runtime.GOARCH, Functions: runtime.GOARCH}
-	machine, architecture := "x86_64", awslambda.Architecture_X86_64()
+	architecture := awslambda.Architecture_X86_64()
 	if runtime.GOARCH == "arm64" {
-		machine, architecture = "aarch64", awslambda.Architecture_ARM_64()
+		architecture = awslambda.Architecture_ARM_64()
 	}
 	return stacks.Builds{
-		Service:              map[string]string{machine: d.Service()},
-		Pulse:                map[string]string{machine: d.Pulse()},
+		Service:              d.Service(),
+		Pulse:                d.Pulse(),
 		Function:             d.Function,
 		FunctionArchitecture: architecture,
 	}, d.Build(context.Background(), nil)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -100,7 +99,7 @@ func TestBuilds(t *testing.T) {
 			emulatortest.Set(t, d.control, settings)
 			pace, with := float64(building), []func(*stacks.Builds){}
 			if bad.foreign {
-				with = append(with, func(b *stacks.Builds) { b.Service = foreign(t, b.Service) })
+				with = append(with, func(b *stacks.Builds) { b.Service = foreign(t) })
 			}
 			if bad.scaler {
 				behaviour = "beside a scaler that fails"
@@ -151,11 +150,7 @@ func behave(t *testing.T, behaviour string, with ...func(*stacks.Builds)) string
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := serving(t, runtime.GOARCH)
-	builds.Service = maps.Clone(builds.Service)
-	for machine := range builds.Service {
-		builds.Service[machine] = program
-	}
+	builds.Service = serving(t, runtime.GOARCH)
 	for _, change := range with {
 		change(&builds)
 	}
@@ -191,14 +186,10 @@ func serving(t *testing.T, architecture string) string {
 	return serve.Service()
 }
 
-// foreign are programs for another architecture than this machine's.
-func foreign(t *testing.T, programs map[string]string) map[string]string {
+// foreign is ./serve for another architecture than this machine's.
+func foreign(t *testing.T) string {
 	t.Helper()
-	other := maps.Clone(programs)
-	for machine := range other {
-		other[machine] = serving(t, map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH])
-	}
-	return other
+	return serving(t, map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH])
 }
 
 // failingScaler returns what finds functions' packages, among which the scaler fails at

@@ -120,7 +120,7 @@ func releasedAssembly(t *testing.T) string {
 		t.Fatal(err)
 	}
 	programs := map[string]string{
-		"Fleet/Service-aarch64":    builds.Service[machine],
+		"Fleet/Service-aarch64":    builds.Service,
 		"Lighthouse/Function/Code": builds.Function("lighthouse"),
 		"Scaler/Function/Code":     failingScaler(t, builds.Function)("scaler"),
 	}

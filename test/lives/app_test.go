@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,9 +13,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/synth"
-	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -74,19 +71,12 @@ func app(address string) error {
 // is deployed has stand-ins, but for what deployments wait for.
 func serveApp(t *testing.T) string {
 	t.Helper()
-	standIns := map[string]stacks.Builds{}
-	for _, architecture := range []string{"arm64", "x86_64"} {
-		standIns[architecture] = builds(t, architecture)
-	}
+	standIns := builds(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var asked request
 		err := json.NewDecoder(r.Body).Decode(&asked)
-		var deployment config.Config
 		if err == nil {
-			deployment, err = config.Parse(maps.Clone(asked.Context), asked.Account)
-		}
-		if err == nil {
-			err = synth.App(asked.Context, asked.Account, asked.Dir, standIns[deployment.Fleet.Architecture()], nil)
+			err = synth.App(asked.Context, asked.Account, asked.Dir, standIns, nil)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -34,9 +34,9 @@ var scalerZip = sync.OnceValues(func() (string, error) {
 })
 
 // builds are stand-ins for all that is deployed but the scaler.
-func builds(t *testing.T, architecture string) stacks.Builds {
+func builds(t *testing.T) stacks.Builds {
 	t.Helper()
-	b, err := synth.StandIns(t.TempDir(), architecture)
+	b, err := synth.StandIns(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ type artifact struct {
 
 func beginOnce(t *testing.T) *once {
 	t.Helper()
-	o := &once{life: begin(t, serveApp(t), "shipped"), builds: builds(t, "arm64"), retained: map[string]bool{}}
+	o := &once{life: begin(t, serveApp(t), "shipped"), builds: builds(t), retained: map[string]bool{}}
 	// Alarms are evaluated each minute.
 	if err := o.control.SetPace(t.Context(), 20); err != nil {
 		t.Fatal(err)
@@ -533,7 +533,7 @@ func (o *once) changeService() {
 	if err := os.WriteFile(path, []byte("another build"), 0o644); err != nil {
 		o.t.Fatal(err)
 	}
-	o.builds.Service = map[string]string{"aarch64": path}
+	o.builds.Service = path
 	o.update(o.config.Names().RegionStack(o.regions()[0]))
 }
 

@@ -115,7 +115,7 @@ func writeRelease(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := synth.App(context, matrix.Account, dir, builds(t, "arm64"), nil); err != nil {
+	if err := synth.App(context, matrix.Account, dir, builds(t), nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, pattern := range []string{"tree.json", "validation-report.json", "*.metadata.json"} {

@@ -163,7 +163,6 @@ func TestJournalOfWhatFails(t *testing.T) {
 		program string
 		change  []string
 	}{
-		"no binary of app for ":                {talks, []string{"*) binary=s3://assets/app ;;\n", ""}},
 		"first boot failed: exit status 3":     {talks, []string{"chmod 0755 /usr/local/bin/app", "exit 3"}},
 		"Failed at step EXEC spawning":         {"no program", nil},
 		"app.service: Failed with result":      {"#!/bin/sh\nexit 2\n", nil},

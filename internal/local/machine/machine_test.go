@@ -38,8 +38,8 @@ func fleetsUserData(t *testing.T) string {
 	script = strings.Replace(strings.Replace(script, "@SECRETS@\n", "", 1), "@CREDENTIALS@\n", "", 1)
 	return strings.NewReplacer(
 		"@BUCKET@", "logs",
-		"@NAME@", "app", "@CASES@", "*) binary=s3://assets/app ;;", "@REGION@", "eu-west-1", "@TYPE@", "Type=exec", "@ENVIRONMENT@", `A="1"`,
-		"@PULSE_CASES@\n", "", "*) pulse='' ;;", "*) pulse=s3://assets/pulse ;;", "@PULSE_ENVIRONMENT@", "AWS_REGION=eu-west-1",
+		"@NAME@", "app", "@BINARY@", "s3://assets/app", "@REGION@", "eu-west-1", "@TYPE@", "Type=exec", "@ENVIRONMENT@", `A="1"`,
+		"@PULSE_BINARY@", "s3://assets/pulse", "@PULSE_ENVIRONMENT@", "AWS_REGION=eu-west-1",
 		"@PORT@", "8080", "@HEALTH@", "/livez", "@AGENT@", "{}",
 	).Replace(script)
 }
