@@ -625,7 +625,7 @@ func TestAcceleratorIsPublishedToEveryRegion(t *testing.T) {
 func TestEndpointKeepsTheClientsAddress(t *testing.T) {
 	stack := newStack()
 	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 100,
+		LoadBalancer: newLoadBalancer(stack, false).ALB, ListenerParameter: "/test/entry/listener-arn",
 	})
 	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{
 		"EndpointGroupRegion": "eu-west-1",

@@ -1,6 +1,7 @@
 package constructs_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,18 @@ func lighthouseTemplate(t *testing.T, change func(*lighthouse.Props)) assertions
 	stack := newStack()
 	newLighthouse(t, stack, change)
 	return assertions.Template_FromStack(stack, nil)
+}
+
+// TestParameterWithoutASlashIsNamedWhole: Systems Manager takes such a name, too.
+func TestParameterWithoutASlashIsNamedWhole(t *testing.T) {
+	template := lighthouseTemplate(t, func(p *lighthouse.Props) { p.DrainParameter = "drained" })
+	policies, err := json.Marshal(template.FindResources(str("AWS::IAM::Policy"), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := ":parameter/drained\""; !strings.Contains(string(policies), want) {
+		t.Errorf("want %s in %s", want, policies)
+	}
 }
 
 // TestLighthouseIsATargetGroupOfItsOwn: only then is the load balancer unhealthy

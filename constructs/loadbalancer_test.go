@@ -180,12 +180,15 @@ func TestWebACLLetsPhotosThrough(t *testing.T) {
 	})
 }
 
+// TestWeightIsTheRegionsDial: nothing said is all users, as CloudFormation has it.
 func TestWeightIsTheRegionsDial(t *testing.T) {
-	stack := newStack()
-	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
-		LoadBalancer: newLoadBalancer(stack, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: 0,
-	})
-	has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{"TrafficDialPercentage": 0})
+	for weight, want := range map[*float64]any{jsii.Number(0): 0, jsii.Number(30): 30, nil: assertions.Match_Absent()} {
+		stack := newStack()
+		entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{
+			LoadBalancer: newLoadBalancer(stack, false).ALB, ListenerParameter: "/test/entry/listener-arn", Weight: weight,
+		})
+		has(assertions.Template_FromStack(stack, nil), "AWS::GlobalAccelerator::EndpointGroup", properties{"TrafficDialPercentage": want})
+	}
 }
 
 func TestAcceleratorWithADomain(t *testing.T) {

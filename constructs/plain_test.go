@@ -166,7 +166,7 @@ var l3s = map[string]struct {
 		}).Construct
 	}, "AWS::GlobalAccelerator::Accelerator"},
 	"entry.NewEndpoint": {func(p *plain) constructs.Construct {
-		return entry.NewEndpoint(p.stack, "Ours", &entry.EndpointProps{LoadBalancer: p.balancer, ListenerParameter: "/ours/listener", Weight: 100})
+		return entry.NewEndpoint(p.stack, "Ours", &entry.EndpointProps{LoadBalancer: p.balancer, ListenerParameter: "/ours/listener"})
 	}, "AWS::GlobalAccelerator::EndpointGroup"},
 	"entry.NewRecord": {func(p *plain) constructs.Construct {
 		return entry.NewRecord(p.stack, "Ours", &entry.RecordProps{LoadBalancer: p.balancer, Host: example, Zone: p.zone})
@@ -293,6 +293,11 @@ func TestPropsThatCannotWork(t *testing.T) {
 			props := filled[lighthouse.Props](p)
 			props.Stores = []lighthouse.Store{{Part: "table", Table: p.table}}
 			lighthouse.New(p.stack, "Ours", props)
+		},
+		"fleet: want a Table with its PartitionKey, or a Bucket, in Pulse.Stores[0]": func(p *plain) {
+			props := filled[fleet.Props](p)
+			props.Pulse = &fleet.Pulse{Binary: p.program, Stores: []fleet.Store{{Part: "bucket"}}}
+			fleet.New(p.stack, "Ours", props)
 		},
 		"scaler: want a LaunchTemplate with an id": func(p *plain) {
 			props := filled[scaler.Props](p)

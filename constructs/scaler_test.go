@@ -39,7 +39,7 @@ func newScaler(t *testing.T, mode string) assertions.Template {
 			Ladder: []string{"m7g.medium", "m7g.large"}, StartAt: "m7g.medium", CPUTarget: 55, Window: "01:00-05:00",
 			InstanceTypeParameter: "/test/fleet/instance-type", ScalingParameter: "/test/fleet/scaling", FrozenParameter: "/test/fleet/frozen",
 		})
-		return (*fleet.Live)(control.Hold(stack, "Hold"))
+		return control.Hold(stack, "Hold")
 	}
 	machines := fleet.New(stack, "Fleet", props)
 	control.Rollout(stack, "Rollout", machines.Build, machines.LaunchTemplate.LatestVersionNumber(), machines.Construct)

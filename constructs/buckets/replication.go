@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/replication"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -12,10 +13,6 @@ import (
 
 // s3Service is what assumes the replication role.
 const s3Service = "s3.amazonaws.com"
-
-// RuleID is the id of the rule with which any other bucket replicates into the
-// one of region.
-func RuleID(region string) string { return region }
 
 // ReplicationProps configure a Replication.
 type ReplicationProps struct {
@@ -97,7 +94,7 @@ func configure(scope constructs.Construct, source awss3.IBucket, props *Replicat
 			continue
 		}
 		rules = append(rules, map[string]any{
-			"ID":                      RuleID(*destination.Env().Region),
+			"ID":                      replication.RuleID(*destination.Env().Region),
 			"Status":                  "Enabled",
 			"Priority":                len(rules) + 1,
 			"Filter":                  map[string]any{"Prefix": props.Prefix},

@@ -19,8 +19,8 @@ type EndpointProps struct {
 	// published in this region. Required.
 	ListenerParameter string `required:"true"`
 	// Weight is how many percent of the users who are nearest to this region it
-	// serves. Default: 0, which drains it.
-	Weight int
+	// serves; 0 drains it. Default: 100.
+	Weight *float64
 }
 
 // NewEndpoint registers scope's region with the accelerator. Its health is that
@@ -34,7 +34,7 @@ func NewEndpoint(scope constructs.Construct, id string, props *EndpointProps) co
 		Listener: awsglobalaccelerator.Listener_FromListenerArn(this, jsii.String("Listener"), listener),
 		Region:   awscdk.Stack_Of(this).Region(),
 		// The region's dial, not the endpoint's weight: a group has one endpoint.
-		TrafficDialPercentage: jsii.Number(props.Weight),
+		TrafficDialPercentage: props.Weight,
 		Endpoints: &[]awsglobalaccelerator.IEndpoint{
 			awsglobalacceleratorendpoints.NewApplicationLoadBalancerEndpoint(props.LoadBalancer,
 				&awsglobalacceleratorendpoints.ApplicationLoadBalancerEndpointOptions{PreserveClientIp: jsii.Bool(true)}),

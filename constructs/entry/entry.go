@@ -4,6 +4,7 @@ package entry
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
@@ -97,7 +98,7 @@ func publish(scope constructs.Construct, region, parameter, value string) {
 	}
 	everywhere := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("ssm"), Region: jsii.String("*"),
-		Resource: jsii.String("parameter"), ResourceName: jsii.String(parameter[1:]),
+		Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(parameter, "/")),
 	})
 	awscall.New(scope, "PublishTo"+region, &customresources.AwsCustomResourceProps{
 		OnCreate: put,

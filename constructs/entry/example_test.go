@@ -23,6 +23,6 @@ func Example() {
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
 	balancer := elb.NewApplicationLoadBalancer(stack, jsii.String("Balancer"), &elb.ApplicationLoadBalancerProps{Vpc: vpc})
 	stack.AddDependency(global, nil)
-	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{LoadBalancer: balancer, ListenerParameter: "/shop/entry/listener-arn", Weight: 100})
+	entry.NewEndpoint(stack, "Endpoint", &entry.EndpointProps{LoadBalancer: balancer, ListenerParameter: "/shop/entry/listener-arn"})
 	app.Synth(nil)
 }

@@ -6,6 +6,7 @@ package fleet
 import (
 	"maps"
 
+	"github.com/archipelago-cdk/archipelago/constructs/internal/live"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
@@ -83,8 +84,9 @@ type Props struct {
 	RequestsPerTarget int
 	// Schedule are the times at which Min and Max change. Default: none.
 	Schedule []Schedule
-	// DisableDeploymentAlarm lets a deployment go on while too many requests fail, as it has
-	// to in order to repair a fleet that fails already. Default: false.
+	// DisableDeploymentAlarm lets CloudFormation go on replacing instances while too many
+	// requests fail, as it has to in order to repair a fleet that fails already. With
+	// Controller it does nothing. Default: false.
 	DisableDeploymentAlarm bool
 	// Runbook is the address of what to do about the deployment alarm, with which its
 	// description ends. Default: none.
@@ -123,15 +125,7 @@ type Schedule struct {
 }
 
 // Live is what a group launches while something other than CloudFormation moves it.
-type Live struct {
-	// LaunchTemplateID, Version and InstanceType are tokens of what that was when
-	// the deployment began. Required.
-	LaunchTemplateID, Version, InstanceType *string `required:"true"`
-	// Follow is given the group's other properties, as they will be: what answers
-	// Live has to be asked again when they change. They are known when the template is
-	// written. Required.
-	Follow func(properties func() any) `required:"true"`
-}
+type Live = live.Live
 
 // Fleet is an island's Auto Scaling group.
 type Fleet struct {
@@ -200,13 +194,13 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 }
 
 func newGroup(f *Fleet, props *Props) awsautoscaling.AutoScalingGroup {
-	var live *Live
+	var launched *Live
 	var instanceType *string
 	var policy awsautoscaling.UpdatePolicy
 	if props.Controller != nil {
-		live = props.Controller(f)
-		required.Check("fleet", live)
-		instanceType = live.InstanceType
+		launched = props.Controller(f)
+		required.Check("fleet", launched)
+		instanceType = launched.InstanceType
 	} else {
 		instanceType = awsssm.StringParameter_ValueForStringParameter(f.Construct, &props.InstanceTypeParameter, nil)
 		policy = refresh(props, f.DeploymentAlarm)
@@ -257,14 +251,14 @@ func newGroup(f *Fleet, props *Props) awsautoscaling.AutoScalingGroup {
 	// Health checks of a target group without a load balancer never pass.
 	group.Node().AddDependency(props.TargetGroup.LoadBalancerAttached())
 	scale(group, props)
-	if live == nil {
+	if launched == nil {
 		allowInstanceRefresh(cfn)
 		return group
 	}
 	cfn.AddPropertyOverride(jsii.String("MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification"), map[string]any{
-		"LaunchTemplateId": live.LaunchTemplateID, "Version": live.Version,
+		"LaunchTemplateId": launched.LaunchTemplateID, "Version": launched.Version,
 	})
-	live.Follow(func() any {
+	launched.Follow(func() any {
 		properties := maps.Clone(*cfn.CfnProperties())
 		delete(properties, "mixedInstancesPolicy")
 		return properties

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"strings"
+
 	"github.com/archipelago-cdk/archipelago/constructs/internal/awscall"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -49,7 +51,7 @@ func NewInstanceTypeParameter(scope constructs.Construct, id string, props *Inst
 	}
 	var remove *customresources.AwsSdkCall
 	parameter := awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.Name[1:]),
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(props.Name, "/")),
 	})
 	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:PutParameter"), Resources: &[]*string{parameter},

@@ -35,6 +35,7 @@ func (p *Pulse) script(scope constructs.Construct, props *Props, role awsiam.Rol
 	if p == nil {
 		return ""
 	}
+	watched.Check("fleet", "Pulse.Stores", p.Stores)
 	table := watched.PulseTable(p.Stores)
 	if table == nil {
 		return ""

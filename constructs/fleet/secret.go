@@ -64,9 +64,8 @@ func (s Service) placeSecrets(scope constructs.Construct, script string, role aw
 }
 
 // grantSecrets lets role read the secrets and no others. It grants no use of a key:
-// AWS's own keys of both services allow it to who may read, and a key of the
-// account's has to say so in its policy. Source: AWS KMS Developer Guide, "AWS
-// managed keys".
+// AWS's own keys of both services allow it to who may read, and Props.DecryptionKeys are
+// the account's. Source: AWS KMS Developer Guide, "AWS managed keys".
 func (s Service) grantSecrets(scope constructs.Construct, role awsiam.IRole) {
 	stack := awscdk.Stack_Of(scope)
 	var parameters, secrets []*string

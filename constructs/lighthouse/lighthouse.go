@@ -4,7 +4,6 @@
 package lighthouse
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -103,11 +102,7 @@ const concurrency = 5
 // targets".
 func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	required.Check("lighthouse", props)
-	for i, s := range props.Stores {
-		if (s.Table == nil || s.PartitionKey == "") && s.Bucket == nil {
-			panic(fmt.Sprintf("lighthouse: want a Table with its PartitionKey, or a Bucket, in Stores[%d]", i))
-		}
-	}
+	watched.Check("lighthouse", "Stores", props.Stores)
 	environment := map[string]*string{
 		setting.Deployment:     &props.Deployment,
 		setting.Watched:        jsii.String(watched.Setting(props.Stores)),
@@ -218,7 +213,7 @@ func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:GetParameter"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(props.DrainParameter[1:]),
+			Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(props.DrainParameter, "/")),
 		})},
 	}))
 }

@@ -102,11 +102,16 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 			securityGroup.AddIngressRule(peer, awsec2.Port_Tcp(jsii.Number(port)), jsii.String("users"), nil)
 		}
 	}
+	var name *string
+	if props.Name != "" {
+		name = &props.Name
+	}
 	alb := elb.NewApplicationLoadBalancer(this, jsii.String(albID(props.Public)), &elb.ApplicationLoadBalancerProps{
-		Vpc:            props.VPC,
-		VpcSubnets:     props.Subnets,
-		InternetFacing: &props.Public,
-		SecurityGroup:  securityGroup,
+		LoadBalancerName: name,
+		Vpc:              props.VPC,
+		VpcSubnets:       props.Subnets,
+		InternetFacing:   &props.Public,
+		SecurityGroup:    securityGroup,
 		// It would be in the way of CloudFormation's own: of the rollback of a first
 		// deployment, and of a replacement.
 		DeletionProtection:      jsii.Bool(false),
@@ -117,9 +122,6 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 		// for zonal shifts".
 		ClientKeepAlive: awscdk.Duration_Minutes(jsii.Number(5)),
 	})
-	if props.Name != "" {
-		alb.Node().DefaultChild().(elb.CfnLoadBalancer).SetName(&props.Name)
-	}
 	alb.SetAttribute(jsii.String("zonal_shift.config.enabled"), jsii.String("true"))
 	if props.LogsBucket != nil {
 		alb.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))

@@ -11,9 +11,9 @@ import (
 // addEndpoints makes the fleet's ways to AWS: gateway endpoints, which are free,
 // and interface endpoints, paid per zone, for what is switched on.
 //
-// Their policies say what can be reached at all, whichever credentials are
-// used; what the service may do with it is said by its role alone, so that no
-// action has to be listed twice.
+// The policies of gateway endpoints say what can be reached at all, and all say with
+// whose credentials: this account's. What the service may do with it is said by its role
+// alone, so that no action has to be listed twice.
 func (n *Network) addEndpoints(scope constructs.Construct, props *Props) constructs.IDependable {
 	stack := awscdk.Stack_Of(scope)
 	n.S3 = n.VPC.AddGatewayEndpoint(jsii.String("S3"), &awsec2.GatewayVpcEndpointOptions{

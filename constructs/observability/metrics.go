@@ -1,7 +1,7 @@
 package observability
 
 import (
-	"github.com/archipelago-cdk/archipelago/constructs/buckets"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/replication"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -55,7 +55,7 @@ func tableLag(table, from, to string) awscloudwatch.Metric {
 // S3 Replication metrics".
 func bucketLag(bucket Bucket, from, to string) awscloudwatch.Metric {
 	return metric("AWS/S3", "ReplicationLatency",
-		map[string]string{"SourceBucket": bucket.Name(from), "DestinationBucket": bucket.Name(to), "RuleId": buckets.RuleID(to)}, to,
+		map[string]string{"SourceBucket": bucket.Name(from), "DestinationBucket": bucket.Name(to), "RuleId": replication.RuleID(to)}, to,
 		every(fiveMinutes, "Maximum", from+" → "+to))
 }
 
@@ -64,7 +64,7 @@ func bucketLag(bucket Bucket, from, to string) awscloudwatch.Metric {
 // "Using S3 Replication metrics".
 func bucketFailures(bucket Bucket, from, to string) awscloudwatch.Metric {
 	return metric("AWS/S3", "OperationsFailedReplication",
-		map[string]string{"SourceBucket": bucket.Name(from), "DestinationBucket": bucket.Name(to), "RuleId": buckets.RuleID(to)}, from,
+		map[string]string{"SourceBucket": bucket.Name(from), "DestinationBucket": bucket.Name(to), "RuleId": replication.RuleID(to)}, from,
 		every(fiveMinutes, "Sum", from+" → "+to))
 }
 

@@ -38,7 +38,7 @@ func Example() {
 				DeploymentAlarm: f.DeploymentAlarm, LoadBalancer: balancer, TargetGroup: targets,
 				InstanceTypeParameter: "/shop/fleet/instance-type", ScalingParameter: "/shop/fleet/scaling", FrozenParameter: "/shop/fleet/frozen",
 			})
-			return (*fleet.Live)(control.Hold(stack, "Hold"))
+			return control.Hold(stack, "Hold")
 		},
 	})
 	control.Rollout(stack, "Rollout", machines.Build, machines.LaunchTemplate.LatestVersionNumber(), machines.Construct)

@@ -1,6 +1,8 @@
 package scaler
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -14,7 +16,7 @@ func grant(scope constructs.Construct, props *Props, role awsiam.Role) {
 	arn := func(service, resource, name string) *string {
 		return stack.FormatArn(&awscdk.ArnComponents{Service: &service, Resource: &resource, ResourceName: &name})
 	}
-	parameter := func(name string) *string { return arn("ssm", "parameter", name[1:]) }
+	parameter := func(name string) *string { return arn("ssm", "parameter", strings.TrimPrefix(name, "/")) }
 	allow := func(resources []*string, conditions map[string]any, actions ...string) {
 		statement := &awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &resources}
 		if conditions != nil {

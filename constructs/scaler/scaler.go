@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/live"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -95,9 +96,9 @@ type Scaler struct {
 	Function awslambda.Function
 }
 
-// Every is how often the scaler looks, in minutes: for deployments, and to decide. A load
-// that is near what the fleet can do gives it no more time.
-const Every = 1
+// rate is how often the scaler looks: for deployments, and to decide. A load that is near
+// what the fleet can do gives it no more time.
+const rate = "rate(1 minute)"
 
 // timeout is the function's, in seconds: its calls are tried again when AWS
 // refuses them.
@@ -142,14 +143,8 @@ func check(props *Props) {
 // answerWithin is how long CloudFormation waits for an answer, its most.
 func answerWithin() awscdk.Duration { return awscdk.Duration_Hours(jsii.Number(1)) }
 
-// Live is what a group launches, as Hold has found it.
-type Live struct {
-	// LaunchTemplateID, Version and InstanceType are tokens of it.
-	LaunchTemplateID, Version, InstanceType *string
-	// Follow has the function asked again whenever these properties change: the
-	// group's own.
-	Follow func(properties func() any)
-}
+// Live is what a group launches, as Hold has found it: a fleet's Live.
+type Live = live.Live
 
 // Hold adds what a deployment asks before it touches the group: it waits until no
 // instance refresh is active, and answers what is live, so that the deployment writes
@@ -260,11 +255,10 @@ func schedule(scope constructs.Construct, function awslambda.Function, decides b
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
 	}))
-	rate := "rate(1 minute)" // Every
 	add := func(id, description, input string) {
 		schedule := awsscheduler.NewCfnSchedule(scope, &id, &awsscheduler.CfnScheduleProps{
 			Description:        &description,
-			ScheduleExpression: &rate,
+			ScheduleExpression: jsii.String(rate),
 			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 			Target: &awsscheduler.CfnSchedule_TargetProperty{
 				Arn:     function.FunctionArn(),

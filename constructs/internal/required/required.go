@@ -55,8 +55,14 @@ func empty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
+// constructs is the path that packages of constructs are below, whatever the module is
+// called.
+var constructs, _, _ = strings.Cut(reflect.TypeFor[here]().PkgPath(), "internal/")
+
+type here struct{}
+
 // ours reports whether t is a struct of a package of constructs: CDK's own say
 // themselves what they lack.
 func ours(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && strings.Contains(t.PkgPath(), "/archipelago/constructs/")
+	return t.Kind() == reflect.Struct && strings.HasPrefix(t.PkgPath(), constructs)
 }

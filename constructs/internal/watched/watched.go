@@ -4,6 +4,7 @@ package watched
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -25,6 +26,16 @@ type Store struct {
 	Bucket awss3.IBucket
 	// ReadOnly has it read and not written. Default: false.
 	ReadOnly bool
+}
+
+// Check panics with one sentence, that begins with construct, where one of the stores in
+// the field of its props has neither a table with its key nor a bucket.
+func Check(construct, field string, stores []Store) {
+	for i, s := range stores {
+		if (s.Table == nil || s.PartitionKey == "") && s.Bucket == nil {
+			panic(fmt.Sprintf("%s: want a Table with its PartitionKey, or a Bucket, in %s[%d]", construct, field, i))
+		}
+	}
 }
 
 // PulseTable is the store that takes the pulse of the fleet, nil where none does.
