@@ -21,8 +21,9 @@ const (
 	issuer   = "token.actions.githubusercontent.com"
 	audience = "sts.amazonaws.com"
 	// session is the longest that a workflow may deploy with one token, in hours: a
-	// region's deployment waits for its rollout.
-	session = 2
+	// region's deployment waits for what a refresh before it leaves and for its rollout,
+	// and for both again where it fails and is rolled back, each an hour at most.
+	session = 4
 )
 
 // Props configure what a repository's workflows may do.

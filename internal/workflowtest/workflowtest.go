@@ -28,6 +28,7 @@ type Job struct {
 	If          string
 	Needs       any // a name, or a list of them
 	Environment string
+	Timeout     int `yaml:"timeout-minutes"`
 	Outputs     map[string]string
 	Strategy    struct {
 		MaxParallel int   `yaml:"max-parallel"`

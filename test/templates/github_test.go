@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/workflowtest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -58,6 +60,56 @@ func TestGitHubIsTrustedByName(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", configuration, diff)
 		}
 	}
+}
+
+// TestSessionsOutlastADeployment: a region's job may take as long as its custom resources
+// may, and a deployment that is rolled back asks each of them twice. CloudFormation goes
+// on without the job, which would say nothing of why.
+func TestSessionsOutlastADeployment(t *testing.T) {
+	a := matrix.Committed(t, "watched")
+	need := 0.0
+	for _, r := range a.Stacks[a.Config.Names().RegionStack(a.Config.Regions[0].Name)].Resources(t) {
+		if seconds, ok := r.Properties["ServiceTimeout"].(string); ok {
+			n, err := strconv.ParseFloat(seconds, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			need += 2 * n
+		}
+	}
+	if need == 0 {
+		t.Fatal("no custom resource says how long it may take")
+	}
+	region := workflowtest.Read(t, "../../.github/workflows/deploy.yml").Jobs["region"]
+	for _, step := range region.Steps {
+		if !strings.HasPrefix(step.Uses, "aws-actions/configure-aws-credentials@") {
+			continue
+		}
+		session, err := strconv.ParseFloat(step.With["role-duration-seconds"], 64)
+		if err != nil || session < need {
+			t.Errorf("the session has %s s, want %.0f", step.With["role-duration-seconds"], need)
+		}
+		if longest := longestSession(t, a); session > longest {
+			t.Errorf("the session has %.0f s, of which the role gives %.0f", session, longest)
+		}
+		if minutes := session / 60; float64(region.Timeout) < minutes {
+			t.Errorf("the job ends after %d min, and its session after %.0f", region.Timeout, minutes)
+		}
+		return
+	}
+	t.Error("the job has no credentials")
+}
+
+// longestSession is that of the role that deploys, in seconds.
+func longestSession(t *testing.T, a matrix.Assembly) float64 {
+	t.Helper()
+	for id, r := range a.Stacks[a.Config.Names().GitHubStack()].Resources(t) {
+		if strings.HasPrefix(id, "GitHubDeployer") && r.Type == "AWS::IAM::Role" {
+			return r.Properties["MaxSessionDuration"].(float64)
+		}
+	}
+	t.Fatal("there is no such role")
+	return 0
 }
 
 // TestGitHubIsTrustedOnlyIfAsked: without the key there is no stack and no provider, with
