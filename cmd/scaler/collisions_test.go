@@ -254,6 +254,25 @@ func (s *stack) rollsBackBy(t *testing.T, w way) cfn.Response {
 	return s.answered(t, s.rollsBack(t, "one"))
 }
 
+// TestHoldTakesACancelledDeploymentBackAtOnce: it gives a step ten minutes, in which a
+// build that somebody has cancelled would come to serve alone.
+func TestHoldTakesACancelledDeploymentBackAtOnce(t *testing.T) {
+	s := newStack(t, "at-once-hold")
+	s.made(t)
+	s.version(t, "two")
+	must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+	s.minutes(t, 6)
+	began, hold := s.now(t), s.request(cfn.RequestUpdate, holdType, "")
+	must(t, s.send(t, hold))
+	if a := s.answered(t, hold); a.Status != cfn.StatusSuccess || a.Data["Version"] != "1" {
+		t.Errorf("got %+v", a)
+	}
+	if took := s.now(t).Sub(began); took >= stepWithin {
+		t.Errorf("it took %s, want less than it gives a step", took)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
 // TestRollbacksInEachWay: whatever CloudFormation writes, the fleet ends at the former
 // build and its present type. With -all each collision meets each way.
 func TestRollbacksInEachWay(t *testing.T) {

@@ -88,6 +88,9 @@ type pending struct {
 	Build   string    `json:"build,omitempty"`
 	// Asked is when the first run saw it, by AWS's clock: the only one that is looked at.
 	Asked time.Time `json:"asked,omitzero"`
+	// Instead is set where a deployment had begun and had no answer yet: CloudFormation has
+	// given it up, so that its refresh goes back at once.
+	Instead bool `json:"instead,omitempty"`
 	// Began is set before its refresh is started, and Refresh after.
 	Began   bool   `json:"began,omitempty"`
 	Refresh string `json:"refresh,omitempty"`
@@ -131,12 +134,13 @@ func (c *controller) accept(ctx context.Context, p *parameters, e cfn.Event) err
 	if p.memory.Answered == e.RequestID {
 		return nil
 	}
-	if now := p.memory.Pending; now != nil && now.Request.RequestID == e.RequestID {
+	former := p.memory.Pending
+	if former != nil && former.Request.RequestID == e.RequestID {
 		return nil
 	}
 	build, _ := e.ResourceProperties["Build"].(string)
 	e.ResourceProperties, e.OldResourceProperties = nil, nil
-	next := &pending{Request: e, Build: build}
+	next := &pending{Request: e, Build: build, Instead: former != nil && former.Kind == deploy && former.Began && former.Answer == nil}
 	switch {
 	case e.RequestType == cfn.RequestDelete:
 		next.Answer = &answer{}
@@ -321,7 +325,8 @@ func (c *controller) holdUntilQuiet(ctx context.Context, f fleet, p *parameters,
 }
 
 // quiet reports whether no refresh is active. It lets one end, a step or an
-// operator's, and has it rolled back when it takes too long.
+// operator's, and has it rolled back when it takes too long, or at once if it is of a
+// deployment that was given up.
 func (c *controller) quiet(ctx context.Context, f fleet, p *parameters, now time.Time) (bool, error) {
 	w := p.memory.Pending
 	r, active := f.active()
@@ -329,7 +334,7 @@ func (c *controller) quiet(ctx context.Context, f fleet, p *parameters, now time
 	case !active:
 		w.Failing = ""
 		return true, nil
-	case w.Failing == "" && !passed(w.Asked, stepWithin, now):
+	case w.Failing == "" && !w.Instead && !passed(w.Asked, stepWithin, now):
 		return false, nil
 	}
 	w.Failing = "a deployment waits for it"
