@@ -1,6 +1,7 @@
 package review
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,6 +21,9 @@ type edited struct {
 	templates map[string]map[string]any
 	// before is the base's, for a change that needs another one.
 	before *edited
+	// everywhere are pairs of texts, of which the second replaces the first in all files of
+	// the assembly.
+	everywhere []string
 }
 
 // readEdited reads the templates in dir by the names of their stacks.
@@ -51,6 +55,44 @@ func (e *edited) write(dir string) {
 		if err := os.WriteFile(filepath.Join(dir, name+".template.json"), b, 0o644); err != nil {
 			e.t.Fatal(err)
 		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	replacer, all := strings.NewReplacer(e.everywhere...), ""
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		all += string(b)
+		if err := os.WriteFile(path, []byte(replacer.Replace(string(b))), 0o644); err != nil {
+			e.t.Fatal(err)
+		}
+	}
+	for i := 0; i < len(e.everywhere); i += 2 {
+		if !strings.Contains(all, e.everywhere[i]) {
+			e.t.Fatalf("no file has %s", e.everywhere[i])
+		}
+	}
+}
+
+// olderCDK has the functions that CDK brings have other code, in templates and in what is
+// published, and the assembly another schema.
+func (e *edited) olderCDK(schema string) {
+	e.t.Helper()
+	e.everywhere = []string{`"version": "54.0.0"`, `"version": "` + schema + `"`}
+	for _, template := range e.templates {
+		for _, r := range template["Resources"].(map[string]any) {
+			hash, _, _ := strings.Cut(text(get(r, "Properties", "Code", "S3Key")), ".")
+			if strings.HasPrefix(text(get(r, "Properties", "Runtime")), "nodejs") && !slices.Contains(e.everywhere, hash) {
+				e.everywhere = append(e.everywhere, hash, fmt.Sprintf("%x", sha256.Sum256([]byte(schema+hash))))
+			}
+		}
+	}
+	if len(e.everywhere) < 4 {
+		e.t.Fatal("no function is CDK's")
 	}
 }
 

@@ -40,9 +40,17 @@ func (c change) assembly(t *testing.T, head bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := fmt.Sprintf("%x", sha256.Sum256(append(content, service...)))
+	edits := map[string][2]string{}
+	if head {
+		edits = c.source
+	}
+	key := fmt.Sprintf("%x", sha256.Sum256([]byte(string(content)+service+fmt.Sprint(c.source != nil, edits))))
 	if dir := made[key]; dir != "" {
 		return dir
+	}
+	if c.source != nil {
+		made[key] = sources(t, context, edits)
+		return made[key]
 	}
 	dir, err := os.MkdirTemp("", "archipelago-review-")
 	if err != nil {
@@ -174,6 +182,30 @@ func TestCallIsShownOnce(t *testing.T) {
 	}
 }
 
+// sections are those of a comment, in their order. Without a change there is no diff.
+var sections = []string{"Data", "Users", "Instances", "Security", "Cost", "Plan", "Changes", "Diff", "Blind spots"}
+
+// headings are the titles of a comment's sections.
+func headings(comment string) []string {
+	var all []string
+	for line := range strings.Lines(comment) {
+		if title, ok := strings.CutPrefix(line, "## "); ok {
+			all = append(all, strings.TrimSpace(title))
+		}
+	}
+	return all
+}
+
+// content is a report as JSON.
+func content(t *testing.T, r Report) string {
+	t.Helper()
+	b, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // TestVerdicts: what a review says of each change of the corpus is what was decided
 // before.
 func TestVerdicts(t *testing.T) {
@@ -197,6 +229,19 @@ func TestVerdicts(t *testing.T) {
 			comment, err := r.Markdown()
 			if err != nil {
 				t.Fatal(err)
+			}
+			if titles := headings(comment); !slices.Equal(titles, sections) && !slices.Equal(titles, slices.DeleteFunc(slices.Clone(sections), func(s string) bool { return s == "Diff" && len(r.Changes) == 0 })) {
+				t.Errorf("its sections are %q, want %q", titles, sections)
+			}
+			if len(comment) > 60_000 {
+				t.Errorf("it has %d bytes", len(comment))
+			}
+			again, err := d.Compare(base, head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first, second := content(t, r), content(t, again); first != second {
+				t.Errorf("the same change is another report:\n%s\n%s", first, second)
 			}
 			if dir := os.Getenv("REVIEWS"); dir != "" { // to be looked at
 				name := fmt.Sprintf("%03d", i+1)

@@ -89,7 +89,7 @@ func TestLaunchesAndMinutesAreTheRollouts(t *testing.T) {
 			}
 		})
 	}
-	// Where CloudFormation makes the group anew, all of its instances are.
+	// Where CloudFormation makes the group again, all of its instances are.
 	r, comment := inCorpus(t, "the Auto Scaling group's name").review(t, d)
 	if i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Section == Fleets }); i < 0 || r.Findings[i].Launches != 6 {
 		t.Errorf("a fleet that is made again: %+v", r.Findings)
@@ -266,7 +266,7 @@ func TestPlan(t *testing.T) {
 		"a table is removed with its data": "First: a backup of what may be deleted.\n\n" +
 			"1. `archipelago-global` (`eu-west-1`): " + fails + "\n\n" +
 			back + " But:\n\n- it brings resources back, not what was in them: see *Restore data* in docs/operations.md\n",
-		"a comment in Go": "Nothing is deployed.\n",
+		"metadata": "Nothing is deployed.\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, head := inCorpus(t, name).both(t)
