@@ -279,6 +279,9 @@ var corpus = []change{
 	{name: "the accelerator's port", edit: func(e *edited) {
 		e.set(entry, "EntryAcceleratorListener", "PortRanges", list(`[{"FromPort": 81, "ToPort": 81}]`))
 	}, want: IslandDown, answer: Stop},
+	{name: "the accelerator's listener is another one", edit: func(e *edited) {
+		e.set(entry, "EntryAcceleratorListener", "AcceleratorArn", "arn:aws:globalaccelerator::123456789012:accelerator/another")
+	}, want: IslandDown, answer: Stop, says: []string{"users of every island lose the service, or a part of it, while it is deployed, about 5 minutes", "(in all islands at once); for about 5 minutes"}},
 	{name: "an island's endpoint has no weight", edit: func(e *edited) {
 		e.set(region+"us-east-1", "EndpointGroup", "EndpointConfigurations/0/Weight", 0.0)
 	}, want: IslandDown, answer: Ask, says: []string{"us-east-1"}},
