@@ -273,7 +273,7 @@ func TestUserDataWritesTheEnvironmentInOrder(t *testing.T) {
 	has(newFleet(t, nil), "AWS::EC2::LaunchTemplate", properties{
 		"LaunchTemplateData": assertions.Match_ObjectLike(&properties{
 			"UserData": properties{"Fn::Base64": assertions.Match_StringLikeRegexp(jsii.String(
-				`directory\.env <<'END'\nA="1"\nAWS_REGION="eu-west-1"\nB="2"\nLISTEN=":8080"\nPORT="8080"\nEND\n`))},
+				`directory\.env <<'END'\nA="1"\nAWS_REGION="eu-west-1"\nB="2"\nLISTEN=":8080"\nPORT="8080"\nPULSE="absent"\nEND\n`))},
 		}),
 	})
 }
