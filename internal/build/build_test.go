@@ -111,6 +111,22 @@ func TestBuildDependsOnNoEnvironment(t *testing.T) {
 	}
 }
 
+// TestCommentChangesNoProgram: one that moves no line, since programs have the numbers of
+// lines for what they say of a panic.
+func TestCommentChangesNoProgram(t *testing.T) {
+	source := smallModule(t)
+	before := builder{}.build(t, source, "amd64")
+	path := filepath.Join(source, "cmd", path.Base(servicePackage), "main.go")
+	code, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(code), "package main\n", "package main // the service\n", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	same(t, before, builder{}.build(t, source, "amd64"))
+}
+
 // TestDeploymentDependsOnNoEnvironment builds what the shipped configuration
 // deploys; with -all for every architecture, and as each builder.
 func TestDeploymentDependsOnNoEnvironment(t *testing.T) {

@@ -395,8 +395,9 @@ var corpus = []change{
 
 	// What says nothing.
 	{name: "a comment in Go", source: map[string][2]string{
-		"stacks/storage.go":    {"\treturn stack\n", "\t// That is all of it.\n\treturn stack\n"},
-		"service/web/pages.go": {"package web\n", "package web // what people see\n"},
+		"stacks/storage.go":     {"\treturn stack\n", "\t// That is all of it.\n\treturn stack\n"},
+		"service/web/pages.go":  {"package web\n", "package web // what people see\n"},
+		"cmd/directory/main.go": {"\npackage main\n", "\npackage main // the service\n"},
 	}, want: NoEffect},
 	// Go writes the numbers of lines into programs, for what it says of a panic.
 	{name: "a comment that moves a program's lines", source: map[string][2]string{
