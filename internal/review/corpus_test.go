@@ -275,7 +275,7 @@ var corpus = []change{
 	{name: "an island leaves the entry", edit: func(e *edited) { e.remove(region+"us-east-1", "EndpointGroup") }, want: IslandDown, answer: Ask, says: []string{"us-east-1"}},
 	{name: "the load balancer's name", edit: func(e *edited) { e.set(region, "LoadBalancerAlb", "Name", "another") }, want: IslandDown, answer: Ask},
 	{name: "the service's health path", to: options{"service.health": "/readyz"}, want: InPlace, answer: Ask, says: []string{"`/readyz` with `200` get users, previously `/livez`"}},
-	{name: "the accelerator is off", edit: func(e *edited) { e.set(entry, "EntryAccelerator", "Enabled", false) }, want: IslandDown, answer: Stop, says: []string{"users cannot be moved to another one"}, lacks: []string{"make drain"}},
+	{name: "the accelerator is off", edit: func(e *edited) { e.set(entry, "EntryAccelerator", "Enabled", false) }, want: IslandDown, answer: Stop, says: []string{"# Review: all islands down\n", "users cannot be moved to another one"}, lacks: []string{"make drain"}},
 	{name: "the accelerator's port", edit: func(e *edited) {
 		e.set(entry, "EntryAcceleratorListener", "PortRanges", list(`[{"FromPort": 81, "ToPort": 81}]`))
 	}, want: IslandDown, answer: Stop},

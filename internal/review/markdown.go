@@ -225,10 +225,10 @@ func (r Report) everywhere() bool {
 	})
 }
 
-// news is what the title says beside the verdict, of islands and stacks.
-func (r Report) news() string {
+// heading is the verdict, and what is new or left behind of stacks.
+func (r Report) heading() string {
 	if r.Verdict == IslandDown && r.everywhere() {
-		return " (all islands)"
+		return "all islands down"
 	}
 	var all []string
 	if slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Type == stackType && c.How == "added" }) {
@@ -244,9 +244,9 @@ func (r Report) news() string {
 	}
 	slices.Sort(all)
 	if all = slices.Compact(all); len(all) == 0 || r.Verdict != InPlace {
-		return ""
+		return r.Verdict.String()
 	}
-	return " (" + strings.Join(all, ", ") + ")"
+	return r.Verdict.String() + " (" + strings.Join(all, ", ") + ")"
 }
 
 // stored reports whether a change is of what is stored and not priced.
@@ -258,7 +258,7 @@ func stored(c Change) bool {
 
 func (r Report) top() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Review: %s%s\n\n%s\n\n- People: %s\n- Data: %s\n", r.Verdict, r.news(), r.advice(), r.people(), r.data())
+	fmt.Fprintf(&b, "# Review: %s\n\n%s\n\n- People: %s\n- Data: %s\n", r.heading(), r.advice(), r.people(), r.data())
 	switch len(r.Decide) {
 	case 0:
 	case 1:
