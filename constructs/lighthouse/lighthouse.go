@@ -119,7 +119,7 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	if replicated {
 		environment[setting.ReplicaRegions] = jsii.String(strings.Join(props.ReplicaRegions, ","))
 	}
-	function := function.New(scope, id, &function.Props{
+	made := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "lighthouse",
 		Description:  "Tells the load balancer whether the island can do its work",
@@ -130,8 +130,8 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 		Environment:  environment,
 		Concurrency:  concurrency,
 	})
-	this := function.Construct
-	grant(this, props, function.Role)
+	this := made.Construct
+	grant(this, props, made.Role)
 	targets := elb.NewApplicationTargetGroup(scopeOf(props.LoadBalancer, this), &id, &elb.ApplicationTargetGroupProps{
 		TargetType: elb.TargetType_LAMBDA,
 		HealthCheck: &elb.HealthCheck{
@@ -146,16 +146,16 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	})
 	// CDK's own target would let every load balancer of every account call the
 	// function; this group's name is not known before the function is its target.
-	permission := awslambda.NewCfnPermission(function.Function, jsii.String("LoadBalancer"), &awslambda.CfnPermissionProps{
+	permission := awslambda.NewCfnPermission(made.Function, jsii.String("LoadBalancer"), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: function.FunctionArn(),
+		FunctionName: made.FunctionArn(),
 		Principal:    jsii.String("elasticloadbalancing.amazonaws.com"),
 		SourceArn: awscdk.Stack_Of(this).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("elasticloadbalancing"), Resource: jsii.String("targetgroup"), ResourceName: jsii.String("*"),
 		}),
 	})
 	group := targets.Node().DefaultChild().(elb.CfnTargetGroup)
-	group.SetTargets([]any{&elb.CfnTargetGroup_TargetDescriptionProperty{Id: function.FunctionArn()}})
+	group.SetTargets([]any{&elb.CfnTargetGroup_TargetDescriptionProperty{Id: made.FunctionArn()}})
 	group.Node().AddDependency(permission)
 	// Health checks pass no listener. The rule makes the group one of the load
 	// balancer's, and lets nobody outside the network keep the function busy.
@@ -168,7 +168,7 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 		},
 		Action: elb.ListenerAction_Forward(&[]elb.IApplicationTargetGroup{targets}, nil),
 	})
-	return &Lighthouse{Construct: this, Function: function.Function, ReplicationAge: replicated, TargetGroup: targets}
+	return &Lighthouse{Construct: this, Function: made.Function, ReplicationAge: replicated, TargetGroup: targets}
 }
 
 // scopeOf is where the target group of a load balancer is placed: a group belongs to

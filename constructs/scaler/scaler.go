@@ -108,7 +108,7 @@ const timeout = 60
 func New(scope constructs.Construct, id string, props *Props) *Scaler {
 	required.Check("scaler", props)
 	check(props)
-	function := function.New(scope, id, &function.Props{
+	made := function.New(scope, id, &function.Props{
 		Name:         props.Name,
 		Noun:         "scaler",
 		Description:  "Brings the fleet to each build, and gives it the instance type that its load asks for",
@@ -119,16 +119,16 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 		Environment:  environment(scope, props),
 		Concurrency:  1, // two runs at once could forget each other's step
 	})
-	grant(scope, props, function.Role)
+	grant(scope, props, made.Role)
 	// A run that failed is tried twice more, a minute and two later. A request of
 	// CloudFormation that comes while another run goes on is tried again after 1, 2, 4 s
 	// and so on.
-	function.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
+	made.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		RetryAttempts: jsii.Number(2),
 		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(15)),
 	})
-	schedule(function.Construct, function.Function, props.Mode != "off")
-	return &Scaler{Construct: function.Construct, Function: function.Function}
+	schedule(made.Construct, made.Function, props.Mode != "off")
+	return &Scaler{Construct: made.Construct, Function: made.Function}
 }
 
 func check(props *Props) {

@@ -32,18 +32,18 @@ const (
 // all of them, by a wildcard: one more region then changes no policy.
 func New(scope constructs.Construct, id string, props *customresources.AwsCustomResourceProps) customresources.AwsCustomResource {
 	stack := awscdk.Stack_Of(scope)
-	role := role(stack)
+	shared := sharedRole(stack)
 	for _, statement := range *props.Policy.Statements() {
-		role.AddToPrincipalPolicy(statement)
+		shared.AddToPrincipalPolicy(statement)
 	}
 	call := *props
 	call.InstallLatestAwsSdk = jsii.Bool(false)
 	call.LogGroup = logs(stack)
-	call.Role, call.Policy = role, nil
+	call.Role, call.Policy = shared, nil
 	return customresources.NewAwsCustomResource(scope, &id, &call)
 }
 
-func role(stack awscdk.Stack) awsiam.Role {
+func sharedRole(stack awscdk.Stack) awsiam.Role {
 	if role := stack.Node().TryFindChild(jsii.String(roleID)); role != nil {
 		return role.(awsiam.Role)
 	}

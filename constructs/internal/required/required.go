@@ -16,12 +16,12 @@ func Check(construct string, props any) {
 	if v.IsNil() {
 		panic(fmt.Sprintf("%s: want %s, got nil", construct, name))
 	}
-	missing := missing("", v.Elem())
-	switch n := len(missing) - 1; {
+	lacks := missing("", v.Elem())
+	switch n := len(lacks) - 1; {
 	case n == 0:
-		panic(fmt.Sprintf("%s: want %s in %s: it is required", construct, missing[0], name))
+		panic(fmt.Sprintf("%s: want %s in %s: it is required", construct, lacks[0], name))
 	case n > 0:
-		panic(fmt.Sprintf("%s: want %s and %s in %s: they are required", construct, strings.Join(missing[:n], ", "), missing[n], name))
+		panic(fmt.Sprintf("%s: want %s and %s in %s: they are required", construct, strings.Join(lacks[:n], ", "), lacks[n], name))
 	}
 }
 
