@@ -94,6 +94,7 @@ var rules = []rule{
 	{"R15", "An alarm's action on a step scaling policy is carried out in each minute in which it is in ALARM, and adds only what the warmed up instances ask for", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html", documented, []string{"TestStepPolicyIsCarriedOut"}},
 	{"9", "An object is replicated by each rule whose prefix its key has; it fails for good where the role may not, or the other bucket keeps no versions. Each minute's failures are a metric where the source is, in no minute without an operation, and how far the other bucket is behind is one where that is", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html", documented, []string{"TestReplicationThatFailsRings"}},
 	{"9b", "A minute whose operations all succeed has a failure count of zero, so that an alarm that silence keeps goes back", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html", believed, []string{"TestReplicationThatFailsRings"}},
+	{"15", "Each update reads the parameters of Systems Manager again that its template names: a newer image there is a change, where nothing else of the stack is one", ssmPage, documented, []string{"TestNewImageIsAChange"}},
 	{"16", "An accelerator tries the three closest regions, whatever their dials, and where no endpoint of theirs is healthy it takes a connection to the nearest, though a fourth is: nobody is refused", "https://docs.aws.amazon.com/global-accelerator/latest/dg/about-endpoints-endpoint-weights.unhealthy-endpoints.html", documented, []string{"TestEntryRoutesToTheNearestHealthyRegion", "TestEntryFailsOverWhateverTheDials", "TestEntryFailsOpenAfterThreeRegions", "TestRecordsAndEndpointGroupsEnter"}},
 	{"16b", "A load balancer sends requests to unhealthy targets where none is healthy", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html", documented, []string{"TestBalancerFailsOpen"}},
 	{"R25", "A web ACL's common rules refuse a request whose path, query, cookies or body are longer than theirs, where they are not told to count it", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html", documented, []string{"TestWebACL"}},
@@ -134,6 +135,7 @@ var notModelled = []string{
 	"What is written to a global table is in all its regions at once, whatever `TableLag` has its metric say.",
 	"The pulse and its age go by this machine's clock, whatever the pace, and so does the Date of all answers but Auto Scaling's. Where a route to everywhere leads is not looked at, nor what security groups let through; a call that has no way fails at once, and does not wait.",
 	"That a replica cannot be removed within 24 hours after it was the source of another one, and that streams change only while there is one replica.",
+	"What AWS itself adds to a bucket's policy, as the delivery of flow logs does: nothing adds anything here, so nothing shows that an import or an update leaves it. A stack writes its own statements, which have what delivery needs.",
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
 	"Of alarms: anomaly detection, evaluation of few samples, mails and other actions than step scaling, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
 	"What traffic a zonal shift keeps away, which is only told, and the capacity that a practice run checks for.",
@@ -229,7 +231,7 @@ func TestFidelityPageIsCurrent(t *testing.T) {
 	var page bytes.Buffer
 	fmt.Fprint(&page, `# Fidelity
 
-What of AWS's behavior the emulator keeps that deployments and rollouts stand on, and what it does not. `+"`go test ./internal/local/emulator -run Fidelity -update`"+` writes this page, and a test keeps it current. A rule's number is that of the finding on AWS that it belongs to, or begins with R; comments of the plugin name the rule where it is kept. *Documented* is what AWS says; *believed* is what follows from what it says, or is switched, in `+"`emulator.Settings`"+`, where its documents leave it open. Each test fails without its rule.
+What of AWS's behavior the emulator keeps that deployments and rollouts stand on, and what it does not. `+"`go test ./internal/local/emulator -run Fidelity -update`"+` writes this page, and a test keeps it current. A rule's number is that of the finding on AWS that it belongs to, or begins with R; comments of the plugin name the rule where it is kept. *Documented* is what AWS says; *believed* is what follows from what it says, or is switched, in `+"`emulator.Settings`"+`, where its documents leave it open. The tests show that the emulator keeps a rule, and the source that AWS does.
 
 | rule | what AWS does | | test |
 |---|---|---|---|

@@ -94,6 +94,29 @@ func TestUpdateThatFailsReturnsToTheValuesOfTheLastDeployment(t *testing.T) {
 	}
 }
 
+// TestNewImageIsAChange: of the launch template whose stack reads it from Systems Manager,
+// and of what is joined with it, where the template is the same.
+func TestNewImageIsAChange(t *testing.T) {
+	s := newStack(t)
+	source := "/" + s.name + "/image"
+	template := parametrized{resources{"Template": map[string]any{"Type": "AWS::EC2::LaunchTemplate", "Properties": map[string]any{
+		"LaunchTemplateName": s.name, "VersionDescription": map[string]any{"Fn::Sub": "of ${Type}"}, "LaunchTemplateData": map[string]any{"ImageId": map[string]any{"Ref": "Type"}},
+	}}}, source}
+	s.put(t, source, "ami-12c6146b")
+	s.deploy(t, types.StackStatusCreateComplete, template)
+	s.put(t, source, "ami-0")
+	s.deploy(t, types.StackStatusUpdateComplete, template)
+	out, err := ec2.NewFromConfig(emulatortest.Config(s.control, "eu-west-1")).DescribeLaunchTemplateVersions(t.Context(), &ec2.DescribeLaunchTemplateVersionsInput{
+		LaunchTemplateName: &s.name, Versions: []string{"$Latest"},
+	})
+	if err != nil || len(out.LaunchTemplateVersions) != 1 {
+		t.Fatalf("got %v, %v", out, err)
+	}
+	if v := out.LaunchTemplateVersions[0]; *v.VersionNumber != 2 || *v.LaunchTemplateData.ImageId != "ami-0" || *v.VersionDescription != "of ami-0" {
+		t.Errorf("the latest version is %d of %s, %q; want a second one of the new image", *v.VersionNumber, *v.LaunchTemplateData.ImageId, *v.VersionDescription)
+	}
+}
+
 func TestParametersExistWhenAChangeSetIsMade(t *testing.T) {
 	s := newStack(t)
 	err := s.begin(t, parametrized{resources{"Copy": parameter("/"+s.name, "x")}, "/missing"})

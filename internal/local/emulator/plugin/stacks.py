@@ -69,8 +69,9 @@ _parse_ssm_parameter = parsing.ResourceMap.parse_ssm_parameter
 
 
 def parse_ssm_parameter(self, value, value_type):
-    """Name the parameter that is missing, as CloudFormation does, and remember what
-    it was: a rollback takes that again, whatever the parameter says by then."""
+    """Name the parameter that is missing, as CloudFormation does, read it for each update
+    (rule 15), and remember what it was: a rollback takes that again, whatever the
+    parameter says by then."""
     read = self.__dict__.setdefault("read_parameters", {})
     if not self.__dict__.get("rolling_back"):
         try:
