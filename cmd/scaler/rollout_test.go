@@ -918,6 +918,162 @@ func TestAnswerComesWithinTheHour(t *testing.T) {
 	}
 }
 
+// TestHourIsKept in which CloudFormation waits, whatever does not end; and the rollback of a
+// stack never fails, which would be UPDATE_ROLLBACK_FAILED.
+func TestHourIsKept(t *testing.T) {
+	const medium, large = "m7g.medium", "m7g.large"
+	full := func(s *stack, t *testing.T, types ...string) {
+		emulatortest.Set(t, s.control, emulator.Settings{NoCapacity: map[string][]string{region + "a": types, region + "b": types}})
+	}
+	two := func(s *stack, t *testing.T) { // is live
+		s.version(t, "two")
+		s.deployed(t, cfn.RequestUpdate, "two")
+	}
+	for i, test := range []struct {
+		name string
+		// begin sends a request, with what stands in its way.
+		begin  func(*stack, *testing.T) cfn.Event
+		status cfn.StatusType
+		says   string
+		// from and to are when it is answered, which is a minute after a bound at most.
+		from, to time.Duration
+	}{
+		{"rollback to a build that is sick", func(s *stack, t *testing.T) cfn.Event {
+			two(s, t)
+			s.sick = "1"
+			return s.rollsBack(t, "one")
+		}, cfn.StatusSuccess, "", restoreWithin, restoreWithin + 2*time.Minute},
+		{"rollback without capacity", func(s *stack, t *testing.T) cfn.Event {
+			two(s, t)
+			full(s, t, medium)
+			return s.rollsBack(t, "one")
+		}, cfn.StatusSuccess, "", restoreWithin, restoreWithin + 2*time.Minute},
+		{"rollback whose calls fail", func(s *stack, t *testing.T) cfn.Event {
+			e := s.rollsBack(t, "two")
+			s.settings.group = "none"
+			return e
+		}, cfn.StatusSuccess, "", answerWithin, answerWithin + 2*time.Minute},
+		{"Hold with a step that goes neither on nor back", func(s *stack, t *testing.T) cfn.Event {
+			s.step(t)
+			for s.state(t).Instances[large] == 0 {
+				s.minute(t)
+			}
+			full(s, t, medium, large)
+			e := s.request(cfn.RequestUpdate, holdType, "")
+			must(t, s.send(t, e))
+			return e
+		}, cfn.StatusFailed, "does not end", answerWithin, answerWithin + 2*time.Minute},
+		{"a build that crawls, there and back", func(s *stack, t *testing.T) cfn.Event {
+			emulatortest.Set(t, s.control, emulator.Settings{VCPUs: s.running(t) + 1})
+			s.version(t, "two")
+			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			must(t, s.send(t, e))
+			return e
+		}, cfn.StatusFailed, "not replaced within 45m0s; its rollback goes on", answerWithin, answerWithin + 2*time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStack(t, fmt.Sprint("bound-", i))
+			if strings.Contains(test.name, "crawls") {
+				_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+					AutoScalingGroupName: &s.settings.group, MinSize: aws.Int32(crawls), MaxSize: aws.Int32(crawls), DesiredCapacity: aws.Int32(crawls),
+				})
+				must(t, err)
+			}
+			s.made(t)
+			e := test.begin(s, t)
+			began := s.now(t)
+			var a *cfn.Response
+			for a == nil && s.now(t).Sub(began) < 65*time.Minute {
+				emulatortest.Advance(t, s.control, time.Minute)
+				s.report(t)
+				_ = s.controller(nil).tend(t.Context(), s.now(t)) // its calls may fail
+				s.mu.Lock()
+				if i := slices.IndexFunc(s.answers, func(a cfn.Response) bool { return a.RequestID == e.RequestID }); i >= 0 {
+					a = &s.answers[i]
+				}
+				s.mu.Unlock()
+			}
+			took := s.now(t).Sub(began)
+			if a == nil {
+				t.Fatalf("no answer after %s", took)
+			}
+			t.Logf("after %s: %s %s", took.Round(time.Second), a.Status, a.Reason)
+			if a.Status != test.status || !strings.Contains(a.Reason, test.says) {
+				t.Errorf("got %s %q, want %s %q", a.Status, a.Reason, test.status, test.says)
+			}
+			if took < test.from || took > test.to {
+				t.Errorf("after %s, want from %s to %s", took, test.from, test.to)
+			}
+		})
+	}
+}
+
+// running is how many instances run in the region, each of one vCPU.
+func (s *stack) running(t *testing.T) int {
+	t.Helper()
+	out, err := ec2.NewFromConfig(s.config(nil)).DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{
+		Filters: []ec2types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"running"}}},
+	})
+	must(t, err)
+	n := 0
+	for _, r := range out.Reservations {
+		n += len(r.Instances)
+	}
+	return n
+}
+
+// crawls is how many instances take more than 45 minutes one after the other.
+const crawls = 12
+
+// TestAlarmWithoutDataIsWaitedFor, five minutes: then a build goes without it.
+func TestAlarmWithoutDataIsWaitedFor(t *testing.T) {
+	for minutes, guarded := range map[int]bool{3: true, 6: false} {
+		t.Run(fmt.Sprint(minutes), func(t *testing.T) {
+			s := newStack(t, fmt.Sprint("no-data-", minutes))
+			s.made(t)
+			s.missing(t, "missing")
+			s.version(t, "two")
+			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			must(t, s.send(t, e))
+			for minute := 1; ; minute++ {
+				if minute == minutes {
+					s.missing(t, "notBreaching")
+				}
+				s.minute(t)
+				w := s.state(t).Remembered.Pending
+				if w.Began {
+					if want := min(minutes, int(alarmWithin/time.Minute)); minute < want || minute > want+1 || w.Unguarded == guarded {
+						t.Errorf("it began after %d minutes, with the alarm: %t; want %d, %t", minute, !w.Unguarded, want, guarded)
+					}
+					break
+				}
+				if minute > 10 {
+					t.Fatal("it does not begin")
+				}
+			}
+			if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+				t.Errorf("got %+v", a)
+			}
+			s.runs(t, "2", "m7g.medium")
+		})
+	}
+}
+
+// missing has the alarm take minutes without data in a way.
+func (s *stack) missing(t *testing.T, way string) {
+	t.Helper()
+	c := s.controller(nil)
+	out, err := c.cloudwatch.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{s.settings.deploymentAlarm}})
+	must(t, err)
+	a := out.MetricAlarms[0]
+	_, err = c.cloudwatch.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
+		AlarmName: a.AlarmName, MetricName: a.MetricName, Namespace: a.Namespace, Dimensions: a.Dimensions, Threshold: a.Threshold,
+		ComparisonOperator: a.ComparisonOperator, EvaluationPeriods: a.EvaluationPeriods, Period: a.Period, Statistic: a.Statistic, TreatMissingData: &way,
+	})
+	must(t, err)
+	emulatortest.Advance(t, s.control, time.Minute) // until it has been evaluated
+}
+
 // TestUnreadableMemoryIsAnswered: silence would cost an hour.
 func TestUnreadableMemoryIsAnswered(t *testing.T) {
 	s := newStack(t, "unreadable")
