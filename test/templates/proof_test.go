@@ -217,6 +217,41 @@ func TestFleetsComeAfterTheirListener(t *testing.T) {
 	})
 }
 
+// TestUsersComeAfterTheRollout: to an accelerator's endpoint group, or by a region's own
+// record, where the fleet has been brought to its build.
+func TestUsersComeAfterTheRollout(t *testing.T) {
+	found := map[string]bool{}
+	matrix.Each(t, func(t *testing.T, a matrix.Assembly) {
+		for _, region := range a.Config.Islands() {
+			name := a.Config.Names().RegionStack(region.Name)
+			all := a.Stacks[name].Resources(t)
+			for id, r := range all {
+				if r.Type != "AWS::GlobalAccelerator::EndpointGroup" && r.Type != "AWS::Route53::RecordSet" {
+					continue
+				}
+				found[r.Type] = true
+				if !comesAfter(all, id, "Custom::FleetRollout") {
+					t.Errorf("%s: %s, a %s, depends on %q, and so not on the rollout", name, id, r.Type, r.DependsOn)
+				}
+			}
+		}
+	})
+	if matrix.Whole() && len(found) != 2 {
+		t.Errorf("there are %v, want endpoint groups and records", found)
+	}
+}
+
+// comesAfter reports whether a resource depends, by DependsOn, on one of a type, itself or
+// by what it depends on.
+func comesAfter(all map[string]matrix.Resource, id, resourceType string) bool {
+	for _, on := range all[id].DependsOn {
+		if all[on].Type == resourceType || comesAfter(all, on, resourceType) {
+			return true
+		}
+	}
+	return false
+}
+
 // TestRetiredRegionKeepsItsStorageOnly is the step of a region's removal in
 // which nothing refers to it any more.
 func TestRetiredRegionKeepsItsStorageOnly(t *testing.T) {
