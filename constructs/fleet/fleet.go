@@ -274,7 +274,9 @@ const maxLifetime = 14
 func warmUp() awscdk.Duration { return awscdk.Duration_Seconds(jsii.Number(60)) }
 
 // refresh is how a deployment replaces instances: a quarter of them first, then all
-// others at once. One that fails fails the stack, whose rollback replaces them again.
+// others at once. One that fails fails the stack, whose rollback replaces them again, if
+// the alarm is OK by then: AWS starts no refresh while it is not, and the stack is in
+// UPDATE_ROLLBACK_FAILED. A fleet with a scaler has no such policy.
 func refresh(props *Props, deploymentAlarm awscloudwatch.Alarm) awsautoscaling.UpdatePolicy {
 	var checkpoints []*float64
 	for _, percent := range setting.Checkpoints() {

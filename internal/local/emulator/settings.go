@@ -9,8 +9,9 @@ import (
 // documents leave it open. The zero value is AWS's default, or the harder reading.
 type Settings struct {
 	// Hurry has instance refreshes go on as soon as instances are healthy, without
-	// warm-up, checkpoints and bake time. It is for a developer who tries a change,
-	// and never for a test of a rollout.
+	// warm-up, checkpoints and bake time. It is for a developer who tries a change, and
+	// for tests of what a deployment does otherwise; never for one of how long a rollout
+	// takes or what it notices.
 	Hurry bool `json:"hurry,omitempty"`
 	// RollbackReadsFormer has Fn::GetAtt of a custom resource be, in a rollback, what
 	// its function had answered before the update, and not what it answers to the
