@@ -138,7 +138,7 @@ func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) 
 		"servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota", "ssm:DescribeParameters")
 	mine := props.Deployment + "-*"
 	allow([]*string{arn("cloudformation", "stack", mine)}, "cloudformation:GetTemplate")
-	allow([]*string{arn("dynamodb", "table", mine)}, "dynamodb:DescribeTable")
+	allow([]*string{arn("dynamodb", "table", mine)}, "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable")
 	allow([]*string{stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("sns"), Region: jsii.String("*"), Resource: &mine, ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
 	})}, "sns:ListSubscriptionsByTopic")

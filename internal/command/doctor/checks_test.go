@@ -239,24 +239,39 @@ func TestLeftovers(t *testing.T) {
 	found[2] = "fail: keeps no versions"
 	want(t, p.look(t, 0, leftovers), found...)
 	p.config.Regions = p.config.Regions[:1]
-	if _, err := p.s3("eu-west-1").PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &photos, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}); err != nil {
-		t.Fatal(err)
-	}
+	p.versions(t, photos, s3types.BucketVersioningStatusEnabled)
 	p.config.Protect = false
 	want(t, p.look(t, 0, leftovers), "fail: delete it", "fail: delete it", "fail: delete it")
 	p.deploy(t, "eu-west-1", storage, something)
 	want(t, p.look(t, 0, leftovers), "ok: 2 buckets, of "+storage)
+	p.versions(t, photos, s3types.BucketVersioningStatusSuspended)
+	want(t, p.look(t, 0, leftovers), "warning: the bucket "+photos+" keeps versions no more")
+	p.versions(t, photos, s3types.BucketVersioningStatusEnabled)
+	client := cloudwatchlogs.NewFromConfig(emulatortest.Config(p.control, "eu-west-1"))
+	if _, err := client.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String(n.ServiceLog())}); err != nil {
+		t.Fatal(err)
+	}
+	gone := "warning: the log group " + n.ServiceLog() + " is gone, and the stack " + storage + " still has it"
+	want(t, p.look(t, 0, leftovers), gone)
 	if _, err := p.s3("eu-west-1").DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &photos}); err != nil {
 		t.Fatal(err)
 	}
-	want(t, p.look(t, 0, leftovers), "warning: the bucket "+photos+" is gone")
+	want(t, p.look(t, 0, leftovers), "warning: the bucket "+photos+" is gone", gone)
 }
 
-// table makes one with a key and an index, and a stream where there is one.
+func (p *patient) versions(t *testing.T, bucket string, status s3types.BucketVersioningStatus) {
+	t.Helper()
+	if _, err := p.s3("eu-west-1").PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: status}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// table makes one with a key and an index, and a stream where there is one, protected and
+// recoverable.
 func (p *patient) table(t *testing.T, region, name string, n types.ScalarAttributeType, index string, stream bool) {
 	t.Helper()
 	in := &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		TableName: &name, BillingMode: types.BillingModePayPerRequest, DeletionProtectionEnabled: aws.Bool(true),
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("n"), KeyType: types.KeyTypeRange}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}, {AttributeName: aws.String("n"), AttributeType: n}, {AttributeName: aws.String("city"), AttributeType: types.ScalarAttributeTypeS}},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
@@ -267,6 +282,16 @@ func (p *patient) table(t *testing.T, region, name string, n types.ScalarAttribu
 		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages}
 	}
 	if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, region)).CreateTable(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	p.recovery(t, region, name, true)
+}
+
+func (p *patient) recovery(t *testing.T, region, name string, on bool) {
+	t.Helper()
+	if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, region)).UpdateContinuousBackups(t.Context(), &dynamodb.UpdateContinuousBackupsInput{
+		TableName: &name, PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: &on},
+	}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -295,6 +320,8 @@ func TestTablesThatAreLeftOver(t *testing.T) {
 	want(t, p.look(t, 0, tables), leftOver, "warning: aws dynamodb update-table --region eu-west-1 --table-name "+name+" --replica-updates 'Create={RegionName=us-east-1}'")
 	p.addReplica(t, "us-east-1")
 	want(t, p.look(t, 0, tables), leftOver)
+	want(t, p.look(t, 1, tables), "warning: the table "+name+" has no point-in-time recovery here: aws dynamodb update-continuous-backups --region us-east-1")
+	p.recovery(t, "us-east-1", name, true)
 	want(t, p.look(t, 1, tables), "ok: nothing is in the way of "+stack)
 
 	p = newPatient(t, "")
@@ -338,8 +365,25 @@ func TestTablesOfAStack(t *testing.T) {
 	p.refuses(t, "eu-west-1", stack+"-other", people(other, "eu-west-1", "us-west-2"), "already existed as tables")
 	p.config.Regions = p.config.Regions[:2]
 	p.addReplica(t, "us-east-1")
+	p.recovery(t, "us-east-1", name, true)
 	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
 	want(t, p.look(t, 1, tables), "ok: 1, of "+stack)
+	p.recovery(t, "us-east-1", name, false)
+	want(t, p.look(t, 0, tables), "ok: 1, of "+stack) // each has its own
+	want(t, p.look(t, 1, tables), "warning: the table "+name+" has no point-in-time recovery here")
+	if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(false)}); err != nil {
+		t.Fatal(err)
+	}
+	p.recovery(t, "eu-west-1", name, false)
+	off := []string{"warning: the table " + name + " may be deleted, which archipelago.protect is against", "warning: the table " + name + " has no point-in-time recovery here"}
+	want(t, p.look(t, 0, tables), off...)
+	p.config.Protect, p.config.Tables[0].Ephemeral = false, true // as the configuration says
+	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
+	p.config.Protect, p.config.Tables[0].Ephemeral = true, false
+	if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	p.recovery(t, "eu-west-1", name, true)
 	p.config.Consistency = "strong"
 	want(t, p.look(t, 0, tables), "fail: has strong consistency: false, and the configuration says true")
 	p.config.Consistency, p.config.Tables[0].SortKey.Type = "", "S"
@@ -737,6 +781,7 @@ func everything(t *testing.T) *patient {
 	}
 	p.ec2(t, "eu-west-2", "RunInstances", "ImageId", "ami-12c6146b", "InstanceType", "m7g.large", "MinCount", "1", "MaxCount", "1")
 	p.bucket(t, "eu-west-2", p.names().Bucket("photos", "eu-west-2"))
+	p.table(t, "eu-west-1", p.names().Table("people"), types.ScalarAttributeTypeN, "byCity", true)
 	p.config.Regions[2].KMS.Volume = p.key(t, "eu-west-2")
 	p.put(t, "eu-west-2", "/doctor/c", "x")
 	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)

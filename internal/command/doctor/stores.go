@@ -10,6 +10,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	cwltypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -41,10 +42,12 @@ func leftovers(ctx context.Context, s *site) []Line {
 			lines = append(lines, warn("the bucket %s is gone, and the stack %s still has it: make it again by hand, versioned, or destroy the stack", bucket, stack))
 		case err != nil:
 			lines = append(lines, notLookedAt("the bucket "+bucket, err))
-		case status == "":
-			lines = append(lines, s.leftOver("the bucket "+bucket, stack))
-			if i > 0 { // all but the log bucket are replicated
-				lines = append(lines, s.versioning(ctx, client, bucket)...)
+		default:
+			if status == "" {
+				lines = append(lines, s.leftOver("the bucket "+bucket, stack))
+			}
+			if i > 0 { // all but the log bucket are versioned, and replicated
+				lines = append(lines, s.versioning(ctx, client, bucket, status == "")...)
 			}
 		}
 	}
@@ -53,12 +56,14 @@ func leftovers(ctx context.Context, s *site) []Line {
 	switch {
 	case err != nil:
 		lines = append(lines, notLookedAt("the log group "+group, err))
-	case status != "":
 	default:
-		for _, g := range out.LogGroups {
-			if aws.ToString(g.LogGroupName) == group {
-				lines = append(lines, s.leftOver("the log group "+group, stack))
-			}
+		exists := slices.ContainsFunc(out.LogGroups, func(g cwltypes.LogGroup) bool { return aws.ToString(g.LogGroupName) == group })
+		switch {
+		case exists && status == "":
+			lines = append(lines, s.leftOver("the log group "+group, stack))
+		case !exists && status != "":
+			// No deployment notices, and the next logs make none: the fleet's role may not.
+			lines = append(lines, warn("the log group %s is gone, and the stack %s still has it: aws logs create-log-group --region %s --log-group-name %[1]s, with the retention that cdk drift shows", group, stack, s.region.Name))
 		}
 	}
 	if lines == nil && status == "" {
@@ -81,14 +86,17 @@ func (s *site) leftOver(what, stack string) Line {
 	return fail("%s exists and the stack %s does not: delete it, or set archipelago.protect, with which --import-existing-resources takes it over", what, stack)
 }
 
-// versioning looks at what S3 wants of a bucket that replicates, and an import does not
-// compare.
-func (s *site) versioning(ctx context.Context, client *s3.Client, bucket string) []Line {
+// versioning looks at what S3 wants of a bucket that replicates, and neither an import
+// nor a deployment compares.
+func (s *site) versioning(ctx context.Context, client *s3.Client, bucket string, leftOver bool) []Line {
 	out, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
 	if err != nil {
 		return []Line{notLookedAt("the versioning of "+bucket, err)}
 	}
 	if out.Status != s3types.BucketVersioningStatusEnabled {
+		if !leftOver {
+			return []Line{warn("the bucket %s keeps versions no more: what is overwritten is lost, and S3 replicates nothing to or from it: aws s3api put-bucket-versioning --bucket %[1]s --versioning-configuration Status=Enabled, then see \"Bucket replication failed\" in docs/operations.md", bucket)}
+		}
 		say := fail // the global stack has it replicated
 		if len(s.config.RegionNames()) == 1 {
 			say = warn
@@ -130,9 +138,15 @@ func tables(ctx context.Context, s *site) []Line {
 				lines = append(lines, s.leftOver("the table "+name, stack))
 			}
 			lines = append(lines, s.differences(t, primary, status == "")...)
+			if s.config.Protect && !aws.ToBool(primary.DeletionProtectionEnabled) {
+				lines = append(lines, warn("the table %s may be deleted, which archipelago.protect is against: aws dynamodb update-table --region %s --table-name %[1]s --deletion-protection-enabled", name, s.region.Name))
+			}
 		case !s.isPrimary() && here != nil && !replicates(primary, s.region.Name):
 			// Emulated: "one or more replicas already existed as tables".
 			lines = append(lines, fail("the table %s exists here and is no replica of that in %s, and DynamoDB makes none beside it: rename or delete it", name, s.config.Regions[0].Name))
+		}
+		if here != nil && !t.Ephemeral && (s.isPrimary() || replicates(primary, s.region.Name)) {
+			lines = append(lines, s.recovery(ctx, name)...)
 		}
 	}
 	if lines == nil && len(s.config.Tables) > 0 {
@@ -142,6 +156,18 @@ func tables(ctx context.Context, s *site) []Line {
 		return []Line{ok("%d, of %s", len(s.config.Tables), stack)}
 	}
 	return lines
+}
+
+// recovery looks for a table's point-in-time recovery, which each replica has of its own.
+func (s *site) recovery(ctx context.Context, name string) []Line {
+	out, err := dynamodb.NewFromConfig(s.here).DescribeContinuousBackups(ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: &name})
+	if err != nil {
+		return []Line{notLookedAt("the point-in-time recovery of "+name, err)}
+	}
+	if d := out.ContinuousBackupsDescription; d == nil || d.PointInTimeRecoveryDescription == nil || d.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus != types.PointInTimeRecoveryStatusEnabled {
+		return []Line{warn("the table %s has no point-in-time recovery here: aws dynamodb update-continuous-backups --region %s --table-name %[1]s --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true", name, s.region.Name)}
+	}
+	return nil
 }
 
 // describeTable returns a table, nil where there is none.

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // table is a stack with a global table in regions.
@@ -50,4 +53,44 @@ func TestTablesChangeOneReplicaAtATime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplicasHaveTheirOwnRecovery: as the template says of each, and what a call changes
+// stays until the template changes.
+func TestReplicasHaveTheirOwnRecovery(t *testing.T) {
+	c := emulatortest.Shared(t)
+	deploy := func(action, here, there string) {
+		t.Helper()
+		template := strings.ReplaceAll(table("EVENTUAL", "eu-west-1", "us-east-1"), `"t"`, `"recovered"`)
+		for region, on := range map[string]string{"eu-west-1": here, "us-east-1": there} {
+			template = strings.Replace(template, `"`+region+`",`, `"`+region+`", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": `+on+`},`, 1)
+		}
+		form := url.Values{"Action": {action}, "Version": {"2010-05-15"}, "StackName": {"recovered"}, "TemplateBody": {template}}
+		if _, err := emulatortest.Query(t, c, "cloudformation", "eu-west-1", form); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := func(region string) *dynamodb.Client { return dynamodb.NewFromConfig(emulatortest.Config(c, region)) }
+	want := func(here, there bool) {
+		t.Helper()
+		for region, on := range map[string]bool{"eu-west-1": here, "us-east-1": there} {
+			out, err := client(region).DescribeContinuousBackups(t.Context(), &dynamodb.DescribeContinuousBackupsInput{TableName: aws.String("recovered")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := out.ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus == types.PointInTimeRecoveryStatusEnabled; got != on {
+				t.Errorf("%s: point-in-time recovery is on: %t, want %t", region, got, on)
+			}
+		}
+	}
+	deploy("CreateStack", "true", "true")
+	want(true, true)
+	if _, err := client("us-east-1").UpdateContinuousBackups(t.Context(), &dynamodb.UpdateContinuousBackupsInput{
+		TableName: aws.String("recovered"), PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(false)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want(true, false)
+	deploy("UpdateStack", "false", "true")
+	want(false, false)
 }

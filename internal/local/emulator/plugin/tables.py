@@ -56,6 +56,7 @@ class GlobalTable(CloudFormationModel):
         )
         created = cls(resource_name, account_id, region_name)
         created.fixed = fixed(properties)
+        recover(created.table(region_name), wanted[region_name])
         setattr(created.table(region_name), "consistency", properties.get("MultiRegionConsistency", "EVENTUAL"))
         created.replicas[region_name] = wanted[region_name]
         failures.at(kwargs["StackId"], kwargs["LogicalId"], failures.BETWEEN, created)
@@ -98,6 +99,8 @@ class GlobalTable(CloudFormationModel):
             # What was changed by a call meanwhile stays until the template changes.
             elif protected(replica) != protected(self.replicas[region]):
                 self.table(region).deletion_protection_enabled = protected(replica)
+            if recoverable(replica) != recoverable(self.replicas[region]):
+                recover(self.table(region), replica)
             self.replicas[region] = replica
 
     def reach(self, regions):
@@ -109,7 +112,7 @@ class GlobalTable(CloudFormationModel):
             raise MockValidationException(f"{self.name}: its replica in {', '.join(lost)} does not answer")
 
     def add(self, region, replica):
-        replicate(self.account_id, self.name, self.home, region, protected(replica))
+        replicate(self.account_id, self.name, self.home, region, replica)
         self.replicas[region] = replica
 
     def believe(self, properties):
@@ -138,7 +141,7 @@ def fixed(properties):
     return key, properties.get("MultiRegionConsistency", "EVENTUAL")
 
 
-def replicate(account_id, name, home, region, protect=False):
+def replicate(account_id, name, home, region, replica):
     """Serve the same items in another region, which the account has to have enabled (rule
     11b)."""
     if region in settings.get("notEnabled"):
@@ -149,7 +152,8 @@ def replicate(account_id, name, home, region, protect=False):
         )
     table = copy.copy(dynamodb_backends[account_id][home].tables[name])
     table.region_name, table.table_arn = region, table.table_arn.replace(f":{home}:", f":{region}:")
-    table.deletion_protection_enabled = protect
+    table.deletion_protection_enabled = protected(replica)
+    recover(table, replica)
     dynamodb_backends[account_id][region].tables[name] = table
 
 
@@ -184,7 +188,7 @@ def update_table(self):
             if settings.lost(region):  # rule 18b
                 raise MockValidationException(f"{name}: its replica in {region} does not answer")
         if "Create" in update:
-            replicate(self.current_account, name, self.region, update["Create"]["RegionName"])
+            replicate(self.current_account, name, self.region, update["Create"]["RegionName"], {})
         if "Delete" in update:
             dynamodb_backends[self.current_account][update["Delete"]["RegionName"]].delete_table(name)
     return answer
@@ -205,6 +209,16 @@ def served(account_id, name):
 
 def protected(replica):
     return replica.get("DeletionProtectionEnabled", False)
+
+
+def recoverable(replica):
+    return replica.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False)
+
+
+def recover(table, replica):
+    """Have the point-in-time recovery that a template says of a replica."""
+    status = "ENABLED" if recoverable(replica) else "DISABLED"
+    table.continuous_backups = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status}}
 
 
 # writing is held by one write at a time.
