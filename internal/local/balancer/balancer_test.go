@@ -276,6 +276,34 @@ func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
 	}
 }
 
+// TestEntryTriesAllRecords: Route 53 looks further than an accelerator, and with none
+// that is healthy it answers as if all were.
+func TestEntryTriesAllRecords(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := NewEntry(t.Context(), listener, quiet)
+	var regions []Endpoint
+	for _, name := range []string{"first", "second", "third", "fourth"} {
+		i := newInstance(t, name)
+		b, round := newBalancer(t, name, i)
+		i.sick.Store(name != "fourth")
+		round()
+		round()
+		regions = append(regions, Endpoint{Balancer: b, Dial: 100, Record: true})
+	}
+	entry.Update(regions)
+	address := "http://" + listener.Addr().String()
+	if _, got := get(t, address); got != "fourth" {
+		t.Errorf("with the closest three sick %q answered, want the fourth", got)
+	}
+	entry.Update(regions[:3])
+	if _, got := get(t, address); got != "first" {
+		t.Errorf("with all sick %q answered, want the first", got)
+	}
+}
+
 // TestEntryFailsOverWhateverTheDials: a region's own users follow its dial, and those of a
 // region that fails do not, nor is a region that is drained left out of the closest three.
 func TestEntryFailsOverWhateverTheDials(t *testing.T) {

@@ -22,11 +22,14 @@ type Endpoint struct {
 	Dial float64
 	// Lost is whether the region does not answer, whatever its load balancer here says.
 	Lost bool
+	// Record is whether Route 53 sends users there: it tries all regions, where an
+	// accelerator tries the closest.
+	Record bool
 }
 
 func (e Endpoint) healthy() bool { return !e.Lost && e.Healthy() }
 
-// Entry plays an accelerator: it takes each connection to the nearest region whose dial
+// Entry plays an accelerator, or a zone's records: it takes each connection to the nearest region whose dial
 // is above 0, or where that is not healthy to the first of the closest ones that is, in
 // the order of the configuration. All users of this machine are nearest to the first.
 type Entry struct {
@@ -62,14 +65,18 @@ func (e *Entry) Update(regions []Endpoint) {
 // route returns the nearest region whose dial is above 0. If that is not healthy it returns
 // the nearest of the closest ones that is, and if none of them is the nearest, though
 // another region may be healthy: an accelerator that fails over looks at no dial, and in the
-// end fails open (rule 16).
+// end fails open (rule 16). Of records all are tried, and where none is healthy the answer is
+// as if all were (rule 16c).
 func (e *Entry) route() (Endpoint, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if i := slices.IndexFunc(e.regions, func(r Endpoint) bool { return r.Dial > 0 }); i >= 0 && e.regions[i].healthy() {
 		return e.regions[i], true
 	}
-	tried := e.regions[:min(closest, len(e.regions))]
+	tried := e.regions
+	if len(tried) > closest && !tried[0].Record {
+		tried = tried[:closest]
+	}
 	if i := slices.IndexFunc(tried, Endpoint.healthy); i >= 0 {
 		return tried[i], true
 	}

@@ -279,7 +279,7 @@ func (f *fleet) updateEntry(groups []emulator.EndpointGroup) {
 			}
 			for _, arn := range group.LoadBalancers {
 				if b := f.balancers[arn]; b != nil {
-					registered = append(registered, balancer.Endpoint{Balancer: b, Dial: group.Dial, Lost: group.Lost})
+					registered = append(registered, balancer.Endpoint{Balancer: b, Dial: group.Dial, Lost: group.Lost, Record: group.Record})
 				}
 			}
 		}

@@ -173,6 +173,8 @@ type EndpointGroup struct {
 	Dial float64 `json:"dial"`
 	// Lost reports whether the region does not answer.
 	Lost bool `json:"lost"`
+	// Record reports whether it is a record of a hosted zone.
+	Record bool `json:"record"`
 }
 
 // Fleet returns what is deployed now.

@@ -44,8 +44,8 @@ func TestRecordsAndEndpointGroupsEnter(t *testing.T) {
 	dials := map[string]float64{}
 	for _, g := range fleet.EndpointGroups {
 		dials[g.Region] = g.Dial
-		if len(g.LoadBalancers) != 1 || g.Lost {
-			t.Errorf("got %+v, want one load balancer", g)
+		if len(g.LoadBalancers) != 1 || g.Lost || g.Record != (g.Region == "eu-west-1") {
+			t.Errorf("got %+v, want one load balancer, and a record in eu-west-1 alone", g)
 		}
 	}
 	if want := (map[string]float64{"eu-west-1": 100, "us-east-1": 0}); !maps.Equal(dials, want) {

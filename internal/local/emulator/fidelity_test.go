@@ -97,6 +97,7 @@ var rules = []rule{
 	{"15", "Each update reads the parameters of Systems Manager again that its template names: a newer image there is a change, where nothing else of the stack is one", ssmPage, documented, []string{"TestNewImageIsAChange"}},
 	{"16", "An accelerator tries the three closest regions, whatever their dials, and where no endpoint of theirs is healthy it takes a connection to the nearest, though a fourth is: nobody is refused", "https://docs.aws.amazon.com/global-accelerator/latest/dg/about-endpoints-endpoint-weights.unhealthy-endpoints.html", documented, []string{"TestEntryRoutesToTheNearestHealthyRegion", "TestEntryFailsOverWhateverTheDials", "TestEntryFailsOpenAfterThreeRegions", "TestRecordsAndEndpointGroupsEnter"}},
 	{"16b", "A load balancer sends requests to unhealthy targets where none is healthy", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html", documented, []string{"TestBalancerFailsOpen"}},
+	{"16c", "Route 53 answers with the nearest region that is healthy, of all that have a record, and as if all were where none is", "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-how-route-53-chooses-records.html", documented, []string{"TestEntryTriesAllRecords", "TestRecordsAndEndpointGroupsEnter"}},
 	{"R25", "A web ACL's common rules refuse a request whose path, query, cookies or body are longer than theirs, where they are not told to count it", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html", documented, []string{"TestWebACL"}},
 	{"8", "A load balancer that cannot have its web ACL look at a request answers it with 500, unless `waf.fail_open.enabled`; its health checks pass no web ACL", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html", documented, []string{"TestWebACLThatDoesNotAnswer", "TestBalancerThatCannotAskItsWebACL", "TestWhatRunsMakesMetrics", "TestLoadBalancersOwnFailureRings"}},
 	{"R16", "An account has one OpenID Connect provider of an address; a second one is refused", "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html", documented, []string{"TestSecondProviderIsRefused"}},
@@ -139,6 +140,7 @@ var notModelled = []string{
 	"IAM's conditions but for a few, policies of endpoints, buckets, topics and keys: [Permissions](permissions.md).",
 	"Of alarms: anomaly detection, evaluation of few samples, mails and other actions than step scaling, and suppressors of composite alarms; and what of CloudWatch's metrics nobody produces here, which `neverEvaluated` lists.",
 	"What traffic a zonal shift keeps away, which is only told, and the capacity that a practice run checks for.",
+	"Which letters an account's zones have behind them, and the zones that Global Accelerator does not reach, which AWS names by ids: letters are an account's own.",
 	"A traffic dial between 0 and 100, which is taken for 100.",
 	"Resources of types that the emulator only accepts: `make up` lists them.",
 }

@@ -141,6 +141,7 @@ def endpoint_groups():
                 "loadBalancers": [c["EndpointId"] for c in r.properties.get("EndpointConfigurations", [])],
                 "dial": dial(r),
                 "lost": settings.lost(r.region),
+                "record": False,
             }
         if r.resource_type == RECORD and "Region" in r.properties:
             yield {
@@ -148,6 +149,7 @@ def endpoint_groups():
                 "loadBalancers": list(named(r.properties["AliasTarget"]["DNSName"])),
                 "dial": 100,
                 "lost": settings.lost(r.region),
+                "record": True,  # rule 16c
             }
 
 
