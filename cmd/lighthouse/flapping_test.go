@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -27,8 +28,14 @@ func TestOneFailedCallInTwentyDarkensNothing(t *testing.T) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	var calls, failed atomic.Int32
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(1, 1))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if calls.Add(1)%20 == 0 {
+		calls.Add(1)
+		mu.Lock()
+		fails := random.IntN(20) == 0
+		mu.Unlock()
+		if fails {
 			failed.Add(1)
 			w.WriteHeader(http.StatusInternalServerError)
 			return
