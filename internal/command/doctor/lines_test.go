@@ -202,7 +202,11 @@ func TestLinesThatFailDeployments(t *testing.T) {
 		}
 		used[parts[0]] = n.format
 	}
+	chained := 0
 	for part, tests := range fails {
+		if slices.Contains(tests, inScaler) {
+			chained++
+		}
 		if used[part] == "" {
 			t.Errorf("%q is of no line", part)
 		}
@@ -221,6 +225,7 @@ func TestLinesThatFailDeployments(t *testing.T) {
 		t.Fatal(err)
 	}
 	says := fmt.Sprintf("Doctor: %d lines that say no, %[1]d fixtures; of %d that are `fail` a test has the deployment that fails.", len(all), count)
+	says += fmt.Sprintf(" Of %d of these that is a chain of tests, and none has all of it: the line, what it keeps an instance from, and a deployment that fails where no instance is healthy.", chained)
 	if !strings.Contains(string(figures), says) {
 		t.Errorf("docs/figures.md does not say: %s", says)
 	}
