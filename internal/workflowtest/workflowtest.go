@@ -20,7 +20,32 @@ import (
 
 // Workflow is what a test reads of one.
 type Workflow struct {
-	Jobs map[string]Job
+	On          map[string]any
+	Permissions map[string]string
+	Jobs        map[string]Job
+}
+
+// Starts reports whether GitHub starts the workflow on an event's payload: one of a pull
+// request, whose action is among the types, by default those that GitHub documents, or
+// one of a workflow's run, which has to be among the workflows too.
+func (w Workflow) Starts(action, ofWorkflow string) bool {
+	if of, ok := w.On["workflow_run"].(map[string]any); ok && ofWorkflow != "" {
+		return slices.Contains(listOf(of["types"]), action) && slices.Contains(listOf(of["workflows"]), ofWorkflow)
+	}
+	for _, event := range []string{"pull_request", "pull_request_target"} {
+		filter, ok := w.On[event]
+		if !ok || ofWorkflow != "" {
+			continue
+		}
+		types := []string{"opened", "synchronize", "reopened"}
+		if of, ok := filter.(map[string]any); ok && of["types"] != nil {
+			types = listOf(of["types"])
+		}
+		if slices.Contains(types, action) {
+			return true
+		}
+	}
+	return false
 }
 
 // Job is one of a workflow.
@@ -28,7 +53,8 @@ type Job struct {
 	If          string
 	Needs       any // a name, or a list of them
 	Environment string
-	Timeout     int `yaml:"timeout-minutes"`
+	Permissions map[string]string // nil for the workflow's
+	Timeout     int               `yaml:"timeout-minutes"`
 	Outputs     map[string]string
 	Strategy    struct {
 		MaxParallel int   `yaml:"max-parallel"`

@@ -106,13 +106,17 @@ type outcome struct {
 	dir string
 }
 
-// run runs the scripts of a workflow as GitHub does for an event: the job's condition,
+// run runs the scripts of a workflow as GitHub does for an event, if it starts it: the job's condition,
 // each step's variables, and Bash; a job comes after the one that it needs, and is left out
 // where that fails. gh answers as for script, and make writes a review, with the verdict
 // that is among the answers.
 func run(t *testing.T, name string, event payload, answers, files map[string]string) outcome {
 	t.Helper()
 	w := workflowtest.Read(t, folder+"workflows/"+name)
+	ofWorkflow, _ := event.at("workflow.name").(string) // a pull request's event has none
+	if !w.Starts(fmt.Sprint(event.at("action")), ofWorkflow) {
+		return outcome{skipped: true, ok: true}
+	}
 	dir, bin := t.TempDir(), t.TempDir()
 	write := func(path, content string, mode os.FileMode) {
 		t.Helper()
@@ -254,15 +258,35 @@ func TestReviewIsOfThePullRequest(t *testing.T) {
 	if number := read(t, filepath.Join(opened.dir, "number")); number != "2\n" {
 		t.Errorf("the number is %q", number)
 	}
-	event := readPayload(t, "workflow_run")
-	if got := run(t, "review-comment.yml", event, nil, nil); !got.skipped || got.log != "" {
-		t.Errorf("a run of %v is commented: %s", event.at("workflow_run.event"), got.log)
+	// What the one uploads is what the other downloads, and gives its script.
+	up, down := uses(t, "pull-request.yml", "review", "actions/upload-artifact"), uses(t, "review-comment.yml", "comment", "actions/download-artifact")
+	if up["name"] != down["name"] {
+		t.Errorf("%q is uploaded, and %q downloaded", up["name"], down["name"])
 	}
+	artifact := map[string]string{}
+	for name := range strings.FieldsSeq(up["path"]) {
+		artifact[filepath.Join(down["path"], name)] = read(t, filepath.Join(opened.dir, name))
+	}
+	event := readPayload(t, "workflow_run")
+	skips := func(what string) {
+		t.Helper()
+		if got := run(t, "review-comment.yml", event, nil, artifact); !got.skipped || got.log != "" {
+			t.Errorf("%s is commented: %s", what, got.log)
+		}
+	}
+	event.set(t, "workflow.name", "Pull request")
+	skips("a run on a push")
 	event.set(t, "workflow_run.event", "pull_request")
+	event.set(t, "workflow.name", "Nightly")
+	skips("another workflow's run")
+	event.set(t, "workflow.name", "Pull request")
+	event.set(t, "action", "requested")
+	skips("a run that only begins")
+	event.set(t, "action", "completed")
 	sha := fmt.Sprint(event.at("workflow_run.head_sha"))
 	got := run(t, "review-comment.yml", event, map[string]string{
 		"repos/o/r/pulls/2": `{"head": {"sha": "` + sha + `"}, "base": {"ref": "master", "repo": {"default_branch": "master"}}}`, "repos/o/r/issues/2/comments": `[]`,
-	}, map[string]string{"artifact/number": "2\n", "artifact/review.md": "# Review\n", "artifact/review.json": `{"verdict": "no effect"}`})
+	}, artifact)
 	want := "repos/o/r/statuses/" + sha + " -f context=review -f state=success -f description=no effect -f target_url=" + fmt.Sprint(event.at("workflow_run.html_url"))
 	if !got.ok || !strings.Contains(got.log, want) || !strings.Contains(got.log, "repos/o/r/issues/2/comments -F body=@") {
 		t.Errorf("ok %t, it asked:\n%s", got.ok, got.log)

@@ -3,6 +3,8 @@
 package workflows
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +81,84 @@ func TestStrangersCodeHasNoRights(t *testing.T) {
 			if strings.Contains(text, word) {
 				t.Errorf("%s may write, and has %q", name, word)
 			}
+		}
+	}
+}
+
+// uses is what the step of a job gives an action, nil where there is none such.
+func uses(t *testing.T, workflow, job, action string) map[string]string {
+	t.Helper()
+	for _, step := range workflowtest.Read(t, folder+"workflows/"+workflow).Jobs[job].Steps {
+		if strings.HasPrefix(step.Uses, action+"@") {
+			return step.With
+		}
+	}
+	return nil
+}
+
+// TestWiring: what starts each workflow, what the token of each job may, and what its
+// actions are given, beside the setup of Go and the roles that deploy_test.go looks at.
+func TestWiring(t *testing.T) {
+	const (
+		reads    = `{"contents":"read"}`
+		assumes  = `{"contents":"read","id-token":"write"}`
+		checkout = `{"persist-credentials":"false"}`
+	)
+	type job struct{ permissions, checkout, artifact string }
+	for name, want := range map[string]struct {
+		on   string
+		jobs map[string]job
+	}{
+		"pull-request.yml": {`{"pull_request":null}`, map[string]job{
+			"test": {reads, checkout, ""},
+			"review": {reads, `{"fetch-depth":"0","persist-credentials":"false","ref":"${{ github.event.pull_request.head.sha }}"}`,
+				`{"if-no-files-found":"ignore","name":"review","path":"number\nreview.md\nreview.json\n"}`},
+			"data-at-risk": {`{"statuses":"read"}`, "", ""},
+		}},
+		"review-comment.yml": {`{"workflow_run":{"types":["completed"],"workflows":["Pull request"]}}`, map[string]job{
+			"comment": {`{"actions":"read","contents":"read","pull-requests":"write","statuses":"write"}`, checkout,
+				`{"github-token":"${{ github.token }}","name":"review","path":"artifact","run-id":"${{ github.event.workflow_run.id }}"}`},
+		}},
+		"allow-data-loss.yml": {`{"pull_request_target":{"types":["labeled","unlabeled","synchronize","edited"]}}`, map[string]job{
+			"allow": {`{"actions":"write","contents":"read","pull-requests":"write","statuses":"write"}`, checkout, ""},
+		}},
+		"deploy.yml": {`{"workflow_dispatch":null}`, map[string]job{
+			"doctor": {assumes, checkout, ""}, "shared": {assumes, checkout, ""}, "region": {assumes, checkout, ""}, "own": {assumes, checkout, ""},
+		}},
+		"nightly.yml": {`{"schedule":[{"cron":"17 2 * * *"}],"workflow_dispatch":null}`, map[string]job{
+			"shard": {reads, checkout, ""}, "links": {reads, checkout, ""}, "deployed": {assumes, checkout, ""},
+		}},
+	} {
+		text := func(v any) string {
+			b, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		w := workflowtest.Read(t, folder+"workflows/"+name)
+		if got := text(w.On); got != want.on {
+			t.Errorf("%s starts on %s, want %s", name, got, want.on)
+		}
+		got := map[string]job{}
+		for id, j := range w.Jobs {
+			may := j.Permissions
+			if may == nil {
+				may = w.Permissions
+			}
+			given := job{permissions: text(may)}
+			for _, step := range j.Steps {
+				switch action, _, _ := strings.Cut(step.Uses, "@"); action {
+				case "actions/checkout":
+					given.checkout += text(step.With)
+				case "actions/upload-artifact", "actions/download-artifact":
+					given.artifact += text(step.With)
+				}
+			}
+			got[id] = given
+		}
+		if !maps.Equal(got, want.jobs) {
+			t.Errorf("%s has\n%q, want\n%q", name, got, want.jobs)
 		}
 	}
 }
