@@ -20,6 +20,8 @@ type Assembly struct {
 	// Lost are the regions whose stacks the configuration leaves out while AWS does not
 	// answer there: they stay as they are.
 	Lost []string
+	// Deployed is whether it is what CloudFormation has in the regions of the head.
+	Deployed bool
 }
 
 // Stack is one of an assembly.

@@ -338,6 +338,9 @@ func (j *judge) blind() []string {
 	for _, p := range slices.Sorted(maps.Keys(given)) {
 		all = append(all, fmt.Sprintf("the parameter %s: a stack that is deployed keeps the value that it has, whatever its default", code(p)))
 	}
+	if j.base.Deployed {
+		all = append(all, "what is deployed in regions that the head does not have: only its own are read")
+	}
 	return append(all, "what was changed by hand, or by the scaler, since the base was deployed; what the programs do otherwise; quotas; what a custom resource's function does beside its properties")
 }
 

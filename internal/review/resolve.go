@@ -5,7 +5,7 @@ import "strings"
 // resolved is an assembly whose texts that CloudFormation puts together are in one form,
 // so that another way to write the same is no change.
 func (a *Assembly) resolved() *Assembly {
-	all := &Assembly{Dir: a.Dir, Lost: a.Lost, Stacks: map[string]*Stack{}}
+	all := &Assembly{Dir: a.Dir, Lost: a.Lost, Deployed: a.Deployed, Stacks: map[string]*Stack{}}
 	for name, s := range a.Stacks {
 		copied := *s
 		copied.Template = fieldsOf(resolve(s.Template))

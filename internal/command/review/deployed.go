@@ -44,9 +44,14 @@ type writtenManifest struct {
 }
 
 type artifact struct {
-	Type        string            `json:"type"`
-	Environment string            `json:"environment"`
-	Properties  map[string]string `json:"properties"`
+	Type        string     `json:"type"`
+	Environment string     `json:"environment"`
+	Properties  properties `json:"properties"`
+}
+
+type properties struct {
+	TemplateFile          string `json:"templateFile"`
+	TerminationProtection bool   `json:"terminationProtection"`
 }
 
 // readDeployed reads the templates of the deployment's stacks as an assembly: those of
@@ -91,7 +96,7 @@ func (o options) readDeployed(ctx context.Context, head *review.Assembly) (*revi
 					return nil, fmt.Errorf("the template of %s in %s is not JSON: the CDK CLI did not deploy it", name, region)
 				}
 				file := name + ".template.json"
-				found.Artifacts[name] = artifact{"aws:cloudformation:stack", "aws://deployed/" + region, map[string]string{"templateFile": file}}
+				found.Artifacts[name] = artifact{"aws:cloudformation:stack", "aws://deployed/" + region, properties{file, aws.ToBool(stack.EnableTerminationProtection)}}
 				if err := os.WriteFile(filepath.Join(dir, file), body, 0o644); err != nil {
 					return nil, err
 				}
@@ -108,5 +113,10 @@ func (o options) readDeployed(ctx context.Context, head *review.Assembly) (*revi
 	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), b, 0o644); err != nil {
 		return nil, err
 	}
-	return review.ReadAssembly(dir)
+	a, err := review.ReadAssembly(dir)
+	if err != nil {
+		return nil, err
+	}
+	a.Deployed = true
+	return a, nil
 }

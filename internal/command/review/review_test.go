@@ -306,12 +306,13 @@ func TestNoRepository(t *testing.T) {
 }
 
 // TestReviewOfWhatIsDeployed: the base is what CloudFormation has, with stacks that the
-// head has no longer.
+// head has no longer, on AWS and in
+// the local cloud.
 func TestReviewOfWhatIsDeployed(t *testing.T) {
 	control := emulatortest.Shared(t)
 	tagged := strings.Replace(manifest, `"properties": {`, `"properties": {"tags": {"deployment": "d"}, `, 1)
 	root := repository(t, app(map[string]string{"made/manifest.json": tagged, "made/s.template.json": `{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 1}}}}`}))
-	installed(t, root, copies)
+	installed(t, root, "#!/bin/sh\necho \"$*\" >../../../asked\n"+strings.TrimPrefix(copies, "#!/bin/sh\n"))
 	run := func() (string, error) {
 		var out bytes.Buffer
 		err := Run(t.Context(), []string{"-root", root, "-deployed"}, &out)
@@ -345,13 +346,46 @@ func TestReviewOfWhatIsDeployed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# Review: changed in place", "-   DelaySeconds: 2\n+   DelaySeconds: 1", "the stack `gone` is left behind"} {
+	for _, want := range []string{"# Review: changed in place", "-   DelaySeconds: 2\n+   DelaySeconds: 1", "the stack `gone` is left behind", "in regions that the head does not have"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it lacks %q:\n%s", want, out)
 		}
 	}
+	asked := func() string {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(root, "asked"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if strings.Contains(asked(), "--app") {
+		t.Errorf("for what is on AWS another app is synthesized: %s", asked())
+	}
 	if strings.Contains(out, "another") {
 		t.Errorf("it has a stack of another deployment:\n%s", out)
+	}
+	// What CloudFormation refuses to delete is in no template.
+	if _, err := client.UpdateTerminationProtection(t.Context(), &cloudformation.UpdateTerminationProtectionInput{StackName: aws.String("s"), EnableTerminationProtection: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	unguarded, err := run()
+	if err != nil || !strings.Contains(unguarded, "# Review: data at risk") || !strings.Contains(unguarded, "the stack `s` loses its protection from deletion") {
+		t.Errorf("of a protected stack: %v\n%s", err, unguarded)
+	}
+	// The same with the state of an `up` that runs, and no credentials.
+	for _, pair := range emulator.Environment(control.URL) {
+		name, _, _ := strings.Cut(pair, "=")
+		t.Setenv(name, "")
+	}
+	if err := os.WriteFile(filepath.Join(root, ".archipelago", "up.json"), []byte(`{"emulator": "`+control.URL+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if local, err := run(); err != nil || local != unguarded {
+		t.Errorf("of the local cloud: %v\n%s", err, local)
+	}
+	if !strings.HasSuffix(asked(), " --app go run . -local\n") {
+		t.Errorf("for what runs here the CDK CLI is asked for %s", asked())
 	}
 }
 
