@@ -41,7 +41,7 @@ func (j *judge) diff() []Change {
 			if repeatsCreate(d.old) && repeatsCreate(d.new) {
 				d.old, d.new = withoutCreate(d.old), withoutCreate(d.new)
 			}
-			c.Lines = lineDiff(j.lines(j.base, d.old), j.lines(j.head, d.new))
+			c.Lines = lineDiff(j.lines(j.base, s.Region, d.old), j.lines(j.head, s.Region, d.new))
 		}
 		if c.How == "changed" && len(c.Lines) == 0 {
 			c.Lines = []string{"  only hashes of what is built"}
@@ -117,7 +117,7 @@ func kinds(s *Stack) []string {
 
 // lines are a resource's, a value each, with texts and policies by lines, without
 // what only says that something else changed.
-func (j *judge) lines(a *Assembly, r resource) []string {
+func (j *judge) lines(a *Assembly, region string, r resource) []string {
 	if r.all == nil {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (j *judge) lines(a *Assembly, r resource) []string {
 	delete(all, "DependsOn")
 	props := maps.Clone(r.props)
 	for name, v := range props {
-		props[name] = ordered(name, v)
+		props[name] = ordered(region, name, v)
 	}
 	// The build is a hash of the launch template, which is shown itself.
 	delete(props, "VersionDescription")

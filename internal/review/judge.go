@@ -184,7 +184,7 @@ func (j *judge) stack(base, head *Stack, d *stackDiff) {
 				// It is of a resource that is replaced, as the library says.
 				c.names, c.replaced = append(c.names, p[0]), true
 			}
-			if encoded(ordered(p[0], c.old.props[p[0]])) != encoded(ordered(p[0], c.new.props[p[0]])) {
+			if encoded(ordered("", p[0], c.old.props[p[0]])) != encoded(ordered("", p[0], c.new.props[p[0]])) {
 				c.names = append(c.names, p[0])
 				c.replaced = c.replaced || p[1] == "WILL_REPLACE" || p[1] == "MAY_REPLACE"
 			}
@@ -260,9 +260,9 @@ func (j *judge) template(base, head *Stack) {
 	}
 }
 
-// ordered sorts what has no order for AWS: a table's replicas, by their regions, and
-// tags.
-func ordered(property string, v any) any {
+// ordered sorts what has no order for AWS: tags, and a table's replicas, by their regions
+// after the stack's own, so that a diff has the same beside it however many there are.
+func ordered(own, property string, v any) any {
 	key := map[string]string{"Replicas": "Region", "Tags": "Key"}[property]
 	items, ok := v.([]any)
 	if !ok || key == "" {
@@ -272,11 +272,17 @@ func ordered(property string, v any) any {
 	for i, item := range items {
 		if fields, ok := item.(map[string]any); ok && fields["Tags"] != nil {
 			fields = maps.Clone(fields)
-			fields["Tags"] = ordered("Tags", fields["Tags"])
+			fields["Tags"] = ordered(own, "Tags", fields["Tags"])
 			items[i] = fields
 		}
 	}
-	slices.SortStableFunc(items, func(a, b any) int { return cmp.Compare(encoded(get(a, key)), encoded(get(b, key))) })
+	name := func(item any) string {
+		if name := text(get(item, key)); key != "Region" || name != own {
+			return encoded(get(item, key))
+		}
+		return ""
+	}
+	slices.SortStableFunc(items, func(a, b any) int { return cmp.Compare(name(a), name(b)) })
 	return items
 }
 

@@ -191,13 +191,13 @@ func TestLinesOfAResource(t *testing.T) {
 	r := resource{kind: launchTemplate, all: object(`{"Type": "T", "DependsOn": ["x"], "Metadata": {"a": 1}}`), props: object(`{
 		"Body": {"Fn::Join": ["", ["{\"a\": \"", {"Fn::GetAtt": ["R", "Arn"]}, "\"}"]]},
 		"VersionDescription": "hash", "Script": "one\ntwo", "Key": "` + strings.Repeat("ab", 32) + `.zip",
-		"Replicas": [{"Region": "b"}, {"Region": "a"}]}`)}
-	got := strings.Join((&judge{}).lines(a, r), "\n")
+		"Replicas": [{"Region": "c"}, {"Region": "b"}, {"Region": "a"}]}`)}
+	got := strings.Join((&judge{}).lines(a, "b", r), "\n")
 	want := `Properties:
   Body:
     a: ${R.Arn}
   Key: <Service abababab>.zip
-  Replicas: [{"Region":"a"},{"Region":"b"}]
+  Replicas: [{"Region":"b"},{"Region":"a"},{"Region":"c"}]
   Script: |
     one
     two
