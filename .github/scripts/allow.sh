@@ -38,18 +38,28 @@ if [ "$action" = synchronize ]; then
 	if field '[.pull_request.labels[].name] | index("allow-data-loss") != null' >/dev/null; then
 		gh api --silent --method DELETE "repos/$repo/issues/$number/labels/allow-data-loss"
 	fi
-	exit
 fi
 base=$(field .pull_request.base.ref)
 if ! [[ $base =~ ^[A-Za-z0-9._/+-]{1,200}$ ]]; then
 	echo 'the event names no branch that a status may be called by' >&2
 	exit 1
 fi
-allow='allow-data-loss'
-export REVIEW=review # as comment.sh names it
+export ALLOW=allow-data-loss REVIEW=review # as comment.sh names it
 if [ "$base" != "$(field .repository.default_branch)" ]; then
-	allow="allow-data-loss into $base"
+	ALLOW="allow-data-loss into $base"
 	REVIEW="review into $base"
+fi
+# of is what a status of the commit has in a field.
+of() { gh api "repos/$repo/commits/$sha/status?per_page=100" --jq ".statuses[] | select(.context == env.$1) | .$2"; }
+if [ "$action" = synchronize ]; then
+	# It may have been the head before, and allowed then.
+	state=$(of ALLOW state)
+	[ "$state" = success ] || exit 0
+	status "$ALLOW" failure 'A push withdrew the label'
+	if [ "$(of REVIEW description)" = 'data at risk, and allowed' ]; then
+		status "$REVIEW" failure 'data at risk, and no longer allowed'
+	fi
+	exit
 fi
 if [ "$action" = edited ]; then
 	# The review was of what it changes in another branch.
@@ -58,8 +68,8 @@ if [ "$action" = edited ]; then
 fi
 [ "$(field .label.name)" = allow-data-loss ] || exit 0
 if [ "$action" = unlabeled ]; then
-	status "$allow" failure 'The label was taken off'
-	if [ "$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')" = 'data at risk, and allowed' ]; then
+	status "$ALLOW" failure 'The label was taken off'
+	if [ "$(of REVIEW description)" = 'data at risk, and allowed' ]; then
 		status "$REVIEW" failure 'data at risk, and no longer allowed'
 		again
 	fi
@@ -80,9 +90,9 @@ admin | write) ;;
 	exit 1
 	;;
 esac
-status "$allow" success "Set by $sender"
+status "$ALLOW" success "Set by $sender"
 # The review may have said its verdict already, or be about to.
-description=$(gh api "repos/$repo/commits/$sha/status?per_page=100" --jq '.statuses[] | select(.context == env.REVIEW) | .description')
+description=$(of REVIEW description)
 case $description in
 'data at risk'*)
 	status "$REVIEW" success 'data at risk, and allowed'

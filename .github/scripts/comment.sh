@@ -47,6 +47,8 @@ body=$(mktemp)
 	printf '%s\n_Made by the code of this pull request, at %s: it says what that says._\n\n' "$marker" "$HEAD_SHA"
 	sed $'s/@/@\xe2\x80\x8b/g; s/&#/\&\xe2\x80\x8b#/g; s/&commat;/\&\xe2\x80\x8bcommat;/g' "$artifact/review.md"
 } >"$body"
+# GitHub takes 65,536 characters; what breaks the mentions adds to them.
+[ "$(stat -c %s "$body")" -le 65536 ] || fail 'The comment is too long: the review has too many mentions'
 comment=$(gh api --paginate "repos/$repo/issues/$number/comments" \
 	--jq ".[] | select(.user.login == \"github-actions[bot]\" and (.body | startswith(\"$marker\"))) | .id" | head -n 1)
 if [ -n "$comment" ]; then

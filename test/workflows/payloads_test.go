@@ -225,7 +225,7 @@ func TestLabelAllowsDataLoss(t *testing.T) {
 		"another title": {"labeled", "write", func(p payload) {
 			p["action"], p["changes"] = "edited", map[string]any{"title": map[string]any{"from": "x"}}
 		}, true, true, "", "repos/"},
-		"a push without it":  {"synchronize", "write", func(payload) {}, false, true, "", "repos/"},
+		"a push without it":  {"synchronize", "write", func(payload) {}, false, true, "/status?", "state="},
 		"of a pull request":  {"opened", "write", func(payload) {}, true, true, "", "repos/"},
 		"opened with it":     {"opened", "write", func(p payload) { p.labels(label) }, true, true, "", "repos/"},
 		"a label that is it": {"labeled", "write", func(p payload) { p.set(t, "label.name", label+" ") }, true, true, "", "repos/"},
@@ -386,7 +386,7 @@ func TestHostileValuesDoNothing(t *testing.T) {
 		refused []string
 	}{
 		{"allow-data-loss.yml", "labeled", []string{"pull_request.head.sha", "pull_request.number", "sender.login", "pull_request.base.ref"}},
-		{"allow-data-loss.yml", "synchronize", []string{"pull_request.head.sha", "pull_request.number"}},
+		{"allow-data-loss.yml", "synchronize", []string{"pull_request.head.sha", "pull_request.number", "pull_request.base.ref"}},
 		{"pull-request.yml", "opened", nil},
 	} {
 		try := func(want bool, paths ...string) {

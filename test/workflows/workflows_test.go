@@ -327,16 +327,17 @@ func TestComment(t *testing.T) {
 		state   string // of the commit, "" for none
 		posted  string // the call that posts, "" for none
 	}{
-		"a good one":           {verdict: "instances replaced", answers: head, ok: true, state: "success", posted: "api --silent repos/o/r/issues/7/comments "},
-		"a second one":         {verdict: "no effect", answers: with("repos/o/r/issues/7/comments", `[{"id": 5, "user": {"login": "somebody"}, "body": "<!-- archipelago-review -->"}, {"id": 6, "user": {"login": "github-actions[bot]"}, "body": "<!-- archipelago-review --> x"}]`), ok: true, state: "success", posted: "--method PATCH repos/o/r/issues/comments/6"},
-		"data at risk":         {verdict: "data at risk", answers: head, ok: true, state: "failure", posted: "issues/7/comments"},
-		"and allowed":          {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "success"}]}`), ok: true, state: "success", posted: "issues/7/comments"},
-		"and not allowed":      {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "failure"}]}`), ok: true, state: "failure", posted: "issues/7/comments"},
-		"another's number":     {verdict: "no effect", answers: with("repos/o/r/pulls/7", pull(other, "main")), ok: true},
-		"an invalid number":    {verdict: "no effect", over: map[string]string{"number": "7/x"}, answers: head, state: "failure"},
-		"a verdict of its own": {verdict: "harmless", answers: head, state: "failure", posted: "issues/7/comments"},
-		"no JSON":              {over: map[string]string{"review.json": "{"}, answers: head, state: "failure"},
-		"too long":             {verdict: "no effect", over: map[string]string{"review.md": strings.Repeat("x", 60_001)}, answers: head, state: "failure"},
+		"a good one":                        {verdict: "instances replaced", answers: head, ok: true, state: "success", posted: "api --silent repos/o/r/issues/7/comments "},
+		"a second one":                      {verdict: "no effect", answers: with("repos/o/r/issues/7/comments", `[{"id": 5, "user": {"login": "somebody"}, "body": "<!-- archipelago-review -->"}, {"id": 6, "user": {"login": "github-actions[bot]"}, "body": "<!-- archipelago-review --> x"}]`), ok: true, state: "success", posted: "--method PATCH repos/o/r/issues/comments/6"},
+		"data at risk":                      {verdict: "data at risk", answers: head, ok: true, state: "failure", posted: "issues/7/comments"},
+		"and allowed":                       {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "success"}]}`), ok: true, state: "success", posted: "issues/7/comments"},
+		"and not allowed":                   {verdict: "data at risk", answers: with("repos/o/r/commits/"+sha+"/status", `{"statuses": [{"context": "allow-data-loss", "state": "failure"}]}`), ok: true, state: "failure", posted: "issues/7/comments"},
+		"another's number":                  {verdict: "no effect", answers: with("repos/o/r/pulls/7", pull(other, "main")), ok: true},
+		"an invalid number":                 {verdict: "no effect", over: map[string]string{"number": "7/x"}, answers: head, state: "failure"},
+		"a verdict of its own":              {verdict: "harmless", answers: head, state: "failure", posted: "issues/7/comments"},
+		"no JSON":                           {over: map[string]string{"review.json": "{"}, answers: head, state: "failure"},
+		"too long":                          {verdict: "no effect", over: map[string]string{"review.md": strings.Repeat("x", 60_001)}, answers: head, state: "failure"},
+		"too long with its mentions broken": {verdict: "no effect", over: map[string]string{"review.md": strings.Repeat("@", 20_000)}, answers: head, state: "failure"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, ok, dir := script(t, "comment.sh", artifact(t, test.verdict, test.over), test.answers)
@@ -440,6 +441,21 @@ func TestAllow(t *testing.T) {
 			})
 			if ok != test.ok || !strings.Contains(log, test.want) || strings.Contains(log, test.not) {
 				t.Errorf("got %t, want %t, %q and no %q, it asked:\n%s", ok, test.ok, test.want, test.not, log)
+			}
+		})
+	}
+	// A push back to a commit that was allowed has to be allowed again.
+	for name, test := range map[string]struct{ state, description, want, not string }{
+		"a push back":                       {"success", "data at risk, and allowed", "context=review -f state=failure", "state=success"},
+		"a push back, before the review":    {"success", "", "context=allow-data-loss -f state=failure", "context=review"},
+		"a push back to what was taken off": {"failure", "data at risk: x", "", "state="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, ok, _ := script(t, "allow.sh", event("synchronize", "", ""), map[string]string{
+				"repos/o/r/commits/" + sha + "/status": `{"statuses": [{"context": "review", "description": "` + test.description + `"}, {"context": "allow-data-loss", "state": "` + test.state + `"}]}`,
+			})
+			if !ok || !strings.Contains(log, test.want) || strings.Contains(log, test.not) || test.want != "" && !strings.Contains(log, "context=allow-data-loss -f state=failure") {
+				t.Errorf("ok %t, want %q and no %q, it asked:\n%s", ok, test.want, test.not, log)
 			}
 		})
 	}
