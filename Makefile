@@ -43,16 +43,16 @@ up: ## deploy all islands into an AWS emulator on this machine and serve them
 	$(prepare) -tools -build ./cmd/archipelago -warm . -- dist/archipelago up $(if $(PORT),-port $(PORT)) $(ARGS)
 
 check: setup shellcheck ## check sources and run the tests that need no CDK, emulator or browser
-	@$(PARTS) $(CHECK)
+	@+$(PARTS) $(CHECK)
 
 test: setup shellcheck browser dist ## run every test; dist/artifacts has the browser's screenshots
 	@mkdir -p $(DIST)/artifacts
-	@$(PARTS) $(TEST) $(CHECK)
+	@+$(PARTS) $(TEST) $(CHECK)
 
 shard: ARCH = arm64 amd64
 shard: setup dist ## run one of the eight shards of the long tests: SHARD=0 to 7
 	@case "$(SHARD)" in [0-7]) ;; *) echo 'make shard: name one: make shard SHARD=0, up to 7' >&2; exit 1 ;; esac
-	@$(PARTS) $(SHARD_$(SHARD))
+	@+$(PARTS) $(SHARD_$(SHARD))
 
 test-all: test ## run every test in every configuration: `make test` and its eight shards
 	@for shard in 0 1 2 3 4 5 6 7; do $(MAKE) --no-print-directory shard SHARD=$$shard || exit 1; done

@@ -82,8 +82,8 @@ func Programs(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	// A build id tells of the source what the program does not: a comment would replace
-	// instances.
+	// A build id holds what is of the source and not of the program: with one, a comment
+	// would replace instances.
 	arguments := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=lambda.norpc", "-o", dir + string(filepath.Separator) + o.Name}
 	if o.Log != nil {
 		arguments = append(arguments, "-v")

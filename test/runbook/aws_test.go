@@ -86,6 +86,10 @@ func value(parts []syntax.WordPart) string {
 		case *syntax.ParamExp:
 			switch {
 			case p.Param.Value == "@" || p.Exp != nil: // options that are added at times
+			case p.Param.Value == "region":
+				b.WriteString("eu-west-1")
+			case p.Param.Value == "size": // of a fleet, of two at least
+				b.WriteString("2")
 			default:
 				b.WriteString("1")
 			}

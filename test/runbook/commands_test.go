@@ -34,7 +34,7 @@ var programs = map[string]program{
 	"aws":         {}, // by TestAWSCLITakesTheCommands
 
 	"cat": {help: "cat --help"}, "date": {help: "date --help"}, "grep": {help: "grep --help"}, "head": {help: "head --help"},
-	"mv": {help: "mv --help"}, "sed": {help: "sed --help"}, "sleep": {help: "sleep --help"}, "tail": {help: "tail --help"},
+	"mv": {help: "mv --help"}, "sed": {help: "sed --help"}, "sleep": {help: "sleep --help"}, "sort": {help: "sort --help"}, "tail": {help: "tail --help"},
 	"tee": {help: "tee --help"}, "tr": {help: "tr --help"},
 	"[": {help: "help ["}, "cd": {help: "help cd"}, "echo": {help: "help echo"}, "export": {help: "help export"},
 	"printf": {help: "help printf"}, "read": {help: "help read"},

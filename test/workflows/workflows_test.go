@@ -199,7 +199,7 @@ func TestGateLooksAtWorkflowsAndAPI(t *testing.T) {
 			t.Errorf("part-lint lacks %q", tool)
 		}
 	}
-	for _, line := range []string{"CHECK = part-lint part-quick\n", "\t@$(PARTS) $(CHECK)\n", "\t@$(PARTS) $(TEST) $(CHECK)\n"} {
+	for _, line := range []string{"CHECK = part-lint part-quick\n", "\t@+$(PARTS) $(CHECK)\n", "\t@+$(PARTS) $(TEST) $(CHECK)\n"} {
 		if !strings.Contains(makefile, line) {
 			t.Errorf("the Makefile lacks %q", line)
 		}
