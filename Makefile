@@ -77,10 +77,10 @@ types: ## write the table of instance types that a ladder may have, by what EC2 
 prices: ## write the table of EC2's prices, by AWS's public lists; some regions' with ARGS='-regions eu-west-1'
 	@go run ./cmd/archipelago prices $(ARGS)
 
-diff: ## show what a deployment would change: on AWS with AWS_PROFILE set, else in what `make up` runs
+diff: ## show what a deployment would change: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `make up` runs
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago diff $(ARGS)
 
-doctor: ## say what a deployment would fail at in this account, of all regions or of REGION=…: on AWS with AWS_PROFILE set, else in what `make up` runs
+doctor: ## say what a deployment would fail at in this account, of all regions or of REGION=…: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `make up` runs
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago doctor $(if $(REGION),-region "$(REGION)") $(ARGS)
 
 deploy: setup ## deploy on AWS: the doctor, what all regions share, one region after the other; one of these by WAVE=shared, WAVE=STACK or WAVE=own
@@ -111,13 +111,13 @@ calibrate: ## find how many requests an instance takes on, for fleet.requestsPer
 	@mkdir -p $(DIST)
 	@go run ./cmd/calibrate -out $(DIST)/calibrate.svg $(ARGS)
 
-drain: ## move users away from REGION=…; back with OFF=1: on AWS with AWS_PROFILE set, else in what `make up` runs
+drain: ## move users away from REGION=…; back with OFF=1: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `make up` runs
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago drain -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(OFF),-off)
 
-freeze: ## keep the instance type of REGION=…; let it change again with OFF=1
+freeze: ## keep the instance type of REGION=…; let it change again with OFF=1: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `make up` runs
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago freeze -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(OFF),-off)
 
-logs: ## show what the instances of REGION=… print, on AWS with AWS_PROFILE set; go on with FOLLOW=1
+logs: ## show what the instances of REGION=… print, on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set; go on with FOLLOW=1
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago logs -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(FOLLOW),-follow)
 
 bench: setup ## measure what docs/figures.md says

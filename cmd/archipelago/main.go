@@ -69,7 +69,7 @@ func commands() []command {
 		{"setup", "fetch the CDK CLI, Node.js and the AWS emulator into this repository", setup.RunUser},
 		{"up", "deploy all islands into an AWS emulator on this machine and serve them", local("up", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Up })},
 		{"doctor", "say what a deployment would fail at in this account, and what to do about it", doctor.Run},
-		{"diff", "show what a deployment would change: on AWS with AWS_PROFILE set, else in what `up` runs", local("diff", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Diff })},
+		{"diff", "show what a deployment would change: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `up` runs", local("diff", func(flags *flag.FlagSet, o *cloud.Options) do { deploymentFlags(flags, o); return cloud.Diff })},
 		{"review", "say what a commit does to people and data, what it risks and costs, compared with another one", review.Run},
 		{"synth", "write the CloudFormation templates to cdk.out", local("synth", synth)},
 		{"cost", "estimate a month's bill of what synth wrote", cost.Run},

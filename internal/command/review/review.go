@@ -56,7 +56,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.StringVar(&o.dir, "dir", "", "`directory` for the report and for the commits' worktrees (default .archipelago/review below -root)")
 	flags.StringVar(&o.base, "base", "main", "`commit` that is compared with")
 	flags.StringVar(&o.head, "head", "HEAD", "`commit` that is reviewed; what is not committed is not")
-	flags.BoolVar(&o.deployed, "deployed", false, "compare with what is deployed in place of -base: on AWS with AWS_PROFILE set, else in what `up` runs")
+	flags.BoolVar(&o.deployed, "deployed", false, "compare with what is deployed in place of -base: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `up` runs")
 	flags.BoolVar(&o.refuse, "refuse-data-loss", false, "exit with 3 on the verdict data at risk, once the comment is written")
 	flags.StringVar(&o.allowed, "allow-data-loss", "", "full id of the `commit` whose loss of data is allowed; another head is refused still")
 	if err := flags.Parse(args); err != nil {
