@@ -53,7 +53,8 @@ var steps = []step{
 	{"deploy", always, func(l *life) { l.deploy(); l.write("before") }},
 	{"change", always, (*life).change},
 	{"add", func(l *life) bool { return l.joining() != "" }, func(l *life) { l.add(l.joining()); l.write("after") }},
-	{"lose", func(l *life) bool { return len(l.config.Islands()) > 1 }, (*life).lose},
+	{"lose the primary", func(l *life) bool { return len(l.config.Islands()) > 1 }, (*life).losePrimary},
+	{"lose a secondary", func(l *life) bool { return l.joined != "" }, (*life).loseSecondary},
 	{"remove", func(l *life) bool { return l.joined != "" }, func(l *life) { l.remove(l.joined) }},
 	{"leave", func(l *life) bool { return l.config.Entry == config.EntryAccelerator }, (*life).leaveAccelerator},
 	{"restore", func(l *life) bool { return l.config.Protect }, (*life).restore},
@@ -63,8 +64,8 @@ var steps = []step{
 // gate are the lives of each run of the tests, and their steps: each step at least
 // once, with data that is protected and without.
 var gate = map[string][]string{
-	"nat":     {"deploy", "add", "remove", "restore", "destroy"},
-	"leaving": {"deploy", "change", "lose", "leave", "destroy"},
+	"nat":     {"deploy", "add", "lose a secondary", "remove", "restore", "destroy"},
+	"leaving": {"deploy", "change", "lose the primary", "leave", "destroy"},
 	"private": {"deploy", "destroy"}, // in a network that exists
 }
 
@@ -608,15 +609,18 @@ func (l *life) interrupted(commands string) string {
 // every call.
 const everyCall = "nat"
 
-// lose loses the primary, and then the region that joined, goes on without them as the
-// operations page says, and has them back with what was written meanwhile.
-func (l *life) lose() {
+// losePrimary loses the primary, goes on without it as the operations page says, and has
+// it back with what was written meanwhile.
+func (l *life) losePrimary() {
 	l.t.Helper()
 	islands := l.config.RegionNames()
 	l.without(islands[0], 0, islands[len(islands)-1])
-	if l.joined != "" {
-		l.without(l.joined, len(l.config.Regions)-1, islands[0])
-	}
+}
+
+// loseSecondary does so with the region that joined.
+func (l *life) loseSecondary() {
+	l.t.Helper()
+	l.without(l.joined, len(l.config.Regions)-1, l.config.RegionNames()[0])
 }
 
 // without loses a region, number i of cdk.json, deploys and writes in another, and
