@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	gocmp "github.com/google/go-cmp/cmp"
@@ -50,6 +51,9 @@ func TestEverythingFailsOnce(t *testing.T) {
 			return
 		}
 	}
+	if o.recovered != o.failed {
+		t.Errorf("%d of %d resources that failed once recovered", o.recovered, o.failed)
+	}
 	t.Logf("resources failed once: %d of %d recovered, in %.0f s", o.recovered, o.failed, time.Since(start).Seconds())
 }
 
@@ -65,6 +69,10 @@ type once struct {
 	// size is the fleet's that is watched, nil before there is one.
 	size              *size
 	failed, recovered int
+	// build is the live one's, which a rollback keeps, "" before there is one; delay is how
+	// many seconds a new permission takes in the stacks that chain.
+	build string
+	delay float64
 	// of are the types that have failed in a part, and considered counts all.
 	of         map[string]bool
 	considered int
@@ -237,12 +245,12 @@ func (o *once) failures(s artifact, creating bool) []emulator.Failure {
 	return list
 }
 
-// failAt has these fail. Where AWS's documents leave open which way it goes, it goes
+// failAt has these fail, while a new permission holds after some seconds. Where AWS's documents leave open which way it goes, it goes
 // another one in each shard.
-func (o *once) failAt(wanted []emulator.Failure) {
+func (o *once) failAt(wanted []emulator.Failure, delay float64) {
 	o.t.Helper()
 	settings := o.way()
-	settings.Hurry, settings.FailAt = true, wanted
+	settings.Hurry, settings.FailAt, settings.PermissionDelay = true, wanted, delay
 	if err := o.control.Set(o.t.Context(), settings); err != nil {
 		o.t.Fatal(err)
 	}
@@ -261,13 +269,14 @@ func (o *once) way() emulator.Settings {
 func (o *once) former() bool { return o.way().RollbackReadsFormer }
 
 // chain deploys a stack until it succeeds, and each of its resources fails once.
-// check looks at what a rollback leaves.
-func (o *once) chain(s artifact, check func()) {
+// check looks at what a rollback leaves. It returns what has failed.
+func (o *once) chain(s artifact, check func()) []emulator.Failure {
 	o.t.Helper()
 	start, here := time.Now(), 0
 	creating := emulatortest.StackStatus(o.t, cloudformation.NewFromConfig(o.aws(s.region)), s.name) == ""
 	wanted := o.failures(s, creating)
-	o.failAt(wanted)
+	var all []emulator.Failure
+	o.failAt(wanted, o.delay)
 	for {
 		status, why := o.try(s)
 		settings, err := o.control.Settings(o.t.Context())
@@ -296,11 +305,14 @@ func (o *once) chain(s artifact, check func()) {
 			o.t.Fatalf("%s is %s after %s failed %s its effect: %s", s.name, status, failed.Resource, failed.When, why)
 		}
 		here++
+		all = append(all, failed)
 		wanted, o.retained[s.name] = left, creating
 		check()
 	}
 	o.recovered += here
+	o.failAt(nil, 0)
 	o.t.Logf("%5.1f s  %s: %d failed once", time.Since(start).Seconds(), s.name, here)
+	return all
 }
 
 // create makes everything.
@@ -430,19 +442,36 @@ func (o *once) grow(count int, instanceType string) {
 			o.t.Fatalf("the step is %s: %s", r.Status, aws.ToString(r.StatusReason))
 		}
 	}
-	o.size = &size{instanceType, count}
+	o.size, o.build = &size{instanceType, count}, o.buildOf(o.group(region).Instances[0])
 	o.sized()
 }
 
-// sized checks that the fleet of the primary region has its present size. What a
+// buildOf is an instance's: the description of the version that it was launched from.
+func (o *once) buildOf(i autoscalingtypes.Instance) string {
+	o.t.Helper()
+	out, err := ec2.NewFromConfig(o.aws(o.regions()[0])).DescribeLaunchTemplateVersions(o.t.Context(), &ec2.DescribeLaunchTemplateVersionsInput{
+		LaunchTemplateId: i.LaunchTemplate.LaunchTemplateId, Versions: []string{aws.ToString(i.LaunchTemplate.Version)},
+	})
+	if err != nil || len(out.LaunchTemplateVersions) != 1 {
+		o.t.Fatalf("the version of %s: %v, %v", aws.ToString(i.InstanceId), out, err)
+	}
+	return aws.ToString(out.LaunchTemplateVersions[0].VersionDescription)
+}
+
+// sized checks that the fleet of the primary region has its present size and build. What a
 // rollback wrote into the group otherwise, as it may where Fn::GetAtt is what Hold had
 // answered before, replaces nothing, and the scaler takes it back within five minutes.
 func (o *once) sized() {
 	o.t.Helper()
 	for start := time.Now(); ; time.Sleep(200 * time.Millisecond) {
 		group, got := o.group(o.regions()[0]), map[string]int{}
+		builds := map[string]bool{}
 		for _, i := range group.Instances {
 			got[string(i.LifecycleState)+" "+aws.ToString(i.InstanceType)]++
+			builds[o.buildOf(i)] = true
+		}
+		if !maps.Equal(builds, map[string]bool{o.build: true}) {
+			o.t.Fatalf("the fleet runs the builds %v, want the one before, %q", builds, o.build)
 		}
 		if diff := gocmp.Diff(map[string]int{"InService " + o.size.instanceType: o.size.count}, got); diff != "" || aws.ToInt32(group.DesiredCapacity) != int32(o.size.count) {
 			o.t.Fatalf("the fleet has %d instances, want what it had before: %s", aws.ToInt32(group.DesiredCapacity), diff)
@@ -511,16 +540,29 @@ func (o *once) runs() {
 }
 
 // update deploys what cdk.json says now: the stacks that are named chain, all others
-// at once. What the update does not touch does not fail.
-func (o *once) update(chained ...string) {
+// at once. What the update does not touch does not fail; of what it has to touch, moved are
+// the types.
+func (o *once) update(moved []string, chained ...string) {
 	o.t.Helper()
 	o.synth()
+	failed := map[string]bool{}
 	for _, s := range o.stacks {
 		if slices.Contains(chained, s.name) {
-			o.chain(s, o.sized)
+			for _, f := range o.chain(s, o.sized) {
+				failed[s.resources[f.Resource].Type] = true
+			}
 			o.retained[s.name] = false
 		} else {
 			o.deploy(s)
+		}
+	}
+	// Which resources each shard has fail is by their number.
+	if got := slices.Sorted(maps.Keys(failed)); !matrix.All() && !slices.Equal(got, moved) {
+		o.t.Errorf("updates of %q failed, want of %q", got, moved)
+	}
+	if former := o.build; slices.Contains(moved, "AWS::EC2::LaunchTemplate") {
+		if o.build = o.buildOf(o.group(o.regions()[0]).Instances[0]); o.build == former {
+			o.t.Errorf("the fleet runs the build %q still", former)
 		}
 	}
 	o.sized()
@@ -534,23 +576,25 @@ func (o *once) changeService() {
 		o.t.Fatal(err)
 	}
 	o.builds.Service = path
-	o.update(o.config.Names().RegionStack(o.regions()[0]))
+	o.update([]string{"AWS::EC2::LaunchTemplate", "Custom::FleetRollout"}, o.config.Names().RegionStack(o.regions()[0]))
 }
 
 // changeTag tags everything.
 func (o *once) changeTag() {
 	o.set("tags", map[string]any{"team": "staff"})
 	names, primary := o.config.Names(), o.regions()[0]
-	o.update(names.StorageStack(primary), names.GlobalStack(), names.EntryStack(), names.RegionStack(primary))
+	o.update(moves, names.StorageStack(primary), names.GlobalStack(), names.EntryStack(), names.RegionStack(primary))
 }
 
 func (o *once) changeMaximum() {
 	o.set("fleet.max", fmt.Sprint(o.config.Fleet.Max+1))
-	o.update(o.config.Names().RegionStack(o.regions()[0]))
+	o.update([]string{"AWS::AutoScaling::AutoScalingGroup", "Custom::FleetHold"}, o.config.Names().RegionStack(o.regions()[0]))
 }
 
-// addRegion adds one.
+// addRegion adds one. In the stacks that there are a permission that is new holds half a
+// minute later: a call that needed one would fail.
 func (o *once) addRegion() {
+	o.delay = 30
 	region := o.joining()
 	o.setRegions(func(regions []any) []any { return append(regions, region) })
 	o.kept = append(o.kept, region)
@@ -562,8 +606,36 @@ func (o *once) addRegion() {
 		}
 	}
 	names := o.config.Names()
-	o.update(names.GlobalStack(), names.EntryStack(), names.RegionStack(o.regions()[0]))
+	former := o.callers()
+	o.update([]string{"AWS::DynamoDB::GlobalTable"}, names.GlobalStack(), names.EntryStack(), names.RegionStack(o.regions()[0]))
+	for id, want := range former {
+		if got := o.callers()[id]; got != want {
+			o.t.Errorf("another region makes another role of %s: %s, want %s", id, got, want)
+		}
+	}
+	o.delay = 0
 	o.write("with another region")
+}
+
+// callers are the roles of the functions that make the stacks' calls, with their policies.
+func (o *once) callers() map[string]string {
+	o.t.Helper()
+	of := map[string]string{}
+	for _, s := range o.stacks {
+		for id, r := range s.resources {
+			if strings.HasPrefix(id, "AwsCallRole") {
+				b, err := json.Marshal(r.Properties)
+				if err != nil {
+					o.t.Fatal(err)
+				}
+				of[s.name+" "+id] = string(b)
+			}
+		}
+	}
+	if len(of) == 0 {
+		o.t.Fatal("no stack has a role for its calls")
+	}
+	return of
 }
 
 // delete deletes all, and checks that nothing is left but what is worth keeping.
