@@ -8,6 +8,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/live"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
+	"github.com/archipelago-cdk/archipelago/constructs/internal/watched"
 	"github.com/archipelago-cdk/archipelago/internal/al2023"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -151,6 +152,9 @@ func New(scope constructs.Construct, id string, props *Props) *Fleet {
 	required.Check("fleet", props)
 	if props.InstanceTypeParameter == "" && props.Controller == nil {
 		panic("fleet: want an InstanceTypeParameter in Props, or a Controller")
+	}
+	if props.Pulse != nil {
+		watched.Check("fleet", "Pulse.Stores", props.Pulse.Stores)
 	}
 	this := constructs.NewConstruct(scope, &id)
 	props = withDefaults(props)

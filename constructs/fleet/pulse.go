@@ -35,7 +35,6 @@ func (p *Pulse) script(scope constructs.Construct, props *Props, role awsiam.Rol
 	if p == nil {
 		return ""
 	}
-	watched.Check("fleet", "Pulse.Stores", p.Stores)
 	table := watched.PulseTable(p.Stores)
 	if table == nil {
 		return ""
