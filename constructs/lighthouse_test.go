@@ -214,16 +214,16 @@ func TestLighthouseTouchesOnlyItsOwn(t *testing.T) {
 }
 
 // TestLighthouseReadsWhatOtherRegionsWrite, each in an item of its own, in tables that all
-// of them write.
+// of them write; the order of the regions says nothing.
 func TestLighthouseReadsWhatOtherRegionsWrite(t *testing.T) {
 	template := lighthouseTemplate(t, func(p *lighthouse.Props) { p.ReplicaRegions = []string{"us-east-1", "ap-southeast-2"} })
 	has(template, "AWS::Lambda::Function", properties{
-		"Environment": properties{"Variables": assertions.Match_ObjectLike(&properties{"REPLICA_REGIONS": "us-east-1,ap-southeast-2"})},
+		"Environment": properties{"Variables": assertions.Match_ObjectLike(&properties{"REPLICA_REGIONS": "ap-southeast-2,us-east-1"})},
 	})
 	has(template, "AWS::IAM::Policy", properties{"PolicyDocument": assertions.Match_ObjectLike(&properties{
 		"Statement": assertions.Match_ArrayWith(&[]any{properties{
 			"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
-			"Condition": properties{"ForAllValues:StringEquals": properties{"dynamodb:LeadingKeys": []any{"lighthouse#us-east-1", "lighthouse#ap-southeast-2"}}},
+			"Condition": properties{"ForAllValues:StringEquals": properties{"dynamodb:LeadingKeys": []any{"lighthouse#ap-southeast-2", "lighthouse#us-east-1"}}},
 		}}),
 	})})
 	if made := newLighthouse(t, newStack(), func(p *lighthouse.Props) { p.ReplicaRegions, p.Stores = []string{"us-east-1"}, p.Stores[1:] }); made.ReplicationAge {

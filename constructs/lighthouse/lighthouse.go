@@ -4,6 +4,7 @@
 package lighthouse
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,7 +118,7 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 	}
 	replicated := len(props.ReplicaRegions) > 0 && watched.PulseTable(props.Stores) != nil
 	if replicated {
-		environment[setting.ReplicaRegions] = jsii.String(strings.Join(props.ReplicaRegions, ","))
+		environment[setting.ReplicaRegions] = jsii.String(strings.Join(sorted(props.ReplicaRegions), ","))
 	}
 	made := function.New(scope, id, &function.Props{
 		Name:         props.Name,
@@ -227,11 +228,14 @@ func grantItem(s Store, region string, role awsiam.Role) {
 }
 
 func itemsOf(regions []string) (keys []string) {
-	for _, region := range regions {
+	for _, region := range sorted(regions) {
 		keys = append(keys, setting.LighthouseItem(region))
 	}
 	return keys
 }
+
+// sorted has the same regions in another order change nothing.
+func sorted(regions []string) []string { return slices.Sorted(slices.Values(regions)) }
 
 func grantObject(s Store, region string, role awsiam.Role) {
 	actions := []string{"s3:GetObject"}
