@@ -222,14 +222,7 @@ func TestVerdicts(t *testing.T) {
 			if c.lost != "" {
 				head.Lost = []string{c.lost}
 			}
-			r, err := d.Compare(base, head)
-			if err != nil {
-				t.Fatal(err)
-			}
-			comment, err := r.Markdown()
-			if err != nil {
-				t.Fatal(err)
-			}
+			r, comment := compare(t, d, base, head)
 			if titles := headings(comment); !slices.Equal(titles, sections) && !slices.Equal(titles, slices.DeleteFunc(slices.Clone(sections), func(s string) bool { return s == "Diff" && len(r.Changes) == 0 })) {
 				t.Errorf("its sections are %q, want %q", titles, sections)
 			}

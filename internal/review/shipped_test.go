@@ -28,6 +28,12 @@ func inCorpus(t *testing.T, name string) change {
 func (c change) review(t *testing.T, d *Differ) (Report, string) {
 	t.Helper()
 	base, head := c.both(t)
+	return compare(t, d, base, head)
+}
+
+// compare returns the report on two assemblies, and its comment.
+func compare(t *testing.T, d *Differ, base, head *Assembly) (Report, string) {
+	t.Helper()
 	r, err := d.Compare(base, head)
 	if err != nil {
 		t.Fatal(err)
@@ -198,14 +204,7 @@ func TestCostIsThatOfTheChange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, head := test.both(t)
-			r, err := d.Compare(base, head)
-			if err != nil {
-				t.Fatal(err)
-			}
-			comment, err := r.Markdown()
-			if err != nil {
-				t.Fatal(err)
-			}
+			r, comment := compare(t, d, base, head)
 			if len(r.Cost) != 3 || r.CostUnknown != "" {
 				t.Fatalf("got %+v, %s", r.Cost, r.CostUnknown)
 			}
@@ -272,14 +271,7 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, head := inCorpus(t, name).both(t)
-			r, err := d.Compare(base, head)
-			if err != nil {
-				t.Fatal(err)
-			}
-			comment, err := r.Markdown()
-			if err != nil {
-				t.Fatal(err)
-			}
+			r, comment := compare(t, d, base, head)
 			if got := part(comment, "Plan"); got != "\n"+want {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want)
 			}

@@ -247,26 +247,36 @@ func TestEntryRoutesToTheNearestHealthyRegion(t *testing.T) {
 	want("america")
 }
 
-// TestEntryFailsOpenAfterThreeRegions: it looks no further, and refuses nobody.
-func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
+// newEntry is an entry that listens, and its address.
+func newEntry(t *testing.T) (*Entry, string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	entry := NewEntry(ctx, listener, quiet)
-	var regions []Endpoint
+	return NewEntry(t.Context(), listener, quiet), "http://" + listener.Addr().String()
+}
+
+// threeSick are four regions, of which the closest three are sick: endpoints of an
+// accelerator, or records.
+func threeSick(t *testing.T, records bool) (regions []Endpoint) {
+	t.Helper()
 	for _, name := range []string{"first", "second", "third", "fourth"} {
 		i := newInstance(t, name)
 		b, round := newBalancer(t, name, i)
 		i.sick.Store(name != "fourth")
 		round()
 		round()
-		regions = append(regions, Endpoint{Balancer: b, Dial: 100})
+		regions = append(regions, Endpoint{Balancer: b, Dial: 100, Record: records})
 	}
+	return regions
+}
+
+// TestEntryFailsOpenAfterThreeRegions: it looks no further, and refuses nobody.
+func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
+	entry, address := newEntry(t)
+	regions := threeSick(t, false)
 	entry.Update(regions)
-	address := "http://" + listener.Addr().String()
 	if _, got := get(t, address); got != "first" {
 		t.Errorf("with the closest three sick %q answered, want the first", got)
 	}
@@ -279,22 +289,9 @@ func TestEntryFailsOpenAfterThreeRegions(t *testing.T) {
 // TestEntryTriesAllRecords: Route 53 looks further than an accelerator, and with none
 // that is healthy it answers as if all were.
 func TestEntryTriesAllRecords(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry := NewEntry(t.Context(), listener, quiet)
-	var regions []Endpoint
-	for _, name := range []string{"first", "second", "third", "fourth"} {
-		i := newInstance(t, name)
-		b, round := newBalancer(t, name, i)
-		i.sick.Store(name != "fourth")
-		round()
-		round()
-		regions = append(regions, Endpoint{Balancer: b, Dial: 100, Record: true})
-	}
+	entry, address := newEntry(t)
+	regions := threeSick(t, true)
 	entry.Update(regions)
-	address := "http://" + listener.Addr().String()
 	if _, got := get(t, address); got != "fourth" {
 		t.Errorf("with the closest three sick %q answered, want the fourth", got)
 	}
@@ -307,11 +304,7 @@ func TestEntryTriesAllRecords(t *testing.T) {
 // TestEntryFailsOverWhateverTheDials: a region's own users follow its dial, and those of a
 // region that fails do not, nor is a region that is drained left out of the closest three.
 func TestEntryFailsOverWhateverTheDials(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry := NewEntry(t.Context(), listener, quiet)
+	entry, address := newEntry(t)
 	var regions []Endpoint
 	instances, rounds := map[string]*instance{}, map[string]func(){}
 	for _, name := range []string{"first", "second", "third", "fourth"} {
@@ -331,7 +324,7 @@ func TestEntryFailsOverWhateverTheDials(t *testing.T) {
 	want := func(when, name string) {
 		t.Helper()
 		entry.Update(regions)
-		if status, got := get(t, "http://"+listener.Addr().String()); status != http.StatusOK || got != name {
+		if status, got := get(t, address); status != http.StatusOK || got != name {
 			t.Errorf("%s: status %d of %q, want %s", when, status, got, name)
 		}
 	}
@@ -350,16 +343,11 @@ func TestEntryFailsOverWhateverTheDials(t *testing.T) {
 
 // TestEntryOfALostRegion refuses who is sent there, as nothing answers there.
 func TestEntryOfALostRegion(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry := NewEntry(t.Context(), listener, quiet)
+	entry, address := newEntry(t)
 	near, round := newBalancer(t, "near", newInstance(t, "near"))
 	far, roundFar := newBalancer(t, "far", newInstance(t, "far"))
 	round()
 	roundFar()
-	address := "http://" + listener.Addr().String()
 	entry.Update([]Endpoint{{Balancer: near, Dial: 100, Lost: true}, {Balancer: far, Dial: 100}})
 	if _, got := get(t, address); got != "far" {
 		t.Errorf("%q answered, want far", got)

@@ -328,11 +328,7 @@ func (m metrics) balance(t *testing.T, balancer []types.Dimension, values map[st
 // TestHealthThatIsUnknownRings is the alarm of a region's template on what its lighthouse
 // does not learn: after two hours in which no look learned it.
 func TestHealthThatIsUnknownRings(t *testing.T) {
-	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityHealthUnknown")
-	m := newMetrics(t)
-	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
-	delete(properties, "Dimensions")
-	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	m, properties := alarmOfPublished(t, "ObservabilityHealthUnknown")
 	looks := func(minutes int, unknown ...float64) {
 		t.Helper()
 		for range minutes {
@@ -365,11 +361,7 @@ func TestHealthThatIsUnknownRings(t *testing.T) {
 // TestReplicationThatStandsStillRings is the alarm of a region's template on how old the last
 // write of another region is: after ten minutes, and not for one that is late once.
 func TestReplicationThatStandsStillRings(t *testing.T) {
-	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityReplicationAge")
-	m := newMetrics(t)
-	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
-	delete(properties, "Dimensions")
-	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	m, properties := alarmOfPublished(t, "ObservabilityReplicationAge")
 	metric := properties["MetricName"].(string)
 	m.settle(t)
 	for _, step := range []struct {
@@ -395,11 +387,7 @@ func TestReplicationThatStandsStillRings(t *testing.T) {
 // TestScalerThatIsSilentRings is the alarm of a region's template on a scaler that decides
 // nothing, or whose type is not on the ladder: after half an hour.
 func TestScalerThatIsSilentRings(t *testing.T) {
-	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityScalerSilent")
-	m := newMetrics(t)
-	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
-	delete(properties, "Dimensions")
-	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	m, properties := alarmOfPublished(t, "ObservabilityScalerSilent")
 	metric := properties["MetricName"].(string)
 	want := func(when string, state types.StateValue) {
 		t.Helper()
@@ -662,6 +650,18 @@ func TestReplicationThatFailsRings(t *testing.T) {
 	pass(12 * time.Minute)
 	want("it has caught up", behind, ok)
 	want("it has caught up", failed, ok)
+}
+
+// alarmOfPublished deploys an alarm of the shipped region's template on a metric that a
+// program of ours publishes: here m does.
+func alarmOfPublished(t *testing.T, id string) (m metrics, properties map[string]any) {
+	t.Helper()
+	properties = templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", id)
+	m = newMetrics(t)
+	properties["AlarmName"], properties["Namespace"] = m.s.name, m.s.name
+	delete(properties, "Dimensions")
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	return m, properties
 }
 
 // templateAlarm is an alarm of a template, by the start of its logical id.
