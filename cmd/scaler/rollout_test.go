@@ -788,20 +788,17 @@ func TestDeploymentRightAfterARefreshOfSomebodyElse(t *testing.T) {
 // TestDeploymentThatIsKilledEndsTheSame at every call.
 func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
 	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
-	for _, answered := range []bool{false, true} {
-		for at := 1; ; at++ {
+	for killed, at := true, 1; killed; at++ {
+		for _, answered := range endings(at) {
 			s := newStack(t, fmt.Sprintf("killed-%v-%d", answered, at))
 			s.made(t)
 			s.version(t, "two")
 			e := s.request(cfn.RequestUpdate, rolloutType, "two")
 			k := &killer{at: at, answered: answered}
-			err := s.sendBy(t, k, e)
-			if err == nil && k.calls < at {
-				break // there was no such call
-			}
-			if err != nil && !errors.Is(err, errKilled) {
+			if err := s.sendBy(t, k, e); err != nil && !errors.Is(err, errKilled) {
 				t.Fatal(err)
 			}
+			killed = k.ended
 			must(t, s.send(t, e)) // Lambda tries again
 			if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
 				t.Errorf("killed at call %d: %+v", at, a)
@@ -821,12 +818,12 @@ func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
 // before it is made or before its answer comes, in a deployment and in its rollback.
 func TestRunsThatAreKilledEndTheSame(t *testing.T) {
 	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
-	for _, answered := range []bool{false, true} {
-		for at := 1; ; at++ {
+	for killed, at := true, 1; killed; at++ {
+		killed = false
+		for _, answered := range endings(at) {
 			s := newStack(t, fmt.Sprintf("runs-killed-%v-%d", answered, at))
 			s.made(t)
 			s.version(t, "two")
-			killed := false
 			pursue := func(e cfn.Event, version string) {
 				t.Helper()
 				a, k := s.pursued(t, e, at, answered)
@@ -843,9 +840,6 @@ func TestRunsThatAreKilledEndTheSame(t *testing.T) {
 				t.Errorf("killed at call %d: %d refreshes, want 3: %v", at, len(f.refreshes), err)
 			}
 			s.remove(t)
-			if !killed {
-				break // there is no such call
-			}
 		}
 	}
 }
