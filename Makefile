@@ -1,6 +1,9 @@
 # Archipelago. `make` lists what there is to do.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := true
+# Go keeps what it compiled for another checkout, since no path is in it, and for
+# programs, which are built so, too.
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
 
 # PORT is where `make up` serves the entry, 8080 if nothing is said.
 PORT ?=

@@ -3,7 +3,6 @@ package photo
 import (
 	"bytes"
 	"errors"
-	"go/build"
 	"image"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 
 // addPictures begins a search with pictures of all kinds.
 func addPictures(f *testing.F) {
-	for _, pattern := range []string{filepath.Join(build.Default.GOROOT, "src/image/testdata/*"), "testdata/*.webp", "testdata/*.jpg"} {
+	for _, pattern := range []string{filepath.Join(phototest.GoTestdata(f), "*"), "phototest/testdata/*.webp", "phototest/testdata/*.jpg"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			f.Fatalf("nothing is at %s: %v", pattern, err)

@@ -25,6 +25,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/photo/icc"
+	"github.com/archipelago-cdk/archipelago/service/photo/phototest"
 )
 
 func upload(t testing.TB, p *Processor, content []byte) *Upload {
@@ -88,15 +89,6 @@ func encoded(t testing.TB, m image.Image, encode func(io.Writer, image.Image) er
 }
 
 func toJPEG(w io.Writer, m image.Image) error { return jpeg.Encode(w, m, &jpeg.Options{Quality: 95}) }
-
-func read(t testing.TB, name string) []byte {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
-}
 
 // name of the colour in the middle of a quarter of m.
 func colourName(m image.Image, quarter int) string {
@@ -173,8 +165,8 @@ func TestTransparencyIsWhite(t *testing.T) {
 		"large PNG":      encoded(t, quarters(1600, 1200), fastPNG),
 		"paletted PNG":   encoded(t, paletted, png.Encode),
 		"PNG of 16 bits": encoded(t, deep, png.Encode),
-		"lossy WebP":     read(t, "alpha.webp"),
-		"lossless WebP":  read(t, "lossless.webp"),
+		"lossy WebP":     phototest.Testdata(t, "alpha.webp"),
+		"lossless WebP":  phototest.Testdata(t, "lossless.webp"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			display, thumbnail := mustProcess(t, content)
@@ -281,7 +273,7 @@ func TestOrientationIsApplied(t *testing.T) {
 			}
 		}
 	}
-	display, _ := mustProcess(t, withExif(t, read(t, "alpha.webp"), tiff(binary.LittleEndian, 6)))
+	display, _ := mustProcess(t, withExif(t, phototest.Testdata(t, "alpha.webp"), tiff(binary.LittleEndian, 6)))
 	if size := display.Bounds().Size(); size != image.Pt(30, 40) {
 		t.Errorf("a WebP that lies on its side is %v, want 30×40", size)
 	}
@@ -297,7 +289,7 @@ func TestMetadataIsGone(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"Exif of a JPEG": withExif(t, photo, exif),
 		"Exif of a PNG":  withExif(t, encoded(t, quarters(64, 64), png.Encode), exif),
-		"Exif of a WebP": withExif(t, read(t, "alpha.webp"), exif),
+		"Exif of a WebP": withExif(t, phototest.Testdata(t, "alpha.webp"), exif),
 		"comment":        comment,
 		"text":           text,
 		"appended":       append(photo, secret...),
@@ -352,11 +344,11 @@ func allocated(f func()) uint64 {
 }
 
 func TestBombsAreRefusedCheaply(t *testing.T) {
-	lossy := read(t, "lossy.webp")
+	lossy := phototest.Testdata(t, "lossy.webp")
 	claimed := bytes.Clone(lossy)
 	binary.LittleEndian.PutUint32(claimed[4:], 100<<20)
 	binary.LittleEndian.PutUint32(claimed[16:], 100<<20-12)
-	canvas := bytes.Clone(read(t, "alpha.webp"))
+	canvas := bytes.Clone(phototest.Testdata(t, "alpha.webp"))
 	copy(canvas[24:], "\xff\x3f\x00\xff\x3f\x00")
 	tests := map[string]struct {
 		content []byte
@@ -457,9 +449,9 @@ func TestMemoryIsForetold(t *testing.T) {
 		"PNG of 16 bits":    encoded(t, image.NewNRGBA64(size), fastPNG),
 		"gray 16 bits":      encoded(t, image.NewGray16(size), fastPNG),
 		"paletted PNG":      encoded(t, image.NewPaletted(size, color.Palette{color.White, color.Black}), fastPNG),
-		"WebP":              read(t, "lossy.webp"),
-		"transparent WebP":  read(t, "alpha.webp"),
-		"lossless WebP":     read(t, "lossless.webp"),
+		"WebP":              phototest.Testdata(t, "lossy.webp"),
+		"transparent WebP":  phototest.Testdata(t, "alpha.webp"),
+		"lossless WebP":     phototest.Testdata(t, "lossless.webp"),
 		"gray, transparent": transparentGray(t, width, height),
 	}
 	for name, content := range tests {
@@ -501,7 +493,7 @@ func TestWhatIsCutOffIsDamaged(t *testing.T) {
 	p := New(Options{Dir: t.TempDir()})
 	for name, content := range map[string][]byte{
 		"JPEG": encoded(t, quarters(64, 64), toJPEG)[:625], "PNG": pngWithoutEnd(t), "GIF": encoded(t, quarters(64, 64), toGIF)[:300],
-		"WebP": read(t, "lossy.webp"), "transparent WebP": read(t, "alpha.webp"), "lossless WebP": read(t, "lossless.webp"),
+		"WebP": phototest.Testdata(t, "lossy.webp"), "transparent WebP": phototest.Testdata(t, "alpha.webp"), "lossless WebP": phototest.Testdata(t, "lossless.webp"),
 	} {
 		for length := 13; length < len(content); length += 5 {
 			if _, err := p.Process(t.Context(), upload(t, p, content[:length])); !errors.Is(err, ErrDamaged) {

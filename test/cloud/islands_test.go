@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/service/photo/phototest"
 )
 
 // TestFailuresAreSaid: what goes wrong before anything answers is named, with
@@ -75,11 +75,7 @@ func TestFailuresAreSaid(t *testing.T) {
 // testPhoto is a JPEG of the Go distribution's own tests.
 func testPhoto(t *testing.T) []byte {
 	t.Helper()
-	root, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	photo, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "src/image/testdata/video-001.jpeg"))
+	photo, err := os.ReadFile(filepath.Join(phototest.GoTestdata(t), "video-001.jpeg"))
 	if err != nil {
 		t.Fatal(err)
 	}

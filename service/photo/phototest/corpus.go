@@ -5,8 +5,8 @@ package phototest
 
 import (
 	"bytes"
+	"embed"
 	"encoding/binary"
-	"go/build"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -15,11 +15,14 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -27,17 +30,9 @@ import (
 func Corpus(t testing.TB) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
-	for _, pattern := range []string{
-		filepath.Join(build.Default.GOROOT, "src/image/testdata/video-*"), testdata("*.jpg"), testdata("*.webp"),
-	} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("nothing is at %s: %v", pattern, err)
-		}
-		for _, path := range paths {
-			all[filepath.Base(path)] = read(t, path)
-		}
-	}
+	addFiles(t, all, os.DirFS(GoTestdata(t)), "video-*")
+	addFiles(t, all, files, "testdata/*.jpg")
+	addFiles(t, all, files, "testdata/*.webp")
 	delete(all, "arithmetic.jpg")                       // which not all browsers show
 	delete(all, "video-001.progressive.truncated.jpeg") // cut in its first scan's header
 	addProfiles(t, all)
@@ -62,20 +57,40 @@ func Corpus(t testing.TB) map[string][]byte {
 	return all
 }
 
-// Testdata reads a file of service/photo/testdata.
+// addFiles adds those whose names match pattern.
+func addFiles(t testing.TB, all map[string][]byte, from fs.FS, pattern string) {
+	t.Helper()
+	names, err := fs.Glob(from, pattern)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("nothing is at %s: %v", pattern, err)
+	}
+	for _, name := range names {
+		all[path.Base(name)] = read(t, from, name)
+	}
+}
+
+// GoTestdata is the folder of the images that Go's own tests have.
+func GoTestdata(t testing.TB) string {
+	t.Helper()
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(root)), "src/image/testdata")
+}
+
+//go:embed testdata
+var files embed.FS
+
+// Testdata reads a file of this package's testdata.
 func Testdata(t testing.TB, name string) []byte {
 	t.Helper()
-	return read(t, testdata(name))
+	return read(t, files, "testdata/"+name)
 }
 
-func testdata(name string) string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "testdata", name)
-}
-
-func read(t testing.TB, path string) []byte {
+func read(t testing.TB, from fs.FS, name string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(path)
+	content, err := fs.ReadFile(from, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"go/build"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -14,6 +13,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/service/photo/phototest"
 	"github.com/archipelago-cdk/archipelago/service/photo/scaledjpeg"
 )
 
@@ -21,7 +21,7 @@ import (
 // sampling and colour that image/jpeg decodes.
 func files(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(build.Default.GOROOT, "src/image/testdata/*.jpeg"))
+	paths, err := filepath.Glob(filepath.Join(phototest.GoTestdata(t), "*.jpeg"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,10 +306,7 @@ func TestWhatIsCutOffIsShownByHalves(t *testing.T) {
 
 // TestLostRestartMarker: what is behind the next marker is as in the whole file.
 func TestLostRestartMarker(t *testing.T) {
-	content, err := os.ReadFile("../testdata/restart.jpg")
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := phototest.Testdata(t, "restart.jpg")
 	whole := decode(t, content, 8)
 	first, second := bytes.Index(content, []byte("\xff\xd0")), bytes.Index(content, []byte("\xff\xd1"))
 	for name, damaged := range map[string][]byte{
