@@ -176,6 +176,7 @@ func newRegion(app awscdk.App, c config.Config, region config.Region, builds Bui
 	if way != nil {
 		way.Node().AddDependency(rollout)
 	}
+	net.CloseDefaultGroupAfter(rollout)
 	awscdk.NewCfnOutput(stack, jsii.String("LoadBalancerURL"), &awscdk.CfnOutputProps{Value: &balancer.URL})
 	return stack
 }

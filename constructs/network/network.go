@@ -111,6 +111,15 @@ func New(scope constructs.Construct, id string, props *Props) *Network {
 	return network
 }
 
+// CloseDefaultGroupAfter has CDK take the rules away from a new VPC's default security
+// group, which nothing is in, after something that takes minutes: its function's permission
+// names the group and is as new, and what IAM denies it does not ask for again.
+func (n *Network) CloseDefaultGroupAfter(after constructs.IDependable) {
+	if closed := n.VPC.Node().TryFindChild(jsii.String("RestrictDefaultSecurityGroupCustomResource")); closed != nil {
+		closed.Node().AddDependency(after)
+	}
+}
+
 // logFlows has the network's flows logged in a bucket, and lets AWS deliver them. CDK
 // does the latter with the feature flag @aws-cdk/aws-s3:createDefaultLoggingPolicy alone,
 // so it is given the bucket's name. Source: Amazon VPC User Guide, "Amazon S3 bucket

@@ -69,10 +69,8 @@ type once struct {
 	// size is the fleet's that is watched, nil before there is one.
 	size              *size
 	failed, recovered int
-	// build is the live one's, which a rollback keeps, "" before there is one; delay is how
-	// many seconds a new permission takes in the stacks that chain.
+	// build is the live one's, which a rollback keeps, "" before there is one.
 	build string
-	delay float64
 	// of are the types that have failed in a part, and considered counts all.
 	of         map[string]bool
 	considered int
@@ -245,9 +243,13 @@ func (o *once) failures(s artifact, creating bool) []emulator.Failure {
 	return list
 }
 
-// failAt has these fail, while a new permission holds after some seconds. Where AWS's documents leave open which way it goes, it goes
-// another one in each shard.
-func (o *once) failAt(wanted []emulator.Failure, delay float64) {
+// late is after how many seconds what a stack permits a role holds: what asks before that
+// and does not ask again fails.
+const late = 30
+
+// failAt has these fail, while a permission holds after so many seconds. Where AWS's
+// documents leave open which way it goes, it goes another one in each shard.
+func (o *once) failAt(delay float64, wanted ...emulator.Failure) {
 	o.t.Helper()
 	settings := o.way()
 	settings.Hurry, settings.FailAt, settings.PermissionDelay = true, wanted, delay
@@ -276,7 +278,11 @@ func (o *once) chain(s artifact, check func()) []emulator.Failure {
 	creating := emulatortest.StackStatus(o.t, cloudformation.NewFromConfig(o.aws(s.region)), s.name) == ""
 	wanted := o.failures(s, creating)
 	var all []emulator.Failure
-	o.failAt(wanted, o.delay)
+	delay := float64(late)
+	if creating && s.name == o.config.Names().RegionStack(s.region) {
+		delay = 0 // each of many attempts would wait for the scaler; the other region's stack is made late
+	}
+	o.failAt(delay, wanted...)
 	for {
 		status, why := o.try(s)
 		settings, err := o.control.Settings(o.t.Context())
@@ -310,7 +316,7 @@ func (o *once) chain(s artifact, check func()) []emulator.Failure {
 		check()
 	}
 	o.recovered += here
-	o.failAt(nil, 0)
+	o.failAt(late)
 	o.t.Logf("%5.1f s  %s: %d failed once", time.Since(start).Seconds(), s.name, here)
 	return all
 }
@@ -591,10 +597,8 @@ func (o *once) changeMaximum() {
 	o.update([]string{"AWS::AutoScaling::AutoScalingGroup", "Custom::FleetHold"}, o.config.Names().RegionStack(o.regions()[0]))
 }
 
-// addRegion adds one. In the stacks that there are a permission that is new holds half a
-// minute later: a call that needed one would fail.
+// addRegion adds one.
 func (o *once) addRegion() {
-	o.delay = 30
 	region := o.joining()
 	o.setRegions(func(regions []any) []any { return append(regions, region) })
 	o.kept = append(o.kept, region)
@@ -613,7 +617,6 @@ func (o *once) addRegion() {
 			o.t.Errorf("another region makes another role of %s: %s, want %s", id, got, want)
 		}
 	}
-	o.delay = 0
 	o.write("with another region")
 }
 

@@ -3,23 +3,33 @@
 package awscall
 
 import (
+	_ "embed"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// The ids, within a stack, of the log group and the role of the function that makes
-// all of the stack's calls.
+// The ids, within a stack, of the function that makes all of its calls, which is CDK's,
+// and of its log group and role.
 const (
-	logsID = "AwsCallLogs"
-	roleID = "AwsCallRole"
+	functionID = "AWS679f53fac002430cb0da5b7982bd2287"
+	logsID     = "AwsCallLogs"
+	roleID     = "AwsCallRole"
 )
 
+// code is that of the function.
+//
+//go:embed call.js
+var code string
+
 // New is an AwsCustomResource with the SDK that Lambda brings, a log group that exists
-// before its function, and one policy for all calls of its stack.
+// before its function, one policy for all calls of its stack, and a function that
+// repeats what is denied.
 //
 // The log group that CDK makes by default comes after the function: one that is called
 // at once creates its own meanwhile, and the stack fails on what it finds
@@ -29,7 +39,9 @@ const (
 // called already, which is then denied (github.com/aws/aws-cdk/issues/37675). The
 // statements of props.Policy go into the role's one policy instead, which comes before
 // the function. A call that is the same for each region should state what it needs for
-// all of them, by a wildcard: one more region then changes no policy.
+// all of them, by a wildcard: one more region then changes no policy. In a new stack the
+// policy is as new as the function, which CDK's would fail on: its code is replaced, since
+// CloudFormation lets no custom resource have another function.
 func New(scope constructs.Construct, id string, props *customresources.AwsCustomResourceProps) customresources.AwsCustomResource {
 	stack := awscdk.Stack_Of(scope)
 	shared := sharedRole(stack)
@@ -40,7 +52,10 @@ func New(scope constructs.Construct, id string, props *customresources.AwsCustom
 	call.InstallLatestAwsSdk = jsii.Bool(false)
 	call.LogGroup = logs(stack)
 	call.Role, call.Policy = shared, nil
-	return customresources.NewAwsCustomResource(scope, &id, &call)
+	resource := customresources.NewAwsCustomResource(scope, &id, &call)
+	function := stack.Node().TryFindChild(jsii.String(functionID)).Node().DefaultChild().(awslambda.CfnFunction)
+	function.SetCode(&awslambda.CfnFunction_CodeProperty{ZipFile: &code})
+	return resource
 }
 
 func sharedRole(stack awscdk.Stack) awsiam.Role {
