@@ -17,6 +17,7 @@ import (
 	"time"
 	_ "time/tzdata" // windows have time zones, and Lambda may have no table of them
 
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,21 +64,19 @@ type event struct {
 	// Time is when the run was due. Default: now, which is right for one that an
 	// operator asks for.
 	Time time.Time `json:"time"`
-	// Deployments has it look at deployments only. Default: false.
-	Deployments bool `json:"deployments"`
 }
 
 // handle makes one run and prints what came of it: for the schedule, or for
 // CloudFormation, whose requests have a type.
 func (h *handler) handle(ctx context.Context, message json.RawMessage) (*report, error) {
 	r, at, err := h.dispatch(ctx, message)
+	if r != nil {
+		err = errors.Join(err, h.print(r, at))
+	}
 	if err != nil {
 		return nil, errors.Join(err, json.NewEncoder(h.out).Encode(map[string]string{"level": "ERROR", "error": err.Error()}))
 	}
-	if r == nil {
-		return nil, nil
-	}
-	return r, h.print(r, at)
+	return r, nil
 }
 
 func (h *handler) dispatch(ctx context.Context, message json.RawMessage) (*report, time.Time, error) {
@@ -93,9 +92,14 @@ func (h *handler) dispatch(ctx context.Context, message json.RawMessage) (*repor
 		e.Time = time.Now()
 	}
 	now := e.Time.UTC()
-	if e.Deployments {
-		return nil, now, h.controller.tend(ctx, now)
+	// Neither waits for what the other one cannot do.
+	tended := h.controller.tend(ctx, now)
+	if h.controller.policy.Mode == scaling.Off {
+		return nil, now, tended
 	}
 	r, err := h.controller.run(ctx, now)
-	return r, now, err
+	if err != nil {
+		r = nil
+	}
+	return r, now, errors.Join(tended, err)
 }

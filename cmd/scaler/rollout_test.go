@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -1082,6 +1083,29 @@ func TestUnreadableMemoryIsAnswered(t *testing.T) {
 		}
 		if got := s.answered(t, e); got.Status != want || want == cfn.StatusFailed && !strings.Contains(got.Reason, "cannot be read") {
 			t.Errorf("%s: got %+v, want %s", kind, got, want)
+		}
+	}
+}
+
+// TestOneRunTendsAndDecides: each whether the other succeeds or not. With "off" nothing is
+// decided.
+func TestOneRunTendsAndDecides(t *testing.T) {
+	s := newStack(t, "both")
+	c := s.controller(nil)
+	p, err := c.parameters(t.Context())
+	must(t, err)
+	e := s.request(cfn.RequestUpdate, "Custom::Other", "one")
+	e.ResponseURL = "http://127.0.0.1:1" // where nobody takes the answer
+	must(t, c.accept(t.Context(), &p, e))
+	for mode, decides := range map[scaling.Mode]bool{scaling.Auto: true, scaling.Off: false} {
+		c.policy.Mode = mode
+		var out bytes.Buffer
+		_, err := (&handler{c, &out}).handle(t.Context(), schedule(s.now(t)))
+		if err == nil || !strings.Contains(err.Error(), "did not take the answer") {
+			t.Errorf("%s: got %v, want what it did for deployments", mode, err)
+		}
+		if got := strings.Contains(out.String(), `"says"`); got != decides {
+			t.Errorf("%s: it decides: %v, want %v: %s", mode, got, decides, out.String())
 		}
 	}
 }

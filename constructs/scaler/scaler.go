@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsschedulertargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -96,9 +97,9 @@ type Scaler struct {
 	Function awslambda.Function
 }
 
-// rate is how often the scaler looks: for deployments, and to decide. A load that is near
+// every is how often the scaler looks: for deployments, and to decide. A load that is near
 // what the fleet can do gives it no more time.
-const rate = "rate(1 minute)"
+func every() awscdk.Duration { return awscdk.Duration_Minutes(jsii.Number(1)) }
 
 // timeout is the function's, in seconds: its calls are tried again when AWS
 // refuses them.
@@ -127,7 +128,7 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 		RetryAttempts: jsii.Number(2),
 		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(15)),
 	})
-	schedule(made.Construct, made.Function, props.Mode != "off")
+	schedule(made.Construct, made.Function)
 	return &Scaler{Construct: made.Construct, Function: made.Function}
 }
 
@@ -242,9 +243,10 @@ func fullName(group elb.IApplicationTargetGroup) *string {
 	return jsii.String(dimensions["TargetGroup"].(string))
 }
 
-// schedule runs the function, for deployments and, if it decides, for that. A run is
-// told when it was due: one that is tried again looks at the same minutes.
-func schedule(scope constructs.Construct, function awslambda.Function, decides bool) {
+// schedule runs the function. A run is told when it was due: one that is tried again
+// looks at the same minutes. The id of the role that CDK would make is another one after
+// each change of the app, and its grant has versions that there are not.
+func schedule(scope constructs.Construct, function awslambda.Function) {
 	role := awsiam.NewRole(scope, jsii.String("ScheduleRole"), &awsiam.RoleProps{
 		// Against a schedule of somebody else's.
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
@@ -255,25 +257,14 @@ func schedule(scope constructs.Construct, function awslambda.Function, decides b
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
 	}))
-	add := func(id, description, input string) {
-		schedule := awsscheduler.NewCfnSchedule(scope, &id, &awsscheduler.CfnScheduleProps{
-			Description:        &description,
-			ScheduleExpression: jsii.String(rate),
-			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
-			Target: &awsscheduler.CfnSchedule_TargetProperty{
-				Arn:     function.FunctionArn(),
-				RoleArn: role.RoleArn(),
-				Input:   &input,
-				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
-					MaximumEventAgeInSeconds: jsii.Number(5 * 60), // it looks at the same minutes then
-					MaximumRetryAttempts:     jsii.Number(3),
-				},
-			},
-		})
-		schedule.Node().AddDependency(role)
-	}
-	add("DeploymentSchedule", "Runs the scaler for deployments", `{"time":"<aws.scheduler.scheduled-time>","deployments":true}`)
-	if decides {
-		add("Schedule", "Runs the scaler", `{"time":"<aws.scheduler.scheduled-time>"}`)
-	}
+	awsscheduler.NewSchedule(scope, jsii.String("Schedule"), &awsscheduler.ScheduleProps{
+		Description: jsii.String("Runs the scaler"),
+		Schedule:    awsscheduler.ScheduleExpression_Rate(every()),
+		Target: awsschedulertargets.NewLambdaInvoke(function, &awsschedulertargets.ScheduleTargetBaseProps{
+			Input:         awsscheduler.ScheduleTargetInput_FromObject(map[string]any{"time": awsscheduler.ContextAttribute_ScheduledTime()}),
+			MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(5)), // it looks at the same minutes then
+			RetryAttempts: jsii.Number(3),
+			Role:          role.WithoutPolicyUpdates(nil),
+		}),
+	}).Node().AddDependency(role)
 }
