@@ -94,6 +94,10 @@ type Function struct {
 	Timeout     int               `json:"timeout"` // seconds
 	// Concurrency is how many events it handles at once; 0 is as many as there are.
 	Concurrency int `json:"concurrency"`
+	// MaxEventAge is how many seconds Lambda keeps an asynchronous event, and RetryAttempts
+	// how often it hands one over again that the function failed on.
+	MaxEventAge   int `json:"maxEventAge"`
+	RetryAttempts int `json:"retryAttempts"`
 	// Bucket and Key are where its code is, a zip.
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
@@ -357,18 +361,10 @@ type Invocation struct {
 }
 
 // TakeInvocations returns the invocations that are due, each of them once: who takes
-// one invokes the function, or says by FailInvocation that this did not end well.
+// one invokes the function.
 func (c Control) TakeInvocations(ctx context.Context) ([]Invocation, error) {
 	var list []Invocation
 	return list, c.call(ctx, http.MethodPut, "invocations", struct{}{}, &list)
-}
-
-// FailInvocation says that a function failed on what was taken. It is due again after
-// a minute, and a last time after another two, as Lambda has it.
-func (c Control) FailInvocation(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodPut, "failed", struct {
-		ID string `json:"id"`
-	}{id}, nil)
 }
 
 // InvokeCustomResources makes the calls of every custom resource again: those of

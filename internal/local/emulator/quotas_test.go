@@ -41,6 +41,31 @@ func TestReservedConcurrencyNeedsAQuota(t *testing.T) {
 	}
 }
 
+// TestEventInvokeConfig (rule R37): how long a function's events are kept, and how often
+// those that it fails on are tried again, is what the template says, and else Lambda's own.
+func TestEventInvokeConfig(t *testing.T) {
+	s := newStack(t)
+	parts := function(t, s.control, s.name)
+	s.deploy(t, types.StackStatusCreateComplete, parts)
+	kept := func(age, attempts int) {
+		t.Helper()
+		fleet, err := s.control.Fleet(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(fleet.Functions, func(f emulator.Function) bool { return f.Name == s.name })
+		if f := fleet.Functions[i]; f.MaxEventAge != age || f.RetryAttempts != attempts {
+			t.Errorf("events are kept for %d s, and tried again %d times, want %d and %d", f.MaxEventAge, f.RetryAttempts, age, attempts)
+		}
+	}
+	kept(6*3600, 2)
+	parts["Config"] = map[string]any{"Type": "AWS::Lambda::EventInvokeConfig", "Properties": map[string]any{
+		"FunctionName": map[string]any{"Ref": "Function"}, "Qualifier": "$LATEST", "MaximumEventAgeInSeconds": 900, "MaximumRetryAttempts": 0,
+	}}
+	s.deploy(t, types.StackStatusUpdateComplete, parts)
+	kept(900, 0)
+}
+
 // TestQuotasOfVPCsAndAddresses: a stack that needs one more than there may be is rolled
 // back.
 func TestQuotasOfVPCsAndAddresses(t *testing.T) {

@@ -3,7 +3,6 @@ package lambda
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"reflect"
@@ -26,6 +25,7 @@ type Pool struct {
 	due     map[string]time.Time // when the next invocation of a schedule is, by its ARN
 	going   map[string]bool      // whether one of a schedule goes on or waits, by its ARN
 	queued  []*queued            // in the order of their coming
+	failed  []*queued            // on which their function failed, and which are tried again
 	invoked sync.WaitGroup
 }
 
@@ -37,6 +37,7 @@ type queued struct {
 	since    time.Time // on the emulator's clock, as all of these
 	next     time.Time // when it is tried
 	wait     time.Duration
+	failures int // of the function on it
 }
 
 // How Lambda keeps events. Source: AWS Lambda Developer Guide, "How Lambda handles errors
@@ -44,8 +45,10 @@ type queued struct {
 const (
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute
-	keptFor     = 6 * time.Hour
 )
+
+// retries are after how long a function is handed an event again that it failed on.
+var retries = []time.Duration{time.Minute, 2 * time.Minute}
 
 // NewPool returns a pool without functions. Their code is put below dir, and what one
 // prints is written to what output returns for it.
@@ -100,11 +103,11 @@ func (p *Pool) Invoke(ctx context.Context, arn string, event []byte) ([]byte, er
 	return function.Invoke(ctx, event)
 }
 
-// errGone is the outcome of an event that was kept for too long.
-var errGone = fmt.Errorf("an event that the function had no time for in %s is gone", keptFor)
+// errGone is the outcome of an event that got too old.
+var errGone = errors.New("the function had no time for an event, or failed on it, until it was too old")
 
-// queue keeps an asynchronous event until its function takes it. ended is called with its
-// outcome.
+// queue keeps an asynchronous event until its function takes it. ended is called with each
+// outcome: there may be further ones after a failure.
 func (p *Pool) queue(now time.Time, function string, payload []byte, ended func(error)) {
 	p.queued = append(p.queued, &queued{function: function, payload: payload, ended: ended, since: now, next: now, wait: firstWait})
 }
@@ -112,28 +115,42 @@ func (p *Pool) queue(now time.Time, function string, payload []byte, ended func(
 // Deliver gives functions the asynchronous events that are to be tried now. One that finds
 // the function's reserved concurrency used up is tried again after a second, and after twice
 // as long each time, five minutes at most: meanwhile a later one may be taken before it (rule
-// R35).
+// R35). One that the function fails on is tried again after a minute, and after another two,
+// as often as the function's configuration says. None is tried that is older than that says
+// (rule R37).
 func (p *Pool) Deliver(ctx context.Context, now time.Time) {
+	p.mu.Lock()
+	for _, q := range p.failed {
+		q.next, q.wait = now.Add(retries[q.failures-1]), firstWait
+		p.queued = append(p.queued, q)
+	}
+	p.failed = nil
+	p.mu.Unlock()
 	p.queued = slices.DeleteFunc(p.queued, func(q *queued) bool {
+		function := p.function(q.function)
+		if function != nil && q.next.Sub(q.since) > time.Duration(function.MaxEventAge)*time.Second {
+			q.ended(errGone)
+			return true
+		}
 		if now.Before(q.next) {
 			return false
 		}
-		function := p.function(q.function)
 		if function != nil && !function.take(true) {
 			q.next, q.wait = now.Add(q.wait), min(2*q.wait, longestWait)
-			gone := q.next.Sub(q.since) > keptFor
-			if gone {
-				q.ended(errGone)
-			}
-			return gone
+			return false
 		}
 		p.invoked.Go(func() {
-			if function == nil {
-				q.ended(errNoFunction)
-				return
+			err := errNoFunction
+			if function != nil {
+				_, err = function.invoke(ctx, q.payload)
 			}
-			_, err := function.invoke(ctx, q.payload)
 			q.ended(err)
+			if err != nil && function != nil && q.failures < min(function.RetryAttempts, len(retries)) {
+				q.failures++
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.failed = append(p.failed, q)
+			}
 		})
 		return true
 	})
@@ -145,15 +162,8 @@ func (p *Pool) Deliver(ctx context.Context, now time.Time) {
 func (p *Pool) Handle(ctx context.Context, now time.Time, taken []emulator.Invocation) {
 	for _, i := range taken {
 		p.queue(now, i.Function, []byte(i.Payload), func(err error) {
-			if err == nil || ctx.Err() != nil {
-				return
-			}
-			p.log.Printf("%s: %v", i.Function, err)
-			if errors.Is(err, errGone) {
-				return
-			}
-			if err := p.control.FailInvocation(ctx, i.ID); err != nil && ctx.Err() == nil {
-				p.log.Print(err)
+			if err != nil && ctx.Err() == nil {
+				p.log.Printf("%s: %v", i.Function, err)
 			}
 		})
 	}
@@ -164,9 +174,9 @@ func (p *Pool) Handle(ctx context.Context, now time.Time, taken []emulator.Invoc
 const scheduledTime = "<aws.scheduler.scheduled-time>"
 
 // Schedule invokes the functions that are due now, on the emulator's clock, each for the
-// first time one interval after its schedule was seen. One that fails is not tried again
-// before its next time. While one goes on, or is kept for the function, the next one waits:
-// for the last of the times that came meanwhile. Lambda keeps those before it, too.
+// first time one interval after its schedule was seen. While one goes on, or is kept for
+// the function, the next one waits: for the last of the times that came meanwhile. Lambda
+// keeps those before it, too.
 func (p *Pool) Schedule(ctx context.Context, now time.Time, schedules []emulator.Schedule) {
 	due := map[string]time.Time{}
 	for _, s := range schedules {

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestScheduleHasOneInvocationAtATime: of what comes due while one goes on the last
@@ -65,7 +67,7 @@ func TestThrottledEventsWaitLongerEachTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	p := NewPool(emulator.Control{}, "", nil, log.New(io.Discard, "", 0))
-	f := &Function{Function: emulator.Function{Concurrency: 1}, events: make(chan *event), ctx: ctx, environments: maxEnvironments} // none is started
+	f := &Function{Function: emulator.Function{Concurrency: 1, MaxEventAge: 6 * 3600}, events: make(chan *event), ctx: ctx, environments: maxEnvironments} // none is started
 	p.running["function"] = f
 	began := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
 	send := func(after time.Duration, payload string) {
@@ -109,5 +111,52 @@ func TestThrottledEventsWaitLongerEachTime(t *testing.T) {
 	until(6*time.Hour+10*time.Minute, func(time.Duration) bool { return true })
 	if len(p.queued) != 0 {
 		t.Error("it is kept for longer than six hours")
+	}
+}
+
+// TestFailedEventsAreTriedAgain (rule R37) after a minute and another two, a schedule's too,
+// as often as the function's configuration says, and while they are not older than that says.
+func TestFailedEventsAreTriedAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		age, attempts int
+		want          []time.Duration
+	}{
+		"default": {6 * 3600, 2, []time.Duration{0, time.Minute, 3 * time.Minute}},
+		"once":    {6 * 3600, 1, []time.Duration{0, time.Minute}},
+		"never":   {6 * 3600, 0, []time.Duration{0}},
+		"young":   {100, 2, []time.Duration{0, time.Minute}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			p := NewPool(emulator.Control{}, "", nil, log.New(io.Discard, "", 0))
+			f := &Function{Function: emulator.Function{MaxEventAge: test.age, RetryAttempts: test.attempts}, events: make(chan *event), ctx: ctx, environments: maxEnvironments}
+			p.running["function"] = f
+			began := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
+			p.Handle(ctx, began, []emulator.Invocation{{Function: "function", Payload: "asked"}})
+			p.Schedule(ctx, began.Add(-time.Hour), []emulator.Schedule{{ARN: "schedule", Every: 3600, Target: "function", Input: "scheduled"}})
+			p.Schedule(ctx, began, []emulator.Schedule{{ARN: "schedule", Every: 3600, Target: "function", Input: "scheduled"}})
+			got := map[string][]time.Duration{}
+			for now := time.Duration(0); now < 10*time.Minute; now += time.Second {
+				p.Deliver(ctx, began.Add(now))
+				for {
+					select {
+					case e := <-f.events:
+						got[string(e.payload)] = append(got[string(e.payload)], now)
+						e.result <- result{err: errors.New("it fails")}
+						continue
+					case <-time.After(2 * time.Millisecond):
+					}
+					break
+				}
+				p.invoked.Wait()
+			}
+			for _, event := range []string{"asked", "scheduled"} {
+				// A retry is due from the look after the failure on.
+				if diff := cmp.Diff(test.want, got[event], cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() <= 2*time.Second })); diff != "" {
+					t.Errorf("%s: %s", event, diff)
+				}
+			}
+		})
 	}
 }

@@ -201,7 +201,6 @@ ANSWERS = {
     "resources": inventory.account_resources,
     "existing": make,
     "invocations": played.take,
-    "failed": played.fail,
     "settings": set_up,
     "status": status,
     "usage": used,

@@ -110,9 +110,19 @@ def functions():
                     "memory": int(function.memory_size),
                     "timeout": int(function.timeout),
                     "concurrency": int(function.reserved_concurrency or 0),
+                    "maxEventAge": asynchronous(region, function).get("MaximumEventAgeInSeconds", 6 * 3600),
+                    "retryAttempts": asynchronous(region, function).get("MaximumRetryAttempts", 2),
                     "bucket": function.code["S3Bucket"],
                     "key": function.code["S3Key"],
                 }
+
+
+def asynchronous(region, function):
+    """How Lambda keeps a function's asynchronous events, where a template says (rule R37)."""
+    for config in models.of_type("AWS::Lambda::EventInvokeConfig"):
+        if config.region == region and config.properties["FunctionName"] in (function.function_name, function.function_arn):
+            return config.properties
+    return {}
 
 
 def load_balancers():

@@ -20,16 +20,11 @@ from .failures import Failed
 # TIMEOUT is how many seconds CloudFormation waits at most, which is the default too.
 TIMEOUT = 3600
 
-# RETRIES are after how many seconds Lambda invokes a function again that failed.
-RETRIES = (60, 120)
-
 # LARGEST is how many bytes a response may have.
 LARGEST = 4096
 
 _lock = threading.Lock()
 _due: list[dict[str, str]] = []  # invocations that nobody has taken
-_taken: dict[str, dict[str, str]] = {}
-_failures: dict[str, int] = {}
 _responses: dict[str, dict[str, Any]] = {}  # what was put to a response URL first
 _waiting: set[str] = set()
 cancelled: set[str] = set()  # the ids of stacks whose update is
@@ -49,19 +44,7 @@ def take(_):
     """The invocations that are due, each of them once."""
     with _lock:
         taken, _due[:] = list(_due), []
-        _taken.update({i["id"]: i for i in taken})
         return taken
-
-
-def fail(body):
-    """Invoke again, later, what has failed."""
-    failed = json.loads(body)["id"]
-    with _lock:
-        times = _failures[failed] = _failures.get(failed, 0) + 1
-        invocation = _taken.get(failed)
-    if invocation and times <= len(RETRIES):
-        clock.call_later(RETRIES[times - 1], lambda: _due.append(invocation))
-    return {}
 
 
 def respond(token, body):
