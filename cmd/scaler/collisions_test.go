@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
 // minutes lets some go by.
@@ -273,33 +274,70 @@ func TestHoldTakesACancelledDeploymentBackAtOnce(t *testing.T) {
 	s.runs(t, "1", "m7g.medium")
 }
 
-// TestRollbacksInEachWay: whatever CloudFormation writes, the fleet ends at the former
-// build and its present type. With -all each collision meets each way.
+// grow brings the fleet to m7g.large.
+func (s *stack) grow(t *testing.T) {
+	t.Helper()
+	s.step(t)
+	for s.state(t).Parameter != "m7g.large" {
+		s.minute(t)
+		_, err := s.controller(nil).run(t.Context(), s.now(t))
+		must(t, err)
+	}
+}
+
+// serves checks that a build and a type are all that the group has and launches.
+func (s *stack) serves(t *testing.T, want, instanceType string) {
+	t.Helper()
+	f, err := s.controller(nil).fleet(t.Context())
+	must(t, err)
+	saved := f.saved()
+	build, err := s.controller(nil).build(t.Context(), saved)
+	must(t, err)
+	if build != want || saved.Type != instanceType || !f.only(saved) || f.launched(saved) != int(*f.DesiredCapacity) {
+		t.Errorf("the group has %s, the build %q, and its instances are %+v; want %q on %s", saved, build, f.Instances, want, instanceType)
+	}
+}
+
+// inEachWay has a stack roll back to the build "one" after what arrange does, in each way
+// with -all, and else in the n-th: whatever CloudFormation writes, the fleet ends at that
+// build and its present type.
+func inEachWay(t *testing.T, n int, name, instanceType string, arrange func(*testing.T, *stack), after func(*testing.T, *stack)) {
+	for i, w := range ways {
+		if !matrix.All() && i != n%len(ways) {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/%v", name, w), func(t *testing.T) {
+			s := newStack(t, fmt.Sprintf("way-%s-%d", strings.ReplaceAll(name, " ", "-"), i))
+			s.made(t)
+			arrange(t, s)
+			if a := s.rollsBackBy(t, w); a.Status != cfn.StatusSuccess {
+				t.Errorf("got %+v", a)
+			}
+			s.minutes(t, 2*bringBackEvery) // what was written last is brought back, too
+			s.serves(t, "one", instanceType)
+			after(t, s)
+			s.remove(t)
+		})
+	}
+}
+
+// TestRollbacksInEachWay are those that meet a deployment or a step.
 func TestRollbacksInEachWay(t *testing.T) {
 	begin := func(t *testing.T, s *stack, minutes int) {
 		s.version(t, "two")
 		must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
 		s.minutes(t, minutes)
 	}
-	grow := func(t *testing.T, s *stack) {
-		s.step(t)
-		for s.state(t).Parameter != "m7g.large" {
-			s.minute(t)
-			_, err := s.controller(nil).run(t.Context(), s.now(t))
-			must(t, err)
-		}
-	}
 	for n, met := range []struct {
 		name    string
 		arrange func(*testing.T, *stack)
 		want    string // the type
 	}{
-		{"quarter", func(t *testing.T, s *stack) { grow(t, s); begin(t, s, 2) }, "m7g.large"},
+		{"quarter", func(t *testing.T, s *stack) { s.grow(t); begin(t, s, 2) }, "m7g.large"},
 		{"others", func(t *testing.T, s *stack) { begin(t, s, 9) }, "m7g.medium"},
-		{"deployed", func(t *testing.T, s *stack) { grow(t, s); s.version(t, "two"); s.deployed(t, cfn.RequestUpdate, "two") }, "m7g.large"},
-		{"bad", func(t *testing.T, s *stack) { grow(t, s); s.sick = "2"; begin(t, s, 14) }, "m7g.large"},
+		{"deployed", func(t *testing.T, s *stack) { s.grow(t); s.version(t, "two"); s.deployed(t, cfn.RequestUpdate, "two") }, "m7g.large"},
 		{"cancelled", func(t *testing.T, s *stack) {
-			grow(t, s)
+			s.grow(t)
 			begin(t, s, 6)
 			_, err := s.controller(nil).autoscaling.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &s.settings.group})
 			must(t, err)
@@ -308,31 +346,82 @@ func TestRollbacksInEachWay(t *testing.T) {
 		{"step", func(t *testing.T, s *stack) { s.step(t); s.minutes(t, 5) }, "m7g.large"}, // which Hold waits for
 		{"ended", func(t *testing.T, s *stack) { s.step(t); s.settled(t) }, "m7g.large"},   // a step, unseen
 	} {
-		for i, w := range ways {
-			if !matrix.All() && i != (n+1)%len(ways) {
-				continue
+		inEachWay(t, n+1, met.name, met.want, met.arrange, func(*testing.T, *stack) {})
+	}
+}
+
+// TestBadBuildsInEachWay are those of a deployment that fails, of each kind that the
+// scaler can tell from the others: what TestBuilds of test/cloud has run, it sees as one
+// of these. The next good build is deployed. The first in one way, all in each with -all.
+func TestBadBuildsInEachWay(t *testing.T) {
+	for n, bad := range []struct {
+		name string
+		// behave is called in each minute, with how many there were, how many of them had
+		// an instance of the build, and how many no other ones.
+		behave func(t *testing.T, s *stack, minute, some, alone int)
+		says   string // "" has no answer within CloudFormation's hour
+	}{
+		{"never healthy", func(_ *testing.T, s *stack, _, _, _ int) { s.sick = "2" }, "not healthy after"},
+		{"healthy late", func(_ *testing.T, s *stack, _, some, _ int) { s.sick = map[bool]string{some <= 5: "2"}[true] }, "not healthy after"},
+		{"errors", func(t *testing.T, s *stack, _, some, _ int) {
+			if some == 4 { // booted in two, and two of the alarm's three
+				s.ring(t, cloudwatchtypes.StateValueAlarm)
 			}
-			t.Run(fmt.Sprintf("%s/%v", met.name, w), func(t *testing.T) {
-				s := newStack(t, fmt.Sprintf("way-%s-%d", met.name, i))
-				s.made(t)
-				met.arrange(t, s)
-				if a := s.rollsBackBy(t, w); a.Status != cfn.StatusSuccess {
-					t.Errorf("got %+v", a)
+		}, "in ALARM"},
+		{"one in ten", func(t *testing.T, s *stack, _, _, alone int) {
+			if alone == 2 {
+				s.ring(t, cloudwatchtypes.StateValueAlarm)
+			}
+		}, "in ALARM"},
+		{"no capacity", func(t *testing.T, s *stack, minute, _, _ int) {
+			if types := []string{"m7g.large"}; minute == 0 {
+				emulatortest.Set(t, s.control, emulator.Settings{NoCapacity: map[string][]string{region + "a": types, region + "b": types}})
+			}
+		}, "no instance was replaced"},
+		{"no scaler", func(*testing.T, *stack, int, int, int) {}, ""},
+	} {
+		if n > 0 && !matrix.All() {
+			continue
+		}
+		inEachWay(t, n, bad.name, "m7g.large", func(t *testing.T, s *stack) {
+			s.grow(t)
+			s.version(t, "two")
+			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			bad.behave(t, s, 0, 0, 0)
+			must(t, s.send(t, e))
+			before, some, alone := len(s.answers), 0, 0
+			for minute := 1; len(s.answers) == before && minute < 60; minute++ {
+				if bad.says == "" {
+					emulatortest.Advance(t, s.control, time.Minute)
+					s.report(t)
+					continue
 				}
-				for range 2 * bringBackEvery { // what was written last is brought back, too
-					s.minute(t)
-				}
+				s.minute(t)
 				f, err := s.controller(nil).fleet(t.Context())
 				must(t, err)
-				saved := f.saved()
-				build, err := s.controller(nil).build(t.Context(), saved)
-				must(t, err)
-				if build != "one" || saved.Type != met.want || !f.only(saved) || f.launched(saved) != int(*f.DesiredCapacity) {
-					t.Errorf("the group has %s, the build %q, and its instances are %+v; want \"one\" on %s", saved, build, f.Instances, met.want)
+				two := live{Template: s.settings.template, Version: "2", Type: "m7g.large"}
+				if f.launched(two) > 0 {
+					some++
 				}
-				s.remove(t)
-			})
-		}
+				if f.only(two) {
+					alone++
+				}
+				bad.behave(t, s, minute, some, alone)
+			}
+			switch answers := s.answers[before:]; {
+			case bad.says == "" && len(answers) > 0:
+				t.Errorf("got %+v", answers)
+			case bad.says != "" && (len(answers) != 1 || answers[0].Status != cfn.StatusFailed || !strings.Contains(answers[0].Reason, bad.says)):
+				t.Errorf("got %+v, want it to say %q", answers, bad.says)
+			}
+			emulatortest.Set(t, s.control, emulator.Settings{})
+			s.ring(t, cloudwatchtypes.StateValueOk) // the build is gone
+		}, func(t *testing.T, s *stack) {
+			s.sick = ""
+			s.version(t, "three")
+			s.deployed(t, cfn.RequestUpdate, "three")
+			s.serves(t, "three", "m7g.large")
+		})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestBuilds(t *testing.T) {
 			t.Fatalf("a good build is not deployed: %s", why)
 		}
 		if n := load.failed.Load() - failed; n > 0 {
-			t.Errorf("%d of %d requests failed while a good build was deployed", n, load.sent.Load()-sent)
+			t.Errorf("%d of %d requests failed while a good build was deployed: %q", n, load.sent.Load()-sent, load.why())
 		}
 		t.Logf("a good build: %s at pace %d, %d requests", took.Round(time.Second), building, load.sent.Load()-sent)
 		fleet.serves(t, behaviour)
@@ -125,7 +126,7 @@ func TestBuilds(t *testing.T) {
 				t.Errorf("it took %s, want at most %s", took, bad.within)
 			}
 			if failed > 0 && !bad.serves {
-				t.Errorf("%d of %d requests failed, though it was never healthy", failed, sent)
+				t.Errorf("%d of %d requests failed, though it was never healthy: %q", failed, sent, load.why())
 			}
 			fleet.serves(t, before)
 			t.Run("and the next", func(t *testing.T) { good(t, "good after one that "+bad.name) })
@@ -227,6 +228,26 @@ const (
 type plainLoad struct {
 	sent, failed atomic.Int64
 	stop         func()
+	mu           sync.Mutex
+	last         []string // what some of the last failures were
+}
+
+// why returns it.
+func (l *plainLoad) why() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+func (l *plainLoad) fails(began time.Time, res *http.Response, err error) {
+	l.failed.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	what := fmt.Sprint(err)
+	if err == nil {
+		what = res.Status
+	}
+	l.last = append(l.last[max(0, len(l.last)-4):], fmt.Sprintf("%s: %s after %s", began.Format(time.TimeOnly), what, time.Since(began)))
 }
 
 func startPlainLoad(t *testing.T, running cloud.Running) *plainLoad {
@@ -250,6 +271,7 @@ func startPlainLoad(t *testing.T, running cloud.Running) *plainLoad {
 			case <-tick.C:
 			}
 			go func() {
+				began := time.Now()
 				res, err := client.Get(running.URL)
 				if err == nil {
 					_, err = io.Copy(io.Discard, res.Body)
@@ -260,7 +282,7 @@ func startPlainLoad(t *testing.T, running cloud.Running) *plainLoad {
 				}
 				l.sent.Add(1)
 				if err != nil || res.StatusCode != http.StatusOK {
-					l.failed.Add(1)
+					l.fails(began, res, err)
 				}
 			}()
 		}
