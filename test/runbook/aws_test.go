@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,8 @@ import (
 
 // asks runs each command of the AWS CLI, version 1, in one process, and answers
 // what it printed on standard error. Nobody is at the endpoint: a command that the
-// CLI accepts fails to connect.
+// CLI accepts fails to connect. It says what version 2 takes otherwise, whose arguments
+// are of the same models. Source: AWS CLI User Guide, "Using upgrade debug mode".
 const asks = `
 import contextlib, io, json, sys
 from awscli.clidriver import create_clidriver
@@ -32,7 +34,7 @@ for arguments in json.load(sys.stdin):
 json.dump(said, sys.stdout)
 `
 
-// TestAWSCLITakesTheCommands: every one of the pages. Options that only
+// TestAWSCLITakesTheCommands: every one of the pages, in both versions. Options that only
 // version 2 has, such as --cli-binary-format, are refused, and so are those that
 // no version has.
 func TestAWSCLITakesTheCommands(t *testing.T) {
@@ -52,6 +54,53 @@ func TestAWSCLITakesTheCommands(t *testing.T) {
 		named := where[i].inline && strings.Contains(said, "error: the following arguments are required")
 		if !strings.Contains(said, "Could not connect to the endpoint URL") && !named {
 			t.Errorf("%s\n%s", where[i], said)
+		}
+		for _, other := range otherwise(commands[i], said) {
+			t.Errorf("%s: version 2 takes it otherwise: %s", where[i], other)
+		}
+	}
+}
+
+// hidden are the aliases that version 2 lacks, for which version 1 looks in the wrong place.
+var hidden = regexp.MustCompile(`^--.+-(ar-ns|i-ds|a-zs|\d)(-|$)`)
+
+// otherwise is what of a command version 2 takes otherwise, by what version 1 has said.
+func otherwise(arguments []string, said string) []string {
+	begins := func(prefix string) bool {
+		return slices.ContainsFunc(arguments, func(a string) bool { return strings.HasPrefix(a, prefix) })
+	}
+	var all []string
+	if begins("http://") || begins("https://") {
+		all = append(all, "it asks for the URL, in version 1 alone")
+	}
+	if slices.ContainsFunc(arguments, hidden.MatchString) {
+		all = append(all, "an option is an alias of version 1's")
+	}
+	for line := range strings.Lines(said) {
+		_, warning, found := strings.Cut(line, "UPGRADE WARNING: ")
+		switch {
+		case !found:
+		case strings.Contains(warning, "blob-type") && begins("fileb://"): // which both take as it is
+		case strings.Contains(warning, "prefix of `http://`"): // is said of each value
+		default:
+			all = append(all, warning)
+		}
+	}
+	return all
+}
+
+// TestChangesOfVersion2AreSeen guards the test above.
+func TestChangesOfVersion2AreSeen(t *testing.T) {
+	commands := [][]string{
+		{"lambda", "invoke", "--function-name", "f", "--payload", "{}", "/dev/null"},
+		{"ssm", "put-parameter", "--name", "n", "--value", "http://127.0.0.1:1"},
+		{"ecr", "get-login"},
+		{"cognito-identity", "create-identity-pool", "--region", "eu-west-1", "--identity-pool-name", "n", "--no-allow-unauthenticated-identities", "--open-id-connect-provider-ar-ns", "x"},
+		{"dynamodb", "scan", "--table-name", "t", "--cli-input-json", `{"ExclusiveStartKey": {"pk": {"S": "x"}}}`},
+	}
+	for i, said := range ask(t, commands) {
+		if len(otherwise(commands[i], said)) == 0 {
+			t.Errorf("nothing is said of %q: %s", commands[i], said)
 		}
 	}
 }
@@ -128,6 +177,7 @@ func ask(t *testing.T, commands [][]string) []string {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1", "AWS_REGION=eu-west-1",
 		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CLI_UPGRADE_DEBUG_MODE=true", "AWS_PAGER=", // a pager is for terminals alone
 	}
 	out, err := cmd.Output()
 	if err != nil {
