@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -21,7 +23,7 @@ func TestStacksAreMadeAgain(t *testing.T) {
 	t.Parallel()
 	l := begin(t, serveApp(t), "nat")
 	region, names := l.regions()[0], l.config.Names()
-	const exists, takeOver, look = "already exists", 1, 2
+	const exists, takeOver, look, removePolicy = "already exists", 1, 2, 4
 	page := procedure(t, "Recover from a failed deployment", l.names(region))
 	if want := "cdk deploy --all --import-existing-resources"; strings.TrimSpace(page[takeOver]) != want {
 		t.Fatalf("docs/operations.md takes over by %q, want %q", page[takeOver], want)
@@ -39,9 +41,15 @@ func TestStacksAreMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// Somebody's flow log goes to the bucket of logs, which was kept, and AWS writes a policy.
+	l.logFlows(names.LogsBucket(region))
+	storage := strings.Replace(page[takeOver], "--all", names.StorageStack(region), 1)
+	l.refused(strings.TrimSpace(storage), "bucket policy "+exists+" on bucket "+names.LogsBucket(region))
+	l.run(strings.Replace(page[removePolicy], "BUCKET", names.LogsBucket(region), 1))
+
 	// The global stack: the employees' table is there. The storage stack is taken over.
 	l.makeTable(names.Table("sessions"))
-	l.clean(l.run(strings.Replace(page[takeOver], "--all", names.StorageStack(region), 1)))
+	l.clean(l.run(storage))
 	l.refused("cdk deploy --all", names.Table("sessions")+"' "+exists)
 	if _, err := l.dynamoDB(region).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(names.Table("sessions"))}); err != nil {
 		t.Fatal(err)
@@ -61,6 +69,22 @@ func TestStacksAreMadeAgain(t *testing.T) {
 	l.refused("cdk deploy --all", "fails before its effect")
 	l.deploy()
 	l.write("after")
+}
+
+// logFlows has the flows of the default VPC logged in a bucket.
+func (l *life) logFlows(bucket string) {
+	l.t.Helper()
+	client := ec2.NewFromConfig(l.aws(l.regions()[0]))
+	out, err := client.DescribeVpcs(l.t.Context(), &ec2.DescribeVpcsInput{})
+	if err == nil {
+		_, err = client.CreateFlowLogs(l.t.Context(), &ec2.CreateFlowLogsInput{
+			ResourceType: ec2types.FlowLogsResourceTypeVpc, ResourceIds: []string{*out.Vpcs[0].VpcId}, TrafficType: ec2types.TrafficTypeAll,
+			LogDestinationType: ec2types.LogDestinationTypeS3, LogDestination: aws.String("arn:aws:s3:::" + bucket),
+		})
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // failOnce has the resource of a type fail once.

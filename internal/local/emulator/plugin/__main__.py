@@ -58,7 +58,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from . import alarms, balancers, buckets, cbor, conflicts, control, customs, dashboards, deletes, enabled, entries, evaluation, existing, groups, keys
+    from . import alarms, balancers, buckets, cbor, conflicts, control, customs, dashboards, deletes, delivery, enabled, entries, evaluation, existing, groups, keys
     from . import lags, metrics, models, permissions, played, policies, providers, queries, quotas, refreshes, schedules, speed, stacks, tables
     from . import throttles, updates, zones
     from .clock import clock
@@ -91,6 +91,7 @@ def main() -> None:
     entries.install()
     permissions.install()
     deletes.install()
+    delivery.install()
     keys.install()
     existing.install()
     zones.install()
