@@ -10,6 +10,7 @@ import (
 
 // TestDrainedOfFourLeavesTheAccelerator, which tries three regions whatever
 // their dials, so a fourth that is drained has no endpoint group: its users are elsewhere.
+// It comes back by its weight.
 func TestDrainedOfFourLeavesTheAccelerator(t *testing.T) {
 	if !matrix.All() {
 		t.Skip("four regions take minutes: with -all or -shard")
@@ -48,5 +49,7 @@ func TestDrainedOfFourLeavesTheAccelerator(t *testing.T) {
 	want(4, true)
 	weigh(0)
 	want(3, false)
+	weigh(100)
+	want(4, true)
 	l.intact()
 }

@@ -123,6 +123,33 @@ func TestParametersExistWhenAChangeSetIsMade(t *testing.T) {
 	wantError(t, err, "ValidationError", "Unable to fetch parameters [/missing]")
 }
 
+// TestStackForgetsParameters that its template has no more: who deploys it with them again,
+// as a region that comes back to the accelerator, begins with their default.
+func TestStackForgetsParameters(t *testing.T) {
+	s := newStack(t)
+	source := "/" + s.name + "/source"
+	s.put(t, source, "x")
+	without := resources{"Kept": parameter("/"+s.name, "x")}
+	with := parametrized{without.with(resources{"Copy": parameter("/"+s.name+"/copy", map[string]any{"Ref": "Type"})}), source}
+	parameters := func(want int) {
+		t.Helper()
+		out, err := s.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.name})
+		if err != nil || len(out.Stacks[0].Parameters) != want {
+			t.Errorf("got %+v, %v, want %d parameters", out, err, want)
+		}
+	}
+	s.deploy(t, types.StackStatusCreateComplete, with)
+	parameters(1)
+	s.deploy(t, types.StackStatusUpdateComplete, without)
+	parameters(0)
+	err := s.begin(t, with, func(in *cloudformation.CreateChangeSetInput) {
+		in.Parameters = []types.Parameter{{ParameterKey: aws.String("Type"), UsePreviousValue: aws.Bool(true)}}
+	})
+	wantError(t, err, "ValidationError", "Cannot specify usePreviousValue as true for a parameter key not in the previous template")
+	s.deploy(t, types.StackStatusUpdateComplete, with)
+	parameters(1)
+}
+
 // TestCreationThatFailsIsDeleted, the last first, but for what is retained.
 func TestCreationThatFailsIsDeleted(t *testing.T) {
 	s := newStack(t)

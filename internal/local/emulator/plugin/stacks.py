@@ -24,7 +24,11 @@ def install():
         parse_and_create_resource=create_resource,
     )
     patches.replace(
-        parsing.ResourceMap, parse_ssm_parameter=parse_ssm_parameter, update=update_resources, delete=delete_resources
+        parsing.ResourceMap,
+        parse_ssm_parameter=parse_ssm_parameter,
+        load_parameters=load_parameters,
+        update=update_resources,
+        delete=delete_resources,
     )
     patches.replace(cloudformation.ChangeSet, apply=apply)
     patches.replace(LaunchTemplate, latest_version=latest_version, get_version=get_version)
@@ -79,6 +83,15 @@ def parse_ssm_parameter(self, value, value_type):
         except AttributeError:
             raise ValueError(f"Unable to fetch parameters [{value}] from parameter store for this account") from None
     return read[value]
+
+
+_load_parameters = parsing.ResourceMap.load_parameters
+
+
+def load_parameters(self):
+    """Forget those that the template has no more (rule R41); moto tells them for ever."""
+    self.resolved_parameters = {}
+    _load_parameters(self)
 
 
 def stack_parameters(self):
@@ -495,6 +508,12 @@ def create_change_set(self):
         for stack in stacks:
             if stack.status not in STABLE:
                 raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+            for p in self._get_param("Parameters", []):  # Rule R41
+                if p.get("UsePreviousValue") and p["ParameterKey"] not in stack.stack_parameters:
+                    raise ValidationError(
+                        message=f"Invalid input for parameter key {p['ParameterKey']}. Cannot specify usePreviousValue as true for"
+                        " a parameter key not in the previous template"
+                    )
     for stack in stacks:
         if self._get_param("ChangeSetType", "CREATE") == "CREATE":
             if stack.status != "REVIEW_IN_PROGRESS":
