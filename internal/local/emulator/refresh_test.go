@@ -16,6 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -511,4 +514,112 @@ func TestCancelledRefreshesStop(t *testing.T) {
 	if got := g.types(t); fmt.Sprint(got) != "[m7g.medium m7g.medium]" {
 		t.Errorf("the instances are %s", got)
 	}
+}
+
+// TestSuspendedProcesses: an operator has suspended some of a group's processes, and
+// forgotten it.
+func TestSuspendedProcesses(t *testing.T) {
+	g := newGroup(t)
+	suspend := func(process string) {
+		t.Helper()
+		if _, err := g.ResumeProcesses(t.Context(), &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &g.name}); err != nil {
+			t.Fatal(err)
+		}
+		if process == "" {
+			return
+		}
+		if _, err := g.SuspendProcesses(t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &g.name, ScalingProcesses: []string{process}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	suspend("Launch")
+	if n, _ := g.desire(t, 3); n != 2 {
+		t.Errorf("there are %d instances, though none may be launched", n)
+	}
+	g.desire(t, 2)
+	suspend("Terminate")
+	g.desire(t, 3)
+	if n, _ := g.desire(t, 2); n != 3 {
+		t.Errorf("there are %d instances, though none may be terminated", n)
+	}
+	suspend("")
+	g.desire(t, 2)
+	for _, process := range []string{"Launch", "Terminate", "InstanceRefresh"} {
+		suspend("")
+		g.ring(t, cloudwatchtypes.StateValueOk)
+		if err := g.step(t, "m7g.large"); err != nil {
+			t.Fatal(err)
+		}
+		suspend(process)
+		emulatortest.Advance(t, g.control, 30*time.Minute)
+		if got := g.types(t); slices.Contains(got[:2], "m7g.large") {
+			t.Errorf("%s is suspended, and the instances are %s", process, got)
+		}
+		suspend("")
+		g.cancel(t)
+	}
+	for _, process := range []string{"HealthCheck", "ReplaceUnhealthy"} {
+		suspend(process)
+		before := instanceIDs(g.now(t))
+		health := map[string]string{}
+		for _, id := range before {
+			health[id] = "unhealthy"
+		}
+		if err := g.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
+			t.Fatal(err)
+		}
+		emulatortest.Advance(t, g.control, time.Hour)
+		if after := instanceIDs(g.now(t)); !slices.Equal(after, before) {
+			t.Errorf("%s is suspended, and %s became %s", process, before, after)
+		}
+	}
+	suspend("AlarmNotification")
+	g.track(t)
+	for range 20 {
+		g.minute(t, 100)
+	}
+	if n := len(g.now(t).Instances); n != 2 {
+		t.Errorf("there are %d instances, though no policy may add one", n)
+	}
+}
+
+// TestInstancesThatAreNotAdded to the load balancer: who was launched while that was
+// suspended is no target afterwards, either.
+func TestInstancesThatAreNotAdded(t *testing.T) {
+	g := newGroup(t)
+	config := emulatortest.Config(g.control, "eu-west-1")
+	vpcs, err := ec2.NewFromConfig(config).DescribeVpcs(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	balancers := elasticloadbalancingv2.NewFromConfig(config)
+	made, err := balancers.CreateTargetGroup(t.Context(), &elasticloadbalancingv2.CreateTargetGroupInput{
+		Name: aws.String("not-added"), Port: aws.Int32(80), Protocol: elbtypes.ProtocolEnumHttp, VpcId: vpcs.Vpcs[0].VpcId,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := made.TargetGroups[0].TargetGroupArn
+	if _, err := g.AttachLoadBalancerTargetGroups(t.Context(), &autoscaling.AttachLoadBalancerTargetGroupsInput{AutoScalingGroupName: &g.name, TargetGroupARNs: []string{*arn}}); err != nil {
+		t.Fatal(err)
+	}
+	targets := func(want int) {
+		t.Helper()
+		out, err := balancers.DescribeTargetHealth(t.Context(), &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: arn})
+		if err != nil || len(out.TargetHealthDescriptions) != want {
+			t.Errorf("got %d targets, %v, want %d", len(out.TargetHealthDescriptions), err, want)
+		}
+	}
+	targets(2)
+	processes := []string{"AddToLoadBalancer"}
+	if _, err := g.SuspendProcesses(t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &g.name, ScalingProcesses: processes}); err != nil {
+		t.Fatal(err)
+	}
+	g.desire(t, 3)
+	targets(2)
+	if _, err := g.ResumeProcesses(t.Context(), &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &g.name, ScalingProcesses: processes}); err != nil {
+		t.Fatal(err)
+	}
+	g.desire(t, 4)
+	targets(3)
 }

@@ -35,7 +35,11 @@ def install():
     )
     patches.add(FakeAutoScalingGroup, choose=choose, trouble="")
     patches.add(FakeAutoScalingGroup, launch_template_version=property(launch_template_version, set_launch_template_version))
-    patches.replace(AutoScalingBackend, notify_terminate_instances=notify_terminate_instances)
+    patches.replace(
+        AutoScalingBackend,
+        notify_terminate_instances=notify_terminate_instances,
+        update_attached_target_groups=update_attached_target_groups,
+    )
     patches.replace(InstanceState, launch_template=property(launched_template))
     patches.replace(
         AutoScalingResponse,
@@ -86,9 +90,26 @@ def set_launch_template_version(self, version):
     self.__dict__["launch_template_version"] = version
 
 
+def suspended(group, *processes):
+    """Whether one of a group's processes is (rule R40)."""
+    return any(p["ProcessName"] in processes for p in group.suspended_processes)
+
+
+def update_attached_target_groups(self, group_name):
+    """Register the group's instances, but for those that were launched while
+    AddToLoadBalancer was suspended (rule R40)."""
+    group = self.autoscaling_groups[group_name]
+    added = [s.instance.id for s in group.instance_states if getattr(s.instance, "added", True)]
+    for arn in group.target_group_arns:
+        port = self.elbv2_backend.target_groups[arn].port
+        self.elbv2_backend.register_targets(arn, [{"Id": i, "Port": port} for i in added])
+
+
 def launch(self, count_needed, propagated_tags):
     """Launch into the subnet that has the fewest instances; moto uses only the first.
     What cannot be launched is told as a scaling activity, and tried again later."""
+    if suspended(self, "Launch"):
+        return
     with launching:
         subnets, zones, _launches.policy = self.vpc_zone_identifier, self.availability_zones, getattr(self, "launches", None)
         try:
@@ -101,7 +122,7 @@ def launch(self, count_needed, propagated_tags):
                 _launch(self, 1, dict(propagated_tags))
                 state = self.instance_states[-1]
                 state.instance.launched_from, state.instance.launched_at = launched_from(self), clock.seconds()
-                state.instance_type = self.instance_type
+                state.instance_type, state.instance.added = self.instance_type, not suspended(self, "AddToLoadBalancer")
                 note(self, f"Launching a new EC2 instance: {state.instance.id}", "Successful")
         finally:
             self.vpc_zone_identifier, self.availability_zones, _launches.policy = subnets, zones, None
@@ -209,7 +230,7 @@ def set_desired_capacity(self, new_capacity):
         extra = 0
         if getattr(self, "launches", None):
             extra = max(0, len(self.active_instances()) - int(self.desired_capacity))
-        while len(serving := self.active_instances()) - extra > wanted:
+        while len(serving := self.active_instances()) - extra > wanted and not suspended(self, "Terminate"):
             zones = [s.instance.placement.zone for s in serving]
             oldest = next(s for s in serving if zones.count(s.instance.placement.zone) == max(map(zones.count, zones)))
             terminate(self.autoscaling_backend, self, oldest.instance.id)
@@ -266,6 +287,8 @@ def grace(group, instance):
 
 
 def replace_unhealthy(backend, group):
+    if suspended(group, "HealthCheck", "ReplaceUnhealthy", "Terminate"):
+        return
     for state in group.active_instances():
         if is_unhealthy(group, state):
             instance = state.instance

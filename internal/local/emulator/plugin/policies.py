@@ -14,7 +14,7 @@ from typing import Any
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.common_models import CloudFormationModel
 
-from . import models, refreshes
+from . import groups, models, refreshes
 from .clock import clock
 
 OUT_AFTER, IN_AFTER, IN_BELOW = 3, 15, 0.7
@@ -89,6 +89,8 @@ def track(backend, group, metrics):
         wanted.append(tracks(group.desired_capacity, values, float(tracked.TargetValue)))
     if not wanted or refreshes.active(group) and max(wanted) < group.desired_capacity:
         return
+    if groups.suspended(group, "AlarmNotification"):
+        return
     count = min(max(max(wanted), int(group.min_size)), int(group.max_size))
     if count != group.desired_capacity:
         group.set_desired_capacity(count)
@@ -114,7 +116,7 @@ def act(account, region, arn, above):
         return
     group: Any = backend.autoscaling_groups.get(policy.auto_scaling_group_name)
     tier: Any = next((t for t in policy.step_adjustments if covers(t, above)), None)
-    if not group or not tier:
+    if not group or not tier or groups.suspended(group, "AlarmNotification"):
         return
     began, warm = getattr(group, "stepped", (0, 0))
     if clock.seconds() - began >= float(policy.estimated_instance_warmup or 0):

@@ -233,6 +233,8 @@ class Refresh:
         """End old instances for which new ones are ready, and launch further ones.
         Returns whether all up to the next checkpoint are replaced."""
         old, (keep, most) = self.left(), self.bounds()
+        if old and groups.suspended(self.group, "Launch", "Terminate", "InstanceRefresh"):  # Rule R40
+            return False
         allowed = min(len(old), self.target() - (self.total - len(old)))
         ready = [s for s in self.group.instance_states if s not in old and self.is_ready(s)]
         for state in old[: max(0, min(allowed, len(old) + len(ready) - keep))]:
