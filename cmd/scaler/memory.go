@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/scaling"
@@ -64,15 +63,12 @@ type parameters struct {
 	frozen       bool
 }
 
-// parameters reads all in one call. It fails when the instance type's is missing:
-// the deployment makes it.
+// parameters reads all in one call. Without the instance type's, the fleet's type is what
+// is live, or what it starts with.
 func (c *controller) parameters(ctx context.Context) (parameters, error) {
 	out, err := c.ssm.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{c.instanceType, c.remembered, c.frozen}})
 	if err != nil {
 		return parameters{}, err
-	}
-	if slices.Contains(out.InvalidParameters, c.instanceType) {
-		return parameters{}, fmt.Errorf("the parameter %s is missing: deploy the region's storage stack", c.instanceType)
 	}
 	var p parameters
 	for _, parameter := range out.Parameters {
@@ -87,6 +83,13 @@ func (c *controller) parameters(ctx context.Context) (parameters, error) {
 				return parameters{}, fmt.Errorf("the parameter %s cannot be read: delete it, and a step that failed is forgotten: %w", c.remembered, err)
 			}
 		}
+	}
+	switch {
+	case p.instanceType != "":
+	case p.memory.Live != nil: // somebody deleted it, which no deployment would put right
+		p.instanceType = p.memory.Live.Type
+	default:
+		p.instanceType = c.startAt.Type
 	}
 	return p, nil
 }

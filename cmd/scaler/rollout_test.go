@@ -26,6 +26,7 @@ import (
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // stack is CloudFormation: it sends requests to the function and takes its answers.
@@ -266,6 +267,28 @@ func TestRollbackKeepsAStepThatNobodySawEnd(t *testing.T) {
 		t.Errorf("the rollback replaces instances: %v", err)
 	}
 	s.runs(t, "1", "m7g.large")
+}
+
+// TestInstanceTypeThatIsGone: somebody has deleted the parameter, which no deployment puts
+// again that does not change it.
+func TestInstanceTypeThatIsGone(t *testing.T) {
+	s := newStack(t, "gone")
+	s.forget(t)
+	s.made(t)
+	s.runs(t, "1", "m7g.medium")
+	s.use(t, 60)
+	s.run(t, nil) // a step to m7g.large
+	s.forget(t)
+	s.version(t, "two")
+	s.deployed(t, cfn.RequestUpdate, "two")
+	s.runs(t, "2", "m7g.large")
+}
+
+// forget deletes the parameter of the instance type.
+func (s *stack) forget(t *testing.T) {
+	t.Helper()
+	_, err := ssm.NewFromConfig(s.config(nil)).DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: &s.settings.instanceType})
+	must(t, err)
 }
 
 // TestTypeThatIsNoRungAnyMoreIsLeft: the function may launch the ladder's types only.
