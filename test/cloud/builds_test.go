@@ -151,17 +151,7 @@ func beginBuilds(t *testing.T) *day {
 // behave makes the assembly of a behaviour, with changes of what it publishes.
 func behave(t *testing.T, behaviour string, with ...func(*stacks.Builds)) string {
 	t.Helper()
-	builds, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	builds.Service = serving(t, runtime.GOARCH)
-	for _, change := range with {
-		change(&builds)
-	}
-	synthesizing.Lock()
-	defer synthesizing.Unlock()
-	dir, err := synth(map[string]any{"archipelago": map[string]any{
+	return serveWith(t, map[string]any{
 		"regions": []any{"eu-west-1"}, "profile": "trial",
 		"tags": map[string]any{"behaviour": cmp.Or(behaviour, "none")}, // the group's, so that it is updated
 		"service": map[string]any{
@@ -172,7 +162,24 @@ func behave(t *testing.T, behaviour string, with ...func(*stacks.Builds)) string
 			"min": 2.0, "max": 4.0, "ladder": []any{"m7g.medium", grown}, "startAt": "m7g.medium", "vertical": "auto",
 			"requestsPerTarget": float64(perTarget),
 		},
-	}}, builds)
+	}, with...)
+}
+
+// serveWith makes the assembly of a configuration whose service is ./serve, with changes of
+// what it publishes.
+func serveWith(t *testing.T, configuration map[string]any, with ...func(*stacks.Builds)) string {
+	t.Helper()
+	builds, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	builds.Service = serving(t, runtime.GOARCH)
+	for _, change := range with {
+		change(&builds)
+	}
+	synthesizing.Lock()
+	defer synthesizing.Unlock()
+	dir, err := synth(map[string]any{"archipelago": configuration}, builds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,19 +378,24 @@ func (f *builtFleet) cancel(t *testing.T) {
 	}
 }
 
-// deploy updates the region's stack to a behaviour, and returns how long it took on
-// the emulator's clock, and why it failed if it did. The CLI is not asked: it polls each
-// five seconds, minutes at this pace.
+// deploy updates the region's stack to a behaviour, as update does.
 func (f *builtFleet) deploy(t *testing.T, behaviour string, with ...func(*stacks.Builds)) (time.Duration, string) {
 	t.Helper()
+	return f.update(t, behave(t, behaviour, with...))
+}
+
+// update updates the stack of eu-west-1 to that of the assembly in dir, and returns how long
+// it took on the emulator's clock, and why it failed if it did. The CLI is not asked: it polls
+// each five seconds, minutes at this pace.
+func (d *day) update(t *testing.T, dir string) (time.Duration, string) {
+	t.Helper()
 	const stack = "archipelago-region-eu-west-1"
-	dir := behave(t, behaviour, with...)
 	template, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	emulatortest.Publish(t, f.control, filepath.Join(dir, stack+".assets.json"))
-	client := cloudformation.NewFromConfig(administrator(f.running, "eu-west-1"))
+	emulatortest.Publish(t, d.control, filepath.Join(dir, stack+".assets.json"))
+	client := cloudformation.NewFromConfig(administrator(d.running, "eu-west-1"))
 	deployed, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: sdk.String(stack)})
 	if err != nil {
 		t.Fatal(err)
@@ -395,9 +407,9 @@ func (f *builtFleet) deploy(t *testing.T, behaviour string, with ...func(*stacks
 	for _, p := range deployed.Stacks[0].Parameters {
 		change.Parameters = append(change.Parameters, cloudformationtypes.Parameter{ParameterKey: p.ParameterKey, UsePreviousValue: sdk.Bool(true)})
 	}
-	began := emulatortest.Now(t, f.control)
+	began := emulatortest.Now(t, d.control)
 	status, failed := emulatortest.ChangeStack(t, client, change, 20*time.Minute)
-	took := emulatortest.Now(t, f.control).Sub(began)
+	took := emulatortest.Now(t, d.control).Sub(began)
 	switch status {
 	case cloudformationtypes.StackStatusUpdateComplete:
 		return took, ""

@@ -117,8 +117,7 @@ func withoutFixture() int {
 
 const (
 	inEmulator = "internal/local/emulator "
-	inScaler   = "cmd/scaler TestFirstDeploymentFailsWithTheReason" // where no instance is healthy
-	inMachine  = "internal/local/machine TestSecrets"               // that a boot waits for
+	inCloud    = "test/cloud TestWhatTheDoctorForbids" // where instances are not launched, or do not boot
 )
 
 // fails are the tests in which a deployment fails at what a line of the level fail tells,
@@ -132,13 +131,13 @@ var fails = map[string][]string{
 	"continue-update-rollback":                               {inEmulator + "TestReplicaInTheWayOfARollback"},
 	"cdk destroy --exclusively":                              {inEmulator + "TestProtectionIsInTheWayOfARollback"},
 	"wait until it is not":                                   {inEmulator + "TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout"},
-	"and there is no such key":                               {inEmulator + "TestReadersOfWhatACustomersKeyEncrypts", inMachine, inScaler},
-	"no instance may decrypt it":                             {inEmulator + "TestReadersOfWhatACustomersKeyEncrypts", inMachine, inScaler},
-	"enable it, or encrypt with another one":                 {inEmulator + "TestReadersOfWhatACustomersKeyEncrypts", inMachine, inScaler},
+	"and there is no such key":                               {inCloud},
+	"no instance may decrypt it":                             {inCloud},
+	"enable it, or encrypt with another one":                 {inCloud},
 	"where a load balancer takes one subnet":                 {"TestSubnetsOfALoadBalancer"},
 	"%s is not in %s: correct":                               {"TestNetworkThatExists"},
 	"keeps no versions":                                      {inEmulator + "TestReplicationWithoutVersions", inEmulator + "TestCustomResourceThatFailsIsRolledBack"},
-	"are taken by fleet.min":                                 {inEmulator + "TestQuotaOfVCPUs", inScaler},
+	"are taken by fleet.min":                                 {inCloud},
 	"DNS does not delegate":                                  {"TestHostedZone"},
 	"it is not bootstrapped":                                 {"TestWhatTheCLIRefuses"},
 	"it is not enabled for this account":                     {"TestRegionThatIsNotEnabled"},
@@ -146,16 +145,16 @@ var fails = map[string][]string{
 	"archipelago.regions says %s: subnets do not move":       {"TestZonesThatAWSChooses"},
 	"Global Accelerator reaches nothing in it":               {"TestNetworkThatExists"},
 	"no load balancer in it faces the internet":              {"TestNetworkThatExists"},
-	"none of its zones offers":                               {inEmulator + "TestZonesWithoutATypeOrCapacity", inScaler},
+	"none of its zones offers":                               {inCloud},
 	"has an identity provider for GitHub already":            {"TestIdentityProvider"},
 	"the bootstrap has version":                              {"TestWhatTheCLIRefuses"},
 	"to which programs are published":                        {"TestWhatTheCLIRefuses"},
 	"has private: %t":                                        {"TestHostedZone"},
 	"is that of %s, and archipelago.domain.zone is":          {"TestHostedZone"},
-	"with which volumes are encrypted, is":                   {inEmulator + "TestVolumesOfACustomersKey", inScaler},
+	"with which volumes are encrypted, is":                   {inCloud},
 	"of which %d are not reserved":                           {inEmulator + "TestReservedConcurrencyNeedsAQuota"},
 	"of which %d are taken, and the region adds":             {"TestVPCs", "TestAddresses"},
-	"is to be deleted":                                       {inMachine, inScaler},
+	"is to be deleted":                                       {inCloud},
 	"exists here and is no replica":                          {"TestTablesOfAStack"},
 	"CloudFormation adds one in an update":                   {inEmulator + "TestTablesChangeOneReplicaAtATime"},
 	"has strong consistency":                                 {inEmulator + "TestTableKeepsItsKeyAndConsistency"},
@@ -164,13 +163,13 @@ var fails = map[string][]string{
 	"correct archipelago.domain.certificateArns":             {inEmulator + "TestCertificatesOfAListener"},
 	"there is no VPC":                                        {"TestNetworkThatExists"},
 	"there is no hosted zone":                                {"TestHostedZone"},
-	"there is no key":                                        {inEmulator + "TestVolumesOfACustomersKey", inScaler},
-	"there is no parameter %s, without which":                {inMachine, inScaler},
-	"there is no secret":                                     {inMachine, inScaler},
-	"there is no way from":                                   {inEmulator + "TestInstancesReachWhatTheirSubnetDoes", inMachine, inScaler},
+	"there is no key":                                        {inCloud},
+	"there is no parameter %s, without which":                {inCloud},
+	"there is no secret":                                     {inCloud},
+	"there is no way from":                                   {inCloud},
 	"there is no zone":                                       {"TestZones"},
 	"they are those of account":                              {"TestWhatTheCLIRefuses"},
-	"which Auto Scaling may not use":                         {inEmulator + "TestVolumesOfACustomersKey", inScaler},
+	"which Auto Scaling may not use":                         {inCloud},
 }
 
 // TestLinesThatFailDeployments: each has a test in which one does, and docs/figures.md
@@ -202,11 +201,7 @@ func TestLinesThatFailDeployments(t *testing.T) {
 		}
 		used[parts[0]] = n.format
 	}
-	chained := 0
 	for part, tests := range fails {
-		if slices.Contains(tests, inScaler) {
-			chained++
-		}
 		if used[part] == "" {
 			t.Errorf("%q is of no line", part)
 		}
@@ -224,8 +219,7 @@ func TestLinesThatFailDeployments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says := fmt.Sprintf("Doctor: %d lines that say no, %[1]d fixtures; of %d that are `fail` a test has the deployment that fails.", len(all), count)
-	says += fmt.Sprintf(" Of %d of these that is a chain of tests, and none has all of it: the line, what it keeps an instance from, and a deployment that fails where no instance is healthy.", chained)
+	says := fmt.Sprintf("Doctor: %d lines that say no, %[1]d fixtures; of each of %d that are `fail` a test has the deployment that fails.", len(all), count)
 	if !strings.Contains(string(figures), says) {
 		t.Errorf("docs/figures.md does not say: %s", says)
 	}
