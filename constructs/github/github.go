@@ -129,7 +129,8 @@ func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) 
 	}
 	// What the account has, and what may be in a deployment's way whatever it is called.
 	allow([]*string{jsii.String("*")},
-		"acm:DescribeCertificate", "cloudformation:DescribeStacks", "cloudformation:ListStackResources",
+		"acm:DescribeCertificate", "autoscaling:DescribeAutoScalingGroups", "cloudformation:DescribeStacks", "cloudformation:ListStackResources",
+		"cloudwatch:DescribeAlarms",
 		"ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeInstanceTypeOfferings",
 		"ec2:DescribeInstanceTypes", "ec2:DescribeInternetGateways", "ec2:DescribeRegions", "ec2:DescribeRouteTables",
 		"ec2:DescribeSubnets", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:GetEbsDefaultKmsKeyId", "iam:ListOpenIDConnectProviders",
@@ -143,7 +144,7 @@ func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) 
 		Service: jsii.String("sns"), Region: jsii.String("*"), Resource: &mine, ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
 	})}, "sns:ListSubscriptionsByTopic")
 	allow([]*string{bucket(mine), bucket(bootstrap(stack, "assets") + "-*")},
-		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:ListBucket")
+		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket")
 	parameters := []*string{arn("ssm", "parameter", props.Deployment+"/*"), arn("ssm", "parameter", "cdk-bootstrap/*")}
 	for _, name := range slices.Sorted(slices.Values(props.Parameters)) {
 		parameters = append(parameters, arn("ssm", "parameter", strings.TrimPrefix(name, "/")))

@@ -16,6 +16,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -109,6 +110,18 @@ var illnesses = []illness{
 	{name: "has volumes with a key that there is not", doctor: ", with which volumes are encrypted: correct archipelago.regions[].kms.volume", fails: notReplaced,
 		fall: func(*testing.T, *ill) (service, region map[string]any) {
 			return nil, volumes("arn:aws:kms:eu-west-1:" + matrix.Account + ":key/12345678-1234-1234-1234-123456789012")
+		}},
+	{name: "has suspended launches", doctor: "Launch of archipelago-fleet is suspended, so no instance is replaced", fails: notReplaced,
+		fall: func(t *testing.T, a *ill) (service, region map[string]any) {
+			client := autoscaling.NewFromConfig(administrator(a.running, "eu-west-1"))
+			group, processes := sdk.String("archipelago-fleet"), []string{"Launch"}
+			_, err := client.SuspendProcesses(t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: group, ScalingProcesses: processes})
+			must(t, err)
+			t.Cleanup(func() {
+				_, err := client.ResumeProcesses(context.Background(), &autoscaling.ResumeProcessesInput{AutoScalingGroupName: group, ScalingProcesses: processes})
+				must(t, err)
+			})
+			return nil, nil
 		}},
 	{name: "may run no more vCPUs", doctor: "are taken by fleet.min of m7g.medium and one more", fails: notReplaced,
 		fall: func(t *testing.T, a *ill) (service, region map[string]any) {

@@ -197,7 +197,7 @@ func record(ctx context.Context, s *site) []Line {
 		return []Line{notLookedAt(what, err)}
 	}
 	if status != "" {
-		made, err := s.resources(ctx, stack, "AWS::Route53::RecordSet")
+		made, err := s.resources(ctx, s.here, stack, "AWS::Route53::RecordSet")
 		if err != nil {
 			return []Line{notLookedAt(what, err)}
 		}

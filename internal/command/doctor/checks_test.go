@@ -637,7 +637,7 @@ func TestKeysOfSecrets(t *testing.T) {
 func (p *patient) subscribe(t *testing.T, address string) {
 	t.Helper()
 	p.look(t, 0, func(ctx context.Context, s *site) []Line {
-		ids, err := s.resources(ctx, s.names().RegionStack(s.region.Name), "AWS::SNS::Topic")
+		ids, err := s.resources(ctx, s.here, s.names().RegionStack(s.region.Name), "AWS::SNS::Topic")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -784,7 +784,8 @@ func everything(t *testing.T) *patient {
 	p.table(t, "eu-west-1", p.names().Table("people"), types.ScalarAttributeTypeN, "byCity", true)
 	p.config.Regions[2].KMS.Volume = p.key(t, "eu-west-2")
 	p.put(t, "eu-west-2", "/doctor/c", "x")
-	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)
+	p.deploy(t, "eu-west-1", p.names().GlobalStack(), something)
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something+", "+alarms(p.names().Name+"-metric", p.names().ImpairedAlarm()))
 	p.resolver = dns{"x"}
 	return p
 }

@@ -146,10 +146,13 @@ var (
 		{"stacks", stacks},
 		{"stores", leftovers},
 		{"tables", tables},
+		{"replication", replication},
 	}
 	// ofIsland are looked at in every region that serves users.
 	ofIsland = []check{
 		{"switches", switches},
+		{"listener", listener},
+		{"processes", processes},
 		{"zones", zones},
 		{"vpc", network},
 		{"vcpus", vcpus},
@@ -161,6 +164,7 @@ var (
 		{"secrets", secrets},
 		{"ebs-key", ebsKey},
 		{"alarms", subscriptions},
+		{"alarms", silenced},
 	}
 )
 

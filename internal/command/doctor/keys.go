@@ -259,7 +259,7 @@ func subscriptions(ctx context.Context, s *site) []Line {
 	if status == "" {
 		return nil // AWS asks them when the topic is made
 	}
-	topics, err := s.resources(ctx, s.names().RegionStack(s.region.Name), "AWS::SNS::Topic")
+	topics, err := s.resources(ctx, s.here, s.names().RegionStack(s.region.Name), "AWS::SNS::Topic")
 	if err != nil {
 		return []Line{notLookedAt("who gets alarms", err)}
 	}

@@ -128,6 +128,8 @@ var fails = map[string][]string{
 	"free addresses, and a load balancer wants":              {"TestSubnetsOfALoadBalancer"},
 	"Route 53 makes no second one":                           {"TestRecord"},
 	"a load balancer takes ISSUED ones":                      {inEmulator + "TestCertificatesOfAListener"},
+	"without which CloudFormation refuses the region":        {"TestListenerThatIsNotPublished"},
+	"so no instance is replaced":                             {"test/cloud TestWhatTheDoctorForbids"},
 	"continue-update-rollback":                               {inEmulator + "TestReplicaInTheWayOfARollback"},
 	"cdk destroy --exclusively":                              {inEmulator + "TestProtectionIsInTheWayOfARollback"},
 	"wait until it is not":                                   {inEmulator + "TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout"},

@@ -87,11 +87,11 @@ func (s *site) regionStack(ctx context.Context) (types.StackStatus, error) {
 	return s.stack(ctx, s.here, s.names().RegionStack(s.region.Name))
 }
 
-// resources returns the physical ids of a stack's resources of one type, by their
-// logical ids.
-func (s *site) resources(ctx context.Context, stack, resourceType string) (map[string]string, error) {
+// resources returns the physical ids of a stack's resources of one type, in the region of
+// settings, by their logical ids.
+func (s *site) resources(ctx context.Context, settings aws.Config, stack, resourceType string) (map[string]string, error) {
 	ids := map[string]string{}
-	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(s.here), &cloudformation.ListStackResourcesInput{StackName: &stack})
+	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(settings), &cloudformation.ListStackResourcesInput{StackName: &stack})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -128,7 +128,7 @@ func (s *site) pin(zones []string) Line {
 
 // deployedZones are those of the deployed fleet's subnets, in their order.
 func (s *site) deployedZones(ctx context.Context, client *ec2.Client) ([]string, error) {
-	subnets, err := s.resources(ctx, s.names().RegionStack(s.region.Name), "AWS::EC2::Subnet")
+	subnets, err := s.resources(ctx, s.here, s.names().RegionStack(s.region.Name), "AWS::EC2::Subnet")
 	if err != nil {
 		return nil, err
 	}

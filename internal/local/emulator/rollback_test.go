@@ -123,7 +123,7 @@ func TestParametersExistWhenAChangeSetIsMade(t *testing.T) {
 	wantError(t, err, "ValidationError", "Unable to fetch parameters [/missing]")
 }
 
-// TestStackForgetsParameters that its template has no more: who deploys it with them again,
+// TestStackForgetsParameters that its template no longer has: who deploys it with them again,
 // as a region that comes back to the accelerator, begins with their default.
 func TestStackForgetsParameters(t *testing.T) {
 	s := newStack(t)

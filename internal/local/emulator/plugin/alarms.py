@@ -2,9 +2,11 @@
 evaluates them is in evaluation.py; SetAlarmState holds until then, as on AWS."""
 
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.common_models import CloudFormationModel
+from moto.core.responses import EmptyResult
 
-from . import models
+from . import models, patches
 
 
 class Alarm(CloudFormationModel):
@@ -77,6 +79,19 @@ class CompositeAlarm(Alarm):
         return "AWS::CloudWatch::CompositeAlarm"
 
 
+def switch(on):
+    """A call that has alarms act, or not, which moto lacks. What the template has stays."""
+
+    def call(self):
+        for name in self._get_param("AlarmNames", []):
+            if name in self.cloudwatch_backend.alarms:
+                self.cloudwatch_backend.alarms[name].actions_enabled = on
+        return EmptyResult()
+
+    return call
+
+
 def install():
+    patches.replace(CloudWatchResponse, enable_alarm_actions=switch(True), disable_alarm_actions=switch(False))
     models.emulated["AWS::CloudWatch::Alarm"] = Alarm
     models.emulated["AWS::CloudWatch::CompositeAlarm"] = CompositeAlarm

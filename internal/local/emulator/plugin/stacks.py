@@ -89,7 +89,7 @@ _load_parameters = parsing.ResourceMap.load_parameters
 
 
 def load_parameters(self):
-    """Forget those that the template has no more (rule R41); moto tells them for ever."""
+    """Forget those that the template no longer has (rule R41); moto tells them for ever."""
     self.resolved_parameters = {}
     _load_parameters(self)
 
