@@ -103,6 +103,17 @@ func (f fleet) is(r types.InstanceRefresh, l live) bool {
 	return l.same(live{Template: aws.ToString(s.LaunchTemplateId), Version: aws.ToString(s.Version), Type: override(d.MixedInstancesPolicy)})
 }
 
+// suspended is a process of the group without which instances are not replaced, and that
+// somebody has suspended, or "".
+func (f fleet) suspended() string {
+	for _, p := range f.SuspendedProcesses {
+		if name := aws.ToString(p.ProcessName); slices.Contains(setting.Replacing(), name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // launches is the type of new instances.
 func (f fleet) launches() string { return override(f.MixedInstancesPolicy) }
 

@@ -389,6 +389,9 @@ func (c *controller) deploy(ctx context.Context, f fleet, p *parameters, now tim
 		if quiet, err := c.quiet(ctx, f, p, now); !quiet || err != nil {
 			return nil, err
 		}
+		if process := f.suspended(); process != "" {
+			return c.fail(ctx, process+" is suspended, so that no instance is replaced: resume the processes of "+c.group+", and deploy again")
+		}
 		if ready, err := c.guard(ctx, w, now); !ready || err != nil {
 			return nil, err
 		}

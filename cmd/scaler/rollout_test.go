@@ -284,6 +284,29 @@ func TestInstanceTypeThatIsGone(t *testing.T) {
 	s.runs(t, "2", "m7g.large")
 }
 
+// TestDeploymentOfASuspendedGroup fails at once, and not when it has waited for instances.
+func TestDeploymentOfASuspendedGroup(t *testing.T) {
+	s := newStack(t, "suspended")
+	s.made(t)
+	client, processes := autoscaling.NewFromConfig(s.config(nil)), []string{"Terminate"}
+	_, err := client.SuspendProcesses(t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &s.settings.group, ScalingProcesses: processes})
+	must(t, err)
+	s.version(t, "two")
+	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	must(t, s.send(t, e))
+	if len(s.answers) != 2 || s.answers[1].Status != cfn.StatusFailed || !strings.Contains(s.answers[1].Reason, "Terminate is suspended") {
+		t.Errorf("got %+v", s.answers)
+	}
+	if e := s.rollsBack(t, "one"); s.answered(t, e).Status != cfn.StatusSuccess {
+		t.Error("its rollback fails")
+	}
+	s.runs(t, "1", "m7g.medium")
+	_, err = client.ResumeProcesses(t.Context(), &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &s.settings.group, ScalingProcesses: processes})
+	must(t, err)
+	s.deployed(t, cfn.RequestUpdate, "two")
+	s.runs(t, "2", "m7g.medium")
+}
+
 // forget deletes the parameter of the instance type.
 func (s *stack) forget(t *testing.T) {
 	t.Helper()

@@ -102,6 +102,13 @@ const (
 	AlarmRequests = 20
 )
 
+// Replacing are the processes of an Auto Scaling group without which a refresh replaces no
+// instance, or with one that gets no requests. Source: Amazon EC2 Auto Scaling User Guide,
+// "How suspended processes affect other processes".
+func Replacing() []string {
+	return []string{"AddToLoadBalancer", "InstanceRefresh", "Launch", "Terminate"}
+}
+
 // Checkpoints are how many of a fleet's instances, in percent, a deployment has replaced
 // before it waits for the alarm.
 func Checkpoints() []int32 { return []int32{25, 100} }

@@ -111,7 +111,7 @@ var illnesses = []illness{
 		fall: func(*testing.T, *ill) (service, region map[string]any) {
 			return nil, volumes("arn:aws:kms:eu-west-1:" + matrix.Account + ":key/12345678-1234-1234-1234-123456789012")
 		}},
-	{name: "has suspended launches", doctor: "Launch of archipelago-fleet is suspended, so no instance is replaced", fails: notReplaced,
+	{name: "has suspended launches", doctor: "Launch of archipelago-fleet is suspended, so no instance is replaced", fails: "Launch is suspended, so that no instance is replaced",
 		fall: func(t *testing.T, a *ill) (service, region map[string]any) {
 			client := autoscaling.NewFromConfig(administrator(a.running, "eu-west-1"))
 			group, processes := sdk.String("archipelago-fleet"), []string{"Launch"}

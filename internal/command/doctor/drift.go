@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -95,13 +96,9 @@ func listener(ctx context.Context, s *site) []Line {
 	return nil
 }
 
-// replacing are the processes of a group without which its instances are not replaced by
-// others that serve, and so no deployment succeeds. Source: Amazon EC2 Auto Scaling User
-// Guide, "How suspended processes affect other processes".
-var replacing = []string{"AddToLoadBalancer", "InstanceRefresh", "Launch", "Terminate"}
-
 // processes looks whether somebody, or AWS after a day of launches that failed, has
 // suspended some of the fleet's.
+// test/cloud, TestWhatTheDoctorForbids, has the deployment that fails.
 func processes(ctx context.Context, s *site) []Line {
 	group := s.names().Group()
 	out, err := autoscaling.NewFromConfig(s.here).DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
@@ -113,7 +110,7 @@ func processes(ctx context.Context, s *site) []Line {
 	}
 	var fatal, other []string
 	for _, p := range out.AutoScalingGroups[0].SuspendedProcesses {
-		if name := aws.ToString(p.ProcessName); slices.Contains(replacing, name) {
+		if name := aws.ToString(p.ProcessName); slices.Contains(setting.Replacing(), name) {
 			fatal = append(fatal, name)
 		} else {
 			other = append(other, name)
