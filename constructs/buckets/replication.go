@@ -86,7 +86,7 @@ func replicationPolicy(scope constructs.Construct, props *ReplicationProps) awsi
 
 // configure puts source's rules, by a call since the other buckets are in other
 // regions' stacks.
-func configure(scope constructs.Construct, source awss3.IBucket, props *ReplicationProps, roleARN string) customresources.AwsCustomResource {
+func configure(scope constructs.Construct, source awss3.IBucket, props *ReplicationProps, roleARN string) constructs.Construct {
 	region := *source.Env().Region
 	var rules []any
 	for _, destination := range props.Buckets {

@@ -41,8 +41,8 @@ var code string
 // the function. A call that is the same for each region should state what it needs for
 // all of them, by a wildcard: one more region then changes no policy. In a new stack the
 // policy is as new as the function, which CDK's would fail on: its code is replaced, since
-// CloudFormation lets no custom resource have another function.
-func New(scope constructs.Construct, id string, props *customresources.AwsCustomResourceProps) customresources.AwsCustomResource {
+// CloudFormation lets no custom resource have another function. It hands no response on.
+func New(scope constructs.Construct, id string, props *customresources.AwsCustomResourceProps) constructs.Construct {
 	stack := awscdk.Stack_Of(scope)
 	shared := sharedRole(stack)
 	for _, statement := range *props.Policy.Statements() {
