@@ -26,6 +26,8 @@ const (
 	// believed is what follows from documents that do not say it, or what a switch of
 	// Settings has either way.
 	believed certainty = "believed"
+	// reported is what others saw AWS do, where no document of AWS's says it.
+	reported certainty = "reported"
 )
 
 // rule is one of AWS's that the emulator keeps.
@@ -59,7 +61,7 @@ var rules = []rule{
 	{"3", "An update that fails returns to the former template and to the values that the last deployment read from Systems Manager", ssmPage, documented, []string{"TestUpdateThatFailsReturnsToTheValuesOfTheLastDeployment"}},
 	{"4", "A refresh goes on when an instance's warm-up is over. What a load balancer says counts only after the grace period", gracePage, believed, []string{"TestRefreshGoesOnAfterItsWarmUp", "TestHealthCountsOnlyAfterTheGracePeriod"}},
 	{"5", "An update adds or removes one replica of a table. A protected one that it added is in the way of its rollback", tablePage, documented, []string{"TestTablesChangeOneReplicaAtATime", "TestReplicaInTheWayOfARollback"}},
-	{"5b", "A permission that a stack gives to a role may hold only after some seconds: `PermissionDelay`", "https://github.com/aws/aws-cdk/issues/37675", documented, []string{"TestPermissionsHoldAfterADelay"}},
+	{"5b", "A permission that a stack gives to a role may hold only after some seconds: `PermissionDelay`", "https://github.com/aws/aws-cdk/issues/37675", reported, []string{"TestPermissionsHoldAfterADelay"}},
 	{"6", "A group's launch template and policy cannot be written while a refresh with a desired configuration is active", refreshPage, documented, []string{"TestPolicyIsNotWrittenDuringARefreshWithAConfiguration"}},
 	{"6b", "CloudFormation writes the whole policy with any other property of the group, unless `PolicyWrittenWhenChanged`", policyPage, believed, []string{"TestStackWritesThePolicyWithOtherProperties"}},
 	{"6c", "EC2 runs no more vCPUs than the quota, `VCPUs`, allows: VcpuLimitExceeded, told as a scaling activity and tried again", "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-quotas.html", documented, []string{"TestQuotaOfVCPUs"}},
@@ -105,12 +107,12 @@ var rules = []rule{
 	{"R18", "A record set is refused that exists already, or whose hosted zone does not exist or does not have its name; so is one that proves a certificate, and in a private zone it proves nothing", "https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html", documented, []string{"TestRecordsOfAHostedZone"}},
 	{"R19", "A load balancer is refused with two subnets of one zone, with one of fewer than 8 free addresses, or, where it faces the internet, in a VPC without an internet gateway", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html", documented, []string{"TestSubnetsOfALoadBalancer"}},
 	{"R20", "Global Accelerator's endpoint group is refused where its load balancer's VPC has no internet gateway: that one is needed is documented, not when that is found out", "https://docs.aws.amazon.com/global-accelerator/latest/dg/about-endpoints.sipp-caveats.html", believed, []string{"TestAcceleratorWithoutAnInternetGateway"}},
-	{"R21", "A listener is refused whose certificate does not exist, is another region's, or is not issued: CertificateNotFound, UnsupportedCertificate", "https://github.com/hashicorp/terraform-provider-aws/issues/41789", documented, []string{"TestCertificatesOfAListener"}},
+	{"R21", "A listener is refused whose certificate does not exist, is another region's, or is not issued: CertificateNotFound, UnsupportedCertificate", "https://github.com/hashicorp/terraform-provider-aws/issues/41789", reported, []string{"TestCertificatesOfAListener"}},
 	{"R22", "A table with a name keeps its key and its consistency: an update that changes them fails", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GlobalTables.html", documented, []string{"TestTableKeepsItsKeyAndConsistency"}},
 	{"R23", "Replication is refused of and to a bucket that keeps no versions", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html", documented, []string{"TestReplicationWithoutVersions"}},
 	{"R38", "A flow log to S3 has AWS append what its delivery needs to the bucket's policy, or make one, also where it is there in other words. A stack's update writes its own policy and nothing else, and a stack makes none where there is one", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html", documented, []string{"TestDeliveryExtendsABucketsPolicy"}},
 	{"R24", "An instance reaches a service where its subnet has a route to everywhere or an endpoint of it: in a VPC that is not the default one", "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html", documented, []string{"TestInstancesReachWhatTheirSubnetDoes"}},
-	{"R26", "An image is not run on a type of another architecture: InvalidParameterValue, told as a scaling activity and tried again. Known are the images that Systems Manager names", "https://serverfault.com/questions/261336/how-do-i-specify-in-an-aws-cloudformation-template-that-my-t1-micro-instances-ar", documented, []string{"TestImageOfAnotherArchitecture"}},
+	{"R26", "An image is not run on a type of another architecture: InvalidParameterValue, told as a scaling activity and tried again. Known are the images that Systems Manager names", "https://serverfault.com/questions/261336/how-do-i-specify-in-an-aws-cloudformation-template-that-my-t1-micro-instances-ar", reported, []string{"TestImageOfAnotherArchitecture"}},
 	{"R27", "A table that has too many requests refuses them with ThrottlingException: all of them while `Throttled` names it. Each minute's refused reads and writes are a metric of the table, or of the index that was asked, in no minute without one", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html", documented, []string{"TestTableThatThrottlesRings"}},
 	{"R28", "How long writes of a global table take to another region is a metric where they are made, in no minute without one: a second, or `TableLag`. Of those that do not arrive, and of a table whose writes wait, there is none", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html", documented, []string{"TestTableThatLagsRings"}},
 	{"R29", "The Date of Auto Scaling's answers is the time by AWS's own clock, in whole seconds, whatever the client's is", "https://www.rfc-editor.org/rfc/rfc9110#name-date", documented, []string{"TestAnswersAreDated"}},
@@ -118,7 +120,7 @@ var rules = []rule{
 	{"R35", "An asynchronous event, a schedule's or a custom resource's, that finds its function's reserved concurrency used up is tried again after a second, and after exponentially more each time, twice as much here, at most five minutes; a later one may come before it", "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html", documented, []string{"TestThrottledEventsWaitLongerEachTime"}},
 	{"R37", "An asynchronous event that its function fails on, a schedule's or a custom resource's, is tried again after a minute and after another two, or less often where MaximumRetryAttempts says so. None is tried that is older than MaximumEventAgeInSeconds, six hours by default", "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html", documented, []string{"TestFailedEventsAreTriedAgain", "TestThrottledEventsWaitLongerEachTime", "TestEventInvokeConfig"}},
 	{"R40", "A group one of whose processes is suspended goes without it: no instance is launched, terminated, added to the load balancer or replaced for its health, no policy acts, and a refresh replaces none without Launch, Terminate and InstanceRefresh. Who was launched while AddToLoadBalancer was suspended never becomes a target", "https://docs.aws.amazon.com/autoscaling/ec2/userguide/understand-how-suspending-processes-affects-other-processes.html", documented, []string{"TestSuspendedProcesses", "TestInstancesThatAreNotAdded"}},
-	{"R41", "A stack has the parameters of its present template alone, and an update that asks for the previous value of another one is refused", "https://github.com/rackerlabs/ebs_snapper/issues/56", documented, []string{"TestStackForgetsParameters"}},
+	{"R41", "A stack has the parameters of its present template alone, and an update that asks for the previous value of another one is refused", "https://github.com/rackerlabs/ebs_snapper/issues/56", reported, []string{"TestStackForgetsParameters"}},
 	{"24", "AWS's reference knows load balancers alone as the resources of arc-zonal-shift:GetManagedResource; with `ZonalShiftNamesGroup` a group is one, too", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapplicationrecoverycontroller-zonalshift.html", believed, []string{"TestReadingsOfAZonalShift"}},
 	{"R31", "Zonal autoshift is of a load balancer that has zonal shift on or of a group, by its whole ARN, and of an alarm of its region. A practice run keeps traffic away for half an hour: it succeeds, or fails as soon as its outcome alarm is in ALARM, and does not begin while that is not OK", "https://docs.aws.amazon.com/r53recovery/latest/dg/arc-zonal-autoshift.considerations.html", documented, []string{"TestPracticeRunsOfZonalAutoshift", "TestAutoshiftOfWhatIsNotManaged"}},
 	{"R36", "CancelUpdateStack rolls an update back that goes on, and no other: that what a custom resource's function answers to the update is not waited for is not documented", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn--stack-update-cancel.html", believed, []string{"TestUpdateThatIsCancelled"}},
@@ -146,6 +148,7 @@ var notModelled = []string{
 	"What traffic a zonal shift keeps away, which is only told, and the capacity that a practice run checks for.",
 	"Which letters an account's zones have behind them, and the zones that Global Accelerator does not reach, which AWS names by ids: letters are an account's own.",
 	"A traffic dial between 0 and 100, which is taken for 100.",
+	"Custom resources whose functions are JavaScript: a call of a deployment, a bucket that is emptied and a default security group that is closed are played by the emulator, with the function's role and without its program, a response URL or a ServiceTimeout. A call's program has a test of its own, in constructs/internal/awscall.",
 	"Resources of types that the emulator only accepts: `make up` lists them.",
 }
 
@@ -237,7 +240,7 @@ func TestFidelityPageIsCurrent(t *testing.T) {
 	var page bytes.Buffer
 	fmt.Fprint(&page, `# Fidelity
 
-What of AWS's behavior the emulator keeps that deployments and rollouts stand on, and what it does not. `+"`go test ./internal/local/emulator -run Fidelity -update`"+` writes this page, and a test keeps it current. A rule's number is that of the finding on AWS that it belongs to, or begins with R; comments of the plugin name the rule where it is kept. *Documented* is what AWS says; *believed* is what follows from what it says, or is switched, in `+"`emulator.Settings`"+`, where its documents leave it open. The tests show that the emulator keeps a rule, and the source that AWS does.
+What of AWS's behavior the emulator keeps that deployments and rollouts stand on, and what it does not. `+"`go test ./internal/local/emulator -run Fidelity -update`"+` writes this page, and a test keeps it current. A rule's number is that of the finding on AWS that it belongs to, or begins with R; comments of the plugin name the rule where it is kept. *Documented* is what AWS says; *believed* is what follows from what it says, or is switched, in `+"`emulator.Settings`"+`, where its documents leave it open; *reported* is what others saw it do, where no document says it. The tests show that the emulator keeps a rule, and the source that AWS does.
 
 | rule | what AWS does | | test |
 |---|---|---|---|
@@ -247,7 +250,7 @@ What of AWS's behavior the emulator keeps that deployments and rollouts stand on
 		count[r.certainty]++
 		fmt.Fprintf(&page, "| %s | %s | [%s](%s) | `%s` |\n", r.number, r.says, r.certainty, r.source, strings.Join(r.tests, "`<br>`"))
 	}
-	fmt.Fprintf(&page, "\n%d rules: %d documented, %d believed.\n", len(rules), count[documented], count[believed])
+	fmt.Fprintf(&page, "\n%d rules: %d documented, %d believed, %d reported.\n", len(rules), count[documented], count[believed], count[reported])
 	fmt.Fprint(&page, "\n## Not modelled\n\n")
 	for _, what := range notModelled {
 		fmt.Fprintf(&page, "- %s\n", what)
