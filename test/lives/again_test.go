@@ -1,6 +1,7 @@
 package lives_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestStacksAreMadeAgain(t *testing.T) {
 	t.Parallel()
 	l := begin(t, serveApp(t), "nat")
 	region, names := l.regions()[0], l.config.Names()
-	const exists, takeOver, look, removePolicy = "already exists", 1, 2, 4
+	const exists, goOn, takeOver, look, removePolicy = "already exists", 1, 2, 3, 5
 	page := procedure(t, "Recover from a failed deployment", l.names(region))
 	if want := "cdk deploy --all --import-existing-resources"; strings.TrimSpace(page[takeOver]) != want {
 		t.Fatalf("docs/operations.md takes over by %q, want %q", page[takeOver], want)
@@ -62,13 +63,23 @@ func TestStacksAreMadeAgain(t *testing.T) {
 	}
 	// The command as it is written takes the global stack over, and goes on to the entry
 	// stack. That one and a region's keep nothing.
-	l.failOnce(names.EntryStack(), "AWS::CloudWatch::Dashboard")
+	l.failOnce(names.EntryStack(), "AWS::CloudWatch::Dashboard", emulator.Before)
 	l.refused(strings.TrimSpace(page[takeOver]), "fails before its effect")
 	l.run(page[look])
-	l.failOnce(names.RegionStack(region), "AWS::AutoScaling::ScalingPolicy")
+	l.failOnce(names.RegionStack(region), "AWS::AutoScaling::ScalingPolicy", emulator.Before)
 	l.refused("cdk deploy --all", "fails before its effect")
 	l.deploy()
 	l.write("after")
+
+	// The group cannot be updated, and not back: the rollback fails, and goes on.
+	const group = "AWS::AutoScaling::AutoScalingGroup"
+	l.failOnce(names.RegionStack(region), group, emulator.Before, emulator.Back)
+	l.set("fleet.max", fmt.Sprint(l.config.Fleet.Max+1))
+	l.refused("cdk deploy --all", "UPDATE_ROLLBACK_FAILED")
+	l.refused("cdk deploy --all", "UPDATE_ROLLBACK_FAILED")
+	l.run(strings.Replace(page[goOn], "STACK", names.RegionStack(region), 1))
+	l.deploy()
+	l.write("after a rollback that failed")
 }
 
 // logFlows has the flows of the default VPC logged in a bucket.
@@ -87,12 +98,16 @@ func (l *life) logFlows(bucket string) {
 	}
 }
 
-// failOnce has the resource of a type fail once.
-func (l *life) failOnce(stack, resourceType string) {
+// failOnce has the resource of a type fail once at each of these.
+func (l *life) failOnce(stack, resourceType string, whens ...emulator.When) {
 	l.t.Helper()
 	for id, r := range matrix.Committed(l.t, "nat").Stacks[stack].Resources(l.t) {
 		if r.Type == resourceType {
-			if err := l.control.Set(l.t.Context(), emulator.Settings{Hurry: true, FailAt: []emulator.Failure{{Stack: stack, Resource: id, When: emulator.Before}}}); err != nil {
+			settings := way()
+			for _, when := range whens {
+				settings.FailAt = append(settings.FailAt, emulator.Failure{Stack: stack, Resource: id, When: when})
+			}
+			if err := l.control.Set(l.t.Context(), settings); err != nil {
 				l.t.Fatal(err)
 			}
 			return

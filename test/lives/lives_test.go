@@ -165,6 +165,18 @@ func (l *life) in(t *testing.T, do func(*life)) {
 	do(l)
 }
 
+// way is the one that AWS goes where its documents leave open which: the first in the gate,
+// and another one in each shard. No instance runs in a life, so that there is nothing to
+// judge in AWS's minutes.
+func way() emulator.Settings {
+	var settings emulator.Settings
+	if matrix.All() {
+		settings = emulator.Way(matrix.Shard() + 1)
+	}
+	settings.Hurry = true
+	return settings
+}
+
 // begin starts an emulator, and an operator's folder with a configuration.
 func begin(t *testing.T, app, name string) *life {
 	server, err := emulator.Start(t.Context(), emulator.Options{ReplicationDelay: time.Millisecond})
@@ -182,8 +194,7 @@ func begin(t *testing.T, app, name string) *life {
 	}
 	control := emulator.Control{URL: server.URL}
 	play(t, control)
-	// No instance runs here, so that there is nothing to judge in AWS's minutes.
-	if err := control.Set(t.Context(), emulator.Settings{Hurry: true}); err != nil {
+	if err := control.Set(t.Context(), way()); err != nil {
 		t.Fatal(err)
 	}
 	l := &life{t: t, name: name, dir: t.TempDir(), control: control, context: context, photos: map[string][]string{}}
@@ -632,7 +643,9 @@ func (l *life) without(lost string, i int, writing string) {
 	names := l.config.Names()
 	answer := func(regions ...string) {
 		l.t.Helper()
-		if err := l.control.Set(l.t.Context(), emulator.Settings{Hurry: true, Lost: regions}); err != nil {
+		settings := way()
+		settings.Lost = regions
+		if err := l.control.Set(l.t.Context(), settings); err != nil {
 			l.t.Fatal(err)
 		}
 	}

@@ -27,8 +27,9 @@ func TestPrimaryIsMoved(t *testing.T) {
 
 	answer := func(settings emulator.Settings) {
 		t.Helper()
-		settings.Hurry = true
-		if err := l.control.Set(t.Context(), settings); err != nil {
+		all := way()
+		all.Lost, all.ImportReadsOneReplica = settings.Lost, settings.ImportReadsOneReplica
+		if err := l.control.Set(t.Context(), all); err != nil {
 			t.Fatal(err)
 		}
 	}

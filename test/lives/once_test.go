@@ -247,28 +247,18 @@ func (o *once) failures(s artifact, creating bool) []emulator.Failure {
 // and does not ask again fails.
 const late = 30
 
-// failAt has these fail, while a permission holds after so many seconds. Where AWS's
-// documents leave open which way it goes, it goes another one in each shard.
+// failAt has these fail, while a permission holds after so many seconds.
 func (o *once) failAt(delay float64, wanted ...emulator.Failure) {
 	o.t.Helper()
-	settings := o.way()
-	settings.Hurry, settings.FailAt, settings.PermissionDelay = true, wanted, delay
+	settings := way()
+	settings.FailAt, settings.PermissionDelay = wanted, delay
 	if err := o.control.Set(o.t.Context(), settings); err != nil {
 		o.t.Fatal(err)
 	}
 }
 
-// way is the one that AWS goes: the first in the gate, and the seven others in the
-// shards.
-func (o *once) way() emulator.Settings {
-	if !matrix.All() {
-		return emulator.Way(0)
-	}
-	return emulator.Way(matrix.Shard() + 1)
-}
-
 // former reports whether Fn::GetAtt in a rollback is what it was before.
-func (o *once) former() bool { return o.way().RollbackReadsFormer }
+func (o *once) former() bool { return way().RollbackReadsFormer }
 
 // chain deploys a stack until it succeeds, and each of its resources fails once.
 // check looks at what a rollback leaves. It returns what has failed.
@@ -372,7 +362,7 @@ func (o *once) keepEmployee() {
 // docs/operations.md says.
 func (o *once) addReplicas() {
 	o.t.Helper()
-	const add = 3
+	const add = 4
 	for _, table := range []string{"employees", "sessions"} {
 		name := o.config.Names().Table(table)
 		for _, region := range o.regions() {

@@ -101,6 +101,8 @@ const (
 	Between When = "between"
 	// After is all.
 	After When = "after"
+	// Back is of an update that a rollback takes back: it cannot.
+	Back When = "back"
 )
 
 // Settings returns what holds.

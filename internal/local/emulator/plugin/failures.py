@@ -1,9 +1,10 @@
 """Resources whose creation or update fails once, where a test wants it: before
-anything has happened, when all has, or, of a table, between it and its replicas."""
+anything has happened, when all has, of a table between it and its replicas, or when a
+rollback updates it back."""
 
 from . import settings
 
-BEFORE, BETWEEN, AFTER = "before", "between", "after"
+BEFORE, BETWEEN, AFTER, BACK = "before", "between", "after", "back"
 
 
 # CONTROL_PLANES are the regions that those of global services are in. Source: AWS Fault

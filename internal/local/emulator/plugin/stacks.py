@@ -161,6 +161,8 @@ def update_resource(logical_id, resource_json, resources_map, account_id, region
     """Leave a resource as it is whose model cannot be updated; moto forgets it."""
     resource, rolling_back = resources_map[logical_id], resources_map.__dict__.get("rolling_back")
     failures.reach_control_plane(resource_json["Type"])
+    if rolling_back:
+        failures.at(resources_map.stack_id, logical_id, failures.BACK)
     if isinstance(resource, LaunchTemplate) and rolling_back:
         if settings.get("rollbackKeepsVersion"):  # rule R13: the last of them is what the update made
             vars(resource).setdefault("taken_back", []).append(resource.versions[-1])
