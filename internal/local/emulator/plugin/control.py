@@ -170,7 +170,7 @@ def invoke_custom_resources(body):
         if isinstance(resource, (customs.EmptyBucket, played.Played)):
             continue  # makes no calls here, or would take what others still need
         try:
-            resource.run(json.loads(body))
+            resource.again(json.loads(body))
         except Exception as e:
             failures.append(f"{resource.physical_resource_id}: {e}")
     return failures

@@ -89,6 +89,10 @@ class Custom(CloudFormationModel):
     def run(self, request):
         """Do what the function does on a request: "Create", "Update" or "Delete"."""
 
+    def again(self, request):
+        """Do it again, with a role whose permissions are not new."""
+        self.run(request)
+
 
 # PATIENCE is for how many seconds a function whose code is in the template repeats what is
 # denied, as that of constructs/internal/awscall does: CDK's own, an asset, fails at once.
@@ -98,13 +102,16 @@ PATIENCE = 100
 class AwsCall(Custom):
     """Custom::AWS, an AwsCustomResource of CDK."""
 
-    def run(self, request):
+    def again(self, request):
+        self.run(request, patience=0)
+
+    def run(self, request, patience=PATIENCE):
         if request not in self.properties:
             return
         call = json.loads(self.properties[request])
         api = self.client(call["service"].lower(), call.get("region") or self.region)
         method = botocore.xform_name(call["action"][0].upper() + call["action"][1:])
-        until = clock.seconds() + (PATIENCE if "ZipFile" in self.function().code else 0)
+        until = clock.seconds() + (patience if "ZipFile" in self.function().code else 0)
         response = None
         while response is None:
             try:
@@ -113,7 +120,7 @@ class AwsCall(Custom):
                 code, ignored = e.response["Error"]["Code"], call.get("ignoreErrorCodesMatching")
                 if ignored and re.search(ignored, code):
                     response = {}
-                elif not code.startswith("AccessDenied") or clock.seconds() > until:
+                elif not code.startswith("AccessDenied") or clock.seconds() >= until:
                     raise
                 else:
                     clock.sleep(2)

@@ -1,4 +1,4 @@
-package awscall
+package constructs_test
 
 import (
 	"encoding/json"
@@ -21,9 +21,9 @@ const sdk = `exports.SSM = class {
   async deleteParameter() { await this.fail('ParameterNotFound'); }
 };`
 
-// TestFunctionRepeatsWhatIsDenied: for as long as it has, and answers CloudFormation as
-// CDK's function does.
-func TestFunctionRepeatsWhatIsDenied(t *testing.T) {
+// TestFunctionOfCallsRepeatsWhatIsDenied: for as long as it has, and answers CloudFormation
+// as CDK's function does.
+func TestFunctionOfCallsRepeatsWhatIsDenied(t *testing.T) {
 	answers := make(chan map[string]string, 1)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := map[string]string{}
@@ -33,8 +33,12 @@ func TestFunctionRepeatsWhatIsDenied(t *testing.T) {
 		answers <- answer
 	}))
 	defer server.Close()
+	code, err := os.ReadFile("internal/awscall/call.js")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
-	for name, content := range map[string]string{"index.js": code, "node_modules/@aws-sdk/client-ssm/index.js": sdk} {
+	for name, content := range map[string]string{"index.js": string(code), "node_modules/@aws-sdk/client-ssm/index.js": sdk} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -43,7 +47,7 @@ func TestFunctionRepeatsWhatIsDenied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	node, err := filepath.Abs("../../../node_modules/.bin/node")
+	node, err := filepath.Abs("../node_modules/.bin/node")
 	if err != nil {
 		t.Fatal(err)
 	}
