@@ -129,3 +129,28 @@ func isCheck(call *ast.CallExpr) bool {
 	pkg, ok := selected.X.(*ast.Ident)
 	return ok && pkg.Name == "required" && selected.Sel.Name == "Check"
 }
+
+// TestConstructsAreTestedAtOnce: packages below ./constructs have examples alone, which its
+// tests run. CDK's process takes seconds to start, so `make test` runs no others.
+func TestConstructsAreTestedAtOnce(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir("../../constructs", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") || filepath.Dir(path) == "../../constructs" {
+			return err
+		}
+		files++
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, d := range parsed.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") {
+				t.Errorf("%s has %s, which nothing runs: move it to ./constructs", path, f.Name.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil || files == 0 {
+		t.Errorf("read %d files below constructs: %v", files, err)
+	}
+}
