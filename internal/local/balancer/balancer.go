@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -59,15 +60,49 @@ func Listen(ctx context.Context, region string, errorLog *log.Logger) (*Balancer
 		ErrorLog:       errorLog,
 		ModifyResponse: b.answered,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			b.note(r.Context().Value(targetKey{}).(*target).group, 0, true, time.Time{})
+			b.refuse(r.URL.Path, http.StatusBadGateway)
 			badGateway(w, r, err)
 		},
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 60 * time.Second},
 	}
 	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, ErrorLog: errorLog}
-	go func() { _ = b.server.Serve(listener) }()
+	go func() { _ = b.server.Serve(countingListener{listener.(*net.TCPListener), b}) }()
 	context.AfterFunc(ctx, b.Close)
 	return b, nil
+}
+
+// countingListener counts what net/http answers before a handler has the request: 501 to
+// a transfer coding that it does not know, 505 to another version of HTTP, as a load
+// balancer does (rule R43).
+type countingListener struct {
+	*net.TCPListener
+	balancer *Balancer
+}
+
+// Accept implements net.Listener.
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	return countingConn{c, l.balancer}, nil
+}
+
+type countingConn struct {
+	*net.TCPConn
+	balancer *Balancer
+}
+
+// Write implements net.Conn. What net/http answers by itself comes in one write, and, other
+// than what a handler does, without a date.
+func (c countingConn) Write(p []byte) (int, error) {
+	if answer, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 5")); ok && !bytes.Contains(p, []byte("\r\nDate: ")) {
+		var status int
+		if _, err := fmt.Sscanf("5"+string(answer[:2]), "%d", &status); err == nil {
+			c.balancer.refuse("/", status)
+		}
+	}
+	return c.TCPConn.Write(p)
 }
 
 // Close ends the balancer: it was deleted.
@@ -141,22 +176,27 @@ func (b *Balancer) Health() map[string]State {
 
 // Answers are how requests for a target group were answered.
 type Answers struct {
-	// Requests is how many there were, Failed how many a target answered with 5xx,
-	// and Refused how many got a 5xx of the load balancer's own, of which Broken were 500.
-	Requests, Failed, Refused, Broken int
+	// Requests is how many there were, and Failed how many a target answered with 5xx.
+	Requests, Failed int
+	// Refused are how many got each 5xx of the load balancer's own.
+	Refused map[int]int
 	// Times are how many answers of targets took so many milliseconds.
 	Times map[int]int
 }
 
 // Minus is what a has more than before.
 func (a Answers) Minus(before Answers) Answers {
-	less := Answers{
+	return Answers{
 		Requests: max(0, a.Requests-before.Requests), Failed: max(0, a.Failed-before.Failed),
-		Refused: max(0, a.Refused-before.Refused), Broken: max(0, a.Broken-before.Broken), Times: map[int]int{},
+		Refused: minus(a.Refused, before.Refused), Times: minus(a.Times, before.Times),
 	}
-	for ms, n := range a.Times {
-		if more := n - before.Times[ms]; more > 0 {
-			less.Times[ms] = more
+}
+
+func minus(a, before map[int]int) map[int]int {
+	less := map[int]int{}
+	for of, n := range a {
+		if more := n - before[of]; more > 0 {
+			less[of] = more
 		}
 	}
 	return less
@@ -169,24 +209,21 @@ func (b *Balancer) Answers() map[string]Answers {
 	answers := map[string]Answers{}
 	for arn, g := range b.groups {
 		a := g.answers
-		a.Times = maps.Clone(a.Times)
+		a.Refused, a.Times = maps.Clone(a.Refused), maps.Clone(a.Times)
 		answers[arn] = a
 	}
 	return answers
 }
 
-// note counts an answer to a request that began at a time.
-func (b *Balancer) note(group string, status int, own bool, began time.Time) {
+// note counts a target's answer to a request that began at a time.
+func (b *Balancer) note(group string, status int, began time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g := b.groups[group]
-	switch {
-	case g == nil:
+	if g == nil {
 		return
-	case own:
-		g.answers.Refused++
-		return
-	case status >= http.StatusInternalServerError:
+	}
+	if status >= http.StatusInternalServerError {
 		g.answers.Failed++
 	}
 	if g.answers.Times == nil {
@@ -243,13 +280,12 @@ func (b *Balancer) pick(path string) *target {
 	if g == nil {
 		return nil
 	}
-	if t := g.pick(); t != nil {
+	t := g.pick()
+	if t != nil {
 		t.inFlight++
 		g.answers.Requests++
-		return t
 	}
-	g.answers.Refused++
-	return nil
+	return t
 }
 
 // groupOf returns that of the first rule whose path a request has.
@@ -262,15 +298,25 @@ func (b *Balancer) groupOf(path string) *group {
 	return nil
 }
 
-// fails reports whether the load balancer fails a request by itself, and counts it.
-func (b *Balancer) fails(path string) bool {
+// fails reports whether the load balancer fails all requests by itself.
+func (b *Balancer) fails() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if g := b.groupOf(path); b.broken && g != nil {
-		g.answers.Refused++
-		g.answers.Broken++
-	}
 	return b.broken
+}
+
+// refuse counts a 5xx of the load balancer's own to a request for a path.
+func (b *Balancer) refuse(path string, status int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.groupOf(path)
+	if g == nil {
+		return
+	}
+	if g.answers.Refused == nil {
+		g.answers.Refused = map[int]int{}
+	}
+	g.answers.Refused[status]++
 }
 
 // rule is a listener's rule with its path patterns compiled, since every request
@@ -305,7 +351,8 @@ type beganKey struct{}
 
 // ServeHTTP implements http.Handler.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if b.fails(r.URL.Path) {
+	if b.fails() {
+		b.refuse(r.URL.Path, http.StatusInternalServerError)
 		http.Error(w, "500 Internal Server Error", http.StatusInternalServerError)
 		return
 	}
@@ -315,6 +362,7 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t := b.pick(r.URL.Path)
 	if t == nil {
+		b.refuse(r.URL.Path, http.StatusServiceUnavailable)
 		http.Error(w, "503 Service Temporarily Unavailable: no target is registered", http.StatusServiceUnavailable)
 		return
 	}
@@ -371,7 +419,7 @@ func (b *Balancer) rewrite(r *httputil.ProxyRequest) {
 // answered counts a target's answer.
 func (b *Balancer) answered(r *http.Response) error {
 	ctx := r.Request.Context()
-	b.note(ctx.Value(targetKey{}).(*target).group, r.StatusCode, false, ctx.Value(beganKey{}).(time.Time))
+	b.note(ctx.Value(targetKey{}).(*target).group, r.StatusCode, ctx.Value(beganKey{}).(time.Time))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -429,8 +430,44 @@ func TestAnswersAreCounted(t *testing.T) {
 	for _, n := range since.Times {
 		times += n
 	}
-	if since.Requests != 3 || since.Failed != 1 || since.Refused != 1 || times != 2 {
+	if since.Requests != 3 || since.Failed != 1 || !maps.Equal(since.Refused, map[int]int{http.StatusBadGateway: 1}) || times != 2 {
 		t.Errorf("got %+v", since)
+	}
+}
+
+// TestWhatNoTargetIsAsked: a load balancer answers by itself what it cannot read, and only
+// what it answers by itself is its own error.
+func TestWhatNoTargetIsAsked(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotImplemented)
+	}))
+	t.Cleanup(service.Close)
+	b, _ := balancerOf(t, "eu-west-1", emulator.LoadBalancer{
+		Groups: []emulator.TargetGroup{{ARN: "fleet", Targets: []string{"a"}}}, Rules: []emulator.Rule{{Group: "fleet"}},
+	}, map[string]Target{"a": {Addr: service.Listener.Addr().String()}})
+	for request, want := range map[string]string{
+		"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n": "501",
+		"GET / HTTP/9.9\r\n":                         "505",
+		"nonsense\r\n":                               "400",
+		"GET / HTTP/1.1\r\n":                         "501", // the service's
+	} {
+		c, err := net.Dial("tcp", b.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(c, request+"Host: x\r\nConnection: close\r\n\r\n")
+		answer, err := io.ReadAll(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if !strings.HasPrefix(string(answer), "HTTP/1.1 "+want+" ") {
+			t.Errorf("%q is answered with %q, want %s", request, answer, want)
+		}
+	}
+	got := b.Answers()["fleet"]
+	if want := map[int]int{http.StatusNotImplemented: 1, http.StatusHTTPVersionNotSupported: 1}; !maps.Equal(got.Refused, want) || got.Requests != 1 || got.Failed != 1 {
+		t.Errorf("the answers are %+v, want %v of its own and one of the service", got, want)
 	}
 }
 
@@ -521,7 +558,7 @@ func TestBalancerThatCannotAskItsWebACL(t *testing.T) {
 			t.Errorf("got %d, want %d", res.StatusCode, want)
 		}
 	}
-	if a := b.Answers()["fleet"]; a.Requests != 2 || a.Failed != 0 || a.Refused != 1 || a.Broken != 1 {
+	if a := b.Answers()["fleet"]; a.Requests != 2 || a.Failed != 0 || !maps.Equal(a.Refused, map[int]int{http.StatusInternalServerError: 1}) {
 		t.Errorf("the answers are %+v", a)
 	}
 	if !b.Healthy() {

@@ -107,15 +107,14 @@ func (f *fleet) answers() map[string]balancer.Answers {
 func (u usage) report(answers map[string]balancer.Answers, scale float64) emulator.Usage {
 	r := emulator.Usage{
 		CPU: map[string]float64{}, Requests: map[string]int{},
-		Failed: map[string]int{}, Refused: map[string]int{}, Broken: map[string]int{}, Times: map[string]map[int]int{},
+		Failed: map[string]int{}, Refused: map[string]map[int]int{}, Times: map[string]map[int]int{},
 	}
 	for id, looks := range u.looks {
 		r.CPU[id] = 100 * min(1, scale*max(u.share[id], u.busy[id]/looks))
 	}
 	for arn, a := range answers {
 		of := a.Minus(u.answers[arn])
-		r.Requests[arn], r.Failed[arn], r.Times[arn] = of.Requests, of.Failed, of.Times
-		r.Refused[arn], r.Broken[arn] = of.Refused, of.Broken
+		r.Requests[arn], r.Failed[arn], r.Refused[arn], r.Times[arn] = of.Requests, of.Failed, of.Refused, of.Times
 	}
 	return r
 }

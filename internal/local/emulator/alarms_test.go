@@ -731,9 +731,10 @@ func TestPointsThatComeLateCount(t *testing.T) {
 	}
 }
 
-// TestWhatRunsMakesMetrics: load balancers', and those that functions print.
-func TestWhatRunsMakesMetrics(t *testing.T) {
-	m := newMetrics(t)
+// balanced deploys a fleet behind a load balancer, with more, and returns the target
+// group's ARN.
+func (m metrics) balanced(t *testing.T, more resources) string {
+	t.Helper()
 	template := m.s.fleet("m7g.medium")
 	template["VPC"] = map[string]any{"Type": "AWS::EC2::VPC", "Properties": map[string]any{"CidrBlock": "10.0.0.0/16"}}
 	template["Subnet"] = map[string]any{"Type": "AWS::EC2::Subnet", "Properties": map[string]any{"CidrBlock": "10.0.0.0/24", "VpcId": map[string]any{"Ref": "VPC"}, "AvailabilityZone": "eu-west-1a"}}
@@ -750,8 +751,15 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 	properties["VPCZoneIdentifier"] = []any{map[string]any{"Ref": "Subnet"}}
 	properties["TargetGroupARNs"] = []any{map[string]any{"Ref": "Targets"}}
 	template["Out"] = parameter("/"+m.s.name, map[string]any{"Ref": "Targets"})
+	maps.Copy(template, more)
 	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, template)
-	arn := m.s.value(t, "/"+m.s.name)
+	return m.s.value(t, "/"+m.s.name)
+}
+
+// TestWhatRunsMakesMetrics: load balancers', and those that functions print.
+func TestWhatRunsMakesMetrics(t *testing.T) {
+	m := newMetrics(t)
+	arn := m.balanced(t, nil)
 	health := map[string]string{}
 	for _, i := range m.s.group().now(t).Instances {
 		health[*i.InstanceId] = "healthy"
@@ -759,7 +767,8 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 	began := emulatortest.Now(t, m.s.control)
 	idle := emulator.Usage{CPU: map[string]float64{}, Requests: map[string]int{}}
 	for _, usage := range []emulator.Usage{idle, {
-		CPU: map[string]float64{}, Requests: map[string]int{arn: 10}, Failed: map[string]int{arn: 3}, Refused: map[string]int{arn: 2}, Broken: map[string]int{arn: 1}, Times: map[string]map[int]int{arn: {100: 9, 900: 1}},
+		CPU: map[string]float64{}, Requests: map[string]int{arn: 10}, Failed: map[string]int{arn: 3}, Times: map[string]map[int]int{arn: {100: 9, 900: 1}},
+		Refused: map[string]map[int]int{arn: {500: 1, 501: 2, 502: 3, 503: 4, 504: 5, 505: 6}},
 	}} {
 		if err := m.s.control.Report(t.Context(), emulator.Status{Health: health}); err != nil {
 			t.Fatal(err)
@@ -785,6 +794,9 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 		{"AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum"},
 		{"AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum"},
 		{"AWS/ApplicationELB", "HTTPCode_ELB_500_Count", "Sum"},
+		{"AWS/ApplicationELB", "HTTPCode_ELB_502_Count", "Sum"},
+		{"AWS/ApplicationELB", "HTTPCode_ELB_503_Count", "Sum"},
+		{"AWS/ApplicationELB", "HTTPCode_ELB_504_Count", "Sum"},
 		{"AWS/ApplicationELB", "TargetResponseTime", "Maximum"},
 		{"AWS/ApplicationELB", "TargetResponseTime", "p90"},
 		{m.s.name, "Rung", "Maximum"},
@@ -812,7 +824,8 @@ func TestWhatRunsMakesMetrics(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"HealthyHostCount Maximum": 2, "RequestCount Sum": 10, "HTTPCode_Target_5XX_Count Sum": 3, "HTTPCode_ELB_5XX_Count Sum": 2, "HTTPCode_ELB_500_Count Sum": 1,
+		"HealthyHostCount Maximum": 2, "RequestCount Sum": 10, "HTTPCode_Target_5XX_Count Sum": 3, "HTTPCode_ELB_5XX_Count Sum": 21,
+		"HTTPCode_ELB_500_Count Sum": 1, "HTTPCode_ELB_502_Count Sum": 3, "HTTPCode_ELB_503_Count Sum": 4, "HTTPCode_ELB_504_Count Sum": 5,
 		"TargetResponseTime Maximum": 0.9, "TargetResponseTime p90": 0.1, "Rung Maximum": 2,
 	}
 	if !maps.Equal(got, want) {

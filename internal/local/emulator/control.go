@@ -194,10 +194,9 @@ type Usage struct {
 	// Requests are how many each target group got, by its ARN.
 	Requests map[string]int `json:"requests"`
 	// Failed are how many answers of its targets were 5xx, and Refused how many the
-	// load balancer answered with 5xx itself, of which Broken were 500.
-	Failed  map[string]int `json:"failed,omitempty"`
-	Refused map[string]int `json:"refused,omitempty"`
-	Broken  map[string]int `json:"broken,omitempty"`
+	// load balancer gave itself with each status of these.
+	Failed  map[string]int         `json:"failed,omitempty"`
+	Refused map[string]map[int]int `json:"refused,omitempty"`
 	// Times are how many answers of its targets took so many milliseconds.
 	Times map[string]map[int]int `json:"times,omitempty"`
 }

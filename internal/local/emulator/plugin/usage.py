@@ -23,9 +23,9 @@ _tracked: dict[tuple[str, str], dict[str, list[float]]] = {}
 def report(measured):
     """Take what was measured since the last time: {"cpu": {instance id: percent},
     "requests": {target group's ARN: how many}, "failed": {the same: how many answers of
-    targets were 5xx}, "refused": {the same: how many the load balancer answered with
-    5xx itself}, "broken": {the same: how many of those were 500}, "times": {the same: {milliseconds: how many answers took so long}}}. What a jump passed over was not
-    measured: there are metrics of the last minute only."""
+    targets were 5xx}, "refused": {the same: {status: how many 5xx the load balancer answered
+    itself}}, "times": {the same: {milliseconds: how many answers took so long}}}. What a jump
+    passed over was not measured: there are metrics of the last minute only."""
     global _reported, _jumps
     measured = {what: values or {} for what, values in measured.items()}
     minute = clock.now().replace(second=0, microsecond=0)
@@ -127,8 +127,10 @@ def of_health(backend, arn, serving):
 
 def of_answers(backend, arn, measured, minutes):
     """Errors and times; AWS has none of them for a minute without one. They are of the
-    load balancer, and of it with the target group."""
-    failed, refused, broken = (measured.get(kind, {}).get(arn, 0) / minutes for kind in ("failed", "refused", "broken"))
+    load balancer, and of it with the target group. Of the load balancer's own errors these
+    four have a metric each, and all are in another one (rule R43)."""
+    failed = measured.get("failed", {}).get(arn, 0) / minutes
+    refused = {int(status): n / minutes for status, n in measured.get("refused", {}).get(arn, {}).items()}
     times = {int(ms) / 1000: int(n) for ms, n in measured.get("times", {}).get(arn, {}).items()}
     for dimensions in by_balancer(backend, arn):
         for both in dimensions[:1], dimensions:
@@ -137,9 +139,9 @@ def of_answers(backend, arn, measured, minutes):
             if times:
                 yield "AWS/ApplicationELB", "TargetResponseTime", both, times
         if refused:
-            yield "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", dimensions[:1], [refused]
-        if broken:
-            yield "AWS/ApplicationELB", "HTTPCode_ELB_500_Count", dimensions[:1], [broken]
+            yield "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", dimensions[:1], [sum(refused.values())]
+        for status in refused.keys() & {500, 502, 503, 504}:
+            yield "AWS/ApplicationELB", f"HTTPCode_ELB_{status}_Count", dimensions[:1], [refused[status]]
 
 
 def track(backend, group, cpu, per_target):
