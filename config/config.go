@@ -217,7 +217,7 @@ type Zones struct {
 type Goals struct {
 	// Available is the percentage of the requests of 30 days that are not answered with
 	// a 5xx: an alarm goes off when the errors of an hour, or of six, use up the rest too
-	// fast, $2.20 a month for each region. Default: 0, no such alarms.
+	// fast, $3.40 a month for each region. Default: 0, no such alarms.
 	Available float64 `json:"available" default:"0" jsonschema:"minimum=0,maximum=100" want:"less than 100 percent of requests, such as 99.95; 0 for no such alarms"`
 }
 

@@ -136,17 +136,19 @@ func (c *controller) failedShare(ctx context.Context, now time.Time) (float64, e
 	queries := []cloudwatchtypes.MetricDataQuery{
 		query("r", "AWS/ApplicationELB", "RequestCount", "Sum", balancer),
 		query("t", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", balancer),
-		query("e", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", balancer),
+	}
+	for _, status := range setting.BalancerErrors() {
+		queries = append(queries, query(fmt.Sprintf("e%d", status), "AWS/ApplicationELB", fmt.Sprintf("HTTPCode_ELB_%d_Count", status), "Sum", balancer))
 	}
 	end := now.Truncate(time.Minute)
 	out, err := c.cloudwatch.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{MetricDataQueries: queries, StartTime: aws.Time(end.Add(-counted)), EndTime: &end})
 	if err != nil {
 		return 0, err
 	}
-	sums := map[string]float64{}
+	sums := map[string]float64{} // by the first letter
 	for _, r := range out.MetricDataResults {
 		for _, v := range r.Values {
-			sums[aws.ToString(r.Id)] += v
+			sums[aws.ToString(r.Id)[:1]] += v
 		}
 	}
 	requests := sums["r"] + sums["e"]

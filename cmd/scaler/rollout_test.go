@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -608,6 +609,29 @@ func TestRepairIsJudgedByWhatItServes(t *testing.T) {
 				t.Errorf("got %+v", a)
 			}
 		})
+	}
+}
+
+// TestFailuresAreCountedAsTheAlarmDoes: those of the load balancer that a request alone
+// makes are none.
+func TestFailuresAreCountedAsTheAlarmDoes(t *testing.T) {
+	for name, want := range map[string]float64{
+		"HTTPCode_Target_5XX_Count": 50, // of the 200 that were answered
+		"HTTPCode_ELB_500_Count":    100. / 3, "HTTPCode_ELB_502_Count": 100. / 3, "HTTPCode_ELB_503_Count": 100. / 3, "HTTPCode_ELB_504_Count": 100. / 3,
+		"HTTPCode_ELB_5XX_Count": 0,
+	} {
+		s := newStack(t, strings.ReplaceAll(name, "_", "-"))
+		now := s.now(t)
+		balancer := []cloudwatchtypes.Dimension{{Name: aws.String("LoadBalancer"), Value: aws.String(fullName(s.settings.loadBalancerARN))}}
+		for metric, value := range map[string]float64{"RequestCount": 200, name: 100} {
+			_, err := s.controller(nil).cloudwatch.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("AWS/ApplicationELB"), MetricData: []cloudwatchtypes.MetricDatum{
+				{MetricName: &metric, Dimensions: balancer, Timestamp: aws.Time(now.Truncate(time.Minute).Add(-time.Minute)), Value: &value},
+			}})
+			must(t, err)
+		}
+		if got, err := s.controller(nil).failedShare(t.Context(), now); err != nil || math.Abs(got-want) > 1e-9 {
+			t.Errorf("with 100 of %s it is %g %%, %v, want %g", name, got, err, want)
+		}
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // newDeploymentAlarm creates the alarm that stops a deployment: two of three minutes in
-// which more than 5 % of the requests got a 5xx, from the service or from the
-// load balancer itself, which does not count its own among the requests.
+// which more than 5 % of the requests got a 5xx, from the service or one of
+// setting.BalancerErrors from the load balancer itself.
 func newDeploymentAlarm(scope constructs.Construct, props *Props) awscloudwatch.Alarm {
 	description := fmt.Sprintf("More than %d %% of the answers are errors", setting.AlarmPercent)
 	if props.Runbook != "" {

@@ -102,6 +102,12 @@ const (
 	AlarmRequests = 20
 )
 
+// BalancerErrors are what a load balancer answers by itself that counts as an error. What
+// else it answers with 5xx the request alone makes: 501 for its transfer coding, 505 for its
+// version, 507 for its length and 561 for its sign-in. Source:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+func BalancerErrors() []int { return []int{500, 502, 503, 504} }
+
 // Replacing are the processes of an Auto Scaling group without which a refresh replaces no
 // instance, or with one that gets no requests. Source: Amazon EC2 Auto Scaling User Guide,
 // "How suspended processes affect other processes".

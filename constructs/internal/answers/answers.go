@@ -2,6 +2,10 @@
 package answers
 
 import (
+	"fmt"
+	"strings"
+
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
@@ -9,30 +13,41 @@ import (
 )
 
 // All are the requests of a period, and Errors those of them that got a 5xx, from the
-// service or from the load balancer itself, which does not count its own among the
-// requests.
-const (
-	All    = "FILL(r, 0) + FILL(e, 0)"
-	Errors = "FILL(t, 0) + FILL(e, 0)"
+// service or one of setting.BalancerErrors from the load balancer itself, which does not
+// count its own among the requests.
+var (
+	All    = "FILL(r, 0)" + own()
+	Errors = "FILL(t, 0)" + own()
 )
 
-// FailedPercent is the percentage of the requests of so many minutes that got a 5xx, and
-// 0 where fewer than few are of what is counted, All or Errors.
+func own() string {
+	var sum strings.Builder
+	for _, status := range setting.BalancerErrors() {
+		fmt.Fprintf(&sum, " + FILL(e%d, 0)", status)
+	}
+	return sum.String()
+}
+
+// FailedPercent is the percentage that Errors are of All in so many minutes, and 0 where
+// fewer than few are of what is counted, All or Errors.
 func FailedPercent(balancer elb.IApplicationLoadBalancer, minutes int, counted string, few int) awscloudwatch.MathExpression {
 	options := &awscloudwatch.MetricOptions{
 		Period:    awscdk.Duration_Minutes(jsii.Number(minutes)),
 		Statistic: awscloudwatch.Stats_SUM(),
 	}
 	metrics := balancer.Metrics()
+	using := map[string]awscloudwatch.IMetric{
+		"r": metrics.RequestCount(options),
+		"t": metrics.HttpCodeTarget(elb.HttpCodeTarget_TARGET_5XX_COUNT, options),
+	}
+	for _, status := range setting.BalancerErrors() {
+		using[fmt.Sprintf("e%d", status)] = metrics.Custom(jsii.Sprintf("HTTPCode_ELB_%d_Count", status), options)
+	}
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.Sprintf("IF(%s >= %d, 100 * (%s) / (%s), 0)", counted, few, Errors, All),
-		Label:      jsii.String("failed requests, %"),
-		Period:     options.Period,
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"r": metrics.RequestCount(options),
-			"t": metrics.HttpCodeTarget(elb.HttpCodeTarget_TARGET_5XX_COUNT, options),
-			"e": metrics.HttpCodeElb(elb.HttpCodeElb_ELB_5XX_COUNT, options),
-		},
+		Expression:   jsii.Sprintf("IF(%s >= %d, 100 * (%s) / (%s), 0)", counted, few, Errors, All),
+		Label:        jsii.String("failed requests, %"),
+		Period:       options.Period,
+		UsingMetrics: &using,
 	})
 }
 

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	balancers "github.com/archipelago-cdk/archipelago/internal/local/balancer"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -297,6 +301,73 @@ func TestLoadBalancersOwnFailureRings(t *testing.T) {
 	minutes(1, map[string]float64{"RequestCount": 290, of500: 100}, types.StateValueAlarm) // the fifth
 	minutes(25, nil, types.StateValueAlarm)                                                // dark, so that nobody asks
 	minutes(1, nil, ok)
+}
+
+// TestStrangersRingNoAlarm: what a load balancer cannot read it answers with 5xx, as many
+// as somebody likes, and the alarms of a region's template that count errors stay OK, the
+// guard of a deployment first. Those that are not a stranger's ring.
+func TestStrangersRingNoAlarm(t *testing.T) {
+	m := newMetrics(t)
+	alarms := resources{}
+	for id, of := range map[string]string{"DeploymentAlarm": "FleetDeploymentAlarm", "FastBurn": "ObservabilityFastBurnShort", "BalancerFailing": "ObservabilityBalancerFailing"} {
+		properties := templateAlarm(t, "../../../stacks/testdata/watched/archipelago-region-eu-west-1.template.json", of)
+		properties["AlarmName"] = m.s.name + id
+		delete(properties, "AlarmActions")
+		for _, q := range properties["Metrics"].([]any) {
+			if stat, ok := q.(map[string]any)["MetricStat"].(map[string]any); ok {
+				stat["Metric"].(map[string]any)["Dimensions"] = []any{map[string]any{"Name": "LoadBalancer", "Value": map[string]any{"Fn::GetAtt": []string{"Balancer", "LoadBalancerFullName"}}}}
+			}
+		}
+		alarms[id] = map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+	}
+	arn := m.balanced(t, alarms)
+	b, err := balancers.Listen(t.Context(), "eu-west-1", log.New(io.Discard, "", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := emulator.LoadBalancer{Groups: []emulator.TargetGroup{{ARN: arn}}, Rules: []emulator.Rule{{Group: arn}}}
+	ask := func(requests ...string) {
+		t.Helper()
+		before := b.Answers()[arn]
+		for range 30 {
+			for _, request := range requests {
+				c, err := net.Dial("tcp", b.Addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprint(c, request+"Host: x\r\nConnection: close\r\n\r\n")
+				if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 5") {
+					t.Fatalf("%q is answered with %q, %v", request, answer, err)
+				}
+				c.Close()
+			}
+		}
+		if err := m.s.control.Use(t.Context(), emulator.Usage{
+			CPU: map[string]float64{}, Requests: map[string]int{},
+			Refused: map[string]map[int]int{arn: b.Answers()[arn].Minus(before).Refused},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		emulatortest.Advance(t, m.s.control, time.Minute)
+	}
+	for _, broken := range []bool{false, true} {
+		config.Broken = broken
+		b.Update(config, func(string) (balancers.Target, bool) { return balancers.Target{}, false })
+		want := map[bool]types.StateValue{false: types.StateValueOk, true: types.StateValueAlarm}[broken]
+		for range 7 {
+			if broken {
+				ask("GET / HTTP/1.1\r\n")
+			} else {
+				ask("GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n", "GET / HTTP/9.9\r\n")
+			}
+		}
+		m.settle(t)
+		for id := range alarms {
+			if got := m.state(t, m.s.name+id); got != want {
+				t.Errorf("where the load balancer is broken: %t, %s is %s, want %s", broken, id, got, want)
+			}
+		}
+	}
 }
 
 // balancerOf are the dimensions of the load balancer that an alarm is on.
