@@ -64,9 +64,9 @@ var steps = []step{
 // gate are the lives of each run of the tests, and their steps: each step at least
 // once, with data that is protected and without.
 var gate = map[string][]string{
-	"nat":     {"deploy", "add", "lose a secondary", "remove", "restore", "destroy"},
-	"leaving": {"deploy", "change", "lose the primary", "leave", "destroy"},
-	"private": {"deploy", "destroy"}, // in a network that exists
+	"certified": {"deploy", "add", "lose a secondary", "remove", "restore", "destroy"},
+	"leaving":   {"deploy", "change", "lose the primary", "leave", "destroy"},
+	"private":   {"deploy", "destroy"}, // in a network that exists
 }
 
 // TestLives takes configurations through all that an operator does with them, by
@@ -671,6 +671,19 @@ func (l *life) without(lost string, i int, writing string) {
 		l.enters(lost, false)
 		defer func() {
 			l.run(strings.Replace(drain, "--traffic-dial-percentage 0", fmt.Sprintf("--traffic-dial-percentage %d", weight), 1))
+			l.enters(lost, true)
+		}()
+	}
+	if l.config.Entry == config.EntryDNS && lost != "us-east-1" { // which has the control plane
+		const leave, back = 3, 4
+		drain := procedure(l.t, "Drain", l.names(lost))
+		zone := strings.NewReplacer("ZONE", l.config.Domain.ZoneID, "HOST", l.config.Domain.Host)
+		l.enters(lost, true)
+		l.run(zone.Replace(drain[leave]))
+		l.enters(lost, false)
+		defer func() {
+			l.enters(lost, false) // no deployment writes it
+			l.run(zone.Replace(drain[back]))
 			l.enters(lost, true)
 		}()
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	route53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -79,6 +81,25 @@ func TestRecordsOfAHostedZone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { made(t, test.reason, resources{"Part": test.part}) })
 	}
+	// By a call, too, which deletes what says all that the record does.
+	client := route53.NewFromConfig(emulatortest.Config(first.control, "eu-west-1"))
+	change := func(action route53types.ChangeAction, address, reason string) {
+		t.Helper()
+		_, err := client.ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone), ChangeBatch: &route53types.ChangeBatch{Changes: []route53types.Change{{
+			Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
+				Name: aws.String("near.example.com"), Type: route53types.RRTypeA, SetIdentifier: aws.String("eu-west-1"), Region: route53types.ResourceRecordSetRegionEuWest1,
+				TTL: aws.Int64(60), ResourceRecords: []route53types.ResourceRecord{{Value: &address}},
+			},
+		}}}})
+		if said := fmt.Sprint(err); reason == "" && err != nil || !strings.Contains(said, reason) {
+			t.Errorf("%s of %s: got %s, want %q", action, address, said, reason)
+		}
+	}
+	change(route53types.ChangeActionCreate, "192.0.2.1", "but it already exists")
+	change(route53types.ChangeActionDelete, "192.0.2.2", "do not match the current values")
+	change(route53types.ChangeActionDelete, "192.0.2.1", "")
+	change(route53types.ChangeActionDelete, "192.0.2.1", "but it was not found")
+	change(route53types.ChangeActionCreate, "192.0.2.1", "")
 	// What is deleted, or another record, is not in the way.
 	if err := first.delete(t); err != nil {
 		t.Fatal(err)

@@ -1,12 +1,15 @@
 """Entries: which load balancers users are sent to, by an accelerator or by the
 records of a domain, and the certificates that a domain has."""
 
+from typing import Any
+
 from moto.acm.models import acm_backends
 from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import elbv2_backends
-from moto.route53.models import route53_backends
+from moto.route53.exceptions import Route53ClientError
+from moto.route53.models import RecordSet, Route53Backend, route53_backends
 
-from . import balancers, models, settings
+from . import balancers, models, patches, settings
 
 ACCELERATOR = "AWS::GlobalAccelerator::Accelerator"
 GROUP = "AWS::GlobalAccelerator::EndpointGroup"
@@ -19,6 +22,7 @@ def install():
     models.emulated[LISTENER] = Listener
     models.emulated[GROUP] = EndpointGroup
     models.emulated[RECORD] = Record
+    patches.replace(Route53Backend, change_resource_record_sets=change_resource_record_sets)
 
 
 class Record(models.Generic):
@@ -30,7 +34,7 @@ class Record(models.Generic):
     def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
         properties = cloudformation_json["Properties"]
         zone = zone_of(account_id, properties["HostedZoneId"], properties["Name"])
-        refuse_second(zone, properties)
+        refuse_second(zone, RecordSet(properties))
         zone.upsert_rrset(properties)
         return super().create_from_cloudformation_json(resource_name, cloudformation_json, account_id, region_name, **kwargs)
 
@@ -45,8 +49,8 @@ class Record(models.Generic):
         return original_resource
 
     def take_out(self, account_id):
-        zone, mine = zone_of(account_id, self.properties["HostedZoneId"], self.properties["Name"]), identity(self.properties)
-        zone.rrsets = [r for r in zone.rrsets if (r.name, r.type, r.set_identifier) != mine]
+        zone, mine = zone_of(account_id, self.properties["HostedZoneId"], self.properties["Name"]), identity(RecordSet(self.properties))
+        zone.rrsets = [r for r in zone.rrsets if identity(r) != mine]
 
     def delete(self, account_id, region_name):
         self.take_out(account_id)
@@ -56,23 +60,56 @@ class Record(models.Generic):
 def zone_of(account_id, zone_id, name):
     """The hosted zone of an id, to which a name has to belong (rule R18)."""
     zone = route53_backends[account_id]["aws"].get_hosted_zone(zone_id)
-    if not f".{name.rstrip('.')}.".endswith(f".{zone.name.rstrip('.')}."):
-        raise ValueError(f"[RRSet with DNS name {name} is not permitted in zone {zone.name}] (InvalidChangeBatch)")
+    refuse_another_zones(zone, name)
     return zone
 
 
-def identity(properties):
-    return properties["Name"], properties["Type"], properties.get("SetIdentifier")
+def refuse_another_zones(zone, name):
+    if not f".{name.rstrip('.')}.".endswith(f".{zone.name.rstrip('.')}."):
+        raise ValueError(f"[RRSet with DNS name {name} is not permitted in zone {zone.name}] (InvalidChangeBatch)")
 
 
-def refuse_second(zone, properties):
+def identity(record):
+    return record.name, record.type, record.set_identifier
+
+
+def refuse_second(zone, record):
     """Rule R18: a record that exists is not made again, nor one beside it of the same name
     and type that has no routing policy, nor any beside a CNAME."""
-    name, kind, identifier = identity(properties)
     for r in zone.rrsets:
-        same = r.type == kind and (r.set_identifier == identifier or not r.set_identifier or not identifier)
-        if r.name == name and (same or "CNAME" in (r.type, kind)):
-            raise ValueError(f"[Tried to create resource record set [name='{name}', type='{kind}'] but it already exists] (InvalidChangeBatch)")
+        same = r.type == record.type and (r.set_identifier == record.set_identifier or not r.set_identifier or not record.set_identifier)
+        if r.name == record.name and (same or "CNAME" in (r.type, record.type)):
+            raise ValueError(f"[Tried to create resource record set [name='{r.name}', type='{record.type}'] but it already exists] (InvalidChangeBatch)")
+
+
+def values(record):
+    """All that a record says."""
+    alias = {"EvaluateTargetHealth": False, **record.alias_target} if record.alias_target else {}
+    alias = {key: str(value).lower().rstrip(".") for key, value in alias.items()}
+    policy = record.weight, record.region, record.failover, record.geo_location, record.multi_value_answer, record.health_check_id
+    return identity(record), str(record.ttl or 0), sorted(record.records), alias, policy
+
+
+def change_resource_record_sets(self, zoneid, change_list):
+    """All changes or none. A record is deleted by all that it says, and by nothing less
+    (rule R18)."""
+    zone = self.get_hosted_zone(zoneid)
+    before = list(zone.rrsets)
+    try:
+        for change in change_list:
+            asked = dict(change["ResourceRecordSet"], Name=change["ResourceRecordSet"]["Name"].rstrip(".") + ".")
+            asked["ResourceRecords"] = [r["Value"] for r in asked.get("ResourceRecords") or []]
+            record: Any = RecordSet(asked)
+            refuse_another_zones(zone, record.name)
+            if change["Action"] == "CREATE":
+                refuse_second(zone, record)
+            elif change["Action"] == "DELETE" and values(record) not in map(values, zone.rrsets):
+                raise ValueError(f"[Tried to delete resource record set [name='{record.name}', type='{record.type}'] but it was not found, or the values provided do not match the current values]")
+            zone.rrsets = [r for r in zone.rrsets if identity(r) != identity(record)]
+            zone.rrsets += [] if change["Action"] == "DELETE" else [record]
+    except ValueError as e:
+        zone.rrsets = before
+        raise Route53ClientError("InvalidChangeBatch", str(e)) from None
 
 
 class EndpointGroup(models.Generic):
@@ -143,14 +180,17 @@ def endpoint_groups():
                 "lost": settings.lost(r.region),
                 "record": False,
             }
-        if r.resource_type == RECORD and "Region" in r.properties:
-            yield {
-                "region": r.properties["Region"],
-                "loadBalancers": list(named(r.properties["AliasTarget"]["DNSName"])),
-                "dial": 100,
-                "lost": settings.lost(r.region),
-                "record": True,  # rule 16c
-            }
+    for backends in list(route53_backends.values()):
+        for zone in list(backends["aws"].zones.values()):
+            for r in zone.rrsets:  # those that a call has made, too, and none that one has deleted
+                if r.region and r.alias_target:
+                    yield {
+                        "region": r.region,
+                        "loadBalancers": list(named(r.alias_target["DNSName"].rstrip("."))),
+                        "dial": 100,
+                        "lost": settings.lost(r.region),
+                        "record": True,  # rule 16c
+                    }
 
 
 # dialed are the traffic dials that a call has turned, by the endpoint group's ARN. They
