@@ -58,7 +58,8 @@ var manyZones = map[string]int{"us-east-1": 6, "us-west-2": 4, "ap-northeast-1":
 // withoutAccelerator are the known regions in which Global Accelerator has no endpoints.
 // Source: AWS Global Accelerator Developer Guide, "AWS Region availability", read in
 // 2026-11. The guide excepts a zone each of us-west-1, ap-northeast-1 and ca-central-1
-// (usw1-az2, apne1-az3, cac1-az3), which an account knows by letters of its own.
+// (usw1-az2, apne1-az3, cac1-az3), which an account knows by letters of its own: the
+// doctor refuses them.
 var withoutAccelerator = []string{"ap-southeast-7", "mx-central-1", "ap-east-2", "ap-southeast-6"}
 
 // mostZones is how many zones a region is known to have.

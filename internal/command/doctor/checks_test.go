@@ -76,16 +76,33 @@ func TestZonesThatAWSChooses(t *testing.T) {
 	p.refuses(t, "us-west-1", p.names().RegionStack("us-west-1"), `"Zone": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::Select": [2, {"Fn::GetAZs": ""}]}}}`, "Fn::Select cannot select nonexistent value at index 2")
 }
 
-// TestZonesWithoutAnAccelerator: us-west-1b is usw1-az1 in the emulator, and us-west-1a
-// is usw1-az3, so the zone that lacks it is a stand-in's.
-func TestZonesWithoutAnAccelerator(t *testing.T) {
+// TestZonesWithoutLoadBalancers: whatever the entry, and whether the zones are named, AWS's
+// to choose, or those of subnets that exist.
+func TestZonesWithoutLoadBalancers(t *testing.T) {
+	p := newPatient(t, "")
+	emulatortest.Set(t, p.control, emulator.Settings{ZoneIDs: map[string]string{"ca-central-1b": "cac1-az3", "ap-northeast-2b": "apne1-az3"}})
+	p = newPatient(t, `"regions": [{"name": "ca-central-1", "zones": ["a", "b"]}]`)
+	without := "fail: the zone ca-central-1b is cac1-az3, in which AWS makes no load balancer, and Global Accelerator has no endpoints"
+	want(t, p.look(t, 0, zones), "ok: ca-central-1a, ca-central-1b", without)
+	balanced := subnets("ca-central-1", "a", "b") + ", " + strings.ReplaceAll(`"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internal", "Subnets": [{"Ref": "F1SubnetX"}, {"Ref": "F2SubnetX"}]}}`, "F", fleetSubnet)
+	p.refuses(t, "ca-central-1", p.names().RegionStack("ca-central-1"), balanced, "The following Availability Zones ca-central-1b cannot be associated with a load balancer")
+	p = newPatient(t, `"entry": "none", "regions": [{"name": "ca-central-1", "zones": 2}]`)
+	want(t, p.look(t, 0, zones), "warning: CloudFormation takes ca-central-1a, ca-central-1b", without)
+
+	p = newPatient(t, `"regions": [`+existing("ap-northeast-2", "1")+`]`)
+	p.config.Regions[0].VPC.FleetSubnets = map[string]string{"a": "subnet-0d0c0a10"}
+	want(t, p.look(t, 0, zones), "ok: ap-northeast-2a, those of archipelago.regions[].vpc", "fail: the zone ap-northeast-2b is apne1-az3")
+}
+
+// TestZoneThatIsNotAvailable is a stand-in's: the emulator has none.
+func TestZoneThatIsNotAvailable(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "us-west-1", "zones": ["a", "b"]}]`)
 	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		switch r.Form.Get("Action") {
 		case "DescribeAvailabilityZones":
 			fmt.Fprint(w, `<DescribeAvailabilityZonesResponse><availabilityZoneInfo>
-				<item><zoneName>us-west-1a</zoneName><zoneId>usw1-az2</zoneId><zoneType>availability-zone</zoneType><zoneState>available</zoneState></item>
+				<item><zoneName>us-west-1a</zoneName><zoneId>usw1-az3</zoneId><zoneType>availability-zone</zoneType><zoneState>available</zoneState></item>
 				<item><zoneName>us-west-1b</zoneName><zoneId>usw1-az1</zoneId><zoneType>availability-zone</zoneType><zoneState>unavailable</zoneState></item>
 				<item><zoneName>us-west-1-lax-1a</zoneName><zoneId>x</zoneId><zoneType>local-zone</zoneType><zoneState>available</zoneState></item>
 				</availabilityZoneInfo></DescribeAvailabilityZonesResponse>`)
@@ -96,7 +113,7 @@ func TestZonesWithoutAnAccelerator(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	})
-	want(t, p.look(t, 0, zones), "ok: us-west-1a, us-west-1b", "warning: us-west-1a is usw1-az2, in which Global Accelerator has no endpoints", "warning: us-west-1b is not available", "warning: not looked at: the instance types")
+	want(t, p.look(t, 0, zones), "ok: us-west-1a, us-west-1b", "warning: us-west-1b is not available", "warning: not looked at: the instance types")
 }
 
 // TestOffers. TestZonesWithoutATypeOrCapacity, in internal/local/emulator, has the

@@ -169,6 +169,7 @@ var fails = map[string][]string{
 	"there is no parameter %s, without which":                {inCloud},
 	"there is no secret":                                     {inCloud},
 	"there is no way from":                                   {inCloud},
+	"in which AWS makes no load balancer":                    {"TestZonesWithoutLoadBalancers"},
 	"there is no zone":                                       {"TestZones"},
 	"they are those of account":                              {"TestWhatTheCLIRefuses"},
 	"which Auto Scaling may not use":                         {inCloud},

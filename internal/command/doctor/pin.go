@@ -71,8 +71,8 @@ func RunZones(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // choose returns the names of the zones to write: those of the subnets, and where
-// there are none yet, the first ones that are available, that the entry has endpoints in
-// and that offer every rung of the ladder.
+// there are none yet, the first ones that are available, that have load balancers and that
+// offer every rung of the ladder.
 func (s *site) choose(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
@@ -98,7 +98,7 @@ func (s *site) choose(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		zones = slices.DeleteFunc(all, func(zone string) bool {
-			return !available[zone] || s.unreached(ids[zone]) || slices.ContainsFunc(s.config.Fleet.Ladder, func(rung string) bool { return !slices.Contains(offered[rung], zone) })
+			return !available[zone] || slices.Contains(withoutBalancers, ids[zone]) || slices.ContainsFunc(s.config.Fleet.Ladder, func(rung string) bool { return !slices.Contains(offered[rung], zone) })
 		})
 		if len(zones) < s.region.Zones.Count {
 			return nil, fmt.Errorf("%d of its zones offer every rung of archipelago.fleet.ladder, %s, and archipelago.regions[].zones says %d: write fewer, or another ladder", len(zones), letters(s.region.Name, zones), s.region.Zones.Count)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -17,10 +16,11 @@ import (
 // the order of their zones. A test compares it with a template.
 const fleetSubnet = "NetworkVpcFleetSubnet"
 
-// withoutEndpoints are zones in which Global Accelerator has no endpoints, by their
-// ids, which are the same in each account. Source: AWS Global Accelerator Developer
-// Guide, "AWS Region availability", read in 2026-11.
-var withoutEndpoints = []string{"usw1-az2", "apne1-az3", "cac1-az3"}
+// withoutBalancers are zones in which Global Accelerator has no endpoints, by their ids,
+// which are the same in each account. Source: AWS Global Accelerator Developer Guide, "AWS
+// Region availability", read in 2026-11. Elastic Load Balancing refuses them whatever the
+// entry: https://github.com/aws/copilot-cli/issues/1298 has it for one of them by its id.
+var withoutBalancers = []string{"usw1-az2", "apne1-az3", "cac1-az3"}
 
 // zones looks at the zones that the region spans, whether named or AWS's to choose, and
 // at what they offer of the ladder.
@@ -31,15 +31,18 @@ func zones(ctx context.Context, s *site) []Line {
 		return []Line{notLookedAt("its zones", err)}
 	}
 	spanned, lines := s.spanned(ctx, client, slices.Sorted(maps.Keys(available)))
-	for _, zone := range spanned {
+	balanced := slices.Concat(spanned, slices.Collect(maps.Keys(s.region.ByZone(s.region.VPC.LoadBalancerSubnets))))
+	slices.Sort(balanced[len(spanned):])
+	for i, zone := range balanced {
 		switch {
+		case slices.Index(balanced, zone) < i:
 		case ids[zone] == "":
 			lines = append(lines, fail("there is no zone %s in this account: write others of %s", zone, letters(s.region.Name, slices.Sorted(maps.Keys(available)))))
 		case !available[zone]:
 			// What is made there may be refused, or not: the documents do not say.
 			lines = append(lines, warn("the zone %s is not available: write others", zone))
-		case s.unreached(ids[zone]):
-			lines = append(lines, warn("the zone %s is %s, in which Global Accelerator has no endpoints: write others, if there are", zone, ids[zone]))
+		case slices.Contains(withoutBalancers, ids[zone]):
+			lines = append(lines, fail("the zone %s is %s, in which AWS makes no load balancer, and Global Accelerator has no endpoints: write others, if there are", zone, ids[zone]))
 		}
 	}
 	if len(spanned) == 0 || slices.ContainsFunc(lines, func(l Line) bool { return l.Level == Fail }) {
@@ -64,11 +67,6 @@ func allZones(ctx context.Context, client *ec2.Client) (ids map[string]string, a
 		ids[name], available[name] = aws.ToString(z.ZoneId), z.State == types.AvailabilityZoneStateAvailable
 	}
 	return ids, available, nil
-}
-
-// unreached reports whether the entry has no endpoints in the zone of an id.
-func (s *site) unreached(id string) bool {
-	return s.config.Entry == config.EntryAccelerator && slices.Contains(withoutEndpoints, id)
 }
 
 // spanned returns the zones that the region spans, with what there is to say of them;

@@ -156,6 +156,32 @@ func TestAcceleratorWithoutAnInternetGateway(t *testing.T) {
 	t.Run("one", func(t *testing.T) { made(t, "", island.with(gateway())) })
 }
 
+// TestZonesWithoutLoadBalancers: letters are an account's own, so whether one of them is
+// such a zone, only the account tells.
+func TestZonesWithoutLoadBalancers(t *testing.T) {
+	control := emulatortest.Shared(t)
+	island := network(twoZones...).with(gateway()).with(facing("internal"))
+	for _, id := range []string{"usw1-az2", "apne1-az3", "cac1-az3"} {
+		t.Run(id, func(t *testing.T) {
+			emulatortest.Set(t, control, emulator.Settings{ZoneIDs: map[string]string{"eu-west-1b": id}})
+			made(t, "The following Availability Zones eu-west-1b cannot be associated with a load balancer", island)
+			emulatortest.Set(t, control, emulator.Settings{ZoneIDs: map[string]string{"eu-west-1c": id}})
+			made(t, "", island)
+		})
+	}
+	// A load balancer that there is already is no endpoint either.
+	emulatortest.Set(t, control, emulator.Settings{})
+	s := newStack(t)
+	s.deploy(t, types.StackStatusCreateComplete, island)
+	emulatortest.Set(t, control, emulator.Settings{ZoneIDs: map[string]string{"eu-west-1b": "usw1-az2"}})
+	s.deploy(t, types.StackStatusUpdateRollbackComplete, island.with(resources{"Group": resource("AWS::GlobalAccelerator::EndpointGroup", map[string]any{
+		"EndpointGroupRegion": "eu-west-1", "ListenerArn": "arn", "EndpointConfigurations": []any{map[string]any{"EndpointId": ref("Balancer")}},
+	})}))
+	if want := "is in usw1-az2, where Global Accelerator has no endpoints"; !strings.Contains(s.reasons(t), want) {
+		t.Errorf("want it refused, for it %s: %s", want, s.reasons(t))
+	}
+}
+
 func TestCertificatesOfAListener(t *testing.T) {
 	control := emulatortest.Shared(t)
 	const issued = "arn:aws:acm:eu-west-1:123456789012:certificate/1550ed00"

@@ -54,6 +54,9 @@ type Settings struct {
 	// Zones are a region's, in the order in which Fn::GetAZs has them. Default: all,
 	// by their letters.
 	Zones map[string][]string `json:"zones,omitempty"`
+	// ZoneIDs are the ids of zones by their names, such as "us-west-1a": "usw1-az2", as
+	// another account has them. Default: moto's, none of which is without load balancers.
+	ZoneIDs map[string]string `json:"zoneIds,omitempty"`
 	// NotOffered are the instance types that a zone does not have, and NoCapacity
 	// those of which it has none left at this moment.
 	NotOffered map[string][]string `json:"notOffered,omitempty"`

@@ -14,6 +14,9 @@ _new_balancer = ELBv2Backend.create_load_balancer
 _new_listener = ELBv2Backend.create_listener
 _modify_listener = ELBv2Backend.modify_listener
 
+# WITHOUT are the zones that have no load balancers (rule R44), by their ids.
+WITHOUT = ("usw1-az2", "apne1-az3", "cac1-az3")
+
 # FREE is how many addresses of a subnet a load balancer wants.
 FREE = 8
 
@@ -81,8 +84,13 @@ def set_attributes(balancer, cloudformation_json):
 
 
 def new_balancer(self, name, security_groups, subnet_ids, subnet_mappings=None, scheme="internet-facing", **kwargs):
-    """Refuse subnets that a load balancer does not take (rule R19)."""
+    """Refuse subnets that a load balancer does not take (rules R19 and R44)."""
     subnets = [self.ec2_backend.get_subnet(s) for s in subnet_ids]
+    if without := [s.availability_zone for s in subnets if s.availability_zone_id in WITHOUT]:
+        raise ELBClientError(
+            "ValidationError",
+            f"The following Availability Zones {', '.join(without)} cannot be associated with a load balancer. Please try a different Availability Zone.",
+        )
     if len({s.availability_zone for s in subnets}) < len(subnets):
         raise ELBClientError("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
     for s in subnets:
@@ -106,6 +114,15 @@ def refuse_without_gateway(account_id, arn):
         elb = elbv2_backends[account_id][arn.split(":")[3]]
         if not gateway(elb.ec2_backend, elb.load_balancers[arn].vpc_id):
             raise ValueError(f"InvalidArgumentException: the VPC of {arn} has no internet gateway")
+
+
+def refuse_zones(account_id, arn):
+    """Rule R44b: an accelerator has no endpoint in these zones. That its endpoint group is
+    refused is not documented."""
+    if ":loadbalancer/" in arn:
+        elb = elbv2_backends[account_id][arn.split(":")[3]]
+        if without := [s.availability_zone_id for s in elb.load_balancers[arn].subnets if s.availability_zone_id in WITHOUT]:
+            raise ValueError(f"InvalidArgumentException: {arn} is in {', '.join(without)}, where Global Accelerator has no endpoints")
 
 
 def new_listener(self, load_balancer_arn, protocol, port, ssl_policy, certificate, *args, **kwargs):

@@ -121,6 +121,7 @@ class EndpointGroup(models.Generic):
     def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
         for endpoint in cloudformation_json["Properties"].get("EndpointConfigurations", []):
             balancers.refuse_without_gateway(account_id, endpoint["EndpointId"])
+            balancers.refuse_zones(account_id, endpoint["EndpointId"])
         return super().create_from_cloudformation_json(resource_name, cloudformation_json, account_id, region_name, **kwargs)
 
 

@@ -10,6 +10,7 @@ from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.urls import url_paths
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.availability_zones_and_regions import Zone
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeOfferingBackend
 from moto.ec2.models.vpcs import VPCBackend
@@ -43,8 +44,14 @@ def install():
     patches.replace(VPCBackend, create_vpc=create_vpc)
     patches.replace(ElasticAddressBackend, allocate_address=allocate_address)
     patches.replace(ServiceQuotasBackend, get_service_quota=get_quota)
+    patches.add(Zone, zone_id=property(zone_id))
     patches.add(LambdaResponse, get_account_settings=get_account_settings)
     url_paths["{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
+
+
+def zone_id(self):
+    """Which of the region's zones is behind an account's letter."""
+    return settings.get("zoneIds").get(self.name, vars(self)["zone_id"])
 
 
 def get_quota(self, service_code, quota_code):

@@ -42,6 +42,8 @@ DEFAULTS: dict[str, Any] = {
     "notDelegated": [],
     # The zones of a region in the order in which they are told: {region: [zone]}.
     "zones": {},
+    # The ids of zones where they are others than moto's: {zone: id}.
+    "zoneIds": {},
     # Instance types that a zone does not have, and those of which it has no capacity
     # at this moment: {zone: [type]}.
     "notOffered": {},
