@@ -36,7 +36,6 @@ func bootstrap(ctx context.Context, s *site) []Line {
 	switch {
 	case refusedWith(err, "NoSuchBucket"):
 		return append(lines, fail("the bucket %s is missing, to which programs are published: delete the stack CDKToolkit, and %s", bucket, command))
-	case refusedWith(err, "ServerSideEncryptionConfigurationNotFoundError"):
 	case err != nil:
 		return append(lines, notLookedAt("the key of the bucket "+bucket, err))
 	default:

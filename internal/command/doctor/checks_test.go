@@ -276,6 +276,42 @@ func TestLeftovers(t *testing.T) {
 	want(t, p.look(t, 0, leftovers), "warning: the bucket "+photos+" is gone", gone)
 }
 
+// TestBucketsThatEncryptByKMS. TestBucketThatEncryptsByKMS, in internal/local/emulator, has
+// what does not work in them.
+func TestBucketsThatEncryptByKMS(t *testing.T) {
+	p := newPatient(t, "")
+	photos, logs := p.names().Bucket("photos", "eu-west-1"), p.names().LogsBucket("eu-west-1")
+	p.deploy(t, "eu-west-1", p.names().StorageStack("eu-west-1"), `"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "`+p.names().ServiceLog()+`"}}`)
+	for _, bucket := range []string{photos, logs} {
+		p.bucket(t, "eu-west-1", bucket)
+		p.versions(t, bucket, s3types.BucketVersioningStatusEnabled)
+	}
+	encrypted := func(by s3types.ServerSideEncryption) {
+		t.Helper()
+		for _, bucket := range []string{photos, logs} {
+			if _, err := p.s3("eu-west-1").PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{
+				Rules: []s3types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{SSEAlgorithm: by}}},
+			}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	well := "ok: 2 buckets, of " + p.names().StorageStack("eu-west-1")
+	want(t, p.look(t, 0, leftovers), well)
+	encrypted(s3types.ServerSideEncryptionAwsKms)
+	command := "aws s3api put-bucket-encryption --region eu-west-1 --bucket "
+	into, own := "the bucket "+logs+" encrypts by aws:kms, and a load balancer writes its logs into none that does: "+command+logs, "warning: the bucket "+photos+" encrypts by aws:kms: S3 replicates nothing"
+	want(t, p.look(t, 0, leftovers), "fail: "+into, own)
+	region := subnets("eu-west-1", "a", "b") + ", " + strings.ReplaceAll(`"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internal", "Subnets": [{"Ref": "F1SubnetX"}, {"Ref": "F2SubnetX"}],
+		"LoadBalancerAttributes": [{"Key": "access_logs.s3.enabled", "Value": "true"}, {"Key": "access_logs.s3.bucket", "Value": "`+logs+`"}]}}`, "F", fleetSubnet)
+	p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), region, "Access Denied for bucket: "+logs)
+	encrypted(s3types.ServerSideEncryptionAes256)
+	want(t, p.look(t, 0, leftovers), well)
+	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), region)
+	encrypted(s3types.ServerSideEncryptionAwsKmsDsse)
+	want(t, p.look(t, 0, leftovers), "warning: the bucket "+logs+" encrypts by aws:kms:dsse", "warning: the bucket "+photos+" encrypts by aws:kms:dsse")
+}
+
 func (p *patient) versions(t *testing.T, bucket string, status s3types.BucketVersioningStatus) {
 	t.Helper()
 	if _, err := p.s3("eu-west-1").PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: status}}); err != nil {

@@ -156,6 +156,7 @@ var fails = map[string][]string{
 	"with which volumes are encrypted, is":                   {inCloud},
 	"of which %d are not reserved":                           {inEmulator + "TestReservedConcurrencyNeedsAQuota"},
 	"of which %d are taken, and the region adds":             {"TestVPCs", "TestAddresses"},
+	"and a load balancer writes its logs into none":          {"TestBucketsThatEncryptByKMS"},
 	"is to be deleted":                                       {inCloud},
 	"exists here and is no replica":                          {"TestTablesOfAStack"},
 	"CloudFormation adds one in an update":                   {inEmulator + "TestTablesChangeOneReplicaAtATime"},

@@ -46,6 +46,7 @@ func leftovers(ctx context.Context, s *site) []Line {
 			if status == "" {
 				lines = append(lines, s.leftOver("the bucket "+bucket, stack))
 			}
+			lines = append(lines, s.encryption(ctx, client, bucket, i == 0)...)
 			if i > 0 { // all but the log bucket are versioned, and replicated
 				lines = append(lines, s.versioning(ctx, client, bucket, status == "")...)
 			}
@@ -84,6 +85,39 @@ func (s *site) leftOver(what, stack string) Line {
 	// CloudFormation User Guide, "Import AWS resources into a CloudFormation stack
 	// automatically".
 	return fail("%s exists and the stack %s does not: delete it, or set archipelago.protect, with which --import-existing-resources takes it over", what, stack)
+}
+
+// encryption looks for a bucket that encrypts otherwise than its stack has it, which
+// neither an import nor a deployment compares. A load balancer takes such a one for its
+// logs when it is made, and asks no more. Source: Elastic Load Balancing User Guide,
+// "Enable access logs for your Application Load Balancer".
+func (s *site) encryption(ctx context.Context, client *s3.Client, bucket string, logs bool) []Line {
+	out, err := client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
+	if err != nil {
+		return []Line{notLookedAt("the encryption of "+bucket, err)}
+	}
+	by := s3types.ServerSideEncryptionAes256
+	for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
+		if rule.ApplyServerSideEncryptionByDefault != nil {
+			by = rule.ApplyServerSideEncryptionByDefault.SSEAlgorithm
+		}
+	}
+	if by == s3types.ServerSideEncryptionAes256 {
+		return nil
+	}
+	command := fmt.Sprintf("aws s3api put-bucket-encryption --region %s --bucket %s --server-side-encryption-configuration 'Rules=[{ApplyServerSideEncryptionByDefault={SSEAlgorithm=AES256}}]'", s.region.Name, bucket)
+	if !logs {
+		return []Line{warn("the bucket %s encrypts by %s: S3 replicates nothing that it does so, and with a key of the account's own instances neither read nor write it: %s, and copy each such object onto itself", bucket, by, command)}
+	}
+	status, err := s.regionStack(ctx)
+	if err != nil {
+		return []Line{notLookedAt("whether a load balancer logs into "+bucket, err)}
+	}
+	say := fail // when the load balancer is made
+	if status != "" {
+		say = warn
+	}
+	return []Line{say("the bucket %s encrypts by %s, and a load balancer writes its logs into none that does: %s", bucket, by, command)}
 }
 
 // versioning looks at what S3 wants of a bucket that replicates, and neither an import

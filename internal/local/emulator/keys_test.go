@@ -10,6 +10,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -166,4 +167,74 @@ func TestReadersOfWhatACustomersKeyEncrypts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBucketThatEncryptsByKMS: who may not use its key writes nothing into it, its objects
+// are not replicated, and no load balancer logs into it.
+func TestBucketThatEncryptsByKMS(t *testing.T) {
+	control := emulatortest.Shared(t)
+	const home, other, source, destination = "eu-west-1", "us-east-1", "kms-home", "kms-other"
+	a := account{control, emulatortest.Config(control, home)}
+	store, key := photos(control, home), newKey(t, a.Config)
+	makeBucket(t, control, home, source)
+	makeBucket(t, control, other, destination)
+	replicate(t, control, home, source, destination, "")
+	encrypt := func(algorithm types.ServerSideEncryption, key *string) {
+		t.Helper()
+		if _, err := store.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: aws.String(source), ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+			Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: algorithm, KMSMasterKeyID: key}}},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(c aws.Config, key string) error {
+		c.Region = home
+		_, err := s3.NewFromConfig(c, pathStyle).PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(source), Key: &key, Body: strings.NewReader("x")})
+		return err
+	}
+	logged := network(twoZones...).with(facing("internal"))
+	logged["Balancer"].(map[string]any)["Properties"].(map[string]any)["LoadBalancerAttributes"] = []any{
+		map[string]any{"Key": "access_logs.s3.enabled", "Value": "true"}, map[string]any{"Key": "access_logs.s3.bucket", "Value": source},
+	}
+	const denied = "Access Denied for bucket: " + source
+	for name, test := range map[string]struct {
+		algorithm types.ServerSideEncryption
+		key       *string
+		logs      string
+		// writes is whether a role that may use no key does.
+		writes, replicated bool
+	}{
+		"s3":          {types.ServerSideEncryptionAes256, nil, "", true, true},
+		"aws's key":   {types.ServerSideEncryptionAwsKms, nil, denied, true, false},
+		"a key":       {types.ServerSideEncryptionAwsKms, &key, denied, false, false},
+		"a key twice": {types.ServerSideEncryptionAwsKmsDsse, &key, denied, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			encrypt(test.algorithm, test.key)
+			may := allow("s3:*", "*")
+			t.Run("a role that may use no key", func(t *testing.T) {
+				if err := put(a.role(t, may), "role"); (err == nil) != test.writes {
+					t.Errorf("it writes: %v", err)
+				}
+			})
+			t.Run("one that may", func(t *testing.T) {
+				if err := put(a.role(t, may, allow("kms:GenerateDataKey", key)), name); err != nil {
+					t.Error(err)
+				}
+			})
+			emulatortest.Advance(t, control, emulatortest.ReplicationDelay+time.Minute)
+			_, err := photos(control, other).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(destination), Key: &name})
+			if (err == nil) != test.replicated {
+				t.Errorf("it is replicated: %v", err)
+			}
+			made(t, test.logs, logged)
+		})
+	}
+	// What logs already is asked nothing more.
+	encrypt(types.ServerSideEncryptionAes256, nil)
+	s := newStack(t)
+	s.deploy(t, cloudformationtypes.StackStatusCreateComplete, logged)
+	encrypt(types.ServerSideEncryptionAwsKms, nil)
+	logged["Balancer"].(map[string]any)["Properties"].(map[string]any)["Tags"] = []any{map[string]any{"Key": "a", "Value": "b"}}
+	s.deploy(t, cloudformationtypes.StackStatusUpdateComplete, logged)
 }

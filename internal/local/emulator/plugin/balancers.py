@@ -3,8 +3,9 @@
 from moto.acm.models import acm_backends
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup, elbv2_backends
+from moto.s3.models import s3_backends
 
-from . import groups, patches
+from . import groups, keys, patches
 
 _create_group = FakeTargetGroup.create_from_cloudformation_json.__func__
 _create_balancer = FakeLoadBalancer.create_from_cloudformation_json.__func__
@@ -16,6 +17,9 @@ _modify_listener = ELBv2Backend.modify_listener
 
 # WITHOUT are the zones that have no load balancers (rule R44), by their ids.
 WITHOUT = ("usw1-az2", "apne1-az3", "cac1-az3")
+
+# LOGS and LOG_BUCKET are the attributes of access logs.
+LOGS, LOG_BUCKET = "access_logs.s3.enabled", "access_logs.s3.bucket"
 
 # FREE is how many addresses of a subnet a load balancer wants.
 FREE = 8
@@ -69,18 +73,32 @@ def group_attribute(self, name):
 
 
 def create_balancer(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+    refuse_log_bucket(account_id, attributes(cloudformation_json), {})
     balancer = _create_balancer(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
     return set_attributes(balancer, cloudformation_json)
 
 
 def update_balancer(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+    refuse_log_bucket(account_id, attributes(cloudformation_json), original_resource.attrs)
     return set_attributes(original_resource, cloudformation_json)
 
 
+def attributes(cloudformation_json):
+    return {a["Key"]: str(a["Value"]).lower() for a in cloudformation_json["Properties"].get("LoadBalancerAttributes", [])}
+
+
 def set_attributes(balancer, cloudformation_json):
-    for attribute in cloudformation_json["Properties"].get("LoadBalancerAttributes", []):
-        balancer.attrs[attribute["Key"]] = str(attribute["Value"]).lower()
+    balancer.attrs.update(attributes(cloudformation_json))
     return balancer
+
+
+def refuse_log_bucket(account_id, wanted, has):
+    """Rule R45: access logs go to no bucket that encrypts by KMS. It is asked when they
+    are switched on."""
+    s3, name = s3_backends[account_id]["aws"], wanted.get(LOG_BUCKET)
+    if wanted.get(LOGS) == "true" and (has.get(LOGS), has.get(LOG_BUCKET)) != ("true", name) and name in s3.buckets:
+        if keys.of_bucket(s3, name)[0] != "AES256":
+            raise ELBClientError("InvalidConfigurationRequest", f"Access Denied for bucket: {name}. Please check S3bucket permission")
 
 
 def new_balancer(self, name, security_groups, subnet_ids, subnet_mappings=None, scheme="internet-facing", **kwargs):

@@ -17,6 +17,11 @@ _update = FakeBucket.update_from_cloudformation_json.__func__
 _put_object = S3Backend.put_object
 _delete_object = S3Backend.delete_object
 _put_replication = S3Backend.put_bucket_replication
+_get_encryption = S3Backend.get_bucket_encryption
+
+# BY_S3 is the encryption of a bucket of which nobody has said it. Source: Amazon S3 User
+# Guide, "Setting default server-side encryption behavior for Amazon S3 buckets".
+BY_S3 = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}}
 
 # delay is how many seconds of the clock an object takes to the other buckets.
 delay = 1.0
@@ -28,7 +33,10 @@ def install(seconds):
     patches.replace(
         FakeBucket, create_from_cloudformation_json=classmethod(create), update_from_cloudformation_json=classmethod(update)
     )
-    patches.replace(S3Backend, put_object=put_object, delete_object=delete_object, put_bucket_replication=put_replication)
+    patches.replace(
+        S3Backend, put_object=put_object, delete_object=delete_object, put_bucket_replication=put_replication,
+        get_bucket_encryption=get_encryption,
+    )
     clock.every(60, publish)
 
 
@@ -48,6 +56,10 @@ def set_versioning(bucket, cloudformation_json):
     status = cloudformation_json.get("Properties", {}).get("VersioningConfiguration", {}).get("Status")
     if status:
         bucket.versioning_status = status
+
+
+def get_encryption(self, bucket_name):
+    return _get_encryption(self, bucket_name) or BY_S3
 
 
 def put_replication(self, bucket_name, replication):
@@ -71,7 +83,8 @@ def put_object(self, bucket_name, key_name, value, *args, **kwargs):
         replica = _put_object(self, destination, key_name, key.value)
         replica.set_metadata(key.metadata)
 
-    later(self, bucket_name, key_name, OBJECT, replicate)
+    if not (key.encryption or "").startswith("aws:kms"):  # rule R45b
+        later(self, bucket_name, key_name, OBJECT, replicate)
     return key
 
 

@@ -83,12 +83,12 @@ def allowed(key, role):
     return grants
 
 
-# NOBODY is what no role has to decrypt with a key that cannot be used.
+# NOBODY is what no role has of a key that cannot be used.
 NOBODY = "nobody"
 
 
-def needed(account, region, name):
-    """What decrypting with a key needs of its caller, as an ARN, or None. Rule 13b: AWS's
+def needed(account, region, name, action="kms:Decrypt"):
+    """What an action with a key needs of its caller, as an ARN, or None. Rule 13b: AWS's
     own keys, and a key whose policy lets everybody of the account, need nothing."""
     if not name or "alias/" in name:
         return None
@@ -100,9 +100,15 @@ def needed(account, region, name):
     everybody = [
         s
         for s in listed(json.loads(key.policy or "{}").get("Statement", []))
-        if s["Effect"] == "Allow" and "*" in principals(s) and {"kms:*", "kms:Decrypt"} & set(listed(s["Action"]))
+        if s["Effect"] == "Allow" and "*" in principals(s) and {"kms:*", action} & set(listed(s["Action"]))
     ]
     return None if everybody else key.arn
+
+
+def of_bucket(backend, bucket_name):
+    """How a bucket encrypts by default: an algorithm, and a key's id or ARN where it has one."""
+    by = backend.get_bucket_encryption(bucket_name)["Rule"]["ApplyServerSideEncryptionByDefault"]
+    return by["SSEAlgorithm"], by.get("KMSMasterKeyID")
 
 
 def principals(statement):

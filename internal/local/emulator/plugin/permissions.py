@@ -310,11 +310,11 @@ def secretsmanager(call, action):
         yield from decryption(call, "secretsmanager", getattr(secrets[name], "kms_key_id", None))  # a replica has its own
 
 
-def decryption(call, service, key):
+def decryption(call, service, key, action="kms:Decrypt"):
     """Rule 13b: who reads by a service what a customer's key encrypts needs to decrypt."""
-    needed = keys.needed(call.current_account, call.region, key)
+    needed = keys.needed(call.current_account, call.region, key, action)
     if needed:
-        yield "kms:Decrypt", needed, {"kms:ViaService": [f"{service}.{call.region}.amazonaws.com"]}
+        yield action, needed, {"kms:ViaService": [f"{service}.{call.region}.amazonaws.com"]}
 
 
 def logs(call, action):
@@ -418,6 +418,8 @@ def s3_needs(call, bucket, key):
         yield "s3:ListBucket", s3_arn(bucket)
     elif action == "s3:GetObject":
         yield from decryption(call, "s3", found.kms_key_id)
+    elif action == "s3:PutObject" and bucket in call.backend.buckets:
+        yield from decryption(call, "s3", keys.of_bucket(call.backend, bucket)[1], "kms:GenerateDataKey")
     if action == "s3:PutReplicationConfiguration" and call.method == "PUT":
         yield passing(xmltodict.parse(call.body)["ReplicationConfiguration"]["Role"], "s3.amazonaws.com")
     if "x-amz-copy-source" in call.headers:
