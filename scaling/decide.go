@@ -20,6 +20,9 @@ import (
 //   - Never while instances are replaced, an alarm is in ALARM, a zone is avoided or the
 //     stack is updated; never to a type that a zone does not offer; never by
 //     metrics that are missing; not again right after a step, or one that failed.
+//   - Never down while nobody knows whether a zone is avoided: its instances are idle
+//     then, so the means say less than what the others bear. What adds capacity or keeps
+//     it, a step up, a recycling or a reconciliation, is done.
 //
 // now has to be no earlier than what was observed.
 func Decide(l Ladder, p Policy, o Observation, now time.Time) Action {
@@ -145,6 +148,9 @@ func (d *decision) step(kind Kind, to int, reason Reason) Action {
 	}
 	if !o.Offered[reason.To] {
 		return d.kept(kind, reason, NotOffered, time.Time{})
+	}
+	if kind == Down && o.ShiftUnknown != "" {
+		return d.kept(kind, reason, ShiftUnknown, time.Time{})
 	}
 	return d.unlessFailed(Action{Kind: kind, To: d.ladder[to], Reason: reason})
 }

@@ -65,6 +65,8 @@ func leaking(o *scaling.Observation) {
 	o.Memory, o.Requests = rising(40, 90, 30*time.Hour), minutely(9000, 30*time.Hour)
 }
 
+func unknown(o *scaling.Observation) { o.ShiftUnknown = "denied" }
+
 type change = func(o *scaling.Observation)
 
 func TestDecide(t *testing.T) {
@@ -139,6 +141,11 @@ func TestDecide(t *testing.T) {
 		"leak outside the window":     {policy: scaling.Policy{Window: window(t, "12:01-14:00")}, changes: []change{leaking}, want: scaling.Recycle, to: "m7g.large", code: scaling.Leak},
 		"not offered":                 {changes: []change{hot, func(o *scaling.Observation) { o.Offered["m7g.xlarge"] = false }}, want: scaling.Stay, to: "m7g.large", code: scaling.NotOffered},
 		"nobody knows what's offered": {changes: []change{cool, func(o *scaling.Observation) { o.Offered = nil }}, want: scaling.Stay, to: "m7g.large", code: scaling.NotOffered},
+
+		"cool, a shift unknown":         {changes: []change{cool, unknown}, want: scaling.Stay, to: "m7g.large", code: scaling.ShiftUnknown},
+		"hot, a shift unknown":          {changes: []change{hot, unknown}, want: scaling.Up, to: "m7g.xlarge", code: scaling.Hot},
+		"leak, a shift unknown":         {changes: []change{leaking, unknown}, want: scaling.Recycle, to: "m7g.large", code: scaling.Leak},
+		"another type, a shift unknown": {changes: []change{unknown, func(o *scaling.Observation) { o.Launches = "m7g.xlarge" }}, want: scaling.Reconcile, to: "m7g.large", code: scaling.Mismatch},
 
 		"failed an hour ago, less": {changes: []change{hot, failed("m7g.xlarge", 59*time.Minute, 1)}, want: scaling.Stay, to: "m7g.large", code: scaling.FailedBefore},
 		"failed an hour ago":       {changes: []change{hot, failed("m7g.xlarge", time.Hour, 1)}, want: scaling.Up, to: "m7g.xlarge", code: scaling.Hot},

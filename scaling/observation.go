@@ -47,6 +47,9 @@ type Observation struct {
 	Alarm bool
 	// ZonalShift: traffic is kept away from a zone.
 	ZonalShift bool
+	// ShiftUnknown is why it is not known whether traffic is kept away from a zone.
+	// Empty: it is known.
+	ShiftUnknown string
 	// StackUpdating: CloudFormation changes the fleet's stack.
 	StackUpdating bool
 	// Frozen: an operator has stopped the controller.

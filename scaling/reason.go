@@ -49,6 +49,8 @@ const (
 	InAlarm Code = "alarm"
 	// ZonalShift: traffic is kept away from a zone.
 	ZonalShift Code = "zonal-shift"
+	// ShiftUnknown: whether traffic is kept away from a zone cannot be read.
+	ShiftUnknown Code = "zonal-shift-unknown"
 	// StackUpdating: CloudFormation changes the stack.
 	StackUpdating Code = "stack-updating"
 	// Empty: there is no instance.
@@ -156,6 +158,8 @@ func (r Reason) String() string {
 		return r.wanted() + ", in the window only"
 	case NotOffered:
 		return r.wanted() + fmt.Sprintf(", but a zone of the fleet does not offer %s", r.To)
+	case ShiftUnknown:
+		return r.wanted() + ", but it is not known whether traffic is shifted away from a zone: its instances would make the others look less busy than they are"
 	case FailedBefore:
 		return r.wanted() + fmt.Sprintf(", but that failed %s: not again before %s", times(r.Attempts), clock(r.Until))
 	}

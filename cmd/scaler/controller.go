@@ -105,7 +105,7 @@ func (c *controller) bringBack(ctx context.Context, f fleet, p parameters, now t
 // what was decided. Any call may be the last one that is made; the next run then
 // does what is left. So whatever it does can be done twice, and a step is written
 // down before its refresh begins.
-func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
+func (c *controller) run(ctx context.Context, now time.Time) (r *report, err error) {
 	p, err := c.parameters(ctx)
 	if err != nil {
 		return nil, err
@@ -128,10 +128,11 @@ func (c *controller) run(ctx context.Context, now time.Time) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, c.sayShiftUnknown(ctx, &p.memory, o.ShiftUnknown)) }() // holds nothing up
 	o.StackUpdating = o.StackUpdating || p.memory.Pending != nil
 	planned := c.plan(ctx, &o, &p, now)
 	action := scaling.Decide(c.ladder, c.policy, o, now)
-	r := newReport(c.ladder, o, action, now)
+	r = newReport(c.ladder, o, action, now)
 	r.Planned = planned
 	if c.policy.Mode != scaling.Auto || o.Frozen {
 		return r, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -32,6 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 const region = "eu-west-1"
@@ -534,6 +537,74 @@ func TestFailingCallsChangeNothing(t *testing.T) {
 	}
 	if len(i.sent) > 0 {
 		t.Errorf("it told of %q", i.sent)
+	}
+}
+
+// TestShiftThatMayNotBeRead stops a step down alone, is in each run's report, and is told
+// once while it is so. A shift of what may be read is seen.
+func TestShiftThatMayNotBeRead(t *testing.T) {
+	i := newIsland(t, "denied")
+	i.use(t, 30)
+	i.write(t, i.settings.instanceType, "m7g.large")
+	i.run(t, nil)
+	i.sent = nil
+	i.settings.policy.Mode = scaling.Advise // so that each run sees the same fleet
+	iam := func(action string, parameters url.Values) {
+		t.Helper()
+		parameters.Set("Action", action)
+		parameters.Set("Version", "2010-05-08")
+		parameters.Set("RoleName", "denied")
+		_, err := emulatortest.Query(t, i.control, "iam", region, parameters)
+		must(t, err)
+	}
+	iam("CreateRole", url.Values{"AssumeRolePolicyDocument": {`{"Version": "2012-10-17", "Statement": []}`}})
+	assumed, err := sts.NewFromConfig(i.config(nil)).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+		RoleArn: aws.String("arn:aws:iam::123456789012:role/denied"), RoleSessionName: aws.String("scaler"),
+	})
+	must(t, err)
+	const nothing, everything = "arn:aws:s3:::none", "*"
+	balancer := i.settings.loadBalancerARN
+	for n, test := range []struct {
+		may     string // the resource of the right
+		shifted bool   // the load balancer, from then on
+		percent float64
+		code    scaling.Code
+		unknown bool
+		told    int
+	}{
+		{everything, false, 5, scaling.Cool, false, 0},
+		{nothing, false, 5, scaling.ShiftUnknown, true, 1},
+		{nothing, false, 60, scaling.Hot, true, 1},
+		{balancer, false, 5, scaling.ShiftUnknown, true, 1}, // the group may be shifted
+		{balancer, true, 60, scaling.ZonalShift, false, 1},
+		{nothing, true, 60, scaling.Hot, true, 2},
+	} {
+		iam("PutRolePolicy", url.Values{"PolicyName": {"policy"}, "PolicyDocument": {
+			fmt.Sprintf(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "arc-zonal-shift:GetManagedResource", "Resource": %q}]}`, test.may),
+		}})
+		if test.shifted {
+			body := fmt.Sprintf(`{"resourceIdentifier": %q, "awayFrom": "euw1-az1", "expiresIn": "72h", "comment": "test"}`, balancer)
+			_, err := emulatortest.Rest(t, i.control, "arc-zonal-shift", region, http.MethodPost, "/zonalshifts", body)
+			must(t, err)
+		}
+		emulatortest.Advance(t, i.control, time.Hour)
+		i.use(t, test.percent)
+		c := i.controller(nil)
+		config := i.config(nil)
+		config.Credentials = credentials.NewStaticCredentialsProvider(*assumed.Credentials.AccessKeyId, *assumed.Credentials.SecretAccessKey, *assumed.Credentials.SessionToken)
+		c.zonalshift = arczonalshift.NewFromConfig(config)
+		var out bytes.Buffer
+		r, err := (&handler{c, &out}).handle(t.Context(), schedule(i.now(t)))
+		must(t, err)
+		if r.Reason.Code != test.code {
+			t.Errorf("run %d: got %s: %s, want %s", n, r.Reason.Code, r.Says, test.code)
+		}
+		if unknown := strings.Contains(out.String(), `"shiftUnknown":"not authorized to perform: arc-zonal-shift:GetManagedResource`); unknown != test.unknown || !strings.Contains(out.String(), setting.RungMetric) {
+			t.Errorf("run %d: it printed %s", n, out.String())
+		}
+		if len(i.sent) != test.told {
+			t.Errorf("after run %d %d messages were sent: %q", n, len(i.sent), i.sent)
+		}
 	}
 }
 

@@ -31,6 +31,8 @@ type memory struct {
 	Unplanned string `json:"unplanned,omitempty"`
 	// Unoffered are the zones that were told to be in the way of every rung.
 	Unoffered string `json:"unoffered,omitempty"`
+	// ShiftUnknown is what was told of a zonal shift that cannot be read.
+	ShiftUnknown string `json:"shiftUnknown,omitempty"`
 	// Pending is what CloudFormation waits for, and Answered the id of its last
 	// request that was answered.
 	Pending  *pending `json:"pending,omitempty"`

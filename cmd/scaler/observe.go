@@ -19,7 +19,8 @@ import (
 )
 
 // observe reads what a decision needs. A call that fails fails all of it: nothing
-// is decided by half of what there is to know.
+// is decided by half of what there is to know, and what AWS cannot answer now it can
+// at the next run. Only whether there is a zonal shift may stay unknown.
 func (c *controller) observe(ctx context.Context, f fleet, p parameters, now time.Time) (scaling.Observation, error) {
 	o := scaling.Observation{
 		Parameter:  p.instanceType,
@@ -38,7 +39,7 @@ func (c *controller) observe(ctx context.Context, f fleet, p parameters, now tim
 		func() (err error) { o.Alarm, err = c.inAlarm(ctx); return err },
 		func() (err error) { o.StackUpdating, err = c.stackUpdating(ctx); return err },
 		func() (err error) {
-			o.ZonalShift, err = c.zonalShift(ctx, aws.ToString(f.AutoScalingGroupARN))
+			o.ZonalShift, o.ShiftUnknown, err = c.zonalShift(ctx, aws.ToString(f.AutoScalingGroupARN))
 			return err
 		},
 	} {
@@ -174,27 +175,40 @@ func (c *controller) stackStatus(ctx context.Context) (cloudformationtypes.Stack
 	return out.Stacks[0].StackStatus, nil
 }
 
-// zonalShift reports whether the load balancer or the group leaves a zone out.
-func (c *controller) zonalShift(ctx context.Context, group string) (bool, error) {
+// zonalShift reports whether the load balancer or the group leaves a zone out, or why that
+// is not known: AWS denies the reading, which no later run changes and which says nothing of
+// zones. Any other failure may be that of a zone, and is an error.
+func (c *controller) zonalShift(ctx context.Context, group string) (shifted bool, unknown string, err error) {
 	for _, arn := range []string{c.loadBalancerARN, group} {
 		out, err := c.zonalshift.GetManagedResource(ctx, &arczonalshift.GetManagedResourceInput{ResourceIdentifier: &arn})
 		var unmanaged *zonalshifttypes.ResourceNotFoundException
-		if errors.As(err, &unmanaged) { // it has never been shifted
+		var denied *zonalshifttypes.AccessDeniedException
+		switch {
+		case errors.As(err, &unmanaged): // it has never been shifted
 			continue
-		}
-		if err != nil {
-			return false, err
+		case errors.As(err, &denied):
+			unknown = denied.ErrorMessage()
+			continue
+		case err != nil:
+			return false, "", err
 		}
 		for _, shift := range out.ZonalShifts {
 			if shift.AppliedStatus == zonalshifttypes.AppliedStatusApplied {
-				return true, nil
+				return true, "", nil
 			}
 		}
 		for _, shift := range out.Autoshifts {
 			if shift.AppliedStatus == zonalshifttypes.AutoshiftAppliedStatusApplied {
-				return true, nil
+				return true, "", nil
 			}
 		}
 	}
-	return false, nil
+	return false, unknown, nil
+}
+
+// sayShiftUnknown tells those who get the alarms that a right is missing, once while it is:
+// no alarm does, since the scaler goes on.
+func (c *controller) sayShiftUnknown(ctx context.Context, m *memory, unknown string) error {
+	return c.sayOnce(ctx, m, &m.ShiftUnknown, unknown, "whether a zone is avoided is not known", fmt.Sprintf(
+		"The scaler may not read whether a zonal shift is on, and makes no step down until it may: %s. Give its role arc-zonal-shift:GetManagedResource again, or look for a policy of the organization that takes it away.", unknown))
 }

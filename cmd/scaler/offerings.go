@@ -30,18 +30,8 @@ func (c *controller) sayNoRung(ctx context.Context, m *memory, unoffered *noRung
 	if unoffered != nil {
 		zones = strings.Join(unoffered.least, ", ")
 	}
-	if zones == m.Unoffered {
-		return nil
-	}
-	if unoffered != nil {
-		err := c.send(ctx, "no instance type is offered in every zone", fmt.Sprintf(
-			"The scaler can decide nothing, and its alarm will be in ALARM: %s. Add a rung that they have to fleet.ladder, or leave them out of zones where the region is not deployed yet.", unoffered))
-		if err != nil {
-			return err
-		}
-	}
-	m.Unoffered = zones
-	return c.remember(ctx, *m)
+	return c.sayOnce(ctx, m, &m.Unoffered, zones, "no instance type is offered in every zone", fmt.Sprintf(
+		"The scaler can decide nothing, and its alarm will be in ALARM: %s. Add a rung that they have to fleet.ladder, or leave them out of zones where the region is not deployed yet.", unoffered))
 }
 
 // offered reports which rungs every one of zones offers, or returns a noRungError.

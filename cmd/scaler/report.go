@@ -23,6 +23,8 @@ type report struct {
 
 	// Planned says what a run planned for the goal.
 	Planned string `json:"planned,omitempty"`
+	// ShiftUnknown is why it is not known whether a zone is avoided.
+	ShiftUnknown string `json:"shiftUnknown,omitempty"`
 
 	// The metrics, by the names that package setting has.
 	Rung        int `json:"Rung"`
@@ -44,11 +46,12 @@ func newReport(l scaling.Ladder, o scaling.Observation, a scaling.Action, now ti
 	}
 	return &report{
 		Kind: a.Kind, InstanceType: o.Parameter, To: a.To.Type, Advice: a.Advice, Says: a.Reason.String(), Reason: a.Reason,
-		Rung:        l.Find(o.Parameter) + 1,
-		Steps:       one(a.Kind != scaling.Stay && !a.Advice),
-		StepsWanted: one(a.Kind != scaling.Stay && a.Advice || a.Reason.Wants != ""),
-		StepFailed:  one(o.Failed != nil && now.Before(o.Failed.At.Add(failedFor))),
-		HotAtTheTop: one(a.Reason.Code == scaling.Top),
+		ShiftUnknown: o.ShiftUnknown,
+		Rung:         l.Find(o.Parameter) + 1,
+		Steps:        one(a.Kind != scaling.Stay && !a.Advice),
+		StepsWanted:  one(a.Kind != scaling.Stay && a.Advice || a.Reason.Wants != ""),
+		StepFailed:   one(o.Failed != nil && now.Before(o.Failed.At.Add(failedFor))),
+		HotAtTheTop:  one(a.Reason.Code == scaling.Top),
 	}
 }
 
@@ -80,6 +83,21 @@ func (h *handler) print(r *report, now time.Time) error {
 // twice.
 func (c *controller) tell(ctx context.Context, what, text string) error {
 	return c.send(ctx, "a change of the instance type "+what, text)
+}
+
+// sayOnce tells those who get the alarms of something, once while why is the same; said,
+// of m, holds it. An empty why is that there is nothing to tell.
+func (c *controller) sayOnce(ctx context.Context, m *memory, said *string, why, subject, text string) error {
+	if why == *said {
+		return nil
+	}
+	if why != "" {
+		if err := c.send(ctx, subject, text); err != nil {
+			return err
+		}
+	}
+	*said = why
+	return c.remember(ctx, *m)
 }
 
 func (c *controller) send(ctx context.Context, subject, text string) error {
