@@ -44,6 +44,7 @@ const region = "eu-west-1"
 type island struct {
 	control  emulator.Control
 	settings settings
+	size     int      // how many instances the fleet has
 	sick     string   // the type whose instances are never healthy
 	sent     []string // notifications
 	rings    bool     // the alarm does
@@ -52,7 +53,7 @@ type island struct {
 
 func newIsland(t testing.TB, name string) *island {
 	t.Helper()
-	i := &island{control: emulatortest.Shared(t)}
+	i := &island{control: emulatortest.Shared(t), size: 2}
 	// The metrics of the islands before are out of sight, and not looked through.
 	emulatortest.Advance(t, i.control, 4*time.Hour)
 	c := i.controller(nil)
@@ -110,6 +111,16 @@ func newIsland(t testing.TB, name string) *island {
 	must(t, err)
 	i.write(t, i.settings.instanceType, "m7g.medium")
 	return i
+}
+
+// resize gives the fleet a size, and the group its bounds.
+func (i *island) resize(t testing.TB, least, most, size int32) {
+	t.Helper()
+	i.size = int(size)
+	_, err := i.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: &i.settings.group, MinSize: &least, MaxSize: &most, DesiredCapacity: &size,
+	})
+	must(t, err)
 }
 
 // remove ends what would else be looked at in each minute of the tests to come.
@@ -255,7 +266,7 @@ func (i *island) use(t testing.TB, percent float64) {
 	var cpu, count []cloudwatchtypes.MetricDatum
 	for at := end.Add(-45 * time.Minute); at.Before(end); at = at.Add(time.Minute) {
 		cpu = append(cpu, cloudwatchtypes.MetricDatum{MetricName: aws.String("CPUUtilization"), Dimensions: dimension, Value: &percent, Timestamp: aws.Time(at)})
-		count = append(count, cloudwatchtypes.MetricDatum{MetricName: aws.String("GroupInServiceInstances"), Dimensions: dimension, Value: aws.Float64(2), Timestamp: aws.Time(at)})
+		count = append(count, cloudwatchtypes.MetricDatum{MetricName: aws.String("GroupInServiceInstances"), Dimensions: dimension, Value: aws.Float64(float64(i.size)), Timestamp: aws.Time(at)})
 	}
 	for namespace, data := range map[string][]cloudwatchtypes.MetricDatum{"AWS/EC2": cpu, "AWS/AutoScaling": count} {
 		_, err := i.controller(nil).cloudwatch.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: data})

@@ -27,6 +27,8 @@ import (
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -155,18 +157,39 @@ func (s *stack) report(t *testing.T) {
 	must(t, s.control.Report(t.Context(), emulator.Status{Health: health}))
 }
 
-// runs checks what all instances run and what the group would launch.
+// runs checks what all instances run, that they are as many as there were and healthy, and
+// what the group would launch.
 func (s *stack) runs(t *testing.T, version, instanceType string) {
 	t.Helper()
-	f, err := s.controller(nil).fleet(t.Context())
-	must(t, err)
 	want := live{Template: s.settings.template, Version: version, Type: instanceType}
-	if got := f.saved(); !got.same(want) {
-		t.Errorf("the group has %s, want %s", got, want)
+	if got := s.wholly(t); !got.same(want) {
+		t.Errorf("the fleet has %s, want %s", got, want)
 	}
-	if !f.only(want) || f.launched(want) != int(*f.DesiredCapacity) {
-		t.Errorf("the instances are %v of version %s and others: %+v", f.launched(want), version, f.Instances)
+}
+
+// wholly returns what the group has saved, and checks that its instances have it, are as
+// many as there were, and that the load balancer sends them requests.
+func (s *stack) wholly(t *testing.T) live {
+	t.Helper()
+	c := s.controller(nil)
+	f, err := c.fleet(t.Context())
+	must(t, err)
+	saved := f.saved()
+	if !f.only(saved) || f.launched(saved) != s.size || int(*f.DesiredCapacity) != s.size {
+		t.Errorf("the group has %s and wants %d instances, its instances are %+v; want %d of it", saved, *f.DesiredCapacity, f.Instances, s.size)
 	}
+	out, err := c.elb.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &c.targetGroupARN})
+	must(t, err)
+	serve := map[string]bool{}
+	for _, target := range out.TargetHealthDescriptions {
+		serve[*target.Target.Id] = target.TargetHealth.State == elbtypes.TargetHealthStateEnumHealthy
+	}
+	for _, i := range f.Instances {
+		if !serve[*i.InstanceId] {
+			t.Errorf("%s does not serve: %+v", *i.InstanceId, out.TargetHealthDescriptions)
+		}
+	}
+	return saved
 }
 
 // deployed brings the fleet to a build, which succeeds.
@@ -197,6 +220,18 @@ func (s *stack) made(t *testing.T) {
 	t.Helper()
 	s.deployed(t, cfn.RequestCreate, "one")
 	emulatortest.Advance(t, s.control, 4*time.Hour) // no step comes soon after a refresh
+}
+
+// grown is a fleet whose stack has been made for two to four instances, and has three by
+// now, so that what is written of its size is seen.
+func (s *stack) grown(t *testing.T) {
+	t.Helper()
+	s.resize(t, 2, 4, 2)
+	s.made(t)
+	s.resize(t, 2, 4, 3)
+	s.settings.policy.FullShare = 0.75 // of which a step may come
+	s.minutes(t, 3)
+	s.runs(t, "1", "m7g.medium")
 }
 
 func TestFirstDeploymentWaitsForHealthyInstances(t *testing.T) {
@@ -400,10 +435,7 @@ func TestReplacedInstanceIsNoProgress(t *testing.T) {
 // TestQuarterThenAllOthersAtOnce: an error that only all show is seen the sooner.
 func TestQuarterThenAllOthersAtOnce(t *testing.T) {
 	s := newStack(t, "quarter")
-	_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
-		AutoScalingGroupName: &s.settings.group, MinSize: aws.Int32(8), MaxSize: aws.Int32(8), DesiredCapacity: aws.Int32(8),
-	})
-	must(t, err)
+	s.resize(t, 8, 8, 8)
 	s.made(t)
 	s.version(t, "two")
 	e := s.request(cfn.RequestUpdate, rolloutType, "two")
@@ -450,10 +482,7 @@ func TestReviewsSayHowLongADeploymentTakes(t *testing.T) {
 		for _, guarded := range []bool{true, false} {
 			s := newStack(t, fmt.Sprintf("minutes-%d-%t", n, guarded))
 			s.settings.unguarded = !guarded
-			_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
-				AutoScalingGroupName: &s.settings.group, MinSize: &n, MaxSize: &n, DesiredCapacity: &n,
-			})
-			must(t, err)
+			s.resize(t, n, n, n)
 			s.made(t)
 			s.version(t, "two")
 			must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
@@ -481,10 +510,7 @@ func TestReviewsSayHowLongADeploymentTakes(t *testing.T) {
 // than half of the answers are theirs, and is back within the bound of docs/rollout.md.
 func TestBuildThatFailsOneInTen(t *testing.T) {
 	s := newStack(t, "one-in-ten")
-	_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
-		AutoScalingGroupName: &s.settings.group, MinSize: aws.Int32(6), MaxSize: aws.Int32(6), DesiredCapacity: aws.Int32(6),
-	})
-	must(t, err)
+	s.resize(t, 6, 6, 6)
 	s.made(t)
 	s.version(t, "two")
 	e := s.request(cfn.RequestUpdate, rolloutType, "two")
@@ -1039,10 +1065,7 @@ func TestHourIsKept(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStack(t, fmt.Sprint("bound-", i))
 			if strings.Contains(test.name, "crawls") {
-				_, err := s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
-					AutoScalingGroupName: &s.settings.group, MinSize: aws.Int32(crawls), MaxSize: aws.Int32(crawls), DesiredCapacity: aws.Int32(crawls),
-				})
-				must(t, err)
+				s.resize(t, crawls, crawls, crawls)
 			}
 			s.made(t)
 			e := test.begin(s, t)
