@@ -454,22 +454,28 @@ func (o *once) buildOf(i autoscalingtypes.Instance) string {
 	return aws.ToString(out.LaunchTemplateVersions[0].VersionDescription)
 }
 
-// sized checks that the fleet of the primary region has its present size and build. What a
-// rollback wrote into the group otherwise, as it may where Fn::GetAtt is what Hold had
-// answered before, replaces nothing, and the scaler takes it back within five minutes.
+// sized checks that the fleet of the primary region has its present size and build, and
+// serves. What a rollback wrote into the group otherwise, as it may where Fn::GetAtt is
+// what Hold had answered before, replaces nothing, and the scaler takes it back within
+// five minutes.
 func (o *once) sized() {
 	o.t.Helper()
 	for start := time.Now(); ; time.Sleep(200 * time.Millisecond) {
 		group, got := o.group(o.regions()[0]), map[string]int{}
+		status, err := o.control.Status(o.t.Context())
+		if err != nil {
+			o.t.Fatal(err)
+		}
 		builds := map[string]bool{}
 		for _, i := range group.Instances {
-			got[string(i.LifecycleState)+" "+aws.ToString(i.InstanceType)]++
+			// InService, of AWS's, says that it runs, and not that it serves.
+			got[fmt.Sprintf("%s %s %s", i.LifecycleState, status.Health[aws.ToString(i.InstanceId)], aws.ToString(i.InstanceType))]++
 			builds[o.buildOf(i)] = true
 		}
 		if !maps.Equal(builds, map[string]bool{o.build: true}) {
 			o.t.Fatalf("the fleet runs the builds %v, want the one before, %q", builds, o.build)
 		}
-		if diff := gocmp.Diff(map[string]int{"InService " + o.size.instanceType: o.size.count}, got); diff != "" || aws.ToInt32(group.DesiredCapacity) != int32(o.size.count) {
+		if diff := gocmp.Diff(map[string]int{"InService healthy " + o.size.instanceType: o.size.count}, got); diff != "" || aws.ToInt32(group.DesiredCapacity) != int32(o.size.count) {
 			o.t.Fatalf("the fleet has %d instances, want what it had before: %s", aws.ToInt32(group.DesiredCapacity), diff)
 		}
 		saved := aws.ToString(group.MixedInstancesPolicy.LaunchTemplate.Overrides[0].InstanceType)
