@@ -149,11 +149,7 @@ func TestEachModeDeploys(t *testing.T) {
 func TestDeploymentMeetsAnOperatorsRefresh(t *testing.T) {
 	s := newStack(t, "operator")
 	s.grown(t)
-	_, err := s.controller(nil).autoscaling.StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
-		AutoScalingGroupName: &s.settings.group,
-		Preferences:          &types.RefreshPreferences{MinHealthyPercentage: aws.Int32(100), MaxHealthyPercentage: aws.Int32(150), InstanceWarmup: aws.Int32(3000)},
-	})
-	must(t, err)
+	s.replace(t)
 	s.version(t, "two")
 	s.deployed(t, cfn.RequestUpdate, "two")
 	s.runs(t, "2", "m7g.medium")
@@ -226,33 +222,50 @@ type way struct {
 var ways = []way{{false, "nothing"}, {true, "nothing"}, {false, "now"}, {true, "now"}, {false, "former"}, {true, "former"}}
 
 // rollsBackBy is a stack's rollback to the build "one", Hold and the group before
-// Rollout. The deployment before had version 1 on m7g.medium.
-func (s *stack) rollsBackBy(t *testing.T, w way) cfn.Response {
+// Rollout, whose answers await waits for. The deployment before had version 1 on
+// m7g.medium.
+func (s *stack) rollsBackBy(t *testing.T, w way, await func(cfn.Event) cfn.Response) cfn.Response {
 	t.Helper()
 	if w.further {
 		s.version(t, "one")
 	}
 	hold := s.request(cfn.RequestUpdate, holdType, "")
-	must(t, s.send(t, hold))
-	held := s.answered(t, hold)
+	s.asked(t, hold)
+	held := await(hold)
 	if held.Status != cfn.StatusSuccess {
 		t.Fatalf("Hold: got %+v", held)
 	}
 	if w.writes != "nothing" {
-		f, err := s.controller(nil).fleet(t.Context())
-		must(t, err)
-		policy := f.MixedInstancesPolicy
-		specification := policy.LaunchTemplate.LaunchTemplateSpecification
-		specification.LaunchTemplateName = nil // or its id
 		version, instanceType := "1", "m7g.medium"
 		if w.writes == "now" {
 			version, instanceType = held.Data["Version"].(string), held.Data["Type"].(string)
 		}
-		specification.Version, policy.LaunchTemplate.Overrides[0].InstanceType = &version, &instanceType
-		_, err = s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &s.settings.group, MixedInstancesPolicy: policy})
-		must(t, err)
+		s.save(t, version, instanceType)
 	}
-	return s.answered(t, s.rollsBack(t, "one"))
+	return await(s.rollsBack(t, "one"))
+}
+
+// save writes a version and a type into the group, and replaces nothing.
+func (s *stack) save(t *testing.T, version, instanceType string) {
+	t.Helper()
+	f, err := s.controller(nil).fleet(t.Context())
+	must(t, err)
+	policy := f.MixedInstancesPolicy
+	specification := policy.LaunchTemplate.LaunchTemplateSpecification
+	specification.LaunchTemplateName = nil // or its id
+	specification.Version, policy.LaunchTemplate.Overrides[0].InstanceType = &version, &instanceType
+	_, err = s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &s.settings.group, MixedInstancesPolicy: policy})
+	must(t, err)
+}
+
+// replace has an operator begin a refresh, which has nothing to go back to and takes hours.
+func (s *stack) replace(t *testing.T) {
+	t.Helper()
+	_, err := s.controller(nil).autoscaling.StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
+		AutoScalingGroupName: &s.settings.group,
+		Preferences:          &types.RefreshPreferences{MinHealthyPercentage: aws.Int32(100), MaxHealthyPercentage: aws.Int32(150), InstanceWarmup: aws.Int32(3000)},
+	})
+	must(t, err)
 }
 
 // TestHoldTakesACancelledDeploymentBackAtOnce: it gives a step ten minutes, in which a
@@ -309,7 +322,7 @@ func inEachWay(t *testing.T, n int, name, instanceType string, arrange func(*tes
 			s := newStack(t, fmt.Sprintf("way-%s-%d", strings.ReplaceAll(name, " ", "-"), i))
 			s.grown(t)
 			arrange(t, s)
-			if a := s.rollsBackBy(t, w); a.Status != cfn.StatusSuccess {
+			if a := s.rollsBackBy(t, w, func(e cfn.Event) cfn.Response { return s.answered(t, e) }); a.Status != cfn.StatusSuccess {
 				t.Errorf("got %+v", a)
 			}
 			s.minutes(t, 2*bringBackEvery) // what was written last is brought back, too
@@ -320,7 +333,8 @@ func inEachWay(t *testing.T, n int, name, instanceType string, arrange func(*tes
 	}
 }
 
-// TestRollbacksInEachWay are those that meet a deployment or a step.
+// TestRollbacksInEachWay are those that meet a deployment or a step, and with -all also a
+// controller that an operator has stopped, their refresh, and a group that they wrote.
 func TestRollbacksInEachWay(t *testing.T) {
 	begin := func(t *testing.T, s *stack, minutes int) {
 		s.version(t, "two")
@@ -331,20 +345,40 @@ func TestRollbacksInEachWay(t *testing.T) {
 		name    string
 		arrange func(*testing.T, *stack)
 		want    string // the type
+		further bool   // with -all
 	}{
-		{"quarter", func(t *testing.T, s *stack) { s.grow(t); begin(t, s, 2) }, "m7g.large"},
-		{"others", func(t *testing.T, s *stack) { begin(t, s, 9) }, "m7g.medium"},
-		{"deployed", func(t *testing.T, s *stack) { s.grow(t); s.version(t, "two"); s.deployed(t, cfn.RequestUpdate, "two") }, "m7g.large"},
+		{"quarter", func(t *testing.T, s *stack) { s.grow(t); begin(t, s, 2) }, "m7g.large", false},
+		{"others", func(t *testing.T, s *stack) { begin(t, s, 9) }, "m7g.medium", false},
+		{"deployed", func(t *testing.T, s *stack) { s.grow(t); s.version(t, "two"); s.deployed(t, cfn.RequestUpdate, "two") }, "m7g.large", false},
 		{"cancelled", func(t *testing.T, s *stack) {
 			s.grow(t)
 			begin(t, s, 6)
 			_, err := s.controller(nil).autoscaling.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &s.settings.group})
 			must(t, err)
 			s.minutes(t, 2)
-		}, "m7g.large"},
-		{"step", func(t *testing.T, s *stack) { s.step(t); s.minutes(t, 5) }, "m7g.large"}, // which Hold waits for
-		{"ended", func(t *testing.T, s *stack) { s.step(t); s.settled(t) }, "m7g.large"},   // a step, unseen
+		}, "m7g.large", false},
+		{"step", func(t *testing.T, s *stack) { s.step(t); s.minutes(t, 5) }, "m7g.large", false}, // which Hold waits for
+		{"ended", func(t *testing.T, s *stack) { s.step(t); s.settled(t) }, "m7g.large", false},   // a step, unseen
+		{"frozen", func(t *testing.T, s *stack) { s.grow(t); s.write(t, s.settings.frozen, "true"); begin(t, s, 9) }, "m7g.large", false},
+		{"advise", func(t *testing.T, s *stack) { s.grow(t); s.settings.policy.Mode = scaling.Advise; begin(t, s, 9) }, "m7g.large", true},
+		{"off", func(t *testing.T, s *stack) { s.grow(t); s.settings.policy.Mode = scaling.Off; begin(t, s, 9) }, "m7g.large", true},
+		{"operator", func(t *testing.T, s *stack) { s.grow(t); s.replace(t); s.minutes(t, 5) }, "m7g.large", true},
+		{"drifted", func(t *testing.T, s *stack) {
+			s.grow(t)
+			s.version(t, "two")
+			s.save(t, "2", "m7g.xlarge")
+			s.minutes(t, 2)
+		}, "m7g.large", true},
+		{"drifted deployment", func(t *testing.T, s *stack) {
+			s.grow(t)
+			s.version(t, "two")
+			s.deployed(t, cfn.RequestUpdate, "two")
+			s.save(t, "1", "m7g.xlarge")
+		}, "m7g.large", true},
 	} {
+		if met.further && !matrix.All() {
+			continue
+		}
 		inEachWay(t, n+1, met.name, met.want, met.arrange, func(*testing.T, *stack) {})
 	}
 }

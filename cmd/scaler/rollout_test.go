@@ -815,14 +815,7 @@ func TestDriftIsBroughtBack(t *testing.T) {
 	s := newStack(t, "drift")
 	s.made(t)
 	s.version(t, "two")
-	f, err := s.controller(nil).fleet(t.Context())
-	must(t, err)
-	policy := f.MixedInstancesPolicy
-	policy.LaunchTemplate.LaunchTemplateSpecification.Version = aws.String("2")
-	policy.LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateName = nil
-	policy.LaunchTemplate.Overrides[0].InstanceType = aws.String("m7g.xlarge")
-	_, err = s.controller(nil).autoscaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &s.settings.group, MixedInstancesPolicy: policy})
-	must(t, err)
+	s.save(t, "2", "m7g.xlarge")
 	for range bringBackEvery {
 		s.minute(t)
 	}
