@@ -232,6 +232,7 @@ shard-lives:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/lives -shard $(SHARD)/7
 shard-templates:
 	$(TIMED) $(TESTSUM) -count=1 ./test/templates -shard $(if $(filter 1,$(SHARD)),0,1)/2
+	$(TIMED) $(TESTSUM) -count=1 ./internal/local/emulator -run TestEveryAlarm -shard $(if $(filter 1,$(SHARD)),0,1)/2
 shard-changes:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/changes -all -run '$(if $(filter 2,$(SHARD)),TestChanges/^(a|b|f|i|k),TestChanges/^(n|p|r|s|w))'
 shard-builds:
