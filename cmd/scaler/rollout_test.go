@@ -17,6 +17,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-lambda-go/cfn"
@@ -905,31 +906,39 @@ func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
 }
 
 // TestRunsThatAreKilledEndTheSame: each second run of the schedule is killed at a call,
-// before it is made or before its answer comes, in a deployment and in its rollback.
+// before it is made or before its answer comes, in a deployment and in its rollback, Hold
+// and the group before Rollout: with -all each call in each way, and else in one.
 func TestRunsThatAreKilledEndTheSame(t *testing.T) {
 	emulatortest.Set(t, emulatortest.Shared(t), emulator.Settings{Hurry: true}) // how long instances take is not what this is about
 	for killed, at := true, 1; killed; at++ {
 		killed = false
 		for _, answered := range endings(at) {
-			s := newStack(t, fmt.Sprintf("runs-killed-%v-%d", answered, at))
-			s.made(t)
-			s.version(t, "two")
-			pursue := func(e cfn.Event, version string) {
-				t.Helper()
-				a, k := s.pursued(t, e, at, answered)
-				if killed = killed || k; a.Status != cfn.StatusSuccess {
-					t.Errorf("killed at call %d: got %+v", at, a)
+			for n, w := range ways {
+				if !matrix.All() && n != at%len(ways) {
+					continue
 				}
-				s.runs(t, version, "m7g.medium")
+				s := newStack(t, fmt.Sprintf("runs-killed-%v-%d-%d", answered, at, n))
+				s.made(t)
+				s.version(t, "two")
+				pursue := func(e cfn.Event) cfn.Response {
+					t.Helper()
+					a, k := s.pursued(t, e, at, answered)
+					if killed = killed || k; a.Status != cfn.StatusSuccess {
+						t.Errorf("%v, killed at call %d: got %+v", w, at, a)
+					}
+					return a
+				}
+				e := s.request(cfn.RequestUpdate, rolloutType, "two")
+				s.asked(t, e)
+				pursue(e)
+				s.runs(t, "2", "m7g.medium")
+				s.rollsBackBy(t, w, pursue)
+				s.serves(t, "one", "m7g.medium")
+				if f, err := s.controller(nil).fleet(t.Context()); err != nil || len(f.refreshes) != 3 { // the rehearsal, there and back
+					t.Errorf("%v, killed at call %d: %d refreshes, want 3: %v", w, at, len(f.refreshes), err)
+				}
+				s.remove(t)
 			}
-			e := s.request(cfn.RequestUpdate, rolloutType, "two")
-			s.asked(t, e)
-			pursue(e, "2")
-			pursue(s.rollsBack(t, "one"), "1")
-			if f, err := s.controller(nil).fleet(t.Context()); err != nil || len(f.refreshes) != 3 { // the rehearsal, there and back
-				t.Errorf("killed at call %d: %d refreshes, want 3: %v", at, len(f.refreshes), err)
-			}
-			s.remove(t)
 		}
 	}
 }
