@@ -12,7 +12,7 @@ from . import patches
 
 _modules = backends.list_of_moto_modules
 _loader = loaders.create_loader
-_methods = responses.method_names_from_class
+_methods = utils.method_names_from_class
 _parse = Stack.parse_template
 
 
