@@ -11,6 +11,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -202,16 +203,44 @@ func TestAddresses(t *testing.T) {
 	want(t, newPatient(t, "").look(t, 0, addresses))
 }
 
-// TestConcurrency. TestReservedConcurrencyNeedsAQuota, in internal/local/emulator, has
-// the stack that fails.
 func TestConcurrency(t *testing.T) {
 	p := newPatient(t, "")
-	for quota, says := range map[int]string{0: "ok: 1000 of 1000", 106: "ok: 106 of 106", 105: "fail: reserves 6, and 100 have to be left", 10: "fail: and 10 have to be left"} {
-		emulatortest.Set(t, p.control, emulator.Settings{Concurrency: quota})
-		want(t, p.look(t, 0, concurrency), says)
+	region, functions := p.names().RegionStack("eu-west-1"), function(fmt.Sprintf(`"ReservedConcurrentExecutions": %d, `, reserved))
+	for _, test := range []struct {
+		quota         int
+		says, refused string
+	}{
+		{105, "fail: reserves 6, and 100 have to be left", "below its minimum value of [100]"},
+		{10, "fail: and 10 have to be left", "below its minimum value of [10]"},
+		{0, "ok: 1000 of 1000", ""},
+		{106, "ok: 106 of 106", ""},
+	} {
+		emulatortest.Set(t, p.control, emulator.Settings{Concurrency: test.quota})
+		want(t, p.look(t, 0, concurrency), test.says)
+		if test.refused != "" {
+			p.refuses(t, "eu-west-1", region, functions, test.refused)
+		}
 	}
-	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), something)
+	p.deploy(t, "eu-west-1", region, functions)
 	want(t, p.look(t, 0, concurrency), "ok: have theirs")
+}
+
+// function is one with some properties, and its role, which may do some actions.
+func function(properties string, actions ...string) string {
+	policies := ""
+	if actions != nil {
+		policies = `, "Policies": [{"PolicyName": "calls", "PolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["` + strings.Join(actions, `", "`) + `"], "Resource": "*"}]}}]`
+	}
+	return `"Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+			{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}` + policies + `}},
+		"Function": {"Type": "AWS::Lambda::Function", "Properties": {` + properties + `"Runtime": "nodejs22.x", "Handler": "index.handler", "Role": {"Fn::GetAtt": ["Role", "Arn"]}, "Code": {"ZipFile": "x"}}}`
+}
+
+// awsCall is a custom resource that makes a call in eu-west-1 when it is created, and the
+// function that does so, which may do some actions.
+func awsCall(service, action, parameters string, actions ...string) string {
+	call := fmt.Sprintf(`{"service": %q, "action": %q, "region": "eu-west-1", "parameters": %s, "physicalResourceId": {"id": "x"}}`, service, action, parameters)
+	return function("", actions...) + fmt.Sprintf(`, "Call": {"Type": "Custom::AWS", "Properties": {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "Create": %q}}`, call)
 }
 
 // TestQuotaThatIsTheDefault: of some, Service Quotas has the default alone.
@@ -255,6 +284,9 @@ func TestLeftovers(t *testing.T) {
 	p.config.Regions = append(p.config.Regions, config.Region{Name: "us-east-1"}) // to which it replicates
 	found[2] = "fail: keeps no versions"
 	want(t, p.look(t, 0, leftovers), found...)
+	replicate := fmt.Sprintf(`{"Bucket": %q, "ReplicationConfiguration": {"Role": "arn:aws:iam::%s:role/x", "Rules": [{"Status": "Enabled", "Priority": 1, "Filter": {"Prefix": ""},
+		"DeleteMarkerReplication": {"Status": "Enabled"}, "Destination": {"Bucket": "arn:aws:s3:::%s"}}]}}`, photos, account, n.Bucket("photos", "us-east-1"))
+	p.refuses(t, "eu-west-1", n.GlobalStack(), awsCall("S3", "putBucketReplication", replicate, "s3:PutReplicationConfiguration", "iam:PassRole"), "Versioning must be 'Enabled' on the bucket")
 	p.config.Regions = p.config.Regions[:1]
 	p.versions(t, photos, s3types.BucketVersioningStatusEnabled)
 	p.config.Protect = false
@@ -382,7 +414,7 @@ func TestTablesThatAreLeftOver(t *testing.T) {
 	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeS, "byTown", false)
 	want(t, p.look(t, 0, tables), "fail: exists and the stack", "warning: has the key id (S), n (S), and the configuration says id (S), n (N)",
 		"warning: has the indexes byTown by city (S), and the configuration says byCity by city (S)", "warning: has no stream")
-	p.refuses(t, "eu-west-1", p.names().GlobalStack(), people(name, "eu-west-1"), "already exists")
+	p.refuses(t, "eu-west-1", p.names().GlobalStack(), p.people(), "already exists")
 
 	p = newPatient(t, twoRegions)
 	p.config.Consistency = "strong"
@@ -391,16 +423,23 @@ func TestTablesThatAreLeftOver(t *testing.T) {
 	want(t, p.look(t, 0, tables), "fail: exists and the stack", "warning: has strong consistency: false, and the configuration says true")
 }
 
-// people is a global table in regions.
-func people(name string, regions ...string) string {
-	return `"Table": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": {"TableName": "` + name + `", "BillingMode": "PAY_PER_REQUEST",
-		"Replicas": [{"Region": "` + strings.Join(regions, `"}, {"Region": "`) + `"}],
-		"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}}`
+// people is the table of the configuration.
+func (p *patient) people() string {
+	table, mode := p.config.Tables[0], "EVENTUAL"
+	if p.config.Strong(table) {
+		mode = "STRONG"
+	}
+	var replicas []string
+	for _, region := range p.config.RegionNames() {
+		replicas = append(replicas, `{"Region": "`+region+`", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": true}}`)
+	}
+	return fmt.Sprintf(`"Table": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": {"TableName": %q, "BillingMode": "PAY_PER_REQUEST", "MultiRegionConsistency": %q,
+		"Replicas": [%s], "KeySchema": [{"AttributeName": %q, "KeyType": "HASH"}, {"AttributeName": %q, "KeyType": "RANGE"}],
+		"AttributeDefinitions": [{"AttributeName": %[4]q, "AttributeType": %[6]q}, {"AttributeName": %[5]q, "AttributeType": %[7]q}]}}`,
+		p.names().Table(table.Name), mode, strings.Join(replicas, ", "), table.PartitionKey.Name, table.SortKey.Name, table.PartitionKey.Type, table.SortKey.Type)
 }
 
 // TestTablesOfAStack: what CloudFormation believes of them, and what is there.
-// TestTablesChangeOneReplicaAtATime and TestTableKeepsItsKeyAndConsistency, in
-// internal/local/emulator, have the updates that fail.
 func TestTablesOfAStack(t *testing.T) {
 	p := newPatient(t, twoRegions)
 	name, stack := p.names().Table("people"), p.names().GlobalStack()
@@ -408,15 +447,6 @@ func TestTablesOfAStack(t *testing.T) {
 	want(t, p.look(t, 0, tables), "warning: the table "+name+" is gone, and the stack "+stack+" still has it")
 	p.table(t, "eu-west-1", name, types.ScalarAttributeTypeN, "byCity", true)
 	want(t, p.look(t, 0, tables), "warning: has no replica in us-east-1")
-	p.config.Regions = append(p.config.Regions, p.config.Regions[1])
-	p.config.Regions[2].Name = "us-west-2"
-	want(t, p.look(t, 0, tables), "fail: has no replicas in us-east-1, us-west-2, and CloudFormation adds one in an update")
-	p.table(t, "us-west-2", name, types.ScalarAttributeTypeN, "byCity", true)
-	want(t, p.look(t, 2, tables), "fail: exists here and is no replica of that in eu-west-1")
-	other := name + "-other"
-	p.table(t, "us-west-2", other, types.ScalarAttributeTypeN, "byCity", true)
-	p.refuses(t, "eu-west-1", stack+"-other", people(other, "eu-west-1", "us-west-2"), "already existed as tables")
-	p.config.Regions = p.config.Regions[:2]
 	p.addReplica(t, "us-east-1")
 	p.recovery(t, "us-east-1", name, true)
 	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
@@ -437,10 +467,30 @@ func TestTablesOfAStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.recovery(t, "eu-west-1", name, true)
-	p.config.Consistency = "strong"
+	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
+}
+
+// TestChangesOfATable that no update of its stack makes.
+func TestChangesOfATable(t *testing.T) {
+	p := newPatient(t, twoRegions)
+	p.config.Protect = false
+	name, stack := p.names().Table("people"), p.names().GlobalStack()
+	p.deploy(t, "eu-west-1", stack, p.people())
+	want(t, p.look(t, 0, tables), "ok: 1, of "+stack)
+	two := p.config.Regions
+	p.config.Regions = append(two[:2:2], config.Region{Name: "us-west-1"}, config.Region{Name: "us-west-2"})
+	want(t, p.look(t, 0, tables), "fail: has no replicas in us-west-1, us-west-2, and CloudFormation adds one in an update")
+	p.refuses(t, "eu-west-1", stack, p.people(), "only one replica can be added or removed in an update")
+	p.config.Regions = append(two[:2:2], config.Region{Name: "us-west-2"})
+	p.table(t, "us-west-2", name, types.ScalarAttributeTypeN, "byCity", true)
+	want(t, p.look(t, 2, tables), "fail: exists here and is no replica of that in eu-west-1")
+	p.refuses(t, "eu-west-1", stack, p.people(), "already existed as tables")
+	p.config.Regions, p.config.Consistency = two, "strong"
 	want(t, p.look(t, 0, tables), "fail: has strong consistency: false, and the configuration says true")
+	p.refuses(t, "eu-west-1", stack, p.people(), "cannot be changed after creation")
 	p.config.Consistency, p.config.Tables[0].SortKey.Type = "", "S"
 	want(t, p.look(t, 0, tables), "fail: has the key id (S), n (N), and the configuration says id (S), n (S)")
+	p.refuses(t, "eu-west-1", stack, p.people(), "when a custom-named resource requires replacing")
 }
 
 // zone makes a hosted zone and returns its id and name servers.
@@ -567,6 +617,7 @@ func TestCertificate(t *testing.T) {
 	arn := "arn:aws:acm:eu-west-1:" + account + ":certificate/d0c70000"
 	p := newPatient(t, `"domain": {"zone": "example.com", "zoneId": "Z0", "host": "staff.example.com", "certificateArns": {"eu-west-1": "`+arn+`"}}`)
 	want(t, p.look(t, 0, certificate), "fail: there is no "+arn)
+	p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), secure(arn), "'"+arn+"' not found")
 	if err := p.control.Make(t.Context(), emulator.Existing{Certificates: map[string]string{arn: "staff.example.com"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -576,19 +627,35 @@ func TestCertificate(t *testing.T) {
 	want(t, newPatient(t, "").look(t, 0, certificate))
 }
 
-// TestCertificateThatIsNotIssued, or not for long, has a stand-in for ACM: the
-// emulator's that exist are neither.
+// secure is a listener in eu-west-1 that has a certificate, and its load balancer.
+func secure(certificate string) string {
+	return subnets("eu-west-1", "a", "b") + fmt.Sprintf(`, "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Scheme": "internal", "Subnets": [{"Ref": "%s1SubnetX"}, {"Ref": "%[1]s2SubnetX"}]}},
+		"Listener": {"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": {"LoadBalancerArn": {"Ref": "Balancer"}, "Port": 443, "Protocol": "HTTPS", "Certificates": [{"CertificateArn": %[2]q}],
+		"DefaultActions": [{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301", "Host": "example.com"}}]}}`, fleetSubnet, certificate)
+}
+
 func TestCertificateThatIsNotIssued(t *testing.T) {
-	arn := "arn:aws:acm:eu-west-1:" + account + ":certificate/d0c70001"
-	p := newPatient(t, `"domain": {"zone": "example.com", "zoneId": "Z0", "host": "staff.example.com", "certificateArns": {"eu-west-1": "`+arn+`"}}`)
-	status := `"Status": "PENDING_VALIDATION"`
-	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"Certificate": {"DomainName": "*.example.com", %s}}`, status)
-	})
+	p := newPatient(t, "").in("example.com", "Z0")
+	requested, err := acm.NewFromConfig(emulatortest.Config(p.control, "eu-west-1")).RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: aws.String("staff.example.com")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := *requested.CertificateArn
+	p.config.Domain.CertificateARNs = map[string]string{"eu-west-1": arn}
 	want(t, p.look(t, 0, certificate), "fail: is PENDING_VALIDATION, and a load balancer takes ISSUED ones")
-	status = `"Status": "ISSUED", "Type": "IMPORTED", "NotAfter": 1000000000`
+	p.refuses(t, "eu-west-1", p.names().RegionStack("eu-west-1"), secure(arn), "'"+arn+"' must have a fully-qualified domain name")
+}
+
+// TestCertificateThatEnds has a stand-in for ACM: those of the emulator do not.
+func TestCertificateThatEnds(t *testing.T) {
+	p := newPatient(t, "").in("example.com", "Z0")
+	p.config.Domain.CertificateARNs = map[string]string{"eu-west-1": "arn:aws:acm:eu-west-1:" + account + ":certificate/d0c70001"}
+	end := 1000000000
+	p.answer(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"Certificate": {"DomainName": "*.example.com", "Status": "ISSUED", "Type": "IMPORTED", "NotAfter": %d}}`, end)
+	})
 	want(t, p.look(t, 0, certificate), "warning: ends on 2001-09-09")
-	status = `"Status": "ISSUED", "Type": "IMPORTED", "NotAfter": 5000000000`
+	end = 5000000000
 	want(t, p.look(t, 0, certificate), "ok: ")
 }
 

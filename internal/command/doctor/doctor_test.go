@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -42,6 +43,7 @@ const account = "123456789012" // the emulator's
 type patient struct {
 	doctor
 	control emulator.Control
+	changes int // made of its stacks
 }
 
 var patients atomic.Int32
@@ -184,8 +186,9 @@ func (p *patient) refuses(t *testing.T, region, name, resources, reason string) 
 	if emulatortest.StackStatus(t, client, name) != "" {
 		kind, end = types.ChangeSetTypeUpdate, types.StackStatusUpdateRollbackComplete
 	}
+	p.changes++
 	status, failures := emulatortest.ChangeStack(t, client, &cloudformation.CreateChangeSetInput{
-		StackName: &name, ChangeSetName: &name, ChangeSetType: kind, TemplateBody: aws.String(`{"Resources": {` + resources + `}}`),
+		StackName: &name, ChangeSetName: aws.String(fmt.Sprintf("change-%d", p.changes)), ChangeSetType: kind, TemplateBody: aws.String(`{"Resources": {` + resources + `}}`),
 	}, time.Minute)
 	var said []string
 	for _, f := range failures {
@@ -418,17 +421,76 @@ func gitHubStack(t *testing.T) string {
 	return string(template.Resources[1 : len(template.Resources)-1])
 }
 
-// TestStatesThatTakeAnOperator are CloudFormation's, which the emulator is seldom in.
+// TestStatesThatTakeAnOperator let no deployment begin.
 func TestStatesThatTakeAnOperator(t *testing.T) {
-	for status, says := range map[string]string{
-		"UPDATE_ROLLBACK_FAILED": "fail: continue-update-rollback", "DELETE_FAILED": "fail: cdk destroy", "UPDATE_IN_PROGRESS": "fail: wait",
-	} {
-		p := newPatient(t, "")
-		p.answer(t, func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>x</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>%s</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, status)
-		})
-		want(t, p.look(t, 0, stacks), says, says, says, says)
+	p := newPatient(t, "")
+	storage, global, table := p.names().StorageStack("eu-west-1"), p.names().GlobalStack(), p.names().Table("people")
+	client := cloudformation.NewFromConfig(emulatortest.Config(p.control, "eu-west-1"))
+	begin := func(stack, resources string) error {
+		t.Helper()
+		if _, err := client.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+			StackName: &stack, ChangeSetName: &stack, ChangeSetType: types.ChangeSetTypeUpdate, TemplateBody: aws.String(`{"Resources": {` + resources + `}}`),
+		}); err != nil {
+			return err
+		}
+		_, err := client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: &stack, ChangeSetName: &stack})
+		return err
 	}
+	refused := func(stack string, status types.StackStatus) {
+		t.Helper()
+		if err := begin(stack, something); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("is in %s state and can not be updated", status)) {
+			t.Errorf("%s: got %v, want it refused", stack, err)
+		}
+	}
+	protect := func(region string, on bool) {
+		t.Helper()
+		if _, err := dynamodb.NewFromConfig(emulatortest.Config(p.control, region)).UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: &on}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// A call that is not permitted is made again for 100 seconds.
+	p.deploy(t, "eu-west-1", storage, something)
+	if err := begin(storage, something+", "+awsCall("SSM", "getParameters", `{"Names": ["x"]}`)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.look(t, 0, stacks), "fail: "+storage+" is UPDATE_IN_PROGRESS: wait")
+	refused(storage, types.StackStatusUpdateInProgress)
+	emulatortest.Advance(t, p.control, 2*time.Minute)
+	emulatortest.AwaitStack(t, client, storage, time.Minute)
+	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 3 to be made")
+
+	// The rollback has to delete a replica that is protected.
+	p.deploy(t, "eu-west-1", global, p.people())
+	p.put(t, "eu-west-1", "/"+p.config.Name, "of another")
+	if err := begin(global, strings.Replace(p.people(), "[{", `[{"Region": "us-east-1", "DeletionProtectionEnabled": true}, {`, 1)+
+		`, "Taken": {"Type": "AWS::SSM::Parameter", "DependsOn": "Table", "Properties": {"Name": "/`+p.config.Name+`", "Type": "String", "Value": "x"}}`); err != nil {
+		t.Fatal(err)
+	}
+	emulatortest.AwaitStack(t, client, global, time.Minute)
+	want(t, p.look(t, 0, stacks), "fail: "+global+" is UPDATE_ROLLBACK_FAILED: fix what its events say, and aws cloudformation continue-update-rollback")
+	refused(global, types.StackStatusUpdateRollbackFailed)
+	protect("us-east-1", false)
+	if _, err := client.ContinueUpdateRollback(t.Context(), &cloudformation.ContinueUpdateRollbackInput{StackName: &global}); err != nil {
+		t.Fatal(err)
+	}
+	emulatortest.AwaitStack(t, client, global, time.Minute)
+	want(t, p.look(t, 0, stacks), "ok: 2 at rest, 2 to be made")
+
+	protect("eu-west-1", true)
+	destroy := func() {
+		t.Helper()
+		if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: &global}); err != nil {
+			t.Fatal(err)
+		}
+		emulatortest.AwaitStack(t, client, global, time.Minute)
+	}
+	destroy()
+	want(t, p.look(t, 0, stacks), "fail: "+global+" is DELETE_FAILED: fix what its events say, and cdk destroy --exclusively "+global)
+	refused(global, types.StackStatusDeleteFailed)
+	protect("eu-west-1", false)
+	destroy()
+	want(t, p.look(t, 0, stacks), "ok: 1 at rest, 3 to be made")
 }
 
 // answer has a stand-in answer every call in place of the emulator.

@@ -115,30 +115,28 @@ func withoutFixture() int {
 	return code
 }
 
-const (
-	inEmulator = "internal/local/emulator "
-	inCloud    = "test/cloud TestWhatTheDoctorForbids" // where instances are not launched, or do not boot
-)
+// inCloud is where instances are not launched, or do not boot.
+const inCloud = "test/cloud TestWhatTheDoctorForbids"
 
-// fails are the tests in which a deployment fails at what a line of the level fail tells,
-// by a part of its format. One without a package is here.
+// fails are the tests in which a deployment fails in the account of which a line of the
+// level fail tells, by a part of its format. One without a package is here.
 var fails = map[string][]string{
 	"does not: cdk deploy --all --import-existing-resources": {"TestLeftovers", "TestTablesThatAreLeftOver", "test/lives TestStacksAreMadeAgain"},
 	"does not: delete it, or set archipelago.protect":        {"TestLeftovers", "TestTablesThatAreLeftOver", "test/lives TestStacksAreMadeAgain"},
 	"free addresses, and a load balancer wants":              {"TestSubnetsOfALoadBalancer"},
 	"Route 53 makes no second one":                           {"TestRecord"},
-	"a load balancer takes ISSUED ones":                      {inEmulator + "TestCertificatesOfAListener"},
+	"a load balancer takes ISSUED ones":                      {"TestCertificateThatIsNotIssued"},
 	"without which CloudFormation refuses the region":        {"TestListenerThatIsNotPublished"},
-	"so no instance is replaced":                             {"test/cloud TestWhatTheDoctorForbids"},
-	"continue-update-rollback":                               {inEmulator + "TestReplicaInTheWayOfARollback"},
-	"cdk destroy --exclusively":                              {inEmulator + "TestProtectionIsInTheWayOfARollback"},
-	"wait until it is not":                                   {inEmulator + "TestCustomResourceThatDoesNotAnswerFailsAfterItsTimeout"},
+	"so no instance is replaced":                             {inCloud},
+	"continue-update-rollback":                               {"TestStatesThatTakeAnOperator"},
+	"cdk destroy --exclusively":                              {"TestStatesThatTakeAnOperator"},
+	"wait until it is not":                                   {"TestStatesThatTakeAnOperator"},
 	"and there is no such key":                               {inCloud},
 	"no instance may decrypt it":                             {inCloud},
 	"enable it, or encrypt with another one":                 {inCloud},
 	"where a load balancer takes one subnet":                 {"TestSubnetsOfALoadBalancer"},
 	"%s is not in %s: correct":                               {"TestNetworkThatExists"},
-	"keeps no versions":                                      {inEmulator + "TestReplicationWithoutVersions", inEmulator + "TestCustomResourceThatFailsIsRolledBack"},
+	"keeps no versions":                                      {"TestLeftovers"},
 	"are taken by fleet.min":                                 {inCloud},
 	"DNS does not delegate":                                  {"TestHostedZone"},
 	"it is not bootstrapped":                                 {"TestWhatTheCLIRefuses"},
@@ -154,16 +152,16 @@ var fails = map[string][]string{
 	"has private: %t":                                        {"TestHostedZone"},
 	"is that of %s, and archipelago.domain.zone is":          {"TestHostedZone"},
 	"with which volumes are encrypted, is":                   {inCloud},
-	"of which %d are not reserved":                           {inEmulator + "TestReservedConcurrencyNeedsAQuota"},
+	"of which %d are not reserved":                           {"TestConcurrency"},
 	"of which %d are taken, and the region adds":             {"TestVPCs", "TestAddresses"},
 	"and a load balancer writes its logs into none":          {"TestBucketsThatEncryptByKMS"},
 	"is to be deleted":                                       {inCloud},
-	"exists here and is no replica":                          {"TestTablesOfAStack"},
-	"CloudFormation adds one in an update":                   {inEmulator + "TestTablesChangeOneReplicaAtATime"},
-	"has strong consistency":                                 {inEmulator + "TestTableKeepsItsKeyAndConsistency"},
-	"has the key %s, and the configuration says":             {inEmulator + "TestTableKeepsItsKeyAndConsistency"},
+	"exists here and is no replica":                          {"TestChangesOfATable"},
+	"CloudFormation adds one in an update":                   {"TestChangesOfATable"},
+	"has strong consistency":                                 {"TestChangesOfATable"},
+	"has the key %s, and the configuration says":             {"TestChangesOfATable"},
 	"archipelago.regions[].zones says":                       {"TestZonesThatAWSChooses"},
-	"correct archipelago.domain.certificateArns":             {inEmulator + "TestCertificatesOfAListener"},
+	"correct archipelago.domain.certificateArns":             {"TestCertificate"},
 	"there is no VPC":                                        {"TestNetworkThatExists"},
 	"there is no hosted zone":                                {"TestHostedZone"},
 	"there is no key":                                        {inCloud},

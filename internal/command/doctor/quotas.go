@@ -207,7 +207,7 @@ func (s *site) room(ctx context.Context, q quota, more int, count func() (int, e
 }
 
 // concurrency looks whether the region's functions may reserve theirs.
-// internal/local/emulator, TestReservedConcurrencyNeedsAQuota, has the stack that fails.
+// TestConcurrency has the stack that fails.
 func concurrency(ctx context.Context, s *site) []Line {
 	out, err := lambda.NewFromConfig(s.here).GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil {
