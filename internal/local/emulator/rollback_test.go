@@ -391,6 +391,46 @@ func TestProtectedStackCannotBeDeleted(t *testing.T) {
 	wantError(t, s.delete(t), "ValidationError", "cannot be deleted while TerminationProtection is enabled")
 }
 
+// TestBucketThatIsNotEmptyStays, in a rollback and in a deletion, until it is: a deleted
+// object whose versions are kept is still something.
+func TestBucketThatIsNotEmptyStays(t *testing.T) {
+	s := newStack(t)
+	name := strings.ToLower(s.name)
+	template := resources{"Bucket": map[string]any{"Type": "AWS::S3::Bucket", "Properties": map[string]any{
+		"BucketName": name, "VersioningConfiguration": map[string]any{"Status": "Enabled"},
+	}}}
+	s.deploy(t, types.StackStatusCreateComplete, template)
+	client := s3.NewFromConfig(emulatortest.Config(s.control, "eu-west-1"), pathStyle)
+	object := "photo"
+	put, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &name, Key: &object})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletion, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &name, Key: &object})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.delete(t); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, types.StackStatusDeleteFailed)
+	if got := s.reasons(t); !strings.Contains(got, "The bucket you tried to delete is not empty") {
+		t.Errorf("it failed otherwise: %s", got)
+	}
+	for _, version := range []*string{put.VersionId, deletion.VersionId} {
+		if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &name, Key: &object, VersionId: version}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.delete(t); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "")
+	if left := s.buckets(t); left != nil {
+		t.Errorf("%v is left", left)
+	}
+}
+
 // TestReplicaInTheWayOfARollback: one that the update added and that is protected.
 func TestReplicaInTheWayOfARollback(t *testing.T) {
 	s := newStack(t)

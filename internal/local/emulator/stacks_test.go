@@ -184,3 +184,27 @@ func TestAllVersionsOfALaunchTemplate(t *testing.T) {
 		t.Errorf("got %d versions, want %d", count, 1+more)
 	}
 }
+
+// TestChangeSetsOfOneName: there is one, and none but it once it is executed.
+func TestChangeSetsOfOneName(t *testing.T) {
+	s := newStack(t)
+	create := func(name string) error {
+		_, err := s.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+			StackName: &s.name, ChangeSetName: &name, ChangeSetType: types.ChangeSetTypeCreate,
+			TemplateBody: aws.String(resources{"Parameter": parameter("/"+s.name, "value")}.String()),
+		})
+		return err
+	}
+	for _, name := range []string{"first", "second"} {
+		if err := create(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, create("first"), "AlreadyExistsException", "ChangeSet first already exists")
+	if _, err := s.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: &s.name, ChangeSetName: aws.String("second")}); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, types.StackStatusCreateComplete)
+	_, err := s.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: &s.name, ChangeSetName: aws.String("first")})
+	wantError(t, err, "ChangeSetNotFound", "does not exist")
+}

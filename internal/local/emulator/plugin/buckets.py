@@ -14,6 +14,7 @@ from .clock import clock
 
 _create = FakeBucket.create_from_cloudformation_json.__func__
 _update = FakeBucket.update_from_cloudformation_json.__func__
+_delete = FakeBucket.delete_from_cloudformation_json.__func__
 _put_object = S3Backend.put_object
 _delete_object = S3Backend.delete_object
 _put_replication = S3Backend.put_bucket_replication
@@ -23,6 +24,11 @@ _get_encryption = S3Backend.get_bucket_encryption
 # Guide, "Setting default server-side encryption behavior for Amazon S3 buckets".
 BY_S3 = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}}
 
+
+class BucketNotEmpty(RuntimeError):
+    """What CloudFormation's handler of buckets says of one that it cannot delete."""
+
+
 # delay is how many seconds of the clock an object takes to the other buckets.
 delay = 1.0
 
@@ -31,7 +37,8 @@ def install(seconds):
     global delay
     delay = seconds
     patches.replace(
-        FakeBucket, create_from_cloudformation_json=classmethod(create), update_from_cloudformation_json=classmethod(update)
+        FakeBucket, create_from_cloudformation_json=classmethod(create), update_from_cloudformation_json=classmethod(update),
+        delete_from_cloudformation_json=classmethod(delete),
     )
     patches.replace(
         S3Backend, put_object=put_object, delete_object=delete_object, put_bucket_replication=put_replication,
@@ -50,6 +57,14 @@ def update(cls, original_resource, new_resource_name, cloudformation_json, accou
     bucket = _update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name)
     set_versioning(bucket, cloudformation_json)
     return bucket
+
+
+def delete(cls, resource_name, cloudformation_json, account_id, region_name):
+    """Rule R46: a bucket that is not empty stays; moto says nothing, and leaves it."""
+    bucket = s3_backends[account_id]["aws"].buckets.get(resource_name)
+    if bucket and bucket.keys:
+        raise BucketNotEmpty(f"The bucket you tried to delete is not empty. You must delete all versions in the bucket: {resource_name}")
+    _delete(cls, resource_name, cloudformation_json, account_id, region_name)
 
 
 def set_versioning(bucket, cloudformation_json):

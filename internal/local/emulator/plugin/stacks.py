@@ -7,7 +7,7 @@ import traceback
 
 from moto.cloudformation import models as cloudformation
 from moto.cloudformation import parsing
-from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
@@ -399,6 +399,9 @@ def execute_change_set(self):
     found = find_change_set(self)
     if not found:
         raise ChangeSetNotFound(f"ChangeSet [{self._get_param('ChangeSetName')}] does not exist")
+    sets = self.cloudformation_backend.change_sets
+    for other in [c for c in sets.values() if c.stack_name == found.stack_name and c is not found]:  # Rule R47
+        del sets[other.change_set_id]
     found.stack.status = f"{found.change_set_type}_IN_PROGRESS"
     in_background(carry_out, self.cloudformation_backend, found)
     return EmptyResult()
@@ -503,7 +506,7 @@ STABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 def create_change_set(self):
-    """Refuse what CloudFormation refuses before it has changed anything (rules R7 and 22)."""
+    """Refuse what CloudFormation refuses before it has changed anything (rules R7, R47 and 22)."""
     backend, name = self.cloudformation_backend, self._get_param("StackName")
     stacks = [s for s in list(backend.stacks.values()) if name in (s.name, s.stack_id)]
     if self._get_param("ChangeSetType", "CREATE") == "UPDATE":
@@ -516,6 +519,8 @@ def create_change_set(self):
                         message=f"Invalid input for parameter key {p['ParameterKey']}. Cannot specify usePreviousValue as true for"
                         " a parameter key not in the previous template"
                     )
+    if find_change_set(self):  # Rule R47
+        raise AlreadyExistsException(f"ChangeSet {self._get_param('ChangeSetName')} already exists")
     for stack in stacks:
         if self._get_param("ChangeSetType", "CREATE") == "CREATE":
             if stack.status != "REVIEW_IN_PROGRESS":
