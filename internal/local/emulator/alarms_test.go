@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +65,11 @@ func TestEveryAlarmIsEvaluated(t *testing.T) {
 		}
 	})
 	s.deploy(t, cloudformationtypes.StackStatusCreateComplete, alarms)
+	t.Cleanup(func() { // they would be evaluated in each minute of the tests after this one
+		if _, err := s.DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &s.name}); err != nil {
+			t.Error(err)
+		}
+	})
 	list, err := s.control.Alarms(t.Context())
 	if err != nil {
 		t.Fatal(err)
