@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,14 +93,43 @@ var home string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		var err error
-		if home, err = os.MkdirTemp("", "archipelago-hello-"); err != nil {
+		end, err := settle()
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(home)
+		defer end()
 		return m.Run()
 	}())
+}
+
+// settle makes home, and returns what removes it. `go tool` takes no -trimpath, and so
+// compiles all that the release needs for each place that it is in: home is the same one
+// in each run, but for those that run at once.
+func settle() (end func(), err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return nil, err
+	}
+	home = filepath.Join(cache, "archipelago-hello")
+	lock, err := os.OpenFile(home+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		if home, err = os.MkdirTemp("", "archipelago-hello-"); err != nil {
+			return nil, err
+		}
+		return func() { _ = os.RemoveAll(home) }, nil
+	}
+	if err := os.RemoveAll(home); err != nil { // of a run that was killed
+		return nil, err
+	}
+	return func() { _ = os.RemoveAll(home); lock.Close() }, os.Mkdir(home, 0o755)
 }
 
 // first is the repository that others are copies of, once go.mod was completed.
