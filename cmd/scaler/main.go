@@ -67,7 +67,8 @@ type event struct {
 }
 
 // handle makes one run and prints what came of it: for the schedule, or for
-// CloudFormation, whose requests have a type.
+// CloudFormation, whose requests have a type. A run that failed at what holds nothing up
+// has decided, and prints that too.
 func (h *handler) handle(ctx context.Context, message json.RawMessage) (*report, error) {
 	r, at, err := h.dispatch(ctx, message)
 	if r != nil {
@@ -98,8 +99,5 @@ func (h *handler) dispatch(ctx context.Context, message json.RawMessage) (*repor
 		return nil, now, tended
 	}
 	r, err := h.controller.run(ctx, now)
-	if err != nil {
-		r = nil
-	}
 	return r, now, errors.Join(tended, err)
 }

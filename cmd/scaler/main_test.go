@@ -369,15 +369,19 @@ func (i *island) run(t testing.TB, k *killer) *report {
 	return nil
 }
 
-// TestLostTopicHoldsNothingUp: who cannot be told is said by a run that fails, and
-// the step is seen to its end all the same.
+// TestLostTopicHoldsNothingUp: who cannot be told is said by a run that fails, which
+// reports what it decided, and the step is seen to its end all the same.
 func TestLostTopicHoldsNothingUp(t *testing.T) {
 	i := newIsland(t, "untold")
 	i.settings.topic += "-gone"
 	i.use(t, 60)
 	for _, what := range []string{"begins", "is done"} {
-		if _, err := i.controller(nil).run(t.Context(), i.now(t)); err == nil || !strings.Contains(err.Error(), "SNS") {
+		var out bytes.Buffer
+		if _, err := (&handler{i.controller(nil), &out}).handle(t.Context(), schedule(i.now(t))); err == nil || !strings.Contains(err.Error(), "SNS") {
 			t.Errorf("a step %s: got %v, want that SNS failed", what, err)
+		}
+		if decided := what == "begins"; strings.Contains(out.String(), setting.RungMetric) != decided {
+			t.Errorf("a step %s: its metrics are printed: %t, want %t: %s", what, !decided, decided, out.String())
 		}
 		i.settled(t)
 	}

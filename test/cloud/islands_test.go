@@ -323,7 +323,7 @@ func await(t *testing.T, check func() error) {
 func awaitFor(t *testing.T, d time.Duration, check func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}

@@ -134,7 +134,7 @@ func (f *scaledFleet) template() string {
 func (f *scaledFleet) await(what string, check func(fleetState) error) {
 	f.Helper()
 	var err error
-	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
 		if err = check(f.state()); err == nil {
 			f.Logf("%s: %+v", what, f.state())
 			return
@@ -162,7 +162,7 @@ func (f *scaledFleet) says() string {
 func (f *scaledFleet) stays(d time.Duration, check func(fleetState) error) {
 	f.Helper()
 	control := emulator.Control{URL: f.running.Emulator}
-	for end := emulatortest.Now(f, control).Add(d); emulatortest.Now(f, control).Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := emulatortest.Now(f, control).Add(d); emulatortest.Now(f, control).Before(end); time.Sleep(500 * time.Millisecond) {
 		if err := check(f.state()); err != nil {
 			f.Fatal(err)
 		}
