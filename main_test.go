@@ -372,7 +372,7 @@ func TestDeployAppliesCDKsRules(t *testing.T) {
 			"-c", "archipelago.regions=eu-west-1", "-c", "archipelago.account="+matrix.Account)...)
 		// Nothing answers at the address that is to be AWS.
 		cmd.Env = append(append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CDK_VALIDATION=") }),
-			emulator.Environment("http://127.0.0.1:1")...), "AWS_REGION=eu-west-1", "GOFLAGS=-overlay="+filepath.Join(dir, "overlay.json"),
+			emulator.Environment("http://127.0.0.1:1")...), "AWS_REGION=eu-west-1", "GOFLAGS=-trimpath -overlay="+filepath.Join(dir, "overlay.json"),
 			"CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
 		cmd.Env = append(cmd.Env, variables...)
 		out, err := cmd.CombinedOutput()

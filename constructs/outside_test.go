@@ -58,7 +58,7 @@ func TestExamplesAreSynthesizedByAnotherModule(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command("go", arguments...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "CDK_VALIDATION=false")
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -trimpath", "GOWORK=off", "CDK_VALIDATION=false")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, out)
@@ -109,7 +109,7 @@ func TestFleetBehindALoadBalancerOfYourOwn(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command("go", arguments...)
 		cmd.Dir = dir
-		cmd.Env = append(append(os.Environ(), "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOTOOLCHAIN=local", "CDK_VALIDATION=false", "CDK_OUTDIR=cdk.out"), environment...)
+		cmd.Env = append(append(os.Environ(), "GOFLAGS=-mod=mod -modcacherw -trimpath", "GOWORK=off", "GOTOOLCHAIN=local", "CDK_VALIDATION=false", "CDK_OUTDIR=cdk.out"), environment...)
 		var said strings.Builder
 		cmd.Stderr = &said
 		out, err := cmd.Output()
