@@ -147,9 +147,9 @@ browser: ## install Chromium, which the browser tests drive
 dist:
 	@go run ./cmd/dist -dir $(DIST) $(ARCH)
 
-# The parts of `make check`, `make test` and `make shard`, two at a time, the long
+# The parts of `make check`, `make test` and `make shard`, three at a time, the long
 # ones first. Each prints what it did and its time; all run, whatever fails.
-PARTS = $(MAKE) --keep-going --jobs=2 --output-sync=target --no-print-directory SHELL=/bin/bash
+PARTS = $(MAKE) --keep-going --jobs=3 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
 TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-review part-constructs
 SHARD_0 = shard-lives shard-fuzz shard-seeds

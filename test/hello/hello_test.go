@@ -105,31 +105,23 @@ func TestMain(m *testing.M) {
 
 // settle makes home, and returns what removes it. `go tool` takes no -trimpath, and so
 // compiles all that the release needs for each place that it is in: home is the same one
-// in each run, but for those that run at once.
+// in each run, but for one that meets another run there.
 func settle() (end func(), err error) {
-	cache, err := os.UserCacheDir()
+	fixed := filepath.Join(os.TempDir(), fmt.Sprintf("archipelago-hello-%d", os.Getuid()))
+	lock, err := os.OpenFile(fixed+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err == nil {
+		err = os.RemoveAll(fixed) // of a run that was killed
+	}
+	if err == nil {
+		home, err = fixed, os.Mkdir(fixed, 0o755)
+	}
 	if err != nil {
-		return nil, err
+		home, err = os.MkdirTemp("", "archipelago-hello-")
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return nil, err
-	}
-	home = filepath.Join(cache, "archipelago-hello")
-	lock, err := os.OpenFile(home+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		if home, err = os.MkdirTemp("", "archipelago-hello-"); err != nil {
-			return nil, err
-		}
-		return func() { _ = os.RemoveAll(home) }, nil
-	}
-	if err := os.RemoveAll(home); err != nil { // of a run that was killed
-		return nil, err
-	}
-	return func() { _ = os.RemoveAll(home); lock.Close() }, os.Mkdir(home, 0o755)
+	return func() { _ = os.RemoveAll(home); lock.Close() }, err
 }
 
 // first is the repository that others are copies of, once go.mod was completed.
