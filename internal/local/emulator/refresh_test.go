@@ -545,12 +545,11 @@ func TestSuspendedProcesses(t *testing.T) {
 	suspend("")
 	g.desire(t, 2)
 	for _, process := range []string{"Launch", "Terminate", "InstanceRefresh"} {
-		suspend("")
+		suspend(process) // before the refresh begins, whose first second may pass at any moment
 		g.ring(t, cloudwatchtypes.StateValueOk)
 		if err := g.step(t, "m7g.large"); err != nil {
 			t.Fatal(err)
 		}
-		suspend(process)
 		emulatortest.Advance(t, g.control, 30*time.Minute)
 		if got := g.types(t); slices.Contains(got[:2], "m7g.large") {
 			t.Errorf("%s is suspended, and the instances are %s", process, got)
