@@ -88,40 +88,40 @@ type repository struct {
 	environment []string
 }
 
-// home is where the package's tests keep what they share.
-var home string
+// home is where the package's tests keep what they share, and lock is held while it is
+// in use.
+var (
+	home string
+	lock *os.File
+)
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		end, err := settle()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer end()
-		return m.Run()
-	}())
+	m.Run()
+	if home != "" {
+		_ = os.RemoveAll(home)
+	}
 }
 
-// settle makes home, and returns what removes it. `go tool` takes no -trimpath, and so
-// compiles all that the release needs for each place that it is in: home is the same one
-// in each run, but for one that meets another run there.
-func settle() (end func(), err error) {
-	fixed := filepath.Join(os.TempDir(), fmt.Sprintf("archipelago-hello-%d", os.Getuid()))
-	lock, err := os.OpenFile(fixed+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err == nil {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+// settle makes home. `go tool` takes no -trimpath, and so compiles all that the release
+// needs for each place that it is in: home is the same one in each run, which waits for
+// another run to end.
+func settle(t *testing.T) {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("archipelago-hello-%d", os.Getuid()))
+	var err error
+	if lock, err = os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		err = os.RemoveAll(fixed) // of a run that was killed
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		home, err = fixed, os.Mkdir(fixed, 0o755)
+	if err := os.RemoveAll(dir); err != nil { // of a run that was killed
+		t.Fatal(err)
 	}
-	if err != nil {
-		home, err = os.MkdirTemp("", "archipelago-hello-")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	return func() { _ = os.RemoveAll(home); lock.Close() }, err
+	home = dir
 }
 
 // first is the repository that others are copies of, once go.mod was completed.
@@ -151,6 +151,7 @@ func clone(t *testing.T) *repository {
 // prepare publishes the release and completes the example's go.mod.
 func prepare(t *testing.T) *repository {
 	t.Helper()
+	settle(t)
 	proxy := publish(t)
 	r := &repository{T: t, dir: filepath.Join(home, "hello")}
 	if err := os.CopyFS(r.dir, os.DirFS("../../examples/hello")); err != nil {
