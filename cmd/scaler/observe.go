@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,17 +147,24 @@ func (c *controller) failedShare(ctx context.Context, now time.Time) (float64, e
 	if err != nil {
 		return 0, err
 	}
-	sums := map[string]float64{} // by the first letter
+	sums := map[string]float64{}
 	for _, r := range out.MetricDataResults {
 		for _, v := range r.Values {
-			sums[aws.ToString(r.Id)[:1]] += v
+			sums[aws.ToString(r.Id)] += v
 		}
 	}
-	requests := sums["r"] + sums["e"]
+	requests, failed := sums["r"], sums["t"]
+	for _, status := range setting.BalancerErrors() {
+		own := sums[fmt.Sprintf("e%d", status)]
+		failed += own
+		if slices.Contains(setting.Uncounted(), status) {
+			requests += own
+		}
+	}
 	if requests < setting.AlarmMinutes*setting.AlarmRequests {
 		return 0, nil
 	}
-	return 100 * (sums["t"] + sums["e"]) / requests, nil
+	return 100 * failed / requests, nil
 }
 
 func (c *controller) stackUpdating(ctx context.Context) (bool, error) {

@@ -108,6 +108,11 @@ const (
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 func BalancerErrors() []int { return []int{500, 502, 503, 504} }
 
+// Uncounted are those of BalancerErrors that a load balancer answers before it has chosen a
+// target, so that RequestCount does not have them. Source:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+func Uncounted() []int { return []int{500, 503} }
+
 // Replacing are the processes of an Auto Scaling group without which a refresh replaces no
 // instance, or with one that gets no requests. Source: Amazon EC2 Auto Scaling User Guide,
 // "How suspended processes affect other processes".

@@ -3,7 +3,6 @@ package answers
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -13,19 +12,19 @@ import (
 )
 
 // All are the requests of a period, and Errors those of them that got a 5xx, from the
-// service or one of setting.BalancerErrors from the load balancer itself, which does not
-// count its own among the requests.
+// service or one of setting.BalancerErrors from the load balancer itself. Those of them that
+// are setting.Uncounted are added to the requests.
 var (
-	All    = "FILL(r, 0)" + own()
-	Errors = "FILL(t, 0)" + own()
+	All    = sum("r", setting.Uncounted())
+	Errors = sum("t", setting.BalancerErrors())
 )
 
-func own() string {
-	var sum strings.Builder
-	for _, status := range setting.BalancerErrors() {
-		fmt.Fprintf(&sum, " + FILL(e%d, 0)", status)
+func sum(metric string, own []int) string {
+	expression := "FILL(" + metric + ", 0)"
+	for _, status := range own {
+		expression += fmt.Sprintf(" + FILL(e%d, 0)", status)
 	}
-	return sum.String()
+	return expression
 }
 
 // FailedPercent is the percentage that Errors are of All in so many minutes, and 0 where

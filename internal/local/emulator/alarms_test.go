@@ -309,6 +309,42 @@ func TestLoadBalancersOwnFailureRings(t *testing.T) {
 	minutes(1, nil, ok)
 }
 
+// TestGuardCountsEachRequestOnce: RequestCount has those that a target was chosen for, and
+// the guard of a region's template adds the others alone.
+func TestGuardCountsEachRequestOnce(t *testing.T) {
+	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "FleetDeploymentAlarm")
+	balancer := balancerOf(t, properties)
+	m := newMetrics(t)
+	properties["AlarmName"] = m.s.name
+	delete(properties, "AlarmActions")
+	m.s.deploy(t, cloudformationtypes.StackStatusCreateComplete, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": properties}})
+	m.settle(t) // to the middle of a minute, so that the one before is evaluated in each
+	for _, minute := range []struct {
+		requests float64
+		errors   string
+		n        float64
+		want     types.StateValue
+	}{
+		{1000, "HTTPCode_Target_5XX_Count", 51, types.StateValueAlarm},
+		{1000, "HTTPCode_ELB_502_Count", 51, types.StateValueAlarm},
+		{1000, "HTTPCode_ELB_504_Count", 51, types.StateValueAlarm},
+		{1000, "HTTPCode_ELB_500_Count", 51, types.StateValueOk}, // of 1,051
+		{1000, "HTTPCode_ELB_503_Count", 51, types.StateValueOk},
+		{19, "HTTPCode_ELB_502_Count", 19, types.StateValueOk}, // too few
+		{10, "HTTPCode_ELB_503_Count", 10, types.StateValueAlarm},
+	} {
+		for range 2 {
+			m.balance(t, balancer, map[string]float64{"RequestCount": minute.requests, minute.errors: minute.n})
+		}
+		if got := m.state(t, m.s.name); got != minute.want {
+			t.Errorf("with %g requests and %g of %s it is %s, want %s", minute.requests, minute.n, minute.errors, got, minute.want)
+		}
+		for range 3 {
+			m.balance(t, balancer, nil)
+		}
+	}
+}
+
 // TestStrangersRingNoAlarm: what a load balancer cannot read it answers with 5xx, as many
 // as somebody likes, and the alarms of a region's template that count errors stay OK, the
 // guard of a deployment first. Those that are not a stranger's ring.
