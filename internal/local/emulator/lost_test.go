@@ -135,6 +135,26 @@ func TestLostControlPlanes(t *testing.T) {
 	}
 }
 
+// TestCallOfAGlobalServiceIsToItsControlPlane, whatever region a client that is told an
+// endpoint signs it for.
+func TestCallOfAGlobalServiceIsToItsControlPlane(t *testing.T) {
+	s := newStack(t)
+	defer emulatortest.Set(t, s.control, emulator.Settings{})
+	for _, lost := range []string{"eu-west-1", "us-east-1"} {
+		emulatortest.Set(t, s.control, emulator.Settings{Lost: []string{lost}})
+		for _, signed := range []string{"eu-west-1", "us-east-1"} {
+			_, role := emulatortest.Query(t, s.control, "iam", signed, url.Values{"Action": {"ListRoles"}, "Version": {"2010-05-08"}})
+			_, zone := emulatortest.Rest(t, s.control, "route53", signed, http.MethodGet, "/2013-04-01/hostedzone/none", "")
+			for _, err := range []error{role, zone} {
+				failed := err != nil && strings.HasPrefix(err.Error(), "503")
+				if want := lost == "us-east-1"; failed != want {
+					t.Errorf("while %s is lost, a call that is signed for %s ends with %v, want 503: %t", lost, signed, err, want)
+				}
+			}
+		}
+	}
+}
+
 // once is no second try: each takes seconds.
 func once(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
 

@@ -116,6 +116,10 @@ def deployed(body):
     return fleet.deployment
 
 
+# CONTROL_PLANES are the regions that global services are in, whatever a call of theirs is
+# signed for. Global Accelerator is not among them: it takes no call of another region.
+CONTROL_PLANES = {"iam": "us-east-1", "route53": "us-east-1"}
+
 # A signature's scope: key, date, region, service.
 SCOPE = re.compile(r"Credential=([^/]*)/[^/]*/([^/]*)/([^/]*)/")
 
@@ -132,10 +136,11 @@ def scope_of(environ):
 def fails(environ):
     """Whether a call is to a region that is lost, or to a service that is made to fail
     there or that the instance that makes it does not reach: who follows a link that an
-    instance signed is somewhere else. A call of a global service is signed for the region
-    of its control plane, as on AWS: us-east-1, or us-west-2 for Global Accelerator."""
+    instance signed is somewhere else. Clients sign a call of a global service for the
+    region of its control plane, but where they are told another endpoint."""
     key, region, service = scope_of(environ)
-    if settings.lost(region) or service in fleet.failing.get(region, []):
+    at = CONTROL_PLANES.get(service, region)
+    if settings.lost(at) or service in fleet.failing.get(at, []):
         return True
     return "HTTP_AUTHORIZATION" in environ and reach.cut_off(key, region, service)
 
