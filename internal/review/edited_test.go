@@ -78,7 +78,7 @@ func (e *edited) write(dir string) {
 	}
 }
 
-// olderCDK has the functions that CDK brings have other code, in templates and in what is
+// olderCDK has the functions that CDK publishes have other code, in templates and in what is
 // published, and the assembly another schema.
 func (e *edited) olderCDK(schema string) {
 	e.t.Helper()
@@ -86,7 +86,7 @@ func (e *edited) olderCDK(schema string) {
 	for _, template := range e.templates {
 		for _, r := range template["Resources"].(map[string]any) {
 			hash, _, _ := strings.Cut(text(get(r, "Properties", "Code", "S3Key")), ".")
-			if strings.HasPrefix(text(get(r, "Properties", "Runtime")), "nodejs") && !slices.Contains(e.everywhere, hash) {
+			if hash != "" && strings.HasPrefix(text(get(r, "Properties", "Runtime")), "nodejs") && !slices.Contains(e.everywhere, hash) {
 				e.everywhere = append(e.everywhere, hash, fmt.Sprintf("%x", sha256.Sum256([]byte(schema+hash))))
 			}
 		}
