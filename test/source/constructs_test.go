@@ -105,7 +105,7 @@ func TestPropsSayWhatTheyRequire(t *testing.T) {
 				}
 				makers++
 				first, _ := n.Body.List[0].(*ast.ExprStmt)
-				if call, ok := first.X.(*ast.CallExpr); !ok || !isCheck(call) {
+				if first == nil || !isCheck(first.X) {
 					t.Errorf("%s: %s does not begin with required.Check", path, n.Name)
 				}
 			}
@@ -121,7 +121,11 @@ func TestPropsSayWhatTheyRequire(t *testing.T) {
 	}
 }
 
-func isCheck(call *ast.CallExpr) bool {
+func isCheck(x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
 	selected, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return false
