@@ -40,11 +40,11 @@ func TestExamplesAreSynthesizedByAnotherModule(t *testing.T) {
 		content = strings.Replace(content, "func Example()", "func "+name+"()", 1)
 		save(t, filepath.Join(dir, name+".go"), content)
 		fmt.Fprintf(&calls, "\t%s()\n", name)
+		for _, built := range regexp.MustCompile(`dist/[\w.]+`).FindAllString(content, -1) {
+			save(t, filepath.Join(dir, built), built)
+		}
 	}
 	save(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() {\n"+calls.String()+"}\n")
-	for _, built := range []string{"shop", "scaler.zip", "lighthouse.zip"} {
-		save(t, filepath.Join(dir, "dist", built), built)
-	}
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
