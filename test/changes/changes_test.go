@@ -42,7 +42,7 @@ var changes = map[string]change{
 	"page":          {files: 3, test: []string{"./service/web"}},
 	"store":         {files: 3, test: []string{"./service/memory", "./cmd/directory"}},
 	"waf-rule":      {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs"}},
-	"function":      {files: 3, test: []string{"./constructs/...", "./stacks", "./cmd/census"}},
+	"function":      {files: 3, test: []string{"./app", "./constructs/...", "./stacks", "./cmd/census", "./test/source"}},
 }
 
 func TestChanges(t *testing.T) {
@@ -210,7 +210,8 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// copyTo makes a folder a copy of the repository's files, those that are new among them.
+// copyTo makes a folder a copy of the repository's files, those that are new among them,
+// with the Node.js packages that tests run.
 func copyTo(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.RemoveAll(dir); err != nil {
@@ -244,6 +245,13 @@ func copyTo(t *testing.T, dir string) {
 		if err := os.WriteFile(to, content, info.Mode()&fs.ModePerm); err != nil {
 			t.Fatal(err)
 		}
+	}
+	modules, err := filepath.Abs(filepath.Join(root, "node_modules"))
+	if err == nil {
+		err = os.Symlink(modules, filepath.Join(dir, "node_modules"))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
