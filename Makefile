@@ -195,6 +195,9 @@ RACE = ./service/account ./service/photo ./service/sweep ./service/web
 ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|TestCheckPassword|TestMalformedRequestIsTheSendersFault|TestRefusedFormKeepsWhatWasTyped|FuzzProcess)
 # FUZZ are the packages that have fuzz targets.
 FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
+# SUBJECTS is since when the subjects of commits keep to CONTRIBUTING.md. A commit's own
+# time says so in a shallow clone, too.
+SUBJECTS = 2026-11-29T20:23:00Z
 
 part-lint:
 	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
@@ -203,7 +206,8 @@ part-lint:
 		go tool -modfile=tools.mod actionlint && \
 		go tool -modfile=tools.mod templ generate -check -include-version=false -log-level warn -path service/web && \
 		go test -count=1 ./test/api && \
-		pyright --pythonpath "$$(command -v $(PYTHON))" ; }
+		pyright --pythonpath "$$(command -v $(PYTHON))" && \
+		! git log --no-merges --since=$(SUBJECTS) --format='the subject of %h has more than 72 characters: %s' | grep -E 'characters: .{73}' >&2 ; }
 part-quick:
 	$(TIMED) $(YIELDING) $(TESTSUM) $$($(QUICK))
 part-rest:
