@@ -87,7 +87,7 @@ type Config struct {
 	// credentials.
 	Account string `json:"account"`
 	// Profile is "full", or "trial", with other defaults for a trial that costs little:
-	// public load balancers alone, small instances, no firewall, no flow logs, and
+	// public load balancers alone, small instances, no web ACL, no flow logs, and
 	// nothing protected. Keys that are written win. Default: "full".
 	Profile string `json:"profile" default:"full" jsonschema:"enum=full,enum=trial"`
 	// Regions are the islands, at most 15, the primary first: names, or objects

@@ -678,7 +678,7 @@ func TestRefusals(t *testing.T) {
 				`archipelago.fleet.schedule[1].cron: want five fields`,
 			},
 		},
-		"an invalid firewall": {
+		"an invalid web ACL": {
 			`{"archipelago": {"regions": ["eu-west-1"], "waf": {"common": "off", "rateLimit": 9, "rat": "count"}}}`,
 			[]string{
 				`archipelago.waf.common: want "block" or "count", got "off"`,

@@ -58,7 +58,7 @@ const (
 		"Nat": {"Type": "AWS::EC2::NatGateway"},
 		"Gateway": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Gateway"}},
 		"Logs": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Interface", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]}},
-		"Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": {"Rules": [{}, {}, {}]}},
+		"WebACL": {"Type": "AWS::WAFv2::WebACL", "Properties": {"Rules": [{}, {}, {}]}},
 		"Key": {"Type": "AWS::KMS::Key"},
 		"Simple": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "A"}},
 		"Share": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a / b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
@@ -106,7 +106,7 @@ func TestWhatCostsMoneyIsRead(t *testing.T) {
 	d := twoRegions(t)
 	want := Region{
 		InstanceType: "m7g.large", Min: 2, Max: 6, VolumeGB: 8, Monitored: true, LoadBalancers: 1, Zones: 2,
-		Public: true, PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, Firewalls: 1, FirewallRules: 3, Keys: 1,
+		Public: true, PublicAddresses: 3, NATGateways: 1, InterfaceEndpoints: 2, WebACLs: 1, WebACLRules: 3, Keys: 1,
 		AlarmMetrics: 3, CompositeAlarms: 1, LooksEvery: 20, FunctionMemoryMiB: 256, ScalerRuns: 1.2, Agents: true, LogsPut: true, Pulse: true,
 	}
 	if got := *d.Regions["us-east-1"]; got != want {
@@ -151,7 +151,7 @@ func TestEstimate(t *testing.T) {
 		"public addresses":                 3 * 730,
 		"NAT gateways":                     730,
 		"interface endpoints":              2 * 730,
-		"firewall":                         1 + 3 + requests/1e6,
+		"web ACL":                          1 + 3 + requests/1e6,
 		"tables":                           (requests*2+looks)/1e6 + (2*requests*0.02*4+2*looks)/1e6 + 3*2,
 		"buckets":                          4 + 2*requests*0.001*2/1e3 + requests*0.3/1e3,
 		"their replication":                requests*0.001*300e3/1e9*2 + 4,

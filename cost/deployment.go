@@ -37,8 +37,8 @@ type Region struct {
 	PublicAddresses    int
 	NATGateways        int
 	InterfaceEndpoints int // one for each zone
-	Firewalls          int
-	FirewallRules      int
+	WebACLs            int
+	WebACLRules        int
 	Keys               int
 	Dashboards         int
 	AlarmMetrics       int
@@ -127,7 +127,7 @@ type properties struct {
 	// An endpoint's.
 	VpcEndpointType string
 	SubnetIds       []any
-	// A firewall's.
+	// A web ACL's.
 	Rules []any
 	// An alarm's: one metric, or several.
 	Metrics []struct{ MetricStat any }
@@ -219,8 +219,8 @@ func (d *Deployment) addResource(region, kind string, raw json.RawMessage) error
 		if err := read(); err != nil {
 			return err
 		}
-		r.Firewalls++
-		r.FirewallRules += len(p.Rules)
+		r.WebACLs++
+		r.WebACLRules += len(p.Rules)
 	case "AWS::KMS::Key":
 		r.Keys++
 	case "AWS::CloudWatch::Dashboard":

@@ -190,8 +190,8 @@ func (d Deployment) region(name string, prices *regionPrices, l Load) []Line {
 	add(times(r.PublicAddresses, "public address", hours), "public addresses")
 	add(times(r.NATGateways, NATGateway, hours), "NAT gateways")
 	add(times(r.InterfaceEndpoints, "interface endpoint", hours), "interface endpoints")
-	if r.Firewalls > 0 {
-		add(times(r.Firewalls, "firewall", 1)+times(r.FirewallRules, "firewall rule", 1)+requests/1e6*price("firewall request"), "firewall")
+	if r.WebACLs > 0 {
+		add(times(r.WebACLs, "web ACL", 1)+times(r.WebACLRules, "web ACL rule", 1)+requests/1e6*price("web ACL request"), "web ACL")
 	}
 
 	looks := d.looks(name)

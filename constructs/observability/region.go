@@ -144,7 +144,7 @@ func (r *region) watchIsland() {
 		above:  0, periods: 24, breaching: 24,
 	})
 	broken := r.alarm("BalancerFailing", alarm{
-		name: r.BalancerAlarm, anchor: "balancer-failing", says: "The load balancer answers users with 500 by itself: its firewall fails",
+		name: r.BalancerAlarm, anchor: "balancer-failing", says: "The load balancer answers users with 500 by itself: its web ACL fails",
 		metric: answers.BrokenPercent(r.LoadBalancer, fewBroken), above: 25, periods: 30, breaching: 5, quiet: true,
 	})
 	var rules []awscloudwatch.IAlarmRule

@@ -279,11 +279,11 @@ func (c *canvas) vpc(i Island, x, y, w int) int {
 		scheme = "HTTPS"
 	}
 	c.text("", middle, y+32, fit, i.LoadBalancer+", "+scheme)
-	firewall := "no web ACL"
+	waf := "no web ACL"
 	if i.Rules > 0 {
-		firewall = fmt.Sprintf("web ACL: %d rules", i.Rules)
+		waf = fmt.Sprintf("web ACL: %d rules", i.Rules)
 	}
-	c.text("", middle, y+48, fit, firewall)
+	c.text("", middle, y+48, fit, waf)
 	c.path("way", fmt.Sprintf("M%d %dV%d", middle, y+lb+1, y+lb+14), false, true)
 	c.path("care", fmt.Sprintf("M%d %dV%d", x+8, y+lb+1, y+lb+16+fleet+foot+14), false, true)
 	y += lb + 16

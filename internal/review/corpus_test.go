@@ -354,9 +354,9 @@ var corpus = []change{
 	{name: "the TLS policy", from: domain, edit: func(e *edited) {
 		e.set(region, "LoadBalancerAlbHttps", "SslPolicy", "ELBSecurityPolicy-2016-08")
 	}, want: InPlace, answer: Ask, says: []string{"ELBSecurityPolicy-2016-08"}},
-	{name: "the firewall counts", to: options{"waf.common": "count"}, want: InPlace, answer: Ask, says: []string{"Common"}, gate: true},
-	{name: "the firewall lets more requests pass", to: options{"waf.rateLimit": "20000"}, want: InPlace, answer: Ask, says: []string{"20000"}},
-	{name: "the firewall is off", to: options{"waf.enabled": false}, want: InPlace, answer: Ask, says: []string{"WebACL"}},
+	{name: "the web ACL counts", to: options{"waf.common": "count"}, want: InPlace, answer: Ask, says: []string{"Common"}, gate: true},
+	{name: "the web ACL lets more requests pass", to: options{"waf.rateLimit": "20000"}, want: InPlace, answer: Ask, says: []string{"20000"}},
+	{name: "the web ACL is off", to: options{"waf.enabled": false}, want: InPlace, answer: Ask, says: []string{"WebACL"}},
 	{name: "sessions on instances", to: options{"ssm": true}, want: InPlace, answer: Ask},
 	{name: "cleartext", to: options{"service.environment.ALLOW_CLEARTEXT": "true"}, want: Instances, answer: Merge, says: []string{"ALLOW_CLEARTEXT"}},
 	{name: "the load balancer is not let in", edit: func(e *edited) {
@@ -380,9 +380,9 @@ var corpus = []change{
 	{name: "a role loses its boundary", edit: func(e *edited) {
 		e.before.set(region, "FleetRole", "PermissionsBoundary", "arn:aws:iam::aws:policy/PowerUserAccess")
 	}, want: InPlace, answer: Ask, says: []string{"the permissions boundary of"}},
-	{name: "the firewall lets all pass before its rules", edit: func(e *edited) {
+	{name: "the web ACL lets all pass before its rules", edit: func(e *edited) {
 		e.set(region, "WebACLAcl", "Rules/4", object(`{"Name": "All", "Priority": -1, "Action": {"Allow": {}}, "Statement": {}}`))
-	}, want: InPlace, answer: Ask, says: []string{"the firewall `WebACL/Acl` gets the rule `All`, which lets"}},
+	}, want: InPlace, answer: Ask, says: []string{"the web ACL `WebACL/Acl` gets the rule `All`, which lets"}},
 	{name: "another certificate", from: domain, edit: func(e *edited) {
 		e.set(region, "LoadBalancerAlbHttps", "Certificates/0/CertificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/another")
 	}, want: InPlace, answer: Ask, says: []string{"the certificate of"}},

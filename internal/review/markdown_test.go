@@ -93,7 +93,7 @@ func TestHostileNamesStayText(t *testing.T) {
 					"Role": map[string]any{"Type": "AWS::IAM::Role", "Properties": map[string]any{"AssumeRolePolicyDocument": map[string]any{"Statement": []any{map[string]any{
 						"Effect": "Allow", "Action": evil + value, "Principal": map[string]any{"AWS": evil}, "Condition": map[string]any{evil: evil}}}}}},
 					"Group":    map[string]any{"Type": "AWS::EC2::SecurityGroup", "Properties": map[string]any{"SecurityGroupIngress": []any{map[string]any{"CidrIp": evil + value, "IpProtocol": evil, "FromPort": evil}}}},
-					"Firewall": map[string]any{"Type": "AWS::WAFv2::WebACL", "Properties": map[string]any{"Rules": []any{map[string]any{"Name": evil + value, "Action": map[string]any{"Block": map[string]any{}}}}}},
+					"WebACL":   map[string]any{"Type": "AWS::WAFv2::WebACL", "Properties": map[string]any{"Rules": []any{map[string]any{"Name": evil + value, "Action": map[string]any{"Block": map[string]any{}}}}}},
 					"Database": map[string]any{"Type": "AWS::RDS::DBCluster", "Properties": map[string]any{"BackupRetentionPeriod": map[string]string{"1": "9", "2": "3"}[value] + evil}},
 					"Other":    map[string]any{"Type": evil, "Properties": map[string]any{"Text": "a\n" + evil + value}},
 				},

@@ -57,14 +57,14 @@ func (j *judge) security(c delta) {
 		}
 	case "AWS::WAFv2::WebACL":
 		if c.removed() {
-			weaker("the firewall %s (WebACL) is removed", name)
+			weaker("the web ACL %s is removed", name)
 		}
 		if !c.added() && !c.removed() {
-			j.firewall(c, name)
+			j.webACL(c, name)
 		}
 	case "AWS::WAFv2::WebACLAssociation":
 		if c.removed() {
-			weaker("the load balancer loses its firewall: %s (WebACLAssociation) is removed", name)
+			weaker("the load balancer loses its web ACL: %s (WebACLAssociation) is removed", name)
 		}
 	}
 }
@@ -111,10 +111,10 @@ func volumes(r resource) []any {
 	return all
 }
 
-// firewall judges a web ACL's rules.
-func (j *judge) firewall(c delta, name string) {
+// webACL judges a web ACL's rules.
+func (j *judge) webACL(c delta, name string) {
 	if was, is := c.old.props["DefaultAction"], c.new.props["DefaultAction"]; get(was, "Block") != nil && get(is, "Block") == nil {
-		j.say(c.stack, Security, InPlace, true, "the firewall %s lets every request pass that no rule blocks, and blocked it before", name)
+		j.say(c.stack, Security, InPlace, true, "the web ACL %s lets every request pass that no rule blocks, and blocked it before", name)
 	}
 	old, new := wafRules(c.old), wafRules(c.new)
 	for _, rule := range slices.Sorted(maps.Keys(old)) {
@@ -125,17 +125,17 @@ func (j *judge) firewall(c delta, name string) {
 		limit := func(v any) float64 { return number(get(v, "Statement", "RateBasedStatement", "Limit"), 0) }
 		switch {
 		case is == nil:
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s is removed", code(rule), name)
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the web ACL %s is removed", code(rule), name)
 		case counts(is) && !counts(was):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s counts requests that it blocked before", code(rule), name)
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the web ACL %s counts requests that it blocked before", code(rule), name)
 		case counts(was) && !counts(is):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s blocks requests that it only counted: look at its count before, for users may be refused", code(rule), name)
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the web ACL %s blocks requests that it only counted: look at its count before, for users may be refused", code(rule), name)
 		case limit(is) > limit(was):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s lets %.0f requests of an address pass, previously %.0f", code(rule), name, limit(is), limit(was))
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the web ACL %s lets %.0f requests of an address pass, previously %.0f", code(rule), name, limit(is), limit(was))
 		case limit(is) < limit(was):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s refuses an address after %.0f requests in place of %.0f", code(rule), name, limit(is), limit(was))
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the web ACL %s refuses an address after %.0f requests in place of %.0f", code(rule), name, limit(is), limit(was))
 		case encoded(is) != encoded(was):
-			j.say(c.stack, Security, InPlace, true, "the rule %s of the firewall %s is another one", code(rule), name)
+			j.say(c.stack, Security, InPlace, true, "the rule %s of the web ACL %s is another one", code(rule), name)
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(new)) {
@@ -144,7 +144,7 @@ func (j *judge) firewall(c delta, name string) {
 			if get(new[rule], "Action", "Allow") != nil {
 				what = ", which lets requests pass that rules after it block"
 			}
-			j.say(c.stack, Security, InPlace, what != "", "the firewall %s gets the rule %s%s", name, code(rule), what)
+			j.say(c.stack, Security, InPlace, what != "", "the web ACL %s gets the rule %s%s", name, code(rule), what)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func TestIslands(t *testing.T) {
 			d.step(t, "users move away from an island whose fleet alone loses its "+way+" to its table, and come back", nil, func(t *testing.T) { d.losesTable(t, cut) })
 		}
 	}
-	d.step(t, "users move away from an island whose load balancer fails by itself, and come back half an hour later", nil, d.losesFirewall)
+	d.step(t, "users move away from an island whose load balancer fails by itself, and come back half an hour later", nil, d.losesWebACL)
 	d.step(t, "an operator drains an island, and ends it", nil, d.drains)
 	d.step(t, "a region joins and leaves, and no other instance is replaced", nil, func(t *testing.T) {
 		d.keepsInstances(t, []string{"eu-west-1", "us-east-1"}, func() {
@@ -407,10 +407,10 @@ func (d *day) losesTable(t *testing.T, cut func(*testing.T, string) func()) {
 	unharmed()
 }
 
-// losesFirewall has a load balancer that may not let requests pass unseen ask a web ACL that
+// losesWebACL has a load balancer that may not let requests pass unseen ask a web ACL that
 // does not answer: the alarm on its 500s darkens the island after five minutes, and lets it
 // be tried again when it has seen half an hour without.
-func (d *day) losesFirewall(t *testing.T) {
+func (d *day) losesWebACL(t *testing.T) {
 	const region, part = "eu-west-1", "load balancer"
 	client := elasticloadbalancingv2.NewFromConfig(administrator(d.running, region))
 	balancers, err := client.DescribeLoadBalancers(t.Context(), nil)
