@@ -85,9 +85,9 @@ func TestEveryAlarmSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// TestGoalRingsByHowFastErrorsUseItUp: by both windows of each pair, and only where there
+// TestGoalIsInAlarmByHowFastErrorsUseItUp: by both windows of each pair, and only where there
 // is a goal.
-func TestGoalRingsByHowFastErrorsUseItUp(t *testing.T) {
+func TestGoalIsInAlarmByHowFastErrorsUseItUp(t *testing.T) {
 	found := alarms(watchedRegion(t, nil))
 	for name, want := range map[string]struct {
 		seconds, percent float64
@@ -112,7 +112,7 @@ func TestGoalRingsByHowFastErrorsUseItUp(t *testing.T) {
 	for _, name := range []string{"FastBurn", "SlowBurn"} {
 		rule := fmt.Sprint(found[name]["AlarmRule"])
 		if strings.Count(rule, "ALARM(") != 2 || !strings.Contains(rule, " AND ") {
-			t.Errorf("%s rings by %s, want both of its windows", name, rule)
+			t.Errorf("%s is in ALARM by %s, want both of its windows", name, rule)
 		}
 	}
 	for name := range alarms(watchedRegion(t, func(p *observability.RegionProps) { p.Available = 0 })) {

@@ -398,12 +398,12 @@ func TestBadBuildsInEachWay(t *testing.T) {
 		{"healthy late", func(_ *testing.T, s *stack, _, some, _ int) { s.sick = map[bool]string{some <= 5: "2"}[true] }, "not healthy after"},
 		{"errors", func(t *testing.T, s *stack, _, some, _ int) {
 			if some == 4 { // booted in two, and two of the alarm's three
-				s.ring(t, cloudwatchtypes.StateValueAlarm)
+				s.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 			}
 		}, "in ALARM"},
 		{"one in ten", func(t *testing.T, s *stack, _, _, alone int) {
 			if alone == 2 {
-				s.ring(t, cloudwatchtypes.StateValueAlarm)
+				s.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 			}
 		}, "in ALARM"},
 		{"no capacity", func(t *testing.T, s *stack, minute, _, _ int) {
@@ -448,7 +448,7 @@ func TestBadBuildsInEachWay(t *testing.T) {
 				t.Errorf("got %+v, want it to say %q", answers, bad.says)
 			}
 			emulatortest.Set(t, s.control, emulator.Settings{})
-			s.ring(t, cloudwatchtypes.StateValueOk) // the build is gone
+			s.setAlarm(t, cloudwatchtypes.StateValueOk) // the build is gone
 		}, func(t *testing.T, s *stack) {
 			s.sick = ""
 			s.version(t, "three")

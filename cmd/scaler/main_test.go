@@ -47,7 +47,7 @@ type island struct {
 	size     int      // how many instances the fleet has
 	sick     string   // the type whose instances are never healthy
 	sent     []string // notifications
-	rings    bool     // the alarm does
+	inAlarm  bool     // the alarm is
 	removed  bool
 }
 
@@ -274,9 +274,9 @@ func (i *island) use(t testing.TB, percent float64) {
 	}
 }
 
-// ring has the alarm be in a state: in ALARM for the minutes to come, which have too
+// setAlarm has the alarm be in a state: in ALARM for the minutes to come, which have too
 // many errors.
-func (i *island) ring(t testing.TB, state cloudwatchtypes.StateValue) {
+func (i *island) setAlarm(t testing.TB, state cloudwatchtypes.StateValue) {
 	t.Helper()
 	const minutes = 4
 	now := i.now(t).Truncate(time.Minute)
@@ -292,10 +292,10 @@ func (i *island) ring(t testing.TB, state cloudwatchtypes.StateValue) {
 	case state == cloudwatchtypes.StateValueAlarm:
 		_, err := i.controller(nil).cloudwatch.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("Test"), MetricData: errors})
 		must(t, err)
-		i.rings = true
-	case i.rings:
+		i.inAlarm = true
+	case i.inAlarm:
 		emulatortest.Advance(t, i.control, (minutes+1)*time.Minute)
-		i.rings = false
+		i.inAlarm = false
 	}
 	_, err := i.controller(nil).cloudwatch.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
 		AlarmName: &i.settings.deploymentAlarm, StateValue: state, StateReason: aws.String("test"),
@@ -324,7 +324,7 @@ func (i *island) state(t testing.TB) state {
 }
 
 // settled plays the load balancer until no refresh goes on, and returns how the last
-// one ended. Where a type is sick the guard rings.
+// one ended. Where a type is sick the guard is in ALARM.
 func (i *island) settled(t testing.TB) types.InstanceRefreshStatus {
 	t.Helper()
 	for {
@@ -337,7 +337,7 @@ func (i *island) settled(t testing.TB) types.InstanceRefreshStatus {
 			return f.refreshes[0].Status
 		}
 		if i.sick != "" {
-			i.ring(t, cloudwatchtypes.StateValueAlarm)
+			i.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 		}
 		health := map[string]string{}
 		for _, instance := range f.Instances {
@@ -360,7 +360,7 @@ func (i *island) run(t testing.TB, k *killer) *report {
 		}
 		k = nil
 		i.settled(t)
-		i.ring(t, cloudwatchtypes.StateValueOk)
+		i.setAlarm(t, cloudwatchtypes.StateValueOk)
 		if err == nil && r.Kind == scaling.Stay && i.state(t).Remembered.Step == nil {
 			return r
 		}
@@ -496,7 +496,7 @@ func TestKilledAtEachCall(t *testing.T) {
 						t.Fatal(err)
 					}
 					i.settled(t)
-					i.ring(t, cloudwatchtypes.StateValueOk)
+					i.setAlarm(t, cloudwatchtypes.StateValueOk)
 				}
 				i.run(t, nil)
 				got := i.state(t)
@@ -636,7 +636,7 @@ func TestReasonsToStay(t *testing.T) {
 		}, scaling.Frozen},
 		"alarm": {func(t *testing.T, i *island) {
 			i.use(t, 60)
-			i.ring(t, cloudwatchtypes.StateValueAlarm)
+			i.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 		}, scaling.InAlarm},
 		"zonal-shift": {func(t *testing.T, i *island) {
 			i.use(t, 60)

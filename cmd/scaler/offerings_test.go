@@ -73,7 +73,7 @@ func TestOfferedIsWhatEveryZoneOffers(t *testing.T) {
 	}
 }
 
-// TestNoRungInEveryZone is an error that names the zone: the scaler's silence rings.
+// TestNoRungInEveryZone is an error that names the zone: the alarm on its silence reports it.
 func TestNoRungInEveryZone(t *testing.T) {
 	for name, test := range map[string]struct {
 		large, xlarge []string

@@ -63,7 +63,7 @@ func newStack(t testing.TB, name string) *stack {
 	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL
-	s.ring(t, cloudwatchtypes.StateValueOk)
+	s.setAlarm(t, cloudwatchtypes.StateValueOk)
 	return s
 }
 
@@ -507,8 +507,9 @@ func TestReviewsSayHowLongADeploymentTakes(t *testing.T) {
 	}
 }
 
-// TestBuildThatFailsOneInTen rings once its instances are alone, the latest that more
-// than half of the answers are theirs, and is back within the bound of docs/rollout.md.
+// TestBuildThatFailsOneInTen puts the guard in ALARM once its instances are alone, the
+// latest that more than half of the answers are theirs, and is back within the bound of
+// docs/rollout.md.
 func TestBuildThatFailsOneInTen(t *testing.T) {
 	s := newStack(t, "one-in-ten")
 	s.resize(t, 6, 6, 6)
@@ -527,7 +528,7 @@ func TestBuildThatFailsOneInTen(t *testing.T) {
 			bad = 0
 		}
 		if bad == 2 { // of three minutes, as the alarm has it
-			s.ring(t, cloudwatchtypes.StateValueAlarm)
+			s.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 		}
 		if s.now(t).Sub(began) > time.Hour {
 			t.Fatal("it goes on")
@@ -570,7 +571,7 @@ func TestBuildThatFailsIsBackInTime(t *testing.T) {
 					bad++
 				}
 				if bad == 4 { // booted in two, and two of the alarm's three
-					s.ring(t, cloudwatchtypes.StateValueAlarm)
+					s.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 				}
 				if s.now(t).Sub(began) > time.Hour {
 					t.Fatal("it goes on")
@@ -609,7 +610,7 @@ func TestRepairIsJudgedByWhatItServes(t *testing.T) {
 				must(t, err)
 			}
 			fails(10)
-			s.ring(t, cloudwatchtypes.StateValueAlarm)
+			s.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 			s.version(t, "two")
 			s.sick = "2" // boots
 			e := s.request(cfn.RequestUpdate, rolloutType, "two")

@@ -40,7 +40,7 @@ type alarm struct {
 	periods, breaching int
 	// silence is what no data means. Default: nothing is wrong.
 	silence awscloudwatch.TreatMissingData
-	// ignoreFewSamples keeps a percentile of a handful of requests from ringing.
+	// ignoreFewSamples keeps the state where a percentile is of a handful of requests.
 	ignoreFewSamples bool
 	// quiet alarms tell nobody by themselves.
 	quiet bool

@@ -390,7 +390,7 @@ var corpus = []change{
 	// What watches.
 	{name: "an alarm is removed", edit: func(e *edited) { e.remove(region, "ObservabilityLatency") }, want: InPlace, answer: Ask, says: []string{"Latency"}},
 	{name: "alarms go by mail", to: mailed, want: InPlace, answer: Ask},
-	{name: "alarms go to nobody", from: mailed, to: options{"alarms": []any{}}, want: InPlace, answer: Ask, says: []string{"tells nobody any more"}, lacks: []string{"somebody else"}},
+	{name: "alarms go to nobody", from: mailed, to: options{"alarms": []any{}}, want: InPlace, answer: Ask, says: []string{"notifies nobody any more"}, lacks: []string{"notifies others"}},
 	{name: "the agent leaves", from: private, to: options{"logs": "bucket"}, want: Instances, answer: Ask},
 
 	// What says nothing.

@@ -127,12 +127,12 @@ func (j *judge) watch(c delta) {
 		case c.added():
 			j.say(s, Watch, InPlace, false, "the alarm %s is new", name)
 		case c.has("Threshold") || c.has("ActionsEnabled") || c.has("EvaluationPeriods") || c.has("DatapointsToAlarm"):
-			j.say(s, Watch, InPlace, true, "the alarm %s rings at something else than now: it has another %s", name, codes(c.names))
+			j.say(s, Watch, InPlace, true, "the alarm %s goes to ALARM under another condition than now: it has another %s", name, codes(c.names))
 		case c.has("AlarmActions"):
 			if len(itemsOf(c.new.props["AlarmActions"])) == 0 {
-				j.say(s, Watch, InPlace, true, "the alarm %s tells nobody any more when it rings", name)
+				j.say(s, Watch, InPlace, true, "the alarm %s notifies nobody any more when it goes to ALARM", name)
 			} else {
-				j.say(s, Watch, InPlace, false, "the alarm %s tells others than now when it rings", name)
+				j.say(s, Watch, InPlace, false, "the alarm %s notifies others than now when it goes to ALARM", name)
 			}
 		}
 	case "AWS::EC2::FlowLog":

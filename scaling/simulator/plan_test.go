@@ -86,7 +86,7 @@ func TestNoPlan(t *testing.T) {
 	}
 }
 
-// TestWorldHarsherThanBelieved rings within a day, and the plan after it holds.
+// TestWorldHarsherThanBelieved exceeds the plan within a day, and the plan after it holds.
 func TestWorldHarsherThanBelieved(t *testing.T) {
 	f := goalFleet(t)
 	load := constant(100, 10*day)
@@ -98,23 +98,23 @@ func TestWorldHarsherThanBelieved(t *testing.T) {
 	believes := simulator.Model{Busiest: 1.01}
 	f.Believes = &believes
 	r := simulator.Run(load, f, simulator.Model{Busiest: 1.2, MetricDelay: 2 * time.Minute, Boot: 3 * time.Minute})
-	if len(r.Rings) == 0 || r.Rings[0] > 2*day {
-		t.Fatalf("it rings at %d; plans: %v", r.Rings, r.Plans)
+	if len(r.Exceeded) == 0 || r.Exceeded[0] > 2*day {
+		t.Fatalf("it exceeds the plan at %d; plans: %v", r.Exceeded, r.Plans)
 	}
 	over := 0
-	for _, m := range r.Minutes[r.Rings[0]+60:] {
+	for _, m := range r.Minutes[r.Exceeded[0]+60:] {
 		if m.Over {
 			over++
 		}
 	}
 	if allowed := 0.001 * 10 * day; float64(over) > allowed {
-		t.Errorf("%d minutes over after it rang, the goal allows %.0f", over, allowed)
+		t.Errorf("%d minutes over after that, the goal allows %.0f", over, allowed)
 	}
 }
 
-// TestFloorThatIsNotThereYetDoesNotRing: what is over until the step to the plan's floor
+// TestFloorThatIsNotThereYetExceedsNoPlan: what is over until the step to the plan's floor
 // has ended is not what the plan has forecast.
-func TestFloorThatIsNotThereYetDoesNotRing(t *testing.T) {
+func TestFloorThatIsNotThereYetExceedsNoPlan(t *testing.T) {
 	load := constant(250, 4*day)
 	for m := range load.Requests {
 		if m%60 < 2 { // when the step to the floor begins, too
@@ -133,8 +133,8 @@ func TestFloorThatIsNotThereYetDoesNotRing(t *testing.T) {
 	if over < 2 || r.Plans[0].Floor != "m7g.xlarge" {
 		t.Fatalf("%d minutes over while the fleet steps: %s", over, r.Plans[0])
 	}
-	if len(r.Rings) > 0 || r.Plans[1].Harsh {
-		t.Errorf("it rings at %v; the second plan: %s", r.Rings, r.Plans[1])
+	if len(r.Exceeded) > 0 || r.Plans[1].Harsh {
+		t.Errorf("it exceeds the plan at %v; the second plan: %s", r.Exceeded, r.Plans[1])
 	}
 }
 

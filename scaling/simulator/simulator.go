@@ -90,10 +90,10 @@ type Result struct {
 	USD float64
 	// Over is how many minutes were over the goal.
 	Over int
-	// Plans are those of each night. Rings are the minutes at which more minutes were
+	// Plans are those of each night. Exceeded are the minutes at which more minutes were
 	// over than the plan had foreseen.
-	Plans []Plan
-	Rings []int
+	Plans    []Plan
+	Exceeded []int
 }
 
 // Run plays a load against a fleet, with a step of one minute. The zero Model has

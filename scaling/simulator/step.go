@@ -53,9 +53,9 @@ func (s *simulation) decide(now int) {
 }
 
 // plan makes the night's plan. A day with more minutes over than the plan before it had
-// foreseen rings, and has the next plan made for the harsh world; if the load of that day
-// does not explain it, as long as that day is replayed. Minutes before the fleet had the
-// plan's floor say nothing about the plan.
+// foreseen has the next plan made for the harsh world; if the load of that day does not
+// explain it, as long as that day is replayed. Minutes before the fleet had the plan's
+// floor say nothing about the plan.
 func (s *simulation) plan(now int) {
 	r := &s.result
 	world := s.model
@@ -68,7 +68,7 @@ func (s *simulation) plan(now int) {
 		last := r.Plans[n-1]
 		since := max(s.reached, now-24*60)
 		if over := over(r.Minutes[since:now]); last.Exceeded(over) {
-			r.Rings = append(r.Rings, now)
+			r.Exceeded = append(r.Exceeded, now)
 			s.harshTill = now + 1
 			if last.Replay(past, s.fleet, world, s.at(since)) < over {
 				s.harshTill = now + PlanDays*24*60

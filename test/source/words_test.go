@@ -44,7 +44,7 @@ var phrases = []struct {
 	{`mend(s|ed|ing)?`, ``, `"fix", "repair"`, "Mend the cause."},
 	{`mak(e|es|ing) good|made good`, ``, `"repair"`, "It makes good what was lost."},
 	{`(bring|brings|bringing|brought) over`, ``, `"import", "copy"`, "It brings over the data."},
-	{`alarms?( [a-z]+){0,5} (rings?|rang)|[a-z]+ (rings|rang) (until|when|in|for|while)`, ``, `"is in ALARM"`, "The alarm rings until it passes."},
+	{`ring(s|ing)?|rang`, ``, `"is in ALARM", "goes to ALARM", "sends a message"`, "The alarm rings until it passes."},
 	{`(that|which) (is|are|was|were) there`, ``, `"exists"`, "It wants a directory that is there."},
 	{`(has|have|had) no more`, `no more [a-z]+`, `"no longer has"`, "It removes what the template has no more."},
 	{`thrice`, ``, `"three times"`, "It is tried thrice."},

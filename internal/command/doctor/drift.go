@@ -20,7 +20,7 @@ import (
 // says it.
 
 // replication looks for the rules that copy the region's buckets into those of the others,
-// which a custom resource puts. One that is gone fails nothing, and so rings nowhere.
+// which a custom resource puts. One that is gone fails nothing, so no alarm reports it.
 func replication(ctx context.Context, s *site) []Line {
 	stack := s.names().GlobalStack()
 	status, err := s.stack(ctx, s.primary, stack)

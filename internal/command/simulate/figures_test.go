@@ -34,17 +34,17 @@ const day = 24 * 60
 // outcome is what one way to run a fleet made of a trace, in one world.
 type outcome struct {
 	simulator.Row
-	first        int     // minutes over in the first day
-	later        int     // and after it
-	settledUSD   float64 // after the second day
-	settledOver  int
-	stepsADay    float64
-	plans, rings int
+	first           int     // minutes over in the first day
+	later           int     // and after it
+	settledUSD      float64 // after the second day
+	settledOver     int
+	stepsADay       float64
+	plans, exceeded int
 }
 
 func play(load trace.Trace, v simulator.Variant, m simulator.Model) outcome {
 	r := simulator.Run(load, v.Fleet, m)
-	o := outcome{Row: simulator.Row{Variant: v, USD: r.USD, Over: r.Over, Steps: len(r.Steps)}, plans: len(r.Plans), rings: len(r.Rings)}
+	o := outcome{Row: simulator.Row{Variant: v, USD: r.USD, Over: r.Over, Steps: len(r.Steps)}, plans: len(r.Plans), exceeded: len(r.Exceeded)}
 	o.stepsADay = float64(len(r.Steps)) / max(1, float64(len(r.Minutes))/day)
 	for minute, one := range r.Minutes {
 		switch {
@@ -213,8 +213,8 @@ func (f *figures) hold(t *testing.T, name string) {
 	if float64(f.believed.later) > 0.001*float64(max(0, minutes-day)) || recorded(name) && f.believed.stepsADay > 6 {
 		t.Errorf("a harsher world than the plan believes in: %d minutes over after the first day, %.1f steps a day", f.believed.later, f.believed.stepsADay)
 	}
-	t.Logf("usual %.3f, harsh %.3f, believed %.3f of the best; over %d, %d, %d; rings %d, %d, %d", f.goal[0].USD/f.best[0].USD, f.goal[1].USD/f.best[1].USD, f.believed.USD/f.best[1].USD,
-		f.goal[0].Over, f.goal[1].Over, f.believed.Over, f.goal[0].rings, f.goal[1].rings, f.believed.rings)
+	t.Logf("usual %.3f, harsh %.3f, believed %.3f of the best; over %d, %d, %d; exceeded %d, %d, %d", f.goal[0].USD/f.best[0].USD, f.goal[1].USD/f.best[1].USD, f.believed.USD/f.best[1].USD,
+		f.goal[0].Over, f.goal[1].Over, f.believed.Over, f.goal[0].exceeded, f.goal[1].exceeded, f.believed.exceeded)
 }
 
 // TestSpikeAfterCalmDays: the first finds the smallest rung, the second what the plan

@@ -278,9 +278,9 @@ func TestMetricMathAndComposites(t *testing.T) {
 	}
 }
 
-// TestLoadBalancersOwnFailureRings is the alarm of a region's template that darkens it:
+// TestLoadBalancersOwnFailureIsInAlarm is the alarm of a region's template that darkens it:
 // after five minutes of 500s, for half an hour, and not for what users or the service do.
-func TestLoadBalancersOwnFailureRings(t *testing.T) {
+func TestLoadBalancersOwnFailureIsInAlarm(t *testing.T) {
 	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityBalancerFailing")
 	balancer := balancerOf(t, properties)
 	m := newMetrics(t)
@@ -345,10 +345,10 @@ func TestGuardCountsEachRequestOnce(t *testing.T) {
 	}
 }
 
-// TestStrangersRingNoAlarm: what a load balancer cannot read it answers with 5xx, as many
+// TestStrangersRaiseNoAlarm: what a load balancer cannot read it answers with 5xx, as many
 // as somebody likes, and the alarms of a region's template that count errors stay OK, the
-// guard of a deployment first. Those that are not a stranger's ring.
-func TestStrangersRingNoAlarm(t *testing.T) {
+// guard of a deployment first. Those that are not a stranger's put them in ALARM.
+func TestStrangersRaiseNoAlarm(t *testing.T) {
 	m := newMetrics(t)
 	alarms := resources{}
 	for id, of := range map[string]string{"DeploymentAlarm": "FleetDeploymentAlarm", "FastBurn": "ObservabilityFastBurnShort", "BalancerFailing": "ObservabilityBalancerFailing"} {
@@ -438,9 +438,9 @@ func (m metrics) balance(t *testing.T, balancer []types.Dimension, values map[st
 	emulatortest.Advance(t, m.s.control, time.Minute)
 }
 
-// TestHealthThatIsUnknownRings is the alarm of a region's template on what its lighthouse
+// TestHealthThatIsUnknownIsInAlarm is the alarm of a region's template on what its lighthouse
 // does not learn: after two hours in which no look learned it.
-func TestHealthThatIsUnknownRings(t *testing.T) {
+func TestHealthThatIsUnknownIsInAlarm(t *testing.T) {
 	m, properties := alarmOfPublished(t, "ObservabilityHealthUnknown")
 	looks := func(minutes int, unknown ...float64) {
 		t.Helper()
@@ -471,9 +471,9 @@ func TestHealthThatIsUnknownRings(t *testing.T) {
 	want("one look of five minutes learned it", types.StateValueOk)
 }
 
-// TestReplicationThatStandsStillRings is the alarm of a region's template on how old the last
+// TestReplicationThatStandsStillIsInAlarm is the alarm of a region's template on how old the last
 // write of another region is: after ten minutes, and not for one that is late once.
-func TestReplicationThatStandsStillRings(t *testing.T) {
+func TestReplicationThatStandsStillIsInAlarm(t *testing.T) {
 	m, properties := alarmOfPublished(t, "ObservabilityReplicationAge")
 	metric := properties["MetricName"].(string)
 	m.settle(t)
@@ -497,9 +497,9 @@ func TestReplicationThatStandsStillRings(t *testing.T) {
 	}
 }
 
-// TestScalerThatIsSilentRings is the alarm of a region's template on a scaler that decides
+// TestScalerThatIsSilentIsInAlarm is the alarm of a region's template on a scaler that decides
 // nothing, or whose type is not on the ladder: after half an hour.
-func TestScalerThatIsSilentRings(t *testing.T) {
+func TestScalerThatIsSilentIsInAlarm(t *testing.T) {
 	m, properties := alarmOfPublished(t, "ObservabilityScalerSilent")
 	metric := properties["MetricName"].(string)
 	want := func(when string, state types.StateValue) {
@@ -528,9 +528,9 @@ func TestScalerThatIsSilentRings(t *testing.T) {
 	want("with a type that is not on the ladder", types.StateValueAlarm)
 }
 
-// TestTableThatThrottlesRings is the alarm of a region's template: in three minutes of five,
+// TestTableThatThrottlesIsInAlarm is the alarm of a region's template: in three minutes of five,
 // whether reads or writes of the table or of its index are refused.
-func TestTableThatThrottlesRings(t *testing.T) {
+func TestTableThatThrottlesIsInAlarm(t *testing.T) {
 	const table = "archipelago-employees"
 	properties := templateAlarm(t, "../../../stacks/testdata/shipped/archipelago-region-eu-west-1.template.json", "ObservabilityEmployeesThrottled")
 	c := emulatortest.Start(t, emulator.Options{})
@@ -595,10 +595,10 @@ func TestTableThatThrottlesRings(t *testing.T) {
 	minutes(false, types.StateValueOk, put, get, query, put)
 }
 
-// TestTableThatLagsRings is the alarm of a region's template: of writes that take more than
+// TestTableThatLagsIsInAlarm is the alarm of a region's template: of writes that take more than
 // a minute for a quarter of an hour. Silence keeps it as it is, as of all DynamoDB's
 // metrics: without writes, or where they do not arrive.
-func TestTableThatLagsRings(t *testing.T) {
+func TestTableThatLagsIsInAlarm(t *testing.T) {
 	const name, other = "archipelago-employees", "us-east-1"
 	c := emulatortest.Start(t, emulator.Options{})
 	config := emulatortest.Config(c, "eu-west-1")
@@ -649,10 +649,10 @@ func TestTableThatLagsRings(t *testing.T) {
 	quarter("a second again", true, ok)
 }
 
-// TestGoalAtRiskRings is the fast one of a region's two pairs, each alarm of which looks at
+// TestGoalAtRiskIsInAlarm is the fast one of a region's two pairs, each alarm of which looks at
 // its own window: at two errors in a hundred, where the goal allows one in 2,000, once
 // there are ten in an hour, and until they are few in five minutes.
-func TestGoalAtRiskRings(t *testing.T) {
+func TestGoalAtRiskIsInAlarm(t *testing.T) {
 	const path = "../../../stacks/testdata/watched/archipelago-region-eu-west-1.template.json"
 	m := newMetrics(t)
 	windows, pair := []string{"Long", "Short"}, resources{}
@@ -683,10 +683,10 @@ func TestGoalAtRiskRings(t *testing.T) {
 	minutes(60, 0, ok, ok)
 }
 
-// TestReplicationThatFailsRings: the alarms of two regions' templates, on a bucket whose
+// TestReplicationThatFailsIsInAlarm: the alarms of two regions' templates, on a bucket whose
 // objects take ten minutes to the other one's. What is not replicated at all is silence,
 // which keeps an alarm as it is.
-func TestReplicationThatFailsRings(t *testing.T) {
+func TestReplicationThatFailsIsInAlarm(t *testing.T) {
 	const (
 		home, other = "eu-west-1", "us-east-1"
 		name        = "archipelago-photos-123456789012-"

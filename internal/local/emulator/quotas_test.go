@@ -221,7 +221,7 @@ func TestZonesWithoutATypeOrCapacity(t *testing.T) {
 	g.desire(t, 2)
 	everywhere := map[string][]string{a: {"m7g.large"}, b: {"m7g.large"}}
 	emulatortest.Set(t, g.control, emulator.Settings{NoCapacity: everywhere})
-	g.ring(t, "OK")
+	g.setAlarm(t, "OK")
 	if err := g.step(t, "m7g.large"); err != nil {
 		t.Fatal(err)
 	}

@@ -76,10 +76,10 @@ func (g *group) putAlarm(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	g.ring(t, cloudwatchtypes.StateValueOk)
+	g.setAlarm(t, cloudwatchtypes.StateValueOk)
 }
 
-func (g *group) ring(t *testing.T, state cloudwatchtypes.StateValue) {
+func (g *group) setAlarm(t *testing.T, state cloudwatchtypes.StateValue) {
 	t.Helper()
 	if _, err := g.alarms.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
 		AlarmName: &g.name, StateValue: state, StateReason: aws.String("test"),
@@ -273,10 +273,10 @@ func TestWhatMatchesIsLeft(t *testing.T) {
 func TestRefreshIsRefusedUnlessItsAlarmsAreOK(t *testing.T) {
 	g := newGroup(t)
 	for _, state := range []cloudwatchtypes.StateValue{cloudwatchtypes.StateValueAlarm, cloudwatchtypes.StateValueInsufficientData} {
-		g.ring(t, state)
+		g.setAlarm(t, state)
 		wantError(t, g.step(t, "m7g.large"), "ValidationError", string(state))
 	}
-	g.ring(t, cloudwatchtypes.StateValueOk)
+	g.setAlarm(t, cloudwatchtypes.StateValueOk)
 	if err := g.step(t, "m7g.large"); err != nil {
 		t.Error(err)
 	}
@@ -457,7 +457,7 @@ func instanceIDs(g types.AutoScalingGroup) []string {
 func TestFailedRefreshesRollBack(t *testing.T) {
 	for name, fail := range map[string]func(t *testing.T, g *group) string{
 		"an alarm": func(t *testing.T, g *group) string {
-			g.ring(t, cloudwatchtypes.StateValueAlarm)
+			g.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 			return "the alarm " + g.name + " is in ALARM"
 		},
 		"an instance that is never healthy": func(*testing.T, *group) string { return "for 60 minutes" },
@@ -496,7 +496,7 @@ func TestRollbackReplacesWhatWasReplaced(t *testing.T) {
 	for !slices.Contains(g.types(t), "m7g.large") || len(g.types(t)) != 3 || slices.Index(g.types(t), "m7g.large") != 1 {
 		emulatortest.Advance(t, g.control, 10*time.Second)
 	}
-	g.ring(t, cloudwatchtypes.StateValueAlarm)
+	g.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 	g.await(t, types.InstanceRefreshStatusRollbackSuccessful, time.Hour, none)
 	if got := g.types(t); !slices.Equal(got, []string{"m7g.medium", "m7g.medium"}) || g.override(t) != "m7g.medium" {
 		t.Errorf("the instances are %s, of %s", got, g.override(t))
@@ -546,7 +546,7 @@ func TestSuspendedProcesses(t *testing.T) {
 	g.desire(t, 2)
 	for _, process := range []string{"Launch", "Terminate", "InstanceRefresh"} {
 		suspend(process) // before the refresh begins, whose first second may pass at any moment
-		g.ring(t, cloudwatchtypes.StateValueOk)
+		g.setAlarm(t, cloudwatchtypes.StateValueOk)
 		if err := g.step(t, "m7g.large"); err != nil {
 			t.Fatal(err)
 		}

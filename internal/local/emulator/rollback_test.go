@@ -508,9 +508,9 @@ func (s *stack) fleet(instanceType string) resources {
 	}
 }
 
-// TestGuardThatRingsForbidsItsOwnRollback: what it stops stays as it is, with the new
+// TestGuardInAlarmForbidsItsOwnRollback: what it stops stays as it is, with the new
 // instances among the others, until an operator acts.
-func TestGuardThatRingsForbidsItsOwnRollback(t *testing.T) {
+func TestGuardInAlarmForbidsItsOwnRollback(t *testing.T) {
 	s := newStack(t)
 	g := s.group()
 	g.putAlarm(t)
@@ -519,7 +519,7 @@ func TestGuardThatRingsForbidsItsOwnRollback(t *testing.T) {
 	for !slices.Contains(g.types(t), "m7g.large") {
 		time.Sleep(20 * time.Millisecond)
 	}
-	g.ring(t, "ALARM")
+	g.setAlarm(t, "ALARM")
 	s.await(t, types.StackStatusUpdateRollbackFailed)
 	if got := s.reasons(t); !strings.Contains(got, "cannot start while the alarm") {
 		t.Errorf("it failed otherwise: %s", got)

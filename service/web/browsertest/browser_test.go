@@ -225,9 +225,9 @@ func (b *tab) tabTo(selector string) {
 		b.press(kb.Tab)
 		if shown := value[string](b, `(() => {
 			const at = document.activeElement;
-			const rings = [getComputedStyle(at), getComputedStyle(at, '::after')];
-			if (at.closest('label')) rings.push(getComputedStyle(at.closest('label')));
-			return rings.some((s) => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2) ? '' : at.outerHTML;
+			const outlines = [getComputedStyle(at), getComputedStyle(at, '::after')];
+			if (at.closest('label')) outlines.push(getComputedStyle(at.closest('label')));
+			return outlines.some((s) => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2) ? '' : at.outerHTML;
 		})()`); shown != "" {
 			b.t.Errorf("the focus cannot be seen at %s", shown)
 		}

@@ -173,8 +173,8 @@ class Refresh:
         if self.status == "RollbackInProgress":
             return ""
         alarms = cloudwatch_backends[self.group.account_id][self.group.region].alarms
-        ringing = [n for n in self.alarms() if n in alarms and alarms[n].state_value == "ALARM"]
-        return f"the alarm {', '.join(ringing)} is in ALARM" if ringing else self.stop
+        alarmed = [n for n in self.alarms() if n in alarms and alarms[n].state_value == "ALARM"]
+        return f"the alarm {', '.join(alarmed)} is in ALARM" if alarmed else self.stop
 
     def fail(self, failure):
         """Roll back to what is saved on the group (rule R3), or leave it as it is."""
