@@ -23,8 +23,8 @@ func (KMS) want() string {
 	return `an object such as {"decrypt": ["arn:aws:kms:…"], "volume": "arn:aws:kms:…"}`
 }
 
-// validKey is the ARN of a key of AWS KMS, with its region; an alias is none, since IAM
-// does not know it as a resource. Source: AWS KMS Developer Guide, "Using aliases to
+// validKey is the ARN of a key of AWS KMS, with its region. An alias is refused, since
+// IAM does not know it as a resource. Source: AWS KMS Developer Guide, "Using aliases to
 // control access to KMS keys".
 var validKey = regexp.MustCompile(`^arn:aws:kms:([a-z0-9-]+):\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
 

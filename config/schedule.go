@@ -46,7 +46,7 @@ func parseCron(expression string) error {
 	fields := strings.Split(expression, " ")
 	for _, field := range fields {
 		if !cronField.MatchString(field) {
-			return fmt.Errorf("%q is no value, range, list or step of crontab(5)", field)
+			return fmt.Errorf("%q is not a value, range, list or step of crontab(5)", field)
 		}
 	}
 	if len(fields) == 5 {

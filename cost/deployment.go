@@ -43,7 +43,7 @@ type Region struct {
 	Dashboards         int
 	AlarmMetrics       int
 	CompositeAlarms    int
-	LooksEvery         int     // seconds between two of a lighthouse's health checks; 0 is no lighthouse
+	LooksEvery         int     // seconds between two of a lighthouse's health checks; 0 means no lighthouse
 	FunctionMemoryMiB  int     // of the lighthouse and of the scaler
 	ScalerRuns         float64 // runs of the scaler a minute, by all of its schedules
 	Agents             bool    // each instance sends its log and metrics to CloudWatch

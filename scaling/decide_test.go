@@ -178,7 +178,7 @@ func TestDecide(t *testing.T) {
 				t.Error("it is called advice")
 			}
 			if s := got.Reason.String(); s == "" || s == string(got.Reason.Code) || strings.Contains(s, "%!") {
-				t.Errorf("the reason %q is no sentence", s)
+				t.Errorf("the reason %q is not a sentence", s)
 			}
 		})
 	}

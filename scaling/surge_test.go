@@ -79,7 +79,7 @@ func TestFloor(t *testing.T) {
 		"m7g.medium":  {scaling.Down, "m7g.medium", ""},
 		"m7g.large":   {scaling.Stay, "m7g.large", "on m7g.large, the lowest that the goal allows"},
 		"m7g.2xlarge": {scaling.Up, "m7g.2xlarge", "the goal asks for m7g.2xlarge at least"},
-		"t4g.small":   {scaling.Down, "m7g.medium", ""}, // it is no rung any more
+		"t4g.small":   {scaling.Down, "m7g.medium", ""}, // it is not a rung any more
 	} {
 		o := calm()
 		cool(&o)

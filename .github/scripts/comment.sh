@@ -31,7 +31,7 @@ if [ "$head" != "$HEAD_SHA" ]; then
 	echo "the head of #$number is another commit: nothing is posted" >&2
 	exit 0
 fi
-[[ $base =~ ^[A-Za-z0-9._/+-]{1,200}$ ]] || fail 'The base is no branch that a status may be called by'
+[[ $base =~ ^[A-Za-z0-9._/+-]{1,200}$ ]] || fail 'The base is not a branch that a status may be called by'
 if [ "$base" != "$default" ]; then
 	review="review into $base"
 	ALLOW="allow-data-loss into $base"

@@ -36,7 +36,7 @@ own) deploy "${own[@]}" ;;
 			exit
 		fi
 	done
-	echo "deploy: $1 is no wave: name shared, own, or one of ${regions[*]}" >&2
+	echo "deploy: $1 is not a wave: name shared, own, or one of ${regions[*]}" >&2
 	exit 1
 	;;
 esac

@@ -95,7 +95,7 @@ func countRequests(r io.Reader, counts map[time.Time]*[spans]int) error {
 			}
 			at, err := time.Parse(time.RFC3339Nano, fields[1])
 			if err != nil {
-				return fmt.Errorf("line %d is not of a load balancer's access log: its second field is no time: %w", number, err)
+				return fmt.Errorf("line %d is not of a load balancer's access log: its second field is not a time: %w", number, err)
 			}
 			minute := at.Truncate(time.Minute)
 			if counts[minute] == nil {

@@ -70,7 +70,7 @@ func TestLogsThatSayNothing(t *testing.T) {
 		"0 of 70 minutes":                         accessLog(70, 1000, 1),
 		"0 of 0 minutes":                          "",
 		"line 1 is not of a load balancer's":      "not a log\n",
-		"its second field is no time":             "h2 yesterday app/shop/50dc 192.0.2.1:1 10.0.0.1:1 0 0 0 200 200 1 1 x\n",
+		"its second field is not a time":          "h2 yesterday app/shop/50dc 192.0.2.1:1 10.0.0.1:1 0 0 0 200 200 1 1 x\n",
 	} {
 		path := filepath.Join(t.TempDir(), "log")
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {

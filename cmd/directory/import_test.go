@@ -133,7 +133,7 @@ func testImportIntoTheEmbeddedStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := jpeg.Decode(bytes.NewReader(content)); err != nil {
-			t.Errorf("%s is no JPEG: %v", key, err)
+			t.Errorf("%s is not a JPEG: %v", key, err)
 		}
 	}
 }

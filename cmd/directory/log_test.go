@@ -127,7 +127,7 @@ func TestManyWriteAtOnce(t *testing.T) {
 	}
 	for line := range strings.Lines(w.b.String()) {
 		if !strings.HasPrefix(line, `{"time":`) || !strings.HasSuffix(line, "}\n") {
-			t.Fatalf("%q is no line", line)
+			t.Fatalf("%q is not a line", line)
 		}
 	}
 }

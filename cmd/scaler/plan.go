@@ -79,7 +79,7 @@ func (c *controller) makePlan(ctx context.Context, o scaling.Observation, p *par
 	return says, c.remember(ctx, p.memory)
 }
 
-// planDue: once a night; sooner where there is no floor, or it is no rung any more.
+// planDue: once a night; sooner where there is no floor, or it is not a rung any more.
 func (c *controller) planDue(last *simulator.Plan, now time.Time) bool {
 	night := func(t time.Time) time.Time { return t.Add(-planAt).Truncate(24 * time.Hour) }
 	switch {

@@ -19,7 +19,7 @@ import (
 
 var midnight = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
-// every is a metric with the value of each minute since midnight; NaN is none.
+// every is a metric with the value of each minute since midnight; NaN stands for no value.
 func every(minutes int, value func(minute int) float64) scaling.Series {
 	var s scaling.Series
 	for m := range minutes {
@@ -30,9 +30,9 @@ func every(minutes int, value func(minute int) float64) scaling.Series {
 	return s
 }
 
-// TestPastIsTheLoad: minutes without requests are none where instances were in service,
-// and unknown where nothing is. It begins where both are known: a load balancer or a group
-// of another name had metrics of another name.
+// TestPastIsTheLoad: minutes without requests have a load of zero where instances were in
+// service, and an unknown one where none were. It begins where both are known: a load
+// balancer or a group of another name had metrics of another name.
 func TestPastIsTheLoad(t *testing.T) {
 	p := &past{end: midnight.Add(10 * time.Minute)}
 	p.count = every(10, func(m int) float64 {

@@ -640,8 +640,8 @@ func TestRepairIsJudgedByWhatItServes(t *testing.T) {
 	}
 }
 
-// TestFailuresAreCountedAsTheAlarmDoes: those of the load balancer that a request alone
-// makes are none.
+// TestFailuresAreCountedAsTheAlarmDoes: errors of the load balancer that a request alone
+// makes do not count.
 func TestFailuresAreCountedAsTheAlarmDoes(t *testing.T) {
 	for name, want := range map[string]float64{
 		"HTTPCode_Target_5XX_Count": 50, "HTTPCode_ELB_502_Count": 50, "HTTPCode_ELB_504_Count": 50, // of the 200 that had a target

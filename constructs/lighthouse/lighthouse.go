@@ -173,7 +173,7 @@ func New(scope constructs.Construct, id string, props *Props) *Lighthouse {
 }
 
 // scopeOf is where the target group of a load balancer is placed: a group belongs to
-// one load balancer. An imported one is no scope in Go.
+// one load balancer. An imported one is not a scope in Go.
 func scopeOf(balancer elb.IApplicationLoadBalancer, other constructs.Construct) constructs.Construct {
 	if own, ok := balancer.(constructs.Construct); ok {
 		return own

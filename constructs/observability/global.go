@@ -26,7 +26,7 @@ type GlobalProps struct {
 	// Tables and Buckets are shown. Default: none.
 	Tables  []Table
 	Buckets []Bucket
-	// Accelerator is the id of the accelerator. Default: none, there is none.
+	// Accelerator is the id of the accelerator. Default: no accelerator.
 	Accelerator string
 	// Runbook is the address of the page that says what to do. Default: Runbook.
 	Runbook string

@@ -76,7 +76,7 @@ func (d Deployment) Build(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	name := path.Base(d.Package)
-	if kind != "" && kind != "main" { // "" is none, of which the build says why
+	if kind != "" && kind != "main" { // of "", no package, the build says why
 		return fmt.Errorf("%s: %s is package %s, which makes no program: want package main", packageKey, d.Package, kind)
 	}
 	if version.MatchString(name) {

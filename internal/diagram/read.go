@@ -41,7 +41,7 @@ type Island struct {
 	// LoadBalancer is "public" or "internal", "" in a region that is retired.
 	LoadBalancer string
 	HTTPS        bool
-	// Rules are those of the web ACL; 0 is no web ACL.
+	// Rules are those of the web ACL; 0 means no web ACL.
 	Rules int
 	// Zones are the letters of the fleet's zones, or their numbers where templates
 	// do not say which they are.

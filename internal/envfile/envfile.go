@@ -77,7 +77,7 @@ func Parse(text string) ([]string, error) {
 			return variables, nil
 		}
 		if !ValidName(variable) {
-			return nil, fmt.Errorf("%q is no name of a variable", variable)
+			return nil, fmt.Errorf("%q is not the name of a variable", variable)
 		}
 		if at, ok := places[variable]; ok {
 			variables[at] = variable + "=" + value

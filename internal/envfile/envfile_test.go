@@ -48,7 +48,7 @@ func TestAnyValueComesBack(t *testing.T) {
 			return
 		}
 		if strings.ContainsAny(line, "\n\r\x00") {
-			t.Fatalf("%q is no line", line)
+			t.Fatalf("%q is not a line", line)
 		}
 		got, err := envfile.Parse(line + "\nNEXT=1\n")
 		if want := []string{"NAME=" + value, "NEXT=1"}; err != nil || !slices.Equal(got, want) {
@@ -98,7 +98,7 @@ func TestFileIsReadAsSystemdDoes(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"A='x\n": "A: the quote ' has no end", `A="x\"`: `A: the quote " has no end`, "export A=1\n": `"export A" is no name`,
+		"A='x\n": "A: the quote ' has no end", `A="x\"`: `A: the quote " has no end`, "export A=1\n": `"export A" is not the name`,
 	} {
 		if _, err := envfile.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)

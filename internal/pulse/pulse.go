@@ -160,7 +160,7 @@ func (b Beat) Value() types.AttributeValue {
 	return &types.AttributeValueMemberS{Value: fmt.Sprintf("%d %d %d", b.At.Unix(), b.InARow, b.Given)}
 }
 
-// Parse reads the beats of an item. What is no beat, such as its key, is not among them.
+// Parse reads the beats of an item. What is not a beat, such as its key, is not among them.
 // Another version's may lack the third number, whose instances have given enough, or have
 // more behind it.
 func Parse(item map[string]types.AttributeValue) map[string]Beat {

@@ -79,7 +79,7 @@ func (j *judge) repeats(c delta) bool {
 }
 
 // repeatsCreate reports whether a custom resource of AWS SDK calls has the same call for
-// its update as for its creation, or is none.
+// its update as for its creation, or makes no such calls.
 func repeatsCreate(r resource) bool {
 	return r.all == nil || r.props["Create"] != nil && encoded(r.props["Create"]) == encoded(r.props["Update"])
 }

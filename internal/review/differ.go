@@ -87,7 +87,7 @@ type resourceDiff struct {
 	Other      []string
 }
 
-// parsed is a policy's statement, or what is none.
+// parsed is a policy's statement, or one that could not be parsed.
 type parsed struct {
 	Type, Repr string
 	Value      statement

@@ -160,7 +160,7 @@ func (r Report) people() string {
 	switch {
 	case r.everywhere():
 		return "users of every island lose the service, or a part of it, " + until + "."
-	case out && r.Islands < 2 && !(left && r.Islands == 1): // that of a region which goes is none of the head's
+	case out && r.Islands < 2 && !(left && r.Islands == 1): // the head does not have that of a region which goes
 		return "users lose the service, or a part of it, " + until + "; there is no other island."
 	case out && moved:
 		return "users who are nearest to " + codes(regions) + " are served by another island, farther away."

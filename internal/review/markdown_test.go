@@ -127,7 +127,7 @@ func TestHostileNamesStayText(t *testing.T) {
 }
 
 // TestLongComments: a diff that does not fit is left to the JSON, and a comment that
-// does not fit without it is none.
+// does not fit without it is not written.
 func TestLongComments(t *testing.T) {
 	var r Report
 	for i := range 200 {

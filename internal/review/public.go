@@ -151,7 +151,7 @@ func grantsOf(document any) []grant {
 }
 
 // principals are those of a policy's Principal, {"AWS": …} and the like, or the value
-// itself where it is none.
+// itself where it has no such form.
 func principals(v any) []any {
 	fields := fieldsOf(v)
 	if len(fields) == 0 {

@@ -3,7 +3,7 @@ package review
 import "strings"
 
 // resolved is an assembly whose texts that CloudFormation puts together are in one form,
-// so that another way to write the same is no change.
+// so that another way to write the same is not a change.
 func (a *Assembly) resolved() *Assembly {
 	all := &Assembly{Dir: a.Dir, Lost: a.Lost, Deployed: a.Deployed, Stacks: map[string]*Stack{}}
 	for name, s := range a.Stacks {

@@ -200,7 +200,7 @@ func (g grant) covers(h grant) bool {
 }
 
 // strong reports whether g lets somebody become another one, or say who may do what: it
-// may be worth more than its own words. A service that takes a role is none.
+// may be worth more than its own words. A service that takes a role is not meant.
 func (g grant) strong() bool {
 	if g.effect == "Deny" || strings.HasPrefix(g.who, "Service:") {
 		return false
@@ -590,8 +590,8 @@ func foreign(s *Stack, who string) string {
 	return ""
 }
 
-// lives reports whether what a reference is about is in the other template too, or is
-// none of s.
+// lives reports whether what a reference names is in the other template too, or
+// is not in s.
 func lives(s, other *Stack, reference string) bool {
 	_, id, ok := strings.Cut(reference, "${")
 	id, _, _ = strings.Cut(strings.TrimSuffix(id, "}"), ".")

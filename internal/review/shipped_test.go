@@ -260,7 +260,7 @@ func TestPlan(t *testing.T) {
 		"a region's addresses": "First: `make drain REGION=…` for each region under Users; afterwards the same with `OFF=1` where it is to serve again.\n\n" +
 			"1. `archipelago-region-us-east-1` (`us-east-1`): " + guard + "\n\n" +
 			back + " But:\n\n- what users pass is replaced again, with another outage: move them away before that too\n",
-		// What is left as it was is no backup's.
+		// A backup does not bring back what is left as it was.
 		"a table's construct id": "First: a copy of that data to where the service will read, such as by an export and an import, or `cdk import` of the old resource in place of the new one.\n\n" +
 			"1. `archipelago-global` (`eu-west-1`): " + fails + "\n\n" +
 			back + " But:\n\n- the old resource stays outside of any stack, and has to be brought back into one: see *Restore data* in docs/operations.md\n",
@@ -343,7 +343,7 @@ func TestRegionsAreSaidOnce(t *testing.T) {
 	}
 }
 
-// TestPoliciesAreLineDiffs, as user data is, and what is a hash of others is none.
+// TestPoliciesAreLineDiffs, as user data is; a hash of other lines has no diff.
 func TestPoliciesAreLineDiffs(t *testing.T) {
 	d := newDiffer(t)
 	for name, want := range map[string]string{

@@ -252,7 +252,7 @@ func (r Runner) holds(t *testing.T, condition string) bool {
 	return true
 }
 
-// listOf is a value that may be none, one or a list.
+// listOf is a value that may be absent, one or a list.
 func listOf(v any) []string {
 	switch v := v.(type) {
 	case nil:

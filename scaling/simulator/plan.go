@@ -97,7 +97,7 @@ func NewPlan(h History, f Fleet, m Model, harsh bool) Plan {
 	p.Allowed = reserve * (1 - f.Goal/100) * float64(window)
 	best := 0
 	for i, rung := range f.Ladder {
-		// One that costs more at rest than a smaller one that keeps the goal is none.
+		// One that costs more at rest than a smaller one that keeps the goal is not tried.
 		if i > 0 && p.keeps(p.Floors[best]) && float64(f.Min)*f.USDPerHour[i]*float64(len(load))/60 > p.Floors[best].USD {
 			continue
 		}

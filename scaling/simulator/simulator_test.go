@@ -28,7 +28,7 @@ func fleet(t rapid.TB) simulator.Fleet {
 // drawn is any fleet that a configuration may ask for.
 func drawn(t *rapid.T) simulator.Fleet {
 	f := fleet(t)
-	// Rungs may be far apart, and of other families; what is no ladder is drawn again.
+	// Rungs may be far apart, and of other families; what is not a ladder is drawn again.
 	known := []string{"c7g.medium", "m7g.medium", "r7g.medium", "c7g.large", "m7g.large", "m7g.xlarge", "r7g.xlarge", "c7g.2xlarge", "m7g.2xlarge"}
 	types := rapid.Custom(func(t *rapid.T) scaling.Ladder {
 		var some []string

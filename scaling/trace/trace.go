@@ -95,7 +95,7 @@ func ReadFile(path string) (Trace, error) {
 	defer file.Close()
 	t, err := Read(file)
 	if err != nil {
-		return Trace{}, fmt.Errorf("%s is no trace:\n%w", path, err)
+		return Trace{}, fmt.Errorf("%s is not a trace:\n%w", path, err)
 	}
 	return t, nil
 }

@@ -115,8 +115,8 @@ func (e Employee) Validate() error {
 // blankBraille is a Braille pattern without dots, which Unicode counts as a symbol.
 const blankBraille = '\u2800'
 
-// visible reports whether a character can be seen by itself: it is no space, no
-// mark on another character, and none that fonts leave out, such as those that only
+// visible reports whether a character can be seen by itself: it is not a space, a
+// mark on another character, or one that fonts leave out, such as those that only
 // join or direct others.
 func visible(r rune) bool {
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != blankBraille &&

@@ -77,7 +77,7 @@ func behind(prefix string) string {
 		r, size := utf8.DecodeLastRuneInString(prefix)
 		prefix = prefix[:len(prefix)-size]
 		switch {
-		case r == 0xd7ff: // what follows are no characters
+		case r == 0xd7ff: // what follows are not characters
 			return prefix + "\ue000"
 		case r < utf8.MaxRune:
 			return prefix + string(r+1)

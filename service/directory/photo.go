@@ -81,8 +81,8 @@ type Photos interface {
 	// Walk calls visit for every photo of this region, in no order, until visit
 	// returns an error, which it returns.
 	Walk(ctx context.Context, visit func(StoredPhoto) error) error
-	// Delete removes what is under key if it was put before a time. What is not
-	// there, or was put later, is no error.
+	// Delete removes what is under key if it was put before a time. It is not an
+	// error if nothing is there, or it was put later.
 	Delete(ctx context.Context, key string, before time.Time) error
 	// Ping returns nil if the store can read.
 	Ping(ctx context.Context) error

@@ -31,7 +31,7 @@ const (
 )
 
 var (
-	// ErrUnsupported means that an upload is no JPEG, PNG, WebP or GIF, or of a
+	// ErrUnsupported means that an upload is not a JPEG, PNG, WebP or GIF, or of a
 	// kind that is not decoded: see UnsupportedError.
 	ErrUnsupported = errors.New("not a JPEG, PNG, WebP or GIF image that can be decoded")
 	// ErrProfile means that an upload has a colour profile that is not converted.

@@ -584,7 +584,7 @@ func TestBusyIsTold(t *testing.T) {
 	}
 	p.count(-1)
 	if _, err := p.Process(t.Context(), upload(t, p, []byte("no picture"))); err == nil {
-		t.Error("what is no picture was taken")
+		t.Error("what is not a picture was taken")
 	}
 	if _, err := p.Process(t.Context(), upload(t, p, encoded(t, quarters(64, 64), toJPEG))); err != nil {
 		t.Fatal(err)

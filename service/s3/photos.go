@@ -52,7 +52,7 @@ func (s *Photos) bucket(region string) string {
 // Put implements directory.Photos.
 func (s *Photos) Put(ctx context.Context, key string, content []byte) error {
 	if !directory.ValidPhotoKey(key) {
-		return fmt.Errorf("%q is no photo's key", key)
+		return fmt.Errorf("%q is not the key of a photo", key)
 	}
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:       aws.String(s.bucket(s.config.Region)),

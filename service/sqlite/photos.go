@@ -42,7 +42,7 @@ func (s *Photos) Close() error { return s.root.Close() }
 // nothing behind.
 func (s *Photos) Put(ctx context.Context, key string, content []byte) error {
 	if !directory.ValidPhotoKey(key) {
-		return fmt.Errorf("%q is no photo's key", key)
+		return fmt.Errorf("%q is not the key of a photo", key)
 	}
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)

@@ -17,7 +17,7 @@ func Photos(t *testing.T, newStore func(*testing.T) directory.Photos) {
 	tests := map[string]func(*testing.T, directory.Photos){
 		"put and get":                  testPutPhoto,
 		"unknown photos":               testUnknownPhoto,
-		"keys are no paths":            testKeysAreNoPaths,
+		"keys are not paths":           testKeysAreNoPaths,
 		"put again counts as put now":  testPutAgain,
 		"delete":                       testDeletePhoto,
 		"walk":                         testWalk,

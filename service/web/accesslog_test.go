@@ -37,7 +37,7 @@ func (j *journal) String() string {
 	return j.b.String()
 }
 
-// lines returns the lines with a message, and fails where one is no JSON.
+// lines returns the lines with a message, and fails where one is not JSON.
 func (j *journal) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	j.mu.Lock()
@@ -206,7 +206,7 @@ func TestClientAddressIsTheLoadBalancers(t *testing.T) {
 	s, j := newJournaled(t, func(o *web.Options) { o.TrustedProxies = nil })
 	s.do(http.MethodGet, "/", "", "", "X-Forwarded-For", "203.0.113.7")
 	if got := j.lines(t, "request")[0]["client"]; got != "127.0.0.1" {
-		t.Errorf("the client is %v, want the peer: it is no trusted load balancer", got)
+		t.Errorf("the client is %v, want the peer: it is not a trusted load balancer", got)
 	}
 }
 

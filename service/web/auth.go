@@ -219,7 +219,7 @@ func (s *Server) enter(ctx context.Context, r *http.Request, who directory.Accou
 const busyFor = 5 * time.Second
 
 // refusal is what a client is told of an error of a sign-in. That many want to sign
-// in is no failure of the service: a deployment shall not be rolled back for it.
+// in is not a failure of the service: a deployment shall not be rolled back for it.
 func refusal(err error) error {
 	var tooMany *account.TooManyError
 	switch {

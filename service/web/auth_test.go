@@ -501,7 +501,7 @@ func (f failingAccounts) Account(ctx context.Context, name string) (directory.Ac
 	return f.accountStore.Account(ctx, name)
 }
 
-// TestStoreThatDoesNotKnowWhoIsSignedIn is no sign-out: what needs an account
+// TestStoreThatDoesNotKnowWhoIsSignedIn is not a sign-out: what needs an account
 // says that it is unavailable, and all else goes on.
 func TestStoreThatDoesNotKnowWhoIsSignedIn(t *testing.T) {
 	for name, breaks := range map[string]func(*web.Options, *atomic.Bool){
@@ -620,7 +620,7 @@ func TestOverTLSTheCookieIsTheHosts(t *testing.T) {
 	if recent := res.Header.Get("Set-Cookie"); !strings.HasPrefix(recent, "recent=") || !strings.Contains(recent, "; Secure;") {
 		t.Errorf("the cookie of what changed is %q", recent)
 	}
-	// A cookie that another host, or a page in the clear, may have set is none.
+	// A cookie that another host, or a page in the clear, may have set is ignored.
 	res, _ = s.as(t, strings.TrimPrefix(session, "__Host-")).do(http.MethodGet, "/employees/new", "", "", over...)
 	wantStatus(t, res, http.StatusSeeOther)
 }

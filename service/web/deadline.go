@@ -9,7 +9,7 @@ import (
 // storeTime is how long the stores may take for one request, all calls
 // together. With what else there is to do, a request whose stores do not answer
 // is answered within three seconds. The time in which a client sends a body,
-// or a photo waits to be decoded, is no store's.
+// or a photo waits to be decoded, does not count.
 const storeTime = 2500 * time.Millisecond
 
 // allowance is the time that stores took for a request.

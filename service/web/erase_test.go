@@ -276,7 +276,7 @@ func TestFormIsKeptThroughTheSignIn(t *testing.T) {
 	res, body := s.as(t, "").form("/sign-in", gone)
 	wantStatus(t, res, http.StatusNotFound)
 	wantText(t, body, "Save adds it again", `name="fullName" value="Berta"`, `action="/employees"`)
-	// What is no form of an employee leads back to its page.
+	// What is not a form of an employee leads back to its page.
 	res, body = s.as(t, "").form(path+"/delete", url.Values{"version": {"1"}})
 	wantStatus(t, res, http.StatusUnauthorized)
 	wantText(t, body, `name="next" value="`+path+`/delete"`)

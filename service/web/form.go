@@ -158,7 +158,7 @@ func keptForm(values url.Values) (*form, []field) {
 	return &f, f.kept(f.Employee.ID)
 }
 
-// unreadable is a body that ended early, came too slowly or is no form, unless it
+// unreadable is a body that ended early, came too slowly or is not a form, unless it
 // was too large.
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError

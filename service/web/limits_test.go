@@ -71,7 +71,7 @@ func TestLimitsAreThoseOfTheDirectory(t *testing.T) {
 	}
 	for schema, s := range document.Components.Schemas {
 		if s.Value.Properties["fullName"] == nil {
-			continue // it is no employee
+			continue // it is not an employee
 		}
 		for _, name := range limited[:3] {
 			if most := s.Value.Properties[name].Value.MaxLength; most == nil {

@@ -140,7 +140,7 @@ type loadForm struct {
 }
 
 // renderIsland shows the island with what came of a load. The answer to a load
-// is no redirect: the load balancer may send that to another instance.
+// is not a redirect: the load balancer may send that to another instance.
 func (s *Server) renderIsland(w http.ResponseWriter, r *http.Request, status int, f loadForm) error {
 	f.Offered = s.LoadGenerator
 	f.Burning = s.load.state()

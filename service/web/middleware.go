@@ -155,8 +155,8 @@ func (s *Server) originOf(r *http.Request) origin {
 	return o
 }
 
-// peer is the address at the connection's other end; the zero one where it is
-// none.
+// peer is the address at the connection's other end; the zero one where that
+// is not an address.
 func peer(r *http.Request) netip.Addr {
 	address, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

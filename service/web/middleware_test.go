@@ -195,7 +195,7 @@ func TestPagesAreTextWhateverIsSent(t *testing.T) {
 	} {
 		_, body := answer()
 		if !utf8.ValidString(body) || strings.Contains(body, "\x00") {
-			t.Errorf("%s: the page is no text", name)
+			t.Errorf("%s: the page is not text", name)
 		}
 		if !strings.Contains(body, "a\ufffdb\ufffdc\ufffdd") {
 			t.Errorf("%s: the page does not show what was sent: %s", name, body)
@@ -228,7 +228,7 @@ func FuzzQuery(f *testing.F) {
 				t.Errorf("%s?%q: status %d", path, query, w.Code)
 			}
 			if !utf8.ValidString(body) || strings.Contains(body, "\x00") {
-				t.Errorf("%s?%q: the page is no text", path, query)
+				t.Errorf("%s?%q: the page is not text", path, query)
 			}
 			if w.Code != http.StatusOK {
 				continue

@@ -191,5 +191,5 @@ func TestWritesAreLimited(t *testing.T) {
 	res, _ = s.do("POST", "/api/employees", "application/json", adaJSON)
 	wantStatus(t, res, http.StatusTooManyRequests)
 	res, _ = s.form("/sign-out", nil)
-	wantStatus(t, res, http.StatusSeeOther) // is no write
+	wantStatus(t, res, http.StatusSeeOther) // not a write
 }

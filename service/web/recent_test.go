@@ -247,7 +247,7 @@ func TestDeletionOfWhatChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestDeletionOfNoVersion: what is no form of a deletion deletes nothing.
+// TestDeletionOfNoVersion: what is not a form of a deletion deletes nothing.
 func TestDeletionOfNoVersion(t *testing.T) {
 	s := newSite(t, nil)
 	res, _ := s.submit("/employees", ada(), nil)
@@ -320,7 +320,7 @@ func FuzzRecentCookie(f *testing.F) {
 		}
 		for _, id := range ids {
 			if !directory.ValidID(id) {
-				t.Errorf("%q is no id", id)
+				t.Errorf("%q is not an id", id)
 			}
 		}
 	})

@@ -234,7 +234,7 @@ func signedIn(t *testing.T, address, session string) error {
 	case http.StatusOK:
 		return nil
 	case http.StatusSeeOther:
-		return fmt.Errorf("the session is none at %s", address)
+		return fmt.Errorf("the session is not known at %s", address)
 	default:
 		t.Fatalf("%s: status %d", req.URL, res.StatusCode)
 		return nil

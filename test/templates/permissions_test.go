@@ -26,7 +26,7 @@ const permissionsPage = "../../docs/permissions.md"
 
 // wildcards are the permissions that name no action or no resource exactly, by
 // the kind of resource that gives them, each with its reason. A part of a name,
-// such as a bucket's objects, is no wildcard.
+// such as a bucket's objects, is not a wildcard.
 var wildcards = map[string]string{
 	"Role: AWSLambdaBasicExecutionRole":                    "the function of custom resources, CDK's own: AWS's managed policy for logs, which names no log group",
 	"Role: ssmmessages:CreateControlChannel on *":          "only with `ssm`: the actions that open a session know no resources",
@@ -47,8 +47,8 @@ var wildcards = map[string]string{
 	"Role: elasticloadbalancing:DescribeTargetHealth on *": "the scaler: the descriptions of load balancers know no resources",
 	"Role: ec2:DescribeLaunchTemplateVersions on *":        "the scaler: EC2's descriptions know no resources",
 	"Role: arc-zonal-shift:GetManagedResource on *":        "the scaler: a condition names the load balancer and the group",
-	"Role: cloudwatch:GetMetricData on *":                  "the scaler: metrics are no resources",
-	"Role: ec2:DescribeInstanceTypeOfferings on *":         "the scaler: what EC2 offers is no resource",
+	"Role: cloudwatch:GetMetricData on *":                  "the scaler: metrics are not resources",
+	"Role: ec2:DescribeInstanceTypeOfferings on *":         "the scaler: what EC2 offers is not a resource",
 	"Role: acm:DescribeCertificate on *":                   "only with `github`: what the configuration names, of which no value is read",
 	"Role: cloudformation:DescribeStacks on *":             "only with `github`: a stack that was left behind may have any name",
 	"Role: cloudformation:ListStackResources on *":         "only with `github`: a stack that was left behind may have any name",

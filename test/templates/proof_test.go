@@ -96,7 +96,7 @@ func TestCfnLintRefuses(t *testing.T) {
 // lint runs cfn-lint, and returns what it prints.
 func lint(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
-	// Another version of it, which this file names, is no cached result of go test.
+	// go test caches no result of another version of it, which this file names.
 	if _, err := os.ReadFile("../../requirements.txt"); err != nil {
 		t.Fatal(err)
 	}

@@ -483,7 +483,7 @@ func TestChangesOfATable(t *testing.T) {
 	p.refuses(t, "eu-west-1", stack, p.people(), "only one replica can be added or removed in an update")
 	p.config.Regions = append(two[:2:2], config.Region{Name: "us-west-2"})
 	p.table(t, "us-west-2", name, types.ScalarAttributeTypeN, "byCity", true)
-	want(t, p.look(t, 2, tables), "fail: exists here and is no replica of that in eu-west-1")
+	want(t, p.look(t, 2, tables), "fail: exists here and is not a replica of that in eu-west-1")
 	p.refuses(t, "eu-west-1", stack, p.people(), "already existed as tables")
 	p.config.Regions, p.config.Consistency = two, "strong"
 	want(t, p.look(t, 0, tables), "fail: has strong consistency: false, and the configuration says true")

@@ -65,7 +65,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("the configuration is not valid\n%w", err)
 	}
 	if *region != "" && !slices.ContainsFunc(d.config.Regions, func(r config.Region) bool { return r.Name == *region }) {
-		return fmt.Errorf("%w: -region %s is none of archipelago.regions, %s", ErrArguments, *region, names(d.config.Regions))
+		return fmt.Errorf("%w: -region %s is not one of archipelago.regions, %s", ErrArguments, *region, names(d.config.Regions))
 	}
 	if d.qualifier, err = qualifier(*root, settings); err != nil {
 		return err

@@ -156,7 +156,7 @@ var fails = map[string][]string{
 	"of which %d are taken, and the region adds":             {"TestVPCs", "TestAddresses"},
 	"and a load balancer writes its logs into none":          {"TestBucketsThatEncryptByKMS"},
 	"is to be deleted":                                       {inCloud},
-	"exists here and is no replica":                          {"TestChangesOfATable"},
+	"exists here and is not a replica":                       {"TestChangesOfATable"},
 	"CloudFormation adds one in an update":                   {"TestChangesOfATable"},
 	"has strong consistency":                                 {"TestChangesOfATable"},
 	"has the key %s, and the configuration says":             {"TestChangesOfATable"},

@@ -177,7 +177,7 @@ func tables(ctx context.Context, s *site) []Line {
 			}
 		case !s.isPrimary() && here != nil && !replicates(primary, s.region.Name):
 			// Emulated: "one or more replicas already existed as tables".
-			lines = append(lines, fail("the table %s exists here and is no replica of that in %s, and DynamoDB makes none beside it: rename or delete it", name, s.config.Regions[0].Name))
+			lines = append(lines, fail("the table %s exists here and is not a replica of that in %s, and DynamoDB makes none beside it: rename or delete it", name, s.config.Regions[0].Name))
 		}
 		if here != nil && !t.Ephemeral && (s.isPrimary() || replicates(primary, s.region.Name)) {
 			lines = append(lines, s.recovery(ctx, name)...)

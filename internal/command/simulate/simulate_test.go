@@ -124,7 +124,7 @@ func TestRefusals(t *testing.T) {
 		}},
 		"goal":              {[]string{"-config", traces + "cdk.json", "-trace", traces + "quiet.csv", "-goal", "20ms"}, []string{"-goal: want at least five times -cpu-per-request, 25ms"}},
 		"no file":           {[]string{"-trace", "nothing.csv", "-config", traces + "cdk.json"}, []string{"nothing.csv"}},
-		"trace":             {[]string{"-trace", load, "-config", traces + "cdk.json"}, []string{load + " is no trace", "line 2: want requests a second"}},
+		"trace":             {[]string{"-trace", load, "-config", traces + "cdk.json"}, []string{load + " is not a trace", "line 2: want requests a second"}},
 		"no JSON":           {[]string{"-trace", traces + "quiet.csv", "-config", config("{")}, []string{"cdk.json: "}},
 		"no price":          {[]string{"-trace", traces + "quiet.csv", "-config", config(cdkJSON(`"regions": [{"name": "sa-east-1"}]`))}, []string{"no price in sa-east-1 of instance m7g.medium, instance m7g.large, instance m7g.xlarge, instance m7g.2xlarge: make prices adds what AWS's price list of EC2 has"}},
 		"no price of types": {[]string{"-trace", traces + "quiet.csv", "-config", config(cdkJSON(`"regions": ["eu-west-1"], "fleet": {"ladder": ["t3.small", "m8a.large"], "cpuTarget": 15}`))}, []string{"no price in eu-west-1 of instance t3.small, instance m8a.large, surplus credit t3: make prices adds what"}},

@@ -138,7 +138,7 @@ func TestFileOfAKilledOneIsNoRunningOne(t *testing.T) {
 	}
 }
 
-// TestRefusedFunctionEndsTheWait: what could not run on AWS is no deployment, even
+// TestRefusedFunctionEndsTheWait: what could not run on AWS is not a deployment, even
 // while the rest is healthy.
 func TestRefusedFunctionEndsTheWait(t *testing.T) {
 	answers := map[string]any{

@@ -126,7 +126,7 @@ func (o *Options) running(ctx context.Context, region string) (running, error) {
 			regions = append(regions, name)
 		}
 		slices.Sort(regions)
-		return running{}, fmt.Errorf("REGION=%s is none of those that run here: %s", region, strings.Join(regions, ", "))
+		return running{}, fmt.Errorf("REGION=%s is not one of those that run here: %s", region, strings.Join(regions, ", "))
 	}
 	return r, nil
 }

@@ -107,7 +107,7 @@ func TestOperators(t *testing.T) {
 	})
 
 	t.Run("a region that does not run is named with those that do", func(t *testing.T) {
-		const want = "REGION=mars-1 is none of those that run here: eu-west-1, us-east-1"
+		const want = "REGION=mars-1 is not one of those that run here: eu-west-1, us-east-1"
 		for name, err := range map[string]error{
 			"drain": Turn(t.Context(), o, "archipelago", "mars-1", Drained, true),
 			"logs":  Logs(t.Context(), o, "archipelago", "mars-1", false),

@@ -38,8 +38,8 @@ func remember(dir string, r running) (forget func(), err error) {
 	return func() { _ = os.Remove(path) }, os.WriteFile(path, append(b, '\n'), 0o600) // what was printed may hold a password
 }
 
-// find returns the local cloud that runs, if one does: a file that a killed one
-// left behind is none.
+// find returns the local cloud that runs, if one does. It ignores a file that a killed
+// one left behind.
 func find(ctx context.Context, dir string) (running, bool) {
 	var r running
 	b, err := os.ReadFile(filepath.Join(dir, runningFile))

@@ -24,7 +24,7 @@ func autoshift(t *testing.T, id string, resource, alarm any) map[string]any {
 }
 
 // TestPracticeRunsOfZonalAutoshift succeed after half an hour, or fail as soon as the alarm
-// of the template that is their outcome is in ALARM; while it is none begins.
+// of the template that is their outcome is in ALARM; no run begins while it is.
 func TestPracticeRunsOfZonalAutoshift(t *testing.T) {
 	m := newMetrics(t)
 	guard := templateAlarm(t, "../../../stacks/testdata/watched/archipelago-region-eu-west-1.template.json", "FleetDeploymentAlarm")

@@ -130,7 +130,7 @@ type LoadBalancer struct {
 	Broken bool `json:"broken"`
 }
 
-// Limits are how many bytes of a request's parts AWS's common rules let pass; 0 is no
+// Limits are how many bytes of a request's parts AWS's common rules let pass; 0 means no
 // limit.
 type Limits struct {
 	Path    int `json:"path"`

@@ -155,7 +155,7 @@ func TestCallOfAGlobalServiceIsToItsControlPlane(t *testing.T) {
 	}
 }
 
-// once is no second try: each takes seconds.
+// once is not a second try: each takes seconds.
 func once(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
 
 // makeBucket makes one that keeps versions.

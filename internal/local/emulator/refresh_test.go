@@ -366,8 +366,8 @@ func TestGraceOfThisMachinesBoots(t *testing.T) {
 	}
 }
 
-// TestRefreshFailsAfterAnHourWithoutProgress: instances that are replaced because they
-// are unhealthy are none.
+// TestRefreshFailsAfterAnHourWithoutProgress: to replace an unhealthy
+// instance makes no progress.
 func TestRefreshFailsAfterAnHourWithoutProgress(t *testing.T) {
 	g := newGroup(t)
 	before := instanceIDs(g.now(t))
@@ -583,7 +583,7 @@ func TestSuspendedProcesses(t *testing.T) {
 }
 
 // TestInstancesThatAreNotAdded to the load balancer: who was launched while that was
-// suspended is no target afterwards, either.
+// suspended is not a target afterwards, either.
 func TestInstancesThatAreNotAdded(t *testing.T) {
 	g := newGroup(t)
 	config := emulatortest.Config(g.control, "eu-west-1")

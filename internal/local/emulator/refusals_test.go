@@ -169,7 +169,7 @@ func TestZonesWithoutLoadBalancers(t *testing.T) {
 			made(t, "", island)
 		})
 	}
-	// A load balancer that there is already is no endpoint either.
+	// A load balancer that there is already is not an endpoint either.
 	emulatortest.Set(t, control, emulator.Settings{})
 	s := newStack(t)
 	s.deploy(t, types.StackStatusCreateComplete, island)

@@ -199,7 +199,7 @@ type environment struct {
 	api string // host and port of its runtime API
 
 	mu      sync.Mutex
-	handled *event // what it is at
+	handled *event // the one in progress
 	id      int64  // of the last one
 	kill    context.CancelFunc
 }
@@ -263,7 +263,7 @@ func (v *environment) supervise(ctx context.Context) {
 	}
 }
 
-// run runs the function's bootstrap once. What it was at is then lost.
+// run runs the function's bootstrap once. The event that it handles is then lost.
 func (v *environment) run(ctx context.Context) error {
 	variables, err := v.variables(ctx)
 	if err != nil {

@@ -47,7 +47,7 @@ type matrix [3][3]float64
 const pcsXYZ = "XYZ "
 
 // Parse returns what makes sRGB of the colours of a picture with a profile. It
-// returns nil where they are sRGB, or where data is no profile of such colours,
+// returns nil where they are sRGB, or where data is not a profile of such colours,
 // which browsers ignore. Its error is ErrUnsupported.
 func Parse(data []byte, picture Space) (*Transform, error) {
 	const header, magic = 128, 36

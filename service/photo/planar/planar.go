@@ -20,7 +20,7 @@ const (
 	// RGB has red, green and blue.
 	RGB
 	// CMYK has what four inks leave of the light, as Adobe's programs store them:
-	// 255 is no ink.
+	// 255 means no ink.
 	CMYK
 	// YCCK has YCbCr of the light that cyan, magenta and yellow leave, and what
 	// black leaves.

@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	// ErrDamaged means that a file is no JPEG, that its header is damaged, or that
+	// ErrDamaged means that a file is not a JPEG, that its header is damaged, or that
 	// less than half of its picture is there.
 	ErrDamaged = errors.New("damaged JPEG")
 	// ErrUnsupported means that a file is a JPEG of a kind that is not decoded.

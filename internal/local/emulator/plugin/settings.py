@@ -30,9 +30,9 @@ DEFAULTS: dict[str, Any] = {
     # Lambda's concurrent executions of an account and region; 0 is 1000, AWS's
     # default, though a new account may have 10.
     "concurrency": 0,
-    # EC2's vCPUs of standard instances in a region; 0 is no limit.
+    # EC2's vCPUs of standard instances in a region; 0 means no limit.
     "vcpus": 0,
-    # EC2's VPCs and Elastic IP addresses in a region; 0 is no limit, though AWS's default
+    # EC2's VPCs and Elastic IP addresses in a region; 0 means no limit, though AWS's default
     # is five of each.
     "vpcs": 0,
     "addresses": 0,
