@@ -148,7 +148,7 @@ func finder() func(text string) []finding {
 func texts(t *testing.T) []string {
 	t.Helper()
 	skipped := []string{".archipelago", ".git", ".venv", "node_modules", "dist", "cdk.out", "data", "testdata", "__pycache__"}
-	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".templ", ".json", ".txt", ".ts", ".mjs"}
+	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".templ", ".json", ".yml", ".txt", ".ts", ".mjs"}
 	names := []string{"Makefile", "run", "bootstrap"}
 	others := []string{"package-lock.json", "words_test.go"}
 	var paths []string
