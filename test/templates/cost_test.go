@@ -63,11 +63,14 @@ func TestReadmeStatesTheCost(t *testing.T) {
 }
 
 // TestFiguresStateWhatLogsCost: of the shipped configuration with each value of logs.
+// With -update it writes what is right.
 func TestFiguresStateWhatLogsCost(t *testing.T) {
-	page, err := os.ReadFile("../../docs/figures.md")
+	const page = "../../docs/figures.md"
+	b, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
+	current := string(b)
 	prices, err := cost.ReadPrices()
 	if err != nil {
 		t.Fatal(err)
@@ -86,16 +89,26 @@ func TestFiguresStateWhatLogsCost(t *testing.T) {
 				region.InterfaceEndpoints += 2 * region.Zones
 			}
 		}
-		row := "| `" + logs + "` |"
+		want := "| `" + logs + "` |"
 		for _, load := range cost.Loads {
 			estimate, err := prices.Estimate(deployment, load)
 			if err != nil {
 				t.Fatal(err)
 			}
-			row += " " + thousands(estimate.Total()) + " |"
+			want += " " + thousands(estimate.Total()) + " |"
 		}
-		if !strings.Contains(string(page), "\n"+row+"\n") {
-			t.Errorf("docs/figures.md lacks %q", row)
+		row := regexp.MustCompile("(?m)^\\| `" + logs + "` \\|.*")
+		switch got := row.FindString(current); {
+		case got == "":
+			t.Errorf("docs/figures.md has no row of `%s`, want %q", logs, want)
+		case got != want && !*update:
+			t.Errorf("docs/figures.md says %q, want %q; go test -run TestFiguresStateWhatLogsCost ./test/templates -update writes it", got, want)
+		}
+		current = row.ReplaceAllLiteralString(current, want)
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(current), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
