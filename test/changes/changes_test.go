@@ -36,12 +36,12 @@ var changes = map[string]change{
 	"region":        {files: 1, test: []string{"./config"}},
 	"new-region":    {files: 1, generate: []string{"./config"}, test: []string{"./config"}},
 	"badge":         {files: 2, test: []string{"./service/directory", "./service/web"}},
-	"key":           {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs"}},
+	"key":           {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs", "./internal/matrix"}},
 	"alarm":         {files: 2, test: []string{"./constructs"}},
 	"instance-type": {files: 2, test: []string{"./scaling", "./cost"}},
 	"page":          {files: 3, test: []string{"./service/web"}},
 	"store":         {files: 3, test: []string{"./service/memory", "./cmd/directory"}},
-	"waf-rule":      {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs"}},
+	"waf-rule":      {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs", "./internal/matrix"}},
 	"function":      {files: 3, test: []string{"./app", "./constructs/...", "./stacks", "./cmd/census", "./test/source"}},
 }
 
@@ -131,6 +131,9 @@ diff --git a/README.md b/README.md
 diff --git a/cdk.schema.json b/cdk.schema.json
 --- a/cdk.schema.json
 +++ b/cdk.schema.json
+diff --git a/internal/matrix/configurations.go b/internal/matrix/configurations.go
+--- a/internal/matrix/configurations.go
++++ b/internal/matrix/configurations.go
 diff --git a/new/a.go b/new/a.go
 new file mode 100644
 --- /dev/null
@@ -151,6 +154,10 @@ diff --git a/old.go b/old.go
 // written are the files that tests write, from what a change touches.
 var written = []string{"cdk.schema.json", "docs/permissions.md"}
 
+// ofTests are folders of what tests of the whole app read: the snapshots, and the
+// configurations that they are of.
+var ofTests = []string{"stacks/testdata/", "internal/matrix/"}
+
 // touches lists the files of a patch without tests and what tests write; new
 // files of one folder that has no others are one, a package.
 func touches(patch string) []string {
@@ -165,7 +172,8 @@ func touches(patch string) []string {
 			}
 		}
 		switch {
-		case name == "", strings.HasSuffix(name, "_test.go"), strings.HasPrefix(name, "stacks/testdata/"), slices.Contains(written, name):
+		case name == "", strings.HasSuffix(name, "_test.go"), slices.Contains(written, name),
+			slices.ContainsFunc(ofTests, func(dir string) bool { return strings.HasPrefix(name, dir) }):
 			continue
 		case strings.Contains(part, "\nnew file mode ") && path.Ext(name) == ".go" && !exists(path.Dir(name)):
 			name = path.Dir(name)
