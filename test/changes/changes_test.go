@@ -37,10 +37,10 @@ var changes = map[string]change{
 	"new-region":    {files: 1, generate: []string{"./config"}, test: []string{"./config"}},
 	"badge":         {files: 2, test: []string{"./service/directory", "./service/web"}},
 	"key":           {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs", "./internal/matrix"}},
-	"alarm":         {files: 2, test: []string{"./constructs"}},
+	"alarm":         {files: 2, test: []string{"./constructs", "./test/source"}},
 	"instance-type": {files: 2, test: []string{"./scaling", "./cost"}},
-	"page":          {files: 3, test: []string{"./service/web"}},
-	"store":         {files: 3, test: []string{"./service/memory", "./cmd/directory"}},
+	"page":          {files: 3, test: []string{"./service/web", "./test/source"}},
+	"store":         {files: 3, test: []string{"./service/memory", "./cmd/directory", "./test/source"}},
 	"waf-rule":      {files: 3, generate: []string{"./config"}, test: []string{"./config", "./constructs", "./internal/matrix"}},
 	"function":      {files: 3, test: []string{"./app", "./constructs/...", "./stacks", "./cmd/census", "./test/source"}},
 }
