@@ -10,8 +10,9 @@ type Badge struct {
 	Name string
 }
 
-// Badges are all there are, in the order they are shown. The ids are those of
-// the employee directory that this one replaces, so that an import keeps them.
+// Badges are all there are, in the order they are shown. The first twelve ids are
+// those of the employee directory that this one replaces, so that an import keeps
+// them; each has a symbol badge-ID in service/web/icons.svg.
 var Badges = []Badge{
 	{"apple", "Mac user"},
 	{"windows", "Windows user"},
