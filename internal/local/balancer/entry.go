@@ -55,11 +55,11 @@ func NewEntry(ctx context.Context, listener net.Listener, log *log.Logger) *Entr
 	return e
 }
 
-// Update takes the regions that are registered, the nearest first.
+// Update takes a copy of the regions that are registered, the nearest first.
 func (e *Entry) Update(regions []Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.regions = regions
+	e.regions = slices.Clone(regions)
 }
 
 // route returns the nearest region whose dial is above 0. If that is not healthy it returns
