@@ -182,8 +182,8 @@ func (d doctor) diagnose(ctx context.Context) ([]Line, error) {
 			return nil, err
 		}
 		if i == 0 {
-			wait.Go(func() { results[0] = s.look(ctx, "", ofAccount) })
-			s = s.again()
+			account := s.again()
+			wait.Go(func() { results[0] = account.look(ctx, "", ofAccount) })
 		}
 		if d.only == "" || d.only == region.Name {
 			wait.Go(func() { results[1+i] = s.lookAt(ctx, enabled(region.Name)) })
