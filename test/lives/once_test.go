@@ -529,7 +529,7 @@ func (o *once) runs() {
 		if len(wrong) == 0 {
 			break
 		}
-		if time.Since(start) > 30*time.Second {
+		if time.Since(start) > commandWithin {
 			o.t.Fatal(strings.Join(wrong, "; "))
 		}
 	}
