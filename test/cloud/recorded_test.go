@@ -40,7 +40,9 @@ func TestRecordedDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := beginBuilds(t)
-	fetch(t, d.running.URL) // the past begins with a request
+	// The past begins with a request. It is reported when its minute is over, at the clock's
+	// time then: after a jump, it would begin in the morning.
+	fetch(t, d.running.URL)
 	time.Sleep(2 * time.Minute / calm)
 	emulatortest.Advance(t, d.control, night)
 	load := recorded.Requests[24*60+int(night.Minutes()):]
