@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// infrastructure is CDK and what is made of it.
+var infrastructure = []string{module + "/stacks", module + "/constructs", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go", "github.com/aws/constructs-go"}
+
 // TestImportsRunOneWay guards the layers: main, stacks, constructs, CDK on one
 // side, commands, pages, stores, domain on the other.
 func TestImportsRunOneWay(t *testing.T) {
@@ -17,8 +20,6 @@ func TestImportsRunOneWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cdk := []string{"github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go", "github.com/aws/constructs-go"}
-	infrastructure := append([]string{module + "/stacks", module + "/constructs"}, cdk...)
 	stores := stores(t)
 	type guard struct {
 		from string
@@ -91,6 +92,24 @@ func stores(t *testing.T) []string {
 		t.Fatalf("the stores are %q: where are the others?", stores)
 	}
 	return stores
+}
+
+// TestProgramsCompileNoCDK: what is deployed has no CDK, and no command of this machine
+// starts its process, which takes seconds, by a package of others either.
+func TestProgramsCompileNoCDK(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{$from := .ImportPath}}{{range .Deps}}{{$from}} {{.}}{{"\n"}}{{end}}`,
+		"../../config", "../../service/...", "../../scaling/...", "../../cmd/...", "../../internal/local/...").Output()
+	if err != nil || len(out) == 0 {
+		t.Fatalf("%d bytes: %v", len(out), err)
+	}
+	for line := range strings.Lines(string(out)) {
+		from, imported, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, to := range infrastructure {
+			if within(imported, to) {
+				t.Errorf("%s imports %s, perhaps by another package", from, imported)
+			}
+		}
+	}
 }
 
 // within reports whether a package is path or below it.
