@@ -188,11 +188,14 @@ QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "
 # REST lists all others with tests, so that a new package is tested.
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)
-# RACE are the packages whose goroutines share memory, and ALONE their tests that decode
-# one picture, hash one password or send one request after the other, which the detector
-# makes up to ten times as slow: shard-race has them.
+# RACE are the service's packages whose goroutines share memory, and ALONE their tests that
+# decode one picture, hash one password or send one request after the other, which the
+# detector makes up to ten times as slow: shard-race has them, and RACE_AWS, whose tests
+# need the emulator.
 RACE = ./service/account ./service/photo ./service/sweep ./service/web
 ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|TestCheckPassword|TestMalformedRequestIsTheSendersFault|TestRefusedFormKeepsWhatWasTyped|FuzzProcess)
+RACE_AWS = ./cmd/directory ./cmd/lighthouse ./cmd/scaler ./internal/command/doctor ./internal/local/balancer \
+	./internal/local/cloud ./internal/local/lambda ./internal/local/machine ./service/dynamo ./service/s3
 # CHANGES_2 and CHANGES_5 are which of test/changes their shards make.
 CHANGES_2 = ^[a-k]
 CHANGES_5 = ^[^a-k]
@@ -250,7 +253,7 @@ shard-pages: browser
 	@mkdir -p $(DIST)/artifacts
 	$(TIMED) $(TESTSUM) -count=1 -artifacts -outputdir $(CURDIR)/$(DIST)/artifacts ./service/web/browsertest -run TestEveryPage -all
 shard-race: browser
-	$(TIMED) $(TESTSUM) -race $$($(QUICK)) ./cmd/directory ./service/web/browsertest
+	$(TIMED) $(TESTSUM) -race $$($(QUICK)) $(RACE_AWS) ./service/web/browsertest
 shard-cloud:
 	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/cloud -all
 shard-hello:
