@@ -482,7 +482,7 @@ func (o *once) sized() {
 		if saved == o.size.instanceType {
 			return
 		}
-		if !o.former() || time.Since(start) > 2*time.Minute {
+		if !o.former() || time.Since(start) > commandWithin {
 			o.t.Fatalf("the fleet launches %s, want %s", saved, o.size.instanceType)
 		}
 	}
