@@ -89,7 +89,6 @@ In a work tree without changes, write it again:
 			}
 			dir := made
 			copyTo(t, dir)
-			linkTools(t, dir)
 			if out, err := command(dir, "git", "apply", "-C1", patch); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -260,19 +259,6 @@ func copyTo(t *testing.T, dir string) {
 		err = os.Symlink(modules, filepath.Join(dir, "node_modules"))
 	}
 	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// linkTools gives a copy the tools that `make setup` fetches into node_modules: no
-// commit has them, and tests run Node.js from there.
-func linkTools(t *testing.T, dir string) {
-	t.Helper()
-	tools, err := filepath.Abs(filepath.Join("..", "..", "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(tools, filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 }
