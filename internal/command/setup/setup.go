@@ -318,11 +318,11 @@ func (o *output) last(telling func(string) bool) string {
 }
 
 // command is one of a program in the checkout. Flags that its user likes for the
-// go command stay out: they may break a build.
+// go command and for Node.js stay out: they may break a build, and npm.
 func (s setup) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = s.root
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0", "NODE_OPTIONS=")
 	return cmd
 }
 

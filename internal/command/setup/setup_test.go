@@ -59,6 +59,16 @@ func TestSetupSaysWhatItFetches(t *testing.T) {
 	}
 }
 
+// TestSetupTakesNoFlagsOfTheUsers for programs that it runs: npm would end by the one of
+// Node.js.
+func TestSetupTakesNoFlagsOfTheUsers(t *testing.T) {
+	root := checkout(t, map[string]string{"npm": `test -z "$NODE_OPTIONS" || exit 1` + "\n" + npmFetches, "python3": hasEmulators})
+	t.Setenv("NODE_OPTIONS", "--require=/nowhere.js")
+	if _, err := Run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSetupSaysWhatFails: all of it, without npm's and pip's chatter, and the next
 // run begins again.
 func TestSetupSaysWhatFails(t *testing.T) {
