@@ -33,10 +33,13 @@ export PYTHON = $(shell test -x .venv/bin/python && echo $(CURDIR)/.venv/bin/pyt
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# need_go ends a target where there is no Go, and says what to install.
+need_go = command -v go >/dev/null || { echo 'make: go is missing: install Go 1.26 or newer, https://go.dev/dl' >&2; exit 1; }
+
 # prepare compiles and runs cmd/setup, which fetches and builds the rest. It says so
 # itself where that takes long, as cmd/setup does of all else.
 define prepare
-@command -v go >/dev/null || { echo 'make: go is missing: install Go 1.26 or newer, https://go.dev/dl' >&2; exit 1; }; \
+@$(need_go); \
 	( n=4; while sleep 4 </dev/null >/dev/null 2>&1; do echo "  … compile cmd/setup, $$n s"; n=$$((n+4)); done ) & beat=$$!; \
 	GOFLAGS=-buildvcs=false go build -o dist/setup ./cmd/setup; built=$$?; \
 	kill $$beat 2>/dev/null; test $$built = 0 || exit $$built; exec dist/setup
@@ -69,16 +72,16 @@ synth: ## write the CloudFormation templates to cdk.out
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago synth -account "$(ACCOUNT)" $(ARGS)
 
 ami: ## pin AWS's latest image of every region in cdk.json
-	@go run ./cmd/archipelago ami
+	@$(need_go); go run ./cmd/archipelago ami
 
 zones: ## pin the availability zones of every region in cdk.json
-	@go run ./cmd/archipelago zones
+	@$(need_go); go run ./cmd/archipelago zones
 
 types: ## write the table of instance types that a ladder may have, by what EC2 says
-	@go run ./cmd/archipelago types $(ARGS)
+	@$(need_go); go run ./cmd/archipelago types $(ARGS)
 
 prices: ## write the table of EC2's prices, by AWS's public lists; some regions' with ARGS='-regions eu-west-1'
-	@go run ./cmd/archipelago prices $(ARGS)
+	@$(need_go); go run ./cmd/archipelago prices $(ARGS)
 
 diff: ## show what a deployment would change: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `make up` runs
 	$(prepare) -tools -build ./cmd/archipelago -- dist/archipelago diff $(ARGS)
@@ -108,11 +111,11 @@ diagram: ## draw the islands to docs/islands.svg; another configuration's with A
 simulate: ## play a load against the fleet of cdk.json and report on it: TRACE=scaling/traces/wave.csv
 	@test -n "$(TRACE)" || { echo 'make simulate: name a load: make simulate TRACE=scaling/traces/wave.csv' >&2; exit 1; }
 	@mkdir -p $(DIST)
-	@go run ./cmd/archipelago simulate -trace $(TRACE) -out $(DIST)/$(basename $(notdir $(TRACE))).html $(ARGS)
+	@$(need_go); go run ./cmd/archipelago simulate -trace $(TRACE) -out $(DIST)/$(basename $(notdir $(TRACE))).html $(ARGS)
 
 calibrate: ## find how many requests an instance takes on, for fleet.requestsPerTarget and fleet.cpuTarget
 	@mkdir -p $(DIST)
-	@go run ./cmd/calibrate -out $(DIST)/calibrate.svg $(ARGS)
+	@$(need_go); go run ./cmd/calibrate -out $(DIST)/calibrate.svg $(ARGS)
 
 drain: ## move users away from REGION=…; back with OFF=1: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `make up` runs
 	$(prepare) -build ./cmd/archipelago -- dist/archipelago drain -region "$(REGION)" $(if $(NAME),-name "$(NAME)") $(if $(OFF),-off)
@@ -145,7 +148,7 @@ browser: ## install Chromium, which the browser tests drive
 # The service and the functions, for ARCH. Deployments build what they publish by
 # themselves.
 dist:
-	@go run ./cmd/dist -dir $(DIST) $(ARCH)
+	@$(need_go); go run ./cmd/dist -dir $(DIST) $(ARCH)
 
 # The parts of `make check`, `make test` and `make shard`, three at a time, the long
 # ones first. Each prints what it did and its time; all run, whatever fails.

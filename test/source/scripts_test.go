@@ -108,3 +108,32 @@ func userData(t *testing.T) []string {
 	}
 	return scripts
 }
+
+// TestCommandsSayThatGoIsMissing: each that runs it, before it does anything.
+func TestCommandsSayThatGoIsMissing(t *testing.T) {
+	dir, bin := t.TempDir(), t.TempDir()
+	for _, program := range []string{"sh", "mkdir"} {
+		path, err := exec.LookPath(program)
+		if err == nil {
+			err = os.Symlink(path, filepath.Join(bin, program))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Makefile"), []byte(read(t, "../../Makefile")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	path, err := exec.LookPath("make")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"up", "run", "synth", "ami", "zones", "types", "prices", "diff", "doctor", "review", "cost", "diagram", "simulate", "calibrate", "drain", "freeze", "logs", "setup", "dist"} {
+		cmd := exec.Command(path, "TRACE=wave.csv", target)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + bin}
+		out, err := cmd.CombinedOutput()
+		if want := "make: go is missing: install Go 1.26 or newer, https://go.dev/dl\n"; err == nil || !strings.HasPrefix(string(out), want) {
+			t.Errorf("make %s: got %v, %q, want %q", target, err, out, want)
+		}
+	}
+}
