@@ -206,7 +206,7 @@ CHANGES_5 = ^[^a-k]
 FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
 # SUBJECTS is since when the subjects of commits keep to CONTRIBUTING.md. A commit's own
 # time says so in a shallow clone, too.
-SUBJECTS = 2026-11-29T20:23:00Z
+SUBJECTS = 2026-11-29T21:24:00Z
 
 part-lint:
 	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
