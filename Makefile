@@ -198,7 +198,7 @@ REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}
 RACE = ./service/account ./service/photo ./service/sweep ./service/web
 ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|TestCheckPassword|TestMalformedRequestIsTheSendersFault|TestRefusedFormKeepsWhatWasTyped|FuzzProcess)
 RACE_AWS = ./cmd/directory ./cmd/lighthouse ./cmd/scaler ./internal/command/doctor ./internal/local/balancer \
-	./internal/local/cloud ./internal/local/lambda ./internal/local/machine ./service/dynamo ./service/s3
+	./internal/local/cloud ./internal/local/emulator ./internal/local/lambda ./internal/local/machine ./service/dynamo ./service/s3
 # CHANGES_2 and CHANGES_5 are which of test/changes their shards make.
 CHANGES_2 = ^[a-k]
 CHANGES_5 = ^[^a-k]
