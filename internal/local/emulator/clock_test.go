@@ -24,6 +24,8 @@ func TestTimeline(t *testing.T) { unittest(t, "clock_test") }
 // TestQueriesAreMotos compares the plugin's Query with moto's own, in Python.
 func TestQueriesAreMotos(t *testing.T) { unittest(t, "queries_test") }
 
+func TestSharedIsReadWhileItGrows(t *testing.T) { unittest(t, "shared_test") }
+
 // unittest runs a module of tests in Python.
 func unittest(t *testing.T, module string) {
 	t.Helper()

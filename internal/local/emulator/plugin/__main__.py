@@ -59,11 +59,12 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, conflicts, control, customs, dashboards, deletes, delivery, enabled, entries, evaluation, existing, groups, keys
-    from . import lags, metrics, models, permissions, played, policies, providers, queries, quotas, refreshes, schedules, speed, stacks, tables
+    from . import lags, metrics, models, permissions, played, policies, providers, queries, quotas, refreshes, schedules, shared, speed, stacks, tables
     from . import throttles, updates, zones
     from .clock import clock
 
     clock.start(options.pace)
+    shared.install()
     speed.install()
     models.install()
     stacks.install()
