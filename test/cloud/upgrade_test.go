@@ -47,7 +47,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	sent, failed = load.sent.Load()-sent, load.failed.Load()-failed
 	t.Logf("upgraded in %s at pace %d; %d of %d requests failed", took.Round(time.Second), building, failed, sent)
 	if failed > 0 || sent == 0 {
-		t.Errorf("%d of %d requests failed", failed, sent)
+		t.Errorf("%d of %d requests failed: %q", failed, sent, load.why())
 	}
 	after := theGroup(t, d.running)
 	if *after.AutoScalingGroupName == *before.AutoScalingGroupName {
