@@ -17,7 +17,6 @@ import (
 // at the lowest, to the dollar that `make cost` prints. With -update it writes what
 // is right.
 func TestReadmeStatesTheCost(t *testing.T) {
-	const page = "../../README.md"
 	prices, err := cost.ReadPrices()
 	if err != nil {
 		t.Fatal(err)
@@ -34,43 +33,19 @@ func TestReadmeStatesTheCost(t *testing.T) {
 		}
 		return thousands(estimate.Total())
 	}
-	readme, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	current := string(readme)
 	sentences := map[string]*regexp.Regexp{
 		"a trial costs $" + total("trial", cost.Loads[0]): regexp.MustCompile(`a trial costs \$[0-9,]+`),
 	}
 	for _, load := range cost.Loads {
 		sentences[fmt.Sprintf("$%s at %g", total("shipped", load), load.Requests)] = regexp.MustCompile(`\$[0-9,]+ at ` + fmt.Sprint(load.Requests) + `\b`)
 	}
-	for want, stated := range sentences {
-		got := stated.FindString(current)
-		switch {
-		case got == "":
-			t.Errorf("README.md does not say %q", want)
-		case got != want && !*update:
-			t.Errorf("README.md says %q, want %q; go test -run TestReadmeStatesTheCost ./test/templates -update writes it", got, want)
-		}
-		current = stated.ReplaceAllLiteralString(current, want)
-	}
-	if *update {
-		if err := os.WriteFile(page, []byte(current), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	says(t, "../../README.md", sentences)
 }
 
 // TestFiguresStateWhatLogsCost: of the shipped configuration with each value of logs.
 // With -update it writes what is right.
 func TestFiguresStateWhatLogsCost(t *testing.T) {
-	const page = "../../docs/figures.md"
-	b, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	current := string(b)
+	rows := map[string]*regexp.Regexp{}
 	prices, err := cost.ReadPrices()
 	if err != nil {
 		t.Fatal(err)
@@ -97,14 +72,29 @@ func TestFiguresStateWhatLogsCost(t *testing.T) {
 			}
 			want += " " + thousands(estimate.Total()) + " |"
 		}
-		row := regexp.MustCompile("(?m)^\\| `" + logs + "` \\|.*")
-		switch got := row.FindString(current); {
+		rows[want] = regexp.MustCompile("(?m)^\\| `" + logs + "` \\|.*")
+	}
+	says(t, "../../docs/figures.md", rows)
+}
+
+// says checks that a page has each text where it states such a one, or writes it there with
+// -update.
+func says(t *testing.T, page string, texts map[string]*regexp.Regexp) {
+	t.Helper()
+	b, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := string(b)
+	for want, stated := range texts {
+		got := stated.FindString(current)
+		switch {
 		case got == "":
-			t.Errorf("docs/figures.md has no row of `%s`, want %q", logs, want)
+			t.Errorf("%s does not say %q", page, want)
 		case got != want && !*update:
-			t.Errorf("docs/figures.md says %q, want %q; go test -run TestFiguresStateWhatLogsCost ./test/templates -update writes it", got, want)
+			t.Errorf("%s says %q, want %q; go test -run %s ./test/templates -update writes it", page, got, want, t.Name())
 		}
-		current = row.ReplaceAllLiteralString(current, want)
+		current = stated.ReplaceAllLiteralString(current, want)
 	}
 	if *update {
 		if err := os.WriteFile(page, []byte(current), 0o644); err != nil {
