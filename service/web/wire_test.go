@@ -19,8 +19,20 @@ import (
 )
 
 // raw sends bytes over a connection of their own, says that no more come, and
-// returns the answer's status, 0 where there is none.
+// returns the answer's status, 0 where there is none. It sends them again where the
+// stores took all the time that they have, since that is a busy machine's answer and not
+// the request's.
 func (s *site) raw(request string) int {
+	s.t.Helper()
+	for again := 0; ; again++ {
+		began := time.Now()
+		if status := s.rawOnce(request); status != http.StatusServiceUnavailable || time.Since(began) < 2*time.Second || again == 5 {
+			return status
+		}
+	}
+}
+
+func (s *site) rawOnce(request string) int {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
