@@ -160,7 +160,7 @@ SHARD_1 = shard-lives shard-templates shard-review
 SHARD_2 = shard-lives shard-changes
 SHARD_3 = shard-lives shard-builds shard-pages
 SHARD_4 = shard-lives shard-race
-SHARD_5 = shard-lives shard-changes
+SHARD_5 = shard-lives shard-changes shard-rollbacks
 SHARD_6 = shard-lives shard-templates shard-scaler
 SHARD_7 = shard-cloud shard-hello
 
@@ -258,7 +258,9 @@ shard-pages: browser
 shard-race: browser
 	$(TIMED) $(TESTSUM) -race $$($(QUICK)) $(RACE_AWS) ./service/web/browsertest
 shard-cloud:
-	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/cloud -all
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/cloud -shard 0/2
+shard-rollbacks:
+	$(TIMED) $(NORULES) $(TESTSUM) -count=1 ./test/cloud -run TestBuilds -shard 1/2
 shard-hello:
 	$(TIMED) $(TESTSUM) -count=1 ./test/hello -all
 shard-seeds:
@@ -270,4 +272,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-hello shard-seeds shard-scaler shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
+.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-rollbacks shard-hello shard-seeds shard-scaler shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
