@@ -109,11 +109,11 @@ func TestOneSettingIsReplaced(t *testing.T) {
 
 func TestOnlyLastingTablesAreStrong(t *testing.T) {
 	c := Config{Consistency: ConsistencyStrong}
-	if !c.Strong(Table{}) || c.Strong(Table{Ephemeral: true}) {
+	if !c.MultiRegionStrongConsistency(Table{}) || c.MultiRegionStrongConsistency(Table{Ephemeral: true}) {
 		t.Error("a table is strong that is ephemeral, or is not that is not")
 	}
 	c.Consistency = ConsistencyEventual
-	if c.Strong(Table{}) {
+	if c.MultiRegionStrongConsistency(Table{}) {
 		t.Error("a table is strong without the consistency")
 	}
 }

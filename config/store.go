@@ -133,8 +133,11 @@ func (t Table) IndexNames() []string {
 	return names
 }
 
-// Strong reports whether a table loses no write with a region.
-func (c Config) Strong(t Table) bool { return c.Consistency == ConsistencyStrong && !t.Ephemeral }
+// MultiRegionStrongConsistency reports whether a table has DynamoDB's multi-Region strong
+// consistency, with which it loses no write with a region.
+func (c Config) MultiRegionStrongConsistency(t Table) bool {
+	return c.Consistency == ConsistencyStrong && !t.Ephemeral
+}
 
 // WatchedTables returns the tables that lighthouses try.
 func (c Config) WatchedTables() []Table {
@@ -219,7 +222,7 @@ func (c Config) validateStores(p problems) {
 }
 
 func (c Config) validateTable(p problems, t Table) {
-	if t.TTL != "" && c.Strong(t) {
+	if t.TTL != "" && c.MultiRegionStrongConsistency(t) {
 		p.add("ttl", fmt.Sprintf("nothing, or ephemeral: true: the others are strong with the consistency %q, and a strong table expires nothing", ConsistencyStrong), t.TTL)
 	}
 	types := map[string]string{}

@@ -47,7 +47,7 @@ func (s stores) tables(scope constructs.Construct, after []constructs.IDependabl
 			SortKey:                      attribute(t.SortKey),
 			TimeToLive:                   t.TTL,
 			Regions:                      s.RegionNames(),
-			MultiRegionStrongConsistency: s.Strong(t),
+			MultiRegionStrongConsistency: s.MultiRegionStrongConsistency(t),
 			Ephemeral:                    t.Ephemeral,
 			Protect:                      s.Protect,
 			Tags:                         map[string]map[string]string{},
@@ -55,7 +55,7 @@ func (s stores) tables(scope constructs.Construct, after []constructs.IDependabl
 		for _, region := range s.RegionNames() {
 			props.Tags[region] = s.AllTags(region)
 		}
-		if s.Strong(t) {
+		if s.MultiRegionStrongConsistency(t) {
 			props.Witness = s.Witness
 		}
 		for _, index := range t.Indexes {
@@ -149,7 +149,7 @@ func (s stores) observed() (observedTables []observability.Table, observedBucket
 	for _, t := range s.WatchedTables() {
 		observedTables = append(observedTables, observability.Table{
 			ID: config.ConstructID(t.Name), Name: s.Names().Table(t.Name), Indexes: t.IndexNames(),
-			MultiRegionStrongConsistency: s.Strong(t),
+			MultiRegionStrongConsistency: s.MultiRegionStrongConsistency(t),
 		})
 	}
 	for _, b := range s.WatchedBuckets() {

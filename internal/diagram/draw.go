@@ -373,7 +373,7 @@ func (c *canvas) legend(d Deployment, y int) int {
 	}
 	if several(func(i Island) []string { return i.Tables }) {
 		how := "eventually"
-		if d.Strong {
+		if d.MultiRegionStrongConsistency {
 			how = "strongly"
 		}
 		entry("table", "global tables, "+how+" consistent")

@@ -25,10 +25,10 @@ type Deployment struct {
 	// Islands are the regions, that of the global stack first, retired ones last,
 	// the others by name.
 	Islands []Island
-	// Strong reports whether a table is strongly consistent, and Witness is the region
+	// MultiRegionStrongConsistency reports whether a table is strongly consistent, and Witness is the region
 	// that keeps its log and no replica, if there is one.
-	Strong  bool
-	Witness string
+	MultiRegionStrongConsistency bool
+	Witness                      string
 }
 
 // Island is a region of the deployment. One that is retired has its data only.
@@ -219,7 +219,7 @@ func (r *reader) table(p map[string]any) {
 		island := r.island(text(object(replica)["Region"]))
 		island.Tables = append(island.Tables, strings.TrimPrefix(text(p["TableName"]), r.name+"-"))
 	}
-	r.Strong = r.Strong || p["MultiRegionConsistency"] == "STRONG"
+	r.MultiRegionStrongConsistency = r.MultiRegionStrongConsistency || p["MultiRegionConsistency"] == "STRONG"
 	for _, witness := range list(p["GlobalTableWitnesses"]) {
 		r.Witness = text(object(witness)["Region"])
 	}

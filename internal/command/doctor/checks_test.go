@@ -426,7 +426,7 @@ func TestTablesThatAreLeftOver(t *testing.T) {
 // people is the table of the configuration.
 func (p *patient) people() string {
 	table, mode := p.config.Tables[0], "EVENTUAL"
-	if p.config.Strong(table) {
+	if p.config.MultiRegionStrongConsistency(table) {
 		mode = "STRONG"
 	}
 	var replicas []string

@@ -261,8 +261,8 @@ func (s *site) differences(want config.Table, got *types.TableDescription, leftO
 	if !leftOver && len(missing) == 1 {
 		lines = append(lines, warn("the table %s has no replica in %s, which a deployment adds where the region is new to it; else aws dynamodb update-table does", name, missing[0]))
 	}
-	if strong := got.MultiRegionConsistency == types.MultiRegionConsistencyStrong; len(got.Replicas) > 0 && strong != s.config.Strong(want) {
-		lines = append(lines, say("the table %s has strong consistency: %t, and the configuration says %t, which is for a table's life: rename it, or correct archipelago.consistency", name, strong, s.config.Strong(want)))
+	if strong := got.MultiRegionConsistency == types.MultiRegionConsistencyStrong; len(got.Replicas) > 0 && strong != s.config.MultiRegionStrongConsistency(want) {
+		lines = append(lines, say("the table %s has strong consistency: %t, and the configuration says %t, which is for a table's life: rename it, or correct archipelago.consistency", name, strong, s.config.MultiRegionStrongConsistency(want)))
 	}
 	if streams := got.StreamSpecification != nil && aws.ToBool(got.StreamSpecification.StreamEnabled); leftOver && !streams {
 		lines = append(lines, warn("the table %s has no stream, as its replicas have one: aws dynamodb update-table --region %s --table-name %[1]s --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES", name, s.region.Name))
