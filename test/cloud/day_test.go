@@ -169,6 +169,7 @@ func (d *day) deploy(t *testing.T, a *assembly, tags ...string) string {
 	var output bytes.Buffer
 	o := options(d.dir, a.await(t))
 	o.Tags, o.Out = tags, &output
+	o.Port, o.PortGiven = 1, true // not where the entry is
 	if err := cloud.Up(t.Context(), o); err != nil {
 		t.Fatalf("%v\n%s", err, &output)
 	}
@@ -501,8 +502,10 @@ func (d *day) deploysAgain(t *testing.T, a *assembly) {
 	output := d.deploy(t, a)
 	emulatortest.Set(t, d.control, emulator.Settings{})
 	d.pace(t, calm)
-	if want := d.running.Setup; !strings.Contains(output, want) {
-		t.Errorf("the output lacks %q:\n%s", want, output)
+	for _, want := range []string{d.running.Setup, "PORT=1 is ignored: to serve there, end that process first"} {
+		if !strings.Contains(output, want) {
+			t.Errorf("the output lacks %q:\n%s", want, output)
+		}
 	}
 	if err := allHealthy(t, d.running, len(before)); err != nil {
 		t.Error(err)
