@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -64,8 +65,8 @@ func TestTestingPageNamesTests(t *testing.T) {
 
 var quoted = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
 
-// TestMakefileRunsTests: each alternative of a -run has a test, and each test that does more
-// with -all or -shard is run with it. Each change has one shard.
+// TestMakefileRunsTests: each alternative of a -run or a -skip has a test, and each test that
+// does more with -all or -shard is run with it, in all parts. Each change has one shard.
 func TestMakefileRunsTests(t *testing.T) {
 	makefile, packages := read(t, "../../Makefile"), allTests(t)
 	widely := map[string]bool{}
@@ -96,6 +97,27 @@ func TestMakefileRunsTests(t *testing.T) {
 			if test.wider && !widely[pkg+name] {
 				t.Errorf("no shard runs %s of %s with -all or -shard", name, pkg)
 			}
+		}
+	}
+	parts := map[string][]string{} // numbers, by the package and how many there are
+	for _, part := range regexp.MustCompile(` (\./\S+) .*-shard (\d)/(\d)`).FindAllStringSubmatch(makefile, -1) {
+		parts[part[1]+" -shard of "+part[3]] = append(parts[part[1]+" -shard of "+part[3]], part[2])
+	}
+	for tests, numbers := range parts {
+		if n := tests[len(tests)-1:]; n != strconv.Itoa(len(numbers)) || len(slices.Compact(slices.Sorted(slices.Values(numbers)))) != len(numbers) {
+			t.Errorf("the Makefile runs the parts %q of %s", numbers, tests)
+		}
+	}
+	alone := regexp.MustCompile(`(?m)^ALONE = \^\((.*)\)$`).FindStringSubmatch(makefile)
+	race := regexp.MustCompile(`(?m)^RACE = (.*)$`).FindStringSubmatch(makefile)
+	if alone == nil || race == nil {
+		t.Fatal("the Makefile has no ALONE or no RACE")
+	}
+	for _, name := range strings.Split(alone[1], "|") {
+		if !slices.ContainsFunc(strings.Fields(race[1]), func(pkg string) bool {
+			return slices.ContainsFunc(slices.Collect(maps.Keys(packages[pkg])), func(test string) bool { return strings.HasPrefix(test, name) })
+		}) {
+			t.Errorf("the Makefile skips %s of %s, and there is no such test", name, race[1])
 		}
 	}
 	changes, err := filepath.Glob("../changes/*.patch")
