@@ -42,10 +42,10 @@ func TestReadmeStatesTheCost(t *testing.T) {
 	says(t, "../../README.md", sentences)
 }
 
-// TestFiguresStateWhatLogsCost: of the shipped configuration with each value of logs.
+// TestPagesStateWhatLogsCost: of the shipped configuration with each value of logs.
 // With -update it writes what is right.
-func TestFiguresStateWhatLogsCost(t *testing.T) {
-	rows := map[string]*regexp.Regexp{}
+func TestPagesStateWhatLogsCost(t *testing.T) {
+	rows, totals := map[string]*regexp.Regexp{}, map[string][]float64{}
 	prices, err := cost.ReadPrices()
 	if err != nil {
 		t.Fatal(err)
@@ -71,10 +71,24 @@ func TestFiguresStateWhatLogsCost(t *testing.T) {
 				t.Fatal(err)
 			}
 			want += " " + thousands(estimate.Total()) + " |"
+			totals[logs] = append(totals[logs], estimate.Total())
 		}
 		rows[want] = regexp.MustCompile("(?m)^\\| `" + logs + "` \\|.*")
 	}
 	says(t, "../../docs/figures.md", rows)
+	span := func(logs string) string { // from the lowest load to the highest
+		with, without := totals[logs], totals[config.LogsOff]
+		return "$" + thousands(with[0]-without[0]) + " to $" + thousands(with[len(with)-1]-without[len(without)-1])
+	}
+	dollars := `\$[0-9,]+ to \$[0-9,]+`
+	says(t, "../../README.md", map[string]*regexp.Regexp{
+		"Logs are " + span(config.LogsBucket):                regexp.MustCompile(`Logs are ` + dollars),
+		"they would be " + span(config.LogsCloudWatch) + ".": regexp.MustCompile(`they would be ` + dollars + `\.`),
+	})
+	// docs/configuration.md says it by that.
+	says(t, "../../config/config.go", map[string]*regexp.Regexp{
+		span(config.LogsBucket) + " with what is kept": regexp.MustCompile(dollars + ` with what is kept`),
+	})
 }
 
 // says checks that a page has each text where it states such a one, or writes it there with
