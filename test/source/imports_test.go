@@ -10,11 +10,8 @@ import (
 	"testing"
 )
 
-// infrastructure is CDK and what is made of it.
-var infrastructure = []string{module + "/stacks", module + "/constructs", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go", "github.com/aws/constructs-go"}
-
-// TestImportsRunOneWay guards the layers: main, stacks, constructs, CDK on one
-// side, commands, pages, stores, domain on the other.
+// TestImportsRunOneWay guards the layers: main, stacks and constructs on one side, commands,
+// pages, stores and domain on the other. TestProgramsCompileNoCDK has CDK.
 func TestImportsRunOneWay(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "../../...").Output()
 	if err != nil {
@@ -26,13 +23,12 @@ func TestImportsRunOneWay(t *testing.T) {
 		to   []string
 	}
 	forbidden := []guard{
-		{module + "/config", append([]string{module + "/cmd", module + "/internal/local", module + "/service/directory", module + "/service/web"}, infrastructure...)},
+		{module + "/config", []string{module + "/cmd", module + "/internal/local", module + "/service/directory", module + "/service/web"}},
 		{module + "/constructs", []string{module + "/config", module + "/stacks", module + "/internal/local", module + "/service/directory", module + "/service/web"}},
 		{module + "/stacks", []string{module + "/internal/local", module + "/service/directory", module + "/service/web"}},
-		{module + "/service", append([]string{module + "/internal/local", module + "/cmd"}, infrastructure...)},
-		{module + "/scaling", append([]string{module + "/internal/local", module + "/cmd", module + "/service", module + "/cost", "github.com/aws"}, infrastructure...)},
-		{module + "/cmd", infrastructure},
-		{module + "/internal/local", append([]string{module + "/service/directory", module + "/service/web"}, infrastructure...)},
+		{module + "/service", []string{module + "/internal/local", module + "/cmd"}},
+		{module + "/scaling", []string{module + "/internal/local", module + "/cmd", module + "/service", module + "/cost", "github.com/aws"}},
+		{module + "/internal/local", []string{module + "/service/directory", module + "/service/web"}},
 		{module + "/service/directory", append([]string{module + "/service/web", "github.com/aws", "net/http"}, stores...)},
 		{module + "/service/web", append([]string{"github.com/aws"}, stores...)},
 	}
@@ -97,6 +93,7 @@ func stores(t *testing.T) []string {
 // TestProgramsCompileNoCDK: what is deployed has no CDK, and no command of this machine
 // starts its process, which takes seconds, by a package of others either.
 func TestProgramsCompileNoCDK(t *testing.T) {
+	infrastructure := []string{module + "/stacks", module + "/constructs", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go", "github.com/aws/constructs-go"}
 	out, err := exec.Command("go", "list", "-f", `{{$from := .ImportPath}}{{range .Deps}}{{$from}} {{.}}{{"\n"}}{{end}}`,
 		"../../config", "../../service/...", "../../scaling/...", "../../cmd/...", "../../internal/local/...").Output()
 	if err != nil || len(out) == 0 {
