@@ -11,8 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// drainFor is how long the operator's switch is remembered.
-const drainFor = 10 * time.Second
+const (
+	// drainFor is how long the operator's switch is remembered.
+	drainFor = 10 * time.Second
+	// drainWithin is how long Systems Manager is waited for: less than a look may take, so
+	// that what was read before counts.
+	drainWithin = 2 * time.Second
+)
 
 // drainSwitch is what darkens an island on purpose.
 type drainSwitch struct {
@@ -41,6 +46,8 @@ func (d *drainSwitch) drained(ctx context.Context) (bool, error) {
 	if !d.read.IsZero() && now.Sub(d.read) < drainFor {
 		return d.last, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, drainWithin)
+	defer cancel()
 	out, err := d.client.GetParameter(ctx, &ssm.GetParameterInput{Name: &d.parameter})
 	var missing *types.ParameterNotFound
 	switch {

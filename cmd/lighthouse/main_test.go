@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
@@ -504,11 +505,16 @@ func TestWeightZeroDrains(t *testing.T) {
 type parameters struct {
 	value string
 	err   error
+	hangs bool
 	asked int
 }
 
-func (p *parameters) GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (p *parameters) GetParameter(ctx context.Context, _ *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
 	p.asked++
+	if p.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &p.value}}, p.err
 }
 
@@ -539,6 +545,24 @@ func TestDrainSwitch(t *testing.T) {
 	want(true, false, 5) // the last answer stands
 	p.err = &ssmtypes.ParameterNotFound{}
 	want(false, false, 6)
+}
+
+// TestDrainedIslandStaysDark where Systems Manager does not answer within a look.
+func TestDrainedIslandStaysDark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &parameters{value: "true"}
+		d := &drainSwitch{client: p, now: time.Now}
+		if _, err := d.drained(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.hangs = true
+		time.Sleep(drainFor)
+		look, cancel := context.WithTimeout(t.Context(), lookWithin)
+		defer cancel()
+		if drained, err := d.drained(look); !drained || err != nil || look.Err() != nil {
+			t.Errorf("got %t, %v, and of the look %v; want that it is drained before the look is over", drained, err, look.Err())
+		}
+	})
 }
 
 // contested is a table that somebody else always writes first.
