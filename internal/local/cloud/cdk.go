@@ -373,7 +373,7 @@ func readAssembly(dir string) (*assembly, error) {
 		if !slices.Contains(a.environments, artifact.Environment) {
 			a.environments = append(a.environments, artifact.Environment)
 		}
-		if strings.Contains(id, "-region-") {
+		if strings.HasSuffix(id, "-region-"+regionOf(artifact.Environment)) {
 			ids = append(ids, id)
 		}
 	}

@@ -28,6 +28,8 @@ func TestRegionsAreInTheOrderOfDeployment(t *testing.T) {
 		"a-region-us-east-1": {"type": "aws:cloudformation:stack", "environment": "aws://1/us-east-1", "dependencies": ["a-region-eu-west-1", "a-global"]},
 		"a-region-eu-west-1": {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1", "dependencies": ["a-global"]},
 		"a-global": {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1"},
+		"multi-region-global": {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1"},
+		"multi-region-storage-eu-west-1": {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1"},
 		"a-region-eu-west-1.assets": {"type": "cdk:asset-manifest"}}}`
 	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
