@@ -26,13 +26,19 @@ func OnAWS() bool { return os.Getenv("AWS_PROFILE") != "" || os.Getenv("AWS_ACCE
 // Systems Manager.
 type Switch string
 
-// The switches, by the end of their parameters' names.
 const (
 	// Drained moves users away from the region.
-	Drained Switch = "/island/drained"
+	Drained Switch = "drained"
 	// Frozen keeps the instance type of the region's fleet.
-	Frozen Switch = "/fleet/frozen"
+	Frozen Switch = "frozen"
 )
+
+func (s Switch) parameter(n config.Names) string {
+	if s == Frozen {
+		return n.FrozenParameter()
+	}
+	return n.DrainParameter()
+}
 
 // Turn turns a switch of the deployment named name in a region, on AWS or in
 // what runs here.
@@ -41,14 +47,15 @@ func Turn(ctx context.Context, o Options, name, region string, s Switch, on bool
 	if err != nil {
 		return err
 	}
+	parameter := s.parameter(config.Names{Name: name})
 	_, err = client.PutParameter(ctx, &ssm.PutParameterInput{
-		Name:      aws.String("/" + name + string(s)),
+		Name:      &parameter,
 		Type:      ssmtypes.ParameterTypeString,
 		Value:     aws.String(strconv.FormatBool(on)),
 		Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return fmt.Errorf("the parameter /%s%s of %s cannot be written: %w", name, s, region, err)
+		return fmt.Errorf("the parameter %s of %s cannot be written: %w", parameter, region, err)
 	}
 	return nil
 }
