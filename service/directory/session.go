@@ -53,6 +53,9 @@ type Erasure struct {
 // ErasuresWithin is how long an erasure is listed.
 const ErasuresWithin = 24 * time.Hour
 
+// HeartbeatsWithin is how long a heartbeat is listed.
+const HeartbeatsWithin = 24 * time.Hour
+
 // Heartbeat says that an island lives.
 type Heartbeat struct {
 	// Region is the AWS region. Required.

@@ -13,9 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// heartbeatsWithin is how long a heartbeat is listed.
-const heartbeatsWithin = 24 * time.Hour
-
 // heartbeats is the partition key of all heartbeats, whose sort key is the
 // region.
 const heartbeats = "heartbeats"
@@ -186,7 +183,7 @@ type heartbeatItem struct {
 func (s *Sessions) PutHeartbeat(ctx context.Context, h directory.Heartbeat) error {
 	item, err := attributevalue.MarshalMap(heartbeatItem{
 		PK: heartbeats, SK: h.Region, Zone: h.Zone, Instance: h.Instance, Version: h.Version,
-		At: h.At.UTC(), Expires: seconds(h.At.Add(heartbeatsWithin)),
+		At: h.At.UTC(), Expires: seconds(h.At.Add(directory.HeartbeatsWithin)),
 	})
 	if err != nil {
 		return err
@@ -210,7 +207,7 @@ func (s *Sessions) Heartbeats(ctx context.Context) ([]directory.Heartbeat, error
 		if err := attributevalue.UnmarshalMap(stored, &i); err != nil {
 			return nil, fmt.Errorf("decode heartbeat item: %w", err)
 		}
-		if i.At.After(s.Now().Add(-heartbeatsWithin)) {
+		if i.At.After(s.Now().Add(-directory.HeartbeatsWithin)) {
 			all = append(all, directory.Heartbeat{Region: i.SK, Zone: i.Zone, Instance: i.Instance, Version: i.Version, At: i.At.UTC()})
 		}
 	}

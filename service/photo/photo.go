@@ -227,6 +227,7 @@ func (p *Processor) admit(ctx context.Context, pixels int, memory int64) (releas
 	return release, nil
 }
 
+// Encode returns m as a JPEG of the quality in which photos are kept.
 func Encode(m image.Image) ([]byte, error) {
 	var b bytes.Buffer
 	err := jpeg.Encode(&b, m, &jpeg.Options{Quality: quality})

@@ -1,6 +1,4 @@
-// Package setting names what the service is told by its environment: the one
-// package that the constructs, which write these settings, and the service,
-// which reads them, share.
+// Package setting names what the service is told by its environment.
 package setting
 
 // Names of the service's settings, as environment variables. An empty or
@@ -68,6 +66,3 @@ const (
 	// ReadyPath answers 200 while the stores answer too.
 	ReadyPath = "/readyz"
 )
-
-// Port is the TCP port the service listens on behind a load balancer.
-const Port = 8080

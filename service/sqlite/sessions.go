@@ -10,9 +10,6 @@ import (
 	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
-// heartbeatsWithin is how long a heartbeat is listed.
-const heartbeatsWithin = 24 * time.Hour
-
 // PutSession implements directory.Sessions. It removes sessions that have
 // expired.
 func (s *Store) PutSession(ctx context.Context, key string, data []byte, expiry time.Time) error {
@@ -110,7 +107,7 @@ func (s *Store) PutHeartbeat(ctx context.Context, h directory.Heartbeat) error {
 // Heartbeats implements directory.Sessions.
 func (s *Store) Heartbeats(ctx context.Context) ([]directory.Heartbeat, error) {
 	rows, err := s.reads.QueryContext(ctx, "SELECT region, zone, instance, version, at FROM heartbeats WHERE at > ? ORDER BY region",
-		s.Now().Add(-heartbeatsWithin).UnixMilli())
+		s.Now().Add(-directory.HeartbeatsWithin).UnixMilli())
 	return collect(rows, err, func(row scanner) (h directory.Heartbeat, err error) {
 		var at int64
 		err = row.Scan(&h.Region, &h.Zone, &h.Instance, &h.Version, &at)

@@ -159,12 +159,10 @@ func changed(result sql.Result, err error) error {
 	return unavailable(err)
 }
 
-// taken reports whether err is a key that exists: an employee's id, or the sort
-// key, which holds it, or an account's name.
+// taken reports whether err is a key that exists: an employee's id or an account's name.
 func taken(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) &&
-		(e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
 // unavailable wraps what SQLite and the file system say. What the directory itself

@@ -165,8 +165,6 @@ func (s setup) do(ctx context.Context, tasks []task) error {
 		return err
 	}
 	defer unlock()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var group sync.WaitGroup
 	errs := make([]error, len(tasks))
 	for i, t := range tasks {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -91,10 +92,12 @@ func (r *bucketReader) show(ctx context.Context, from time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	after := from.UTC().Format(keyTime)
+	maps.DeleteFunc(r.shown, func(key string, _ bool) bool { return path.Base(key) < after }) // not listed again
 	var keys []string
 	for _, service := range services.CommonPrefixes {
 		pages := s3.NewListObjectsV2Paginator(r.client, &s3.ListObjectsV2Input{
-			Bucket: &r.bucket, Prefix: service.Prefix, StartAfter: aws.String(*service.Prefix + from.UTC().Format(keyTime)),
+			Bucket: &r.bucket, Prefix: service.Prefix, StartAfter: aws.String(*service.Prefix + after),
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)

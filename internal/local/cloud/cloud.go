@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/balancer"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
+	"golang.org/x/sync/errgroup"
 )
 
 // account is the one that the emulator knows.
@@ -238,25 +238,26 @@ func start(ctx context.Context, o Options, configuration config.Config, unlock f
 	cdk := newCLI(o, configuration.Service.Package, emulator.URL(port), steps)
 	var assembly *assembly
 	var server *emulator.Server
-	err = atOnce(ctx,
-		func(ctx context.Context) error {
+	group, either := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		assembly, err = cdk.synthesize(either)
+		return err
+	})
+	group.Go(func() error {
+		err := steps.run(either, "start the AWS emulator", emulatorWithin, nil, func(context.Context) error {
 			var err error
-			assembly, err = cdk.synthesize(ctx)
+			server, err = emulator.Start(ctx, emulator.Options{Port: port, Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
 			return err
-		},
-		func(stepCtx context.Context) error {
-			err := steps.run(stepCtx, "start the AWS emulator", emulatorWithin, nil, func(context.Context) error {
-				var err error
-				server, err = emulator.Start(ctx, emulator.Options{Port: port, Log: steps.log, ReplicationDelay: o.ReplicationDelay, Pace: o.Pace})
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			beside := cdk // the synth
-			beside.doing = &doing{}
-			return beside.bootstrap(stepCtx, environmentsOf(configuration))
 		})
+		if err != nil {
+			return err
+		}
+		beside := cdk // the synth
+		beside.doing = &doing{}
+		return beside.bootstrap(either, environmentsOf(configuration))
+	})
+	err = group.Wait()
 	if server != nil {
 		defer func() { err = errors.Join(err, server.Stop()) }()
 	}
@@ -397,24 +398,6 @@ func redeploy(ctx context.Context, o Options, configuration config.Config, runni
 		return err
 	}
 	return report(ctx, o.printer, running, playing, assembly.regions)
-}
-
-// atOnce runs all, ends the others when one fails, and returns the first failure.
-func atOnce(ctx context.Context, all ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var group sync.WaitGroup
-	var failed sync.Once
-	var first error
-	for _, one := range all {
-		group.Go(func() {
-			if err := one(ctx); err != nil {
-				failed.Do(func() { first = err; cancel(err) })
-			}
-		})
-	}
-	group.Wait()
-	return first
 }
 
 // waiting says how many instances are healthy.

@@ -114,7 +114,9 @@ func start(ctx context.Context, o Options, dir string) (*Server, error) {
 	done := make(chan error, 1)
 	ended := child.Run(ctx, cmd, 2*time.Second)
 	go func() {
-		done <- errors.Join(<-ended, os.RemoveAll(dir))
+		err := <-ended
+		_ = stdoutWriter.Close() // ends the goroutine that reads it
+		done <- errors.Join(err, os.RemoveAll(dir))
 		close(done)
 	}()
 	ready := make(chan struct{})

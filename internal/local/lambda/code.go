@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/nobody"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -31,7 +32,7 @@ func (f *Function) fetchOnce(ctx context.Context) error {
 func (f *Function) fetch(ctx context.Context) error {
 	client := s3.New(s3.Options{
 		Region: f.Region, BaseEndpoint: &f.url, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+		Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
 	})
 	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.Bucket, Key: &f.Key})
 	if err != nil {

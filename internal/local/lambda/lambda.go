@@ -293,7 +293,7 @@ func (v *environment) run(ctx context.Context) error {
 func (v *environment) variables(ctx context.Context) ([]string, error) {
 	client := sts.New(sts.Options{
 		Region: v.Region, BaseEndpoint: &v.url,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+		Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
 	})
 	out, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &v.Role, RoleSessionName: &v.Name})
 	if err != nil {

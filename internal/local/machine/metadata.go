@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
@@ -80,7 +81,7 @@ func (m *Machine) identity(context.Context) (string, error) {
 func (m *Machine) assumeRole() aws.CredentialsProvider {
 	client := sts.New(sts.Options{
 		Region: m.Region, BaseEndpoint: &m.url,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+		Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
 	})
 	return stscreds.NewAssumeRoleProvider(client, m.Role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = m.ID })
 }

@@ -88,7 +88,7 @@ func Now(t testing.TB, c emulator.Control) time.Time {
 func Config(c emulator.Control, region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: &c.URL,
-		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
+		Credentials: credentials.NewStaticCredentialsProvider(emulator.AccessKey, emulator.AccessKey, ""),
 	}
 }
 
