@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -455,6 +456,10 @@ func TestRefusals(t *testing.T) {
 				`archipelago.github.branch: want the branch's name alone, "main", got "refs/heads/main"`,
 				`archipelago.github.environments[1]: want each environment once, got "production"`,
 			},
+		},
+		"more environments than a trust policy may name": {
+			fmt.Sprintf(`{"archipelago": {"regions": ["eu-west-1"], "github": {"repository": "octo-org/shop", "branch": "main", "environments": ["a%[1]s", "b%[1]s", "c%[1]s", "d%[1]s", "e%[1]s", "f%[1]s"]}}}`, strings.Repeat("x", 239)),
+			[]string{`archipelago.github.environments: want shorter names, or fewer of them: with the repository's and the branch's they make a trust policy of 2051 characters, and IAM takes 2048`},
 		},
 		"a provider for nobody": {
 			`{"archipelago": {"regions": ["eu-west-1"], "github": {"providerExists": true}}}`,

@@ -25,6 +25,18 @@ type GitHub struct {
 	ProviderExists bool `json:"providerExists" default:"false"`
 }
 
+const (
+	// trustPolicy is the policy of the role that deploys, without what the configuration
+	// names.
+	trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRoleWithWebIdentity",` +
+		`"Principal":{"Federated":"arn:aws-us-gov:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"},` +
+		`"Condition":{"StringEquals":{"token.actions.githubusercontent.com:aud":"sts.amazonaws.com",` +
+		`"token.actions.githubusercontent.com:ref":"refs/heads/","token.actions.githubusercontent.com:sub":[]}}}]}`
+	// maxTrustPolicy is how many characters it may have without a raised quota. Source: IAM
+	// User Guide, "IAM and AWS STS quotas", role trust policy length.
+	maxTrustPolicy = 2048
+)
+
 func (GitHub) want() string {
 	return `an object such as {"repository": "octo-org/shop", "branch": "main", "environments": ["production-shared", "production"]}`
 }
@@ -41,5 +53,13 @@ func (g GitHub) validate(p problems) {
 		if slices.Index(g.Environments, environment) < i {
 			p.add(fmt.Sprintf("environments[%d]", i), "each environment once", environment)
 		}
+	}
+	characters := len(trustPolicy) + len(g.Branch)
+	for _, environment := range g.Environments {
+		characters += len(`"repo::environment:",`) + len(g.Repository) + len(environment)
+	}
+	if characters > maxTrustPolicy {
+		p.under("environments").say(fmt.Sprintf("want shorter names, or fewer of them: with the repository's and the branch's they make a trust policy of %d characters, and IAM takes %d",
+			characters, maxTrustPolicy))
 	}
 }

@@ -12,8 +12,9 @@ import (
 // newGitHub places what the repository's workflows may do, in the primary region. No
 // other stack needs it, so that it is deployed by who may change what they may do.
 func newGitHub(app awscdk.App, c config.Config) awscdk.Stack {
-	stack := newStack(app, c, c.Names().GitHubStack(), c.Regions[0].Name, "Archipelago: roles of GitHub's workflows")
-	var parameters []string
+	names := c.Names()
+	stack := newStack(app, c, names.GitHubStack(), c.Regions[0].Name, "Archipelago: roles of GitHub's workflows")
+	parameters := []string{names.DrainParameter(), names.FrozenParameter(), names.InstanceTypeParameter(), names.ListenerParameter()}
 	for _, secret := range c.Service.Secrets {
 		if !strings.HasPrefix(secret, config.SecretsManager) {
 			parameters = append(parameters, secret)

@@ -41,11 +41,12 @@ type Props struct {
 	// ProviderExists says that the account has an identity provider for GitHub already,
 	// of which it can have only one. Default: false, it is made.
 	ProviderExists bool
-	// Deployment is what the names of stacks, tables, buckets, topics and parameters
-	// begin with that may be looked at. Required.
+	// Deployment is what the names of stacks, tables, buckets and topics begin with that may
+	// be looked at. Required.
 	Deployment string `required:"true"`
-	// Parameters are the names of others that may be looked for, such as "/shop/key".
-	// Default: none.
+	// Parameters are the names of parameters that may be looked at, such as "/shop/key". That
+	// of the scaler's memory is to be none: while it answers CloudFormation, it has the URL
+	// by which anybody could. Default: none.
 	Parameters []string
 }
 
@@ -145,7 +146,7 @@ func grantRead(scope constructs.Construct, props *Props, roles ...awsiam.IRole) 
 	})}, "sns:ListSubscriptionsByTopic")
 	allow([]*string{bucket(mine), bucket(bootstrap(stack, "assets") + "-*")},
 		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket")
-	parameters := []*string{arn("ssm", "parameter", props.Deployment+"/*"), arn("ssm", "parameter", "cdk-bootstrap/*")}
+	parameters := []*string{arn("ssm", "parameter", "cdk-bootstrap/*")}
 	for _, name := range slices.Sorted(slices.Values(props.Parameters)) {
 		parameters = append(parameters, arn("ssm", "parameter", strings.TrimPrefix(name, "/")))
 	}

@@ -3,11 +3,13 @@ package templates_test
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
 	"github.com/archipelago-cdk/archipelago/internal/workflowtest"
 	"github.com/google/go-cmp/cmp"
@@ -145,6 +147,24 @@ func TestGitHubIsTrustedOnlyIfAsked(t *testing.T) {
 	})
 }
 
+// mayRead checks which of the deployment's parameters these are: those that the doctor asks
+// for, and not what the scaler remembers, in which is the URL that answers CloudFormation.
+func mayRead(t *testing.T, names config.Names, arns []string) {
+	t.Helper()
+	for parameter, want := range map[string]bool{
+		names.DrainParameter(): true, names.FrozenParameter(): true, names.InstanceTypeParameter(): true, names.ListenerParameter(): true,
+		names.ScalingParameter(): false,
+	} {
+		may := slices.ContainsFunc(arns, func(arn string) bool {
+			pattern := regexp.QuoteMeta(arn[strings.Index(arn, ":parameter/")+len(":parameter"):])
+			return regexp.MustCompile("^" + strings.ReplaceAll(pattern, `\*`, ".*") + "$").MatchString(parameter)
+		})
+		if may != want {
+			t.Errorf("%s may be read: %t, want %t", parameter, may, want)
+		}
+	}
+}
+
 // TestGitHubMayLook: both roles may do what docs/operations.md lists for the doctor, and
 // read the deployment's templates. Only the one that deploys may be another role, of
 // CDK's bootstrap. Neither decrypts.
@@ -178,6 +198,9 @@ func TestGitHubMayLook(t *testing.T) {
 				others = append(others, list(s.Resource)...)
 			default:
 				allowed = append(allowed, actions...)
+			}
+			if slices.Contains(actions, "ssm:GetParameters") {
+				mayRead(t, a.Config.Names(), list(s.Resource))
 			}
 		}
 		slices.Sort(allowed)
