@@ -429,7 +429,7 @@ func (j *judge) users(base, head *Stack, c delta) {
 		j.say(s, Users, v, true, "users move between islands: that in %s serves %v %% of those that are nearest to it, previously %v %%", code(s.Region), is, was)
 		j.found[len(j.found)-1].Moved = true
 	case r.kind == "AWS::ElasticLoadBalancingV2::TargetGroup" && (c.has("HealthCheckPath") || c.has("HealthCheckPort") || c.has("HealthCheckProtocol") || c.has("Matcher")):
-		j.say(s, Users, InPlace, true, "only instances that answer %s get users, previously %s: where the service does not answer that, the island serves nobody", probe(c.new), probe(c.old))
+		j.say(s, Users, InPlace, true, "only instances that answer %s get users, previously %s: the build that runs is asked for it before the new one is there, and where it does not answer that, the island serves nobody", probe(c.new), probe(c.old))
 	case r.kind == "AWS::WAFv2::WebACL" && get(c.new.props, "DefaultAction", "Block") != nil && get(c.old.props, "DefaultAction", "Block") == nil:
 		j.lose(s, "%s refuses every request that no rule allows", name)
 	case strings.HasPrefix(r.kind, "AWS::DynamoDB::") && !c.gone():
