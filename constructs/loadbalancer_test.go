@@ -42,6 +42,20 @@ func TestLoadBalancerLogsAndShiftsZones(t *testing.T) {
 	})
 }
 
+// TestWhatIsOffIsWritten: an attribute that a template leaves out stays as it was.
+func TestWhatIsOffIsWritten(t *testing.T) {
+	stack := newStack()
+	props := loadBalancerProps(newNetwork(stack, false))
+	props.WAFFailOpen, props.LogsBucket = false, nil
+	loadbalancer.New(stack, "LoadBalancer", props)
+	has(assertions.Template_FromStack(stack, nil), "AWS::ElasticLoadBalancingV2::LoadBalancer", properties{
+		"LoadBalancerAttributes": assertions.Match_ArrayWith(&[]any{
+			properties{"Key": "waf.fail_open.enabled", "Value": "false"},
+			properties{"Key": "access_logs.s3.enabled", "Value": "false"},
+		}),
+	})
+}
+
 func TestTargetsDrainAndGetTheFewestRequests(t *testing.T) {
 	stack := newStack()
 	newLoadBalancer(stack, false)

@@ -149,6 +149,32 @@ func TestBoundsAreThoseOfTheMoment(t *testing.T) {
 	}
 }
 
+// TestTableWithManyIndexesIsWatched: an alarm is of ten metrics at most.
+func TestTableWithManyIndexesIsWatched(t *testing.T) {
+	indexes := []string{"a", "b", "c", "d", "e", "f"}
+	found := alarms(watchedRegion(t, func(props *observability.RegionProps) { props.Tables[0].Indexes = indexes }))
+	watched := map[any]bool{}
+	for _, name := range []string{"OrdersThrottled", "OrdersThrottled2"} {
+		metrics := 0
+		for _, query := range found[name]["Metrics"].([]any) {
+			if stat, ok := query.(properties)["MetricStat"]; ok {
+				metrics++
+				for _, dimension := range stat.(properties)["Metric"].(properties)["Dimensions"].([]any) {
+					watched[dimension.(properties)["Value"]] = true
+				}
+			}
+		}
+		if metrics == 0 || metrics > 10 {
+			t.Errorf("%s is of %d metrics", name, metrics)
+		}
+	}
+	for _, index := range append(indexes, "orders") {
+		if !watched[index] {
+			t.Errorf("%s is not watched", index)
+		}
+	}
+}
+
 // TestWhatIsInAlarm is the whole list, with what silence means to each.
 func TestWhatIsInAlarm(t *testing.T) {
 	found := alarms(watchedRegion(t, nil))

@@ -3,6 +3,7 @@ package loadbalancer
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -116,15 +117,17 @@ func New(scope constructs.Construct, id string, props *Props) *LoadBalancer {
 		// deployment, and of a replacement.
 		DeletionProtection:      jsii.Bool(false),
 		DropInvalidHeaderFields: jsii.Bool(true),
-		WafFailOpen:             &props.WAFFailOpen,
 		// A connection stays where it is when a zone or an island is left, so it
 		// is not kept for AWS's hour. Source: ARC Developer Guide, "Best practices
 		// for zonal shifts".
 		ClientKeepAlive: awscdk.Duration_Minutes(jsii.Number(5)),
 	})
+	// An attribute that a template leaves out stays as it was, so CDK's WafFailOpen cannot
+	// be switched off. Source: API_ModifyLoadBalancerAttributes of Elastic Load Balancing.
+	alb.SetAttribute(jsii.String("waf.fail_open.enabled"), jsii.String(strconv.FormatBool(props.WAFFailOpen)))
 	alb.SetAttribute(jsii.String("zonal_shift.config.enabled"), jsii.String("true"))
+	alb.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String(strconv.FormatBool(props.LogsBucket != nil)))
 	if props.LogsBucket != nil {
-		alb.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))
 		alb.SetAttribute(jsii.String("access_logs.s3.bucket"), props.LogsBucket.BucketName())
 	}
 	alb.Node().DefaultChild().Node().AddDependency(props.DependsOn...)

@@ -3,6 +3,7 @@ package observability
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/answers"
@@ -114,6 +115,12 @@ func (r *region) others() []string {
 	return slices.DeleteFunc(slices.Clone(r.Regions), func(name string) bool { return name == r.name })
 }
 
+// fewTimed are too few answers of a minute for their 99th percentile: of fewer it is the
+// slowest one. CloudWatch's own setting for few samples keeps the state that there was,
+// below 1,000 of them: source: CloudWatch User Guide, "Percentile-based alarms and low data
+// samples".
+const fewTimed = 100
+
 // fewBroken are too few answers of a minute to say that a load balancer is broken.
 const fewBroken = 10
 
@@ -122,8 +129,15 @@ const fewBroken = 10
 func (r *region) watchIsland() {
 	slow := r.alarm("Latency", alarm{
 		anchor: "slow-answers", says: "One answer in a hundred takes longer than 2 s",
-		metric: r.LoadBalancer.Metrics().TargetResponseTime(every(minute, "p99", "")), above: 2, periods: 5, breaching: 3,
-		ignoreFewSamples: true, quiet: true,
+		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+			Expression: jsii.String(fmt.Sprintf("IF(FILL(requests, 0) >= %d, seconds, 0)", fewTimed)),
+			UsingMetrics: &map[string]awscloudwatch.IMetric{
+				"requests": r.LoadBalancer.Metrics().RequestCount(every(minute, "Sum", "")),
+				"seconds":  r.LoadBalancer.Metrics().TargetResponseTime(every(minute, "p99", "")),
+			},
+			Label:  jsii.String("99 % are answered within, seconds"),
+			Period: minute(),
+		}), above: 2, periods: 5, breaching: 3, quiet: true,
 	})
 	hosts := r.TargetGroup.Metrics().HealthyHostCount(every(minute, "Minimum", ""))
 	nobody := r.alarm("NoHosts", alarm{
@@ -262,26 +276,36 @@ func (r *region) watchData() {
 	}
 }
 
+// maxMetrics is how many metrics an alarm may be of. Source: CloudWatch User Guide, "Limits".
+const maxMetrics = 10
+
 func (r *region) watchTable(table Table) {
-	refused := map[string]awscloudwatch.IMetric{}
-	var terms []string
-	for i, index := range append([]string{""}, table.Indexes...) {
-		for _, kind := range []string{"Read", "Write"} {
-			term := fmt.Sprintf("%ss%d", strings.ToLower(kind), i)
-			refused[term] = throttles(table.Name, index, kind+"ThrottleEvents", r.name)
-			terms = append(terms, "FILL("+term+", 0)")
+	// An alarm has reads and writes of so many parts, which are the table and its indexes.
+	for i, parts := range slices.Collect(slices.Chunk(append([]string{""}, table.Indexes...), maxMetrics/2)) {
+		refused := map[string]awscloudwatch.IMetric{}
+		var terms []string
+		for i, index := range parts {
+			for _, kind := range []string{"Read", "Write"} {
+				term := fmt.Sprintf("%ss%d", strings.ToLower(kind), i)
+				refused[term] = throttles(table.Name, index, kind+"ThrottleEvents", r.name)
+				terms = append(terms, "FILL("+term+", 0)")
+			}
 		}
+		id := table.ID + "Throttled"
+		if i > 0 {
+			id += strconv.Itoa(i + 1)
+		}
+		r.alarm(id, alarm{
+			anchor: "table-throttled", says: "The table " + table.ID + " refuses requests for being too many",
+			metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+				Expression:   jsii.String(strings.Join(terms, " + ")),
+				UsingMetrics: &refused,
+				Label:        jsii.String("throttled requests"),
+				Period:       minute(),
+			}),
+			above: 0, periods: 5, breaching: 3,
+		})
 	}
-	r.alarm(table.ID+"Throttled", alarm{
-		anchor: "table-throttled", says: "The table " + table.ID + " refuses requests for being too many",
-		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-			Expression:   jsii.String(strings.Join(terms, " + ")),
-			UsingMetrics: &refused,
-			Label:        jsii.String("throttled requests"),
-			Period:       minute(),
-		}),
-		above: 0, periods: 5, breaching: 3,
-	})
 	if table.MultiRegionStrongConsistency {
 		return
 	}

@@ -40,8 +40,6 @@ type alarm struct {
 	periods, breaching int
 	// silence is what no data means. Default: nothing is wrong.
 	silence awscloudwatch.TreatMissingData
-	// ignoreFewSamples keeps the state where a percentile is of a handful of requests.
-	ignoreFewSamples bool
 	// quiet alarms tell nobody by themselves.
 	quiet bool
 }
@@ -70,9 +68,6 @@ func (w *watch) alarm(id string, a alarm) awscloudwatch.Alarm {
 	}
 	if a.silence == "" {
 		props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	}
-	if a.ignoreFewSamples {
-		props.EvaluateLowSampleCountPercentile = jsii.String("ignore")
 	}
 	made := awscloudwatch.NewAlarm(w.scope, &id, props)
 	if w.action != nil && !a.quiet {

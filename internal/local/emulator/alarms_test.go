@@ -28,6 +28,7 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 // neverEvaluated are the metrics of alarms that nobody produces here, and why.
@@ -234,6 +235,43 @@ func TestMissingData(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAlarmOfTooManyMetrics: ten are the most, by a call and by a template. Expressions are
+// none.
+func TestAlarmOfTooManyMetrics(t *testing.T) {
+	s := newStack(t)
+	client := cloudwatch.NewFromConfig(emulatortest.Config(s.control, "eu-west-1"))
+	for n, status := range map[int]cloudformationtypes.StackStatus{10: cloudformationtypes.StackStatusCreateComplete, 11: cloudformationtypes.StackStatusRollbackComplete} {
+		var ids []string
+		var queries []types.MetricDataQuery
+		var properties []any
+		for i := range n {
+			ids = append(ids, fmt.Sprintf("m%d", i))
+			queries = append(queries, types.MetricDataQuery{Id: &ids[i], ReturnData: aws.Bool(false), MetricStat: &types.MetricStat{
+				Metric: &types.Metric{Namespace: aws.String("a"), MetricName: &ids[i]}, Period: aws.Int32(60), Stat: aws.String("Sum"),
+			}})
+			properties = append(properties, map[string]any{"Id": ids[i], "ReturnData": false, "MetricStat": map[string]any{
+				"Metric": map[string]any{"Namespace": "a", "MetricName": ids[i]}, "Period": 60, "Stat": "Sum",
+			}})
+		}
+		sum := strings.Join(ids, " + ")
+		queries = append(queries, types.MetricDataQuery{Id: aws.String("sum"), Expression: &sum})
+		properties = append(properties, map[string]any{"Id": "sum", "Expression": sum})
+		_, err := client.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
+			AlarmName: aws.String(s.name), Metrics: queries, Threshold: aws.Float64(1),
+			ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
+		})
+		var refused smithy.APIError
+		if is := errors.As(err, &refused) && refused.ErrorCode() == "ValidationError"; is != (n > 10) || !is && err != nil {
+			t.Errorf("%d metrics: %v", n, err)
+		}
+		of := *s
+		of.name += fmt.Sprint(n)
+		of.deploy(t, status, resources{"Alarm": map[string]any{"Type": "AWS::CloudWatch::Alarm", "Properties": map[string]any{
+			"Metrics": properties, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1,
+		}}})
 	}
 }
 

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dateutil import parser as dates
+from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
 from . import patches, policies
@@ -62,6 +63,9 @@ PRODUCED = {
 # _points are the last points of each metric, by their time: when, value, how often.
 _points: dict[tuple, list[tuple[float, float, float]]] = {}
 
+# MAX_METRICS is how many metrics an alarm may be of.
+MAX_METRICS = 10
+
 _put_alarm = CloudWatchBackend.put_metric_alarm
 _put_data = CloudWatchBackend.put_metric_data
 
@@ -72,7 +76,10 @@ def install():
 
 
 def put_metric_alarm(self, name, **arguments):
-    """A new alarm knows nothing; moto has it OK."""
+    """A new alarm knows nothing; moto has it OK. Rule R48: it is of so many metrics at most."""
+    metrics = [q for q in arguments.get("metric_data_queries") or [] if (q.get("MetricStat") if isinstance(q, dict) else q.metric_stat)]
+    if len(metrics) > MAX_METRICS:
+        raise ValidationError(f"The alarm {name} is of {len(metrics)} metrics, and may be of {MAX_METRICS}")
     before = self.alarms.get(name)
     alarm = _put_alarm(self, name=name, **arguments)
     alarm.state_value = before.state_value if before else "INSUFFICIENT_DATA"
