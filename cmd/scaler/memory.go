@@ -82,7 +82,7 @@ func (c *controller) parameters(ctx context.Context) (parameters, error) {
 			p.frozen = value == "true"
 		case c.remembered:
 			if err := json.Unmarshal([]byte(value), &p.memory); err != nil {
-				return parameters{}, fmt.Errorf("the parameter %s cannot be read: delete it, and a step that failed is forgotten: %w", c.remembered, err)
+				return parameters{}, &unreadableError{c.remembered, err}
 			}
 		}
 	}
@@ -95,6 +95,19 @@ func (c *controller) parameters(ctx context.Context) (parameters, error) {
 	}
 	return p, nil
 }
+
+// unreadableError says that the parameter of this name holds no memory, which no later run
+// changes.
+type unreadableError struct {
+	name string
+	err  error
+}
+
+func (e *unreadableError) Error() string {
+	return fmt.Sprintf("the parameter %s cannot be read: delete it, and a step that failed is forgotten: %v", e.name, e.err)
+}
+
+func (e *unreadableError) Unwrap() error { return e.err }
 
 func (c *controller) remember(ctx context.Context, m memory) error {
 	value, err := json.Marshal(m)

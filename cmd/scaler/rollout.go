@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/aws/smithy-go"
 )
 
 // Bounds of a deployment. CloudFormation waits for 60 minutes and no longer.
@@ -709,14 +708,14 @@ func (c *controller) build(ctx context.Context, l live) (string, error) {
 // function may run: most are answered by then.
 func (h *handler) deployment(ctx context.Context, e cfn.Event) error {
 	p, err := h.controller.parameters(ctx)
-	var refused smithy.APIError
+	var unreadable *unreadableError
 	switch {
-	case errors.As(err, &refused): // Lambda tries again
-		return err
-	case err != nil && e.RequestType == cfn.RequestDelete: // nothing is left to forget
+	case errors.As(err, &unreadable) && e.RequestType == cfn.RequestDelete: // nothing is left to forget
 		return (&pending{Request: e, Answer: &answer{}}).send()
-	case err != nil:
+	case errors.As(err, &unreadable):
 		return (&pending{Request: e, Answer: &answer{Failure: err.Error()}}).send()
+	case err != nil: // Lambda tries again
+		return err
 	}
 	if err := h.controller.accept(ctx, &p, e); err != nil || p.memory.Pending == nil {
 		return err

@@ -1183,6 +1183,20 @@ func TestUnreadableMemoryIsAnswered(t *testing.T) {
 	}
 }
 
+// TestUnreachableMemoryIsNoAnswer: Lambda tries the request again, and what is live is not
+// forgotten by a deletion that the memory never heard of.
+func TestUnreachableMemoryIsNoAnswer(t *testing.T) {
+	s := newStack(t, "unreachable")
+	for kind, resource := range map[cfn.RequestType]string{cfn.RequestUpdate: holdType, cfn.RequestDelete: rolloutType} {
+		message, err := json.Marshal(s.request(kind, resource, "one"))
+		must(t, err)
+		h := &handler{s.controller(&killer{ended: true}), io.Discard}
+		if _, err := h.handle(t.Context(), message); !errors.Is(err, errKilled) || len(s.answers) > 0 {
+			t.Errorf("%s of %s: got %v and the answers %+v, want the error alone", kind, resource, err, s.answers)
+		}
+	}
+}
+
 // TestOneRunTendsAndDecides: each whether the other succeeds or not. With "off" nothing is
 // decided.
 func TestOneRunTendsAndDecides(t *testing.T) {
