@@ -489,8 +489,12 @@ func (c *controller) restore(ctx context.Context, f fleet, p *parameters, now ti
 		return &answer{Live: l}, nil
 	}
 	to, err := c.target(ctx, p)
+	var none *noVersionError
+	if errors.As(err, &none) { // what is live stays
+		return &answer{}, nil
+	}
 	if err != nil {
-		return &answer{}, nil // no such build: what is live stays
+		return nil, err
 	}
 	if active && w.Refresh == "" && !f.is(r, to) { // another one was faster
 		return nil, c.rollBack(ctx, p, r)
@@ -668,8 +672,8 @@ func (c *controller) lastActivity(ctx context.Context) string {
 	return strings.TrimSuffix(aws.ToString(a.Description)+" "+aws.ToString(a.StatusMessage), " ")
 }
 
-// version is the newest version of the template that is a build. It is not the
-// template's latest: after a stack's rollback that one is another.
+// version is the newest version of the template that is a build, or a noVersionError. It
+// is not the template's latest: after a stack's rollback that one is another.
 func (c *controller) version(ctx context.Context, build string) (string, error) {
 	pages := ec2.NewDescribeLaunchTemplateVersionsPaginator(c.templates, &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: &c.template})
 	newest := int64(0)
@@ -685,9 +689,16 @@ func (c *controller) version(ctx context.Context, build string) (string, error) 
 		}
 	}
 	if newest == 0 {
-		return "", fmt.Errorf("the launch template %s has no version of the build %q", c.template, build)
+		return "", &noVersionError{c.template, build}
 	}
 	return strconv.FormatInt(newest, 10), nil
+}
+
+// noVersionError says that a launch template has no version of a build.
+type noVersionError struct{ template, build string }
+
+func (e *noVersionError) Error() string {
+	return fmt.Sprintf("the launch template %s has no version of the build %q", e.template, e.build)
 }
 
 // build is the description of a version.

@@ -1197,6 +1197,38 @@ func TestUnreachableMemoryIsNoAnswer(t *testing.T) {
 	}
 }
 
+// TestRollbackFindsItsBuildLater: a build that cannot be looked for may be there.
+func TestRollbackFindsItsBuildLater(t *testing.T) {
+	s := newStack(t, "found")
+	s.made(t)
+	s.version(t, "two")
+	s.deployed(t, cfn.RequestUpdate, "two")
+	e := s.rollsBack(t, "one")
+	before := len(s.answers)
+	must(t, s.control.Fail(t.Context(), emulator.Failing{region: {"ec2"}}))
+	err := s.controller(nil).tend(t.Context(), s.now(t))
+	must(t, s.control.Fail(t.Context(), emulator.Failing{}))
+	if err == nil || len(s.answers) > before {
+		t.Errorf("without EC2: got %v and %+v, want the error alone", err, s.answers[before:])
+	}
+	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
+		t.Errorf("got %+v", a)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
+// TestRollbackWithoutItsBuild leaves what is live: there is nothing to return to.
+func TestRollbackWithoutItsBuild(t *testing.T) {
+	s := newStack(t, "lost")
+	s.made(t)
+	e := s.rollsBack(t, "zero")
+	must(t, s.controller(nil).tend(t.Context(), s.now(t)))
+	if a := s.answers[len(s.answers)-1]; a.RequestID != e.RequestID || a.Status != cfn.StatusSuccess {
+		t.Errorf("got %+v", a)
+	}
+	s.runs(t, "1", "m7g.medium")
+}
+
 // TestOneRunTendsAndDecides: each whether the other succeeds or not. With "off" nothing is
 // decided.
 func TestOneRunTendsAndDecides(t *testing.T) {
