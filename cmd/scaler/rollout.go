@@ -305,8 +305,10 @@ func (c *controller) holdFirst(ctx context.Context, p *parameters) (*answer, err
 func (c *controller) adopt(ctx context.Context, f fleet) (*live, error) {
 	l := f.saved()
 	var err error
-	l.Build, err = c.build(ctx, l)
-	return &l, err
+	if l.Build, err = c.build(ctx, l); err != nil {
+		return nil, err
+	}
+	return &l, nil
 }
 
 // holdUntilQuiet answers what is live when no refresh is active.

@@ -1229,6 +1229,24 @@ func TestRollbackWithoutItsBuild(t *testing.T) {
 	s.runs(t, "1", "m7g.medium")
 }
 
+// TestBuildThatIsUnknownIsNotAdopted: what is kept without its build would never have one.
+func TestBuildThatIsUnknownIsNotAdopted(t *testing.T) {
+	s := newStack(t, "unknown")
+	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	s.asked(t, e)
+	must(t, s.control.Fail(t.Context(), emulator.Failing{region: {"ec2"}}))
+	for range 2 { // one counts from when it looked
+		if err := s.controller(nil).tend(t.Context(), s.now(t)); err != nil {
+			t.Log(err)
+		}
+		emulatortest.Advance(t, s.control, answerWithin)
+	}
+	must(t, s.control.Fail(t.Context(), emulator.Failing{}))
+	if a := s.answered(t, e); a.Status != cfn.StatusFailed || s.remembered(t).Live != nil {
+		t.Errorf("got %+v, and live is %+v; want a failure, and nothing", a, s.remembered(t).Live)
+	}
+}
+
 // TestOneRunTendsAndDecides: each whether the other succeeds or not. With "off" nothing is
 // decided.
 func TestOneRunTendsAndDecides(t *testing.T) {
