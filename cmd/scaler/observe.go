@@ -142,20 +142,23 @@ func (c *controller) failedShare(ctx context.Context, now time.Time) (float64, e
 	for _, status := range setting.BalancerErrors() {
 		queries = append(queries, query(fmt.Sprintf("e%d", status), "AWS/ApplicationELB", fmt.Sprintf("HTTPCode_ELB_%d_Count", status), "Sum", balancer))
 	}
+	series := map[string]*scaling.Series{}
+	for _, q := range queries {
+		series[*q.Id] = &scaling.Series{}
+	}
 	end := now.Truncate(time.Minute)
-	out, err := c.cloudwatch.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{MetricDataQueries: queries, StartTime: aws.Time(end.Add(-counted)), EndTime: &end})
-	if err != nil {
+	if err := c.readSeries(ctx, queries, end.Add(-counted), end, series); err != nil {
 		return 0, err
 	}
-	sums := map[string]float64{}
-	for _, r := range out.MetricDataResults {
-		for _, v := range r.Values {
-			sums[aws.ToString(r.Id)] += v
+	sum := func(id string) (all float64) {
+		for _, point := range *series[id] {
+			all += point.Value
 		}
+		return all
 	}
-	requests, failed := sums["r"], sums["t"]
+	requests, failed := sum("r"), sum("t")
 	for _, status := range setting.BalancerErrors() {
-		own := sums[fmt.Sprintf("e%d", status)]
+		own := sum(fmt.Sprintf("e%d", status))
 		failed += own
 		if slices.Contains(setting.Uncounted(), status) {
 			requests += own

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // stack is CloudFormation: it sends requests to the function and takes its answers.
@@ -659,6 +661,21 @@ func TestFailuresAreCountedAsTheAlarmDoes(t *testing.T) {
 		}
 		if got, err := s.controller(nil).failedShare(t.Context(), now); err != nil || math.Abs(got-want) > 1e-9 {
 			t.Errorf("with 100 of %s it is %g %%, %v, want %g", name, got, err, want)
+		}
+	}
+}
+
+// TestFailuresThatCannotBeReadAreAnError: they are not none.
+func TestFailuresThatCannotBeReadAreAnError(t *testing.T) {
+	for _, code := range []cloudwatchtypes.StatusCode{cloudwatchtypes.StatusCodeInternalError, cloudwatchtypes.StatusCodeForbidden} {
+		c := &controller{cloudwatch: cloudwatch.NewFromConfig(aws.Config{Region: region, APIOptions: []func(*middleware.Stack) error{func(s *middleware.Stack) error {
+			return s.Initialize.Add(middleware.InitializeMiddlewareFunc("answer", func(context.Context, middleware.InitializeInput, middleware.InitializeHandler) (out middleware.InitializeOutput, _ middleware.Metadata, _ error) {
+				out.Result = &cloudwatch.GetMetricDataOutput{MetricDataResults: []cloudwatchtypes.MetricDataResult{{Id: aws.String("r"), StatusCode: code}}}
+				return out, middleware.Metadata{}, nil
+			}), middleware.Before)
+		}}})}
+		if failed, err := c.failedShare(t.Context(), time.Now()); err == nil {
+			t.Errorf("%s: got %g %%, want an error", code, failed)
 		}
 	}
 }
