@@ -55,7 +55,7 @@ func (c *controller) observe(ctx context.Context, f fleet, p parameters, now tim
 // may be missing yet.
 const slack = 15 * time.Minute
 
-// readMetrics reads all metrics, minute by minute, in one call.
+// readMetrics reads all metrics, minute by minute.
 func (c *controller) readMetrics(ctx context.Context, o *scaling.Observation, now time.Time) error {
 	policy := c.policy.WithDefaults()
 	last := max(policy.UpAfter, policy.DownAfter)

@@ -162,7 +162,7 @@ type past struct {
 	healthy scaling.Series
 }
 
-// readPast reads the load in one call, of as long as CloudWatch keeps minutes.
+// readPast reads the load of as long as CloudWatch keeps minutes.
 func (c *controller) readPast(ctx context.Context, now time.Time) (*past, error) {
 	p := &past{end: now.Truncate(time.Minute)}
 	balancer := map[string]string{"LoadBalancer": fullName(c.loadBalancerARN), "TargetGroup": c.targetGroup}
