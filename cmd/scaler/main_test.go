@@ -712,6 +712,25 @@ func TestSettingsThatAreMissingAreNamedAtOnce(t *testing.T) {
 	}
 }
 
+func TestSettingsThatAreWrongAreNamedAtOnce(t *testing.T) {
+	unknown := map[string]string{setting.ScalerMode: "auto", setting.CPUTarget: "much", setting.Ladder: "m7g.huge", setting.StartAt: "m7g.large"}
+	short := map[string]string{setting.ScalerMode: "auto", setting.CPUTarget: "55", setting.Ladder: "m7g.medium", setting.StartAt: "m7g.large"}
+	for _, test := range []struct {
+		set  map[string]string
+		want []string
+	}{
+		{unknown, []string{"GROUP is not set", "CPU_TARGET: want a number", "LADDER[0]: want an instance type"}},
+		{short, []string{"GROUP is not set", "ladder: want two rungs at least", `START_AT: want a rung of m7g.medium, got "m7g.large"`}},
+	} {
+		_, err := readSettings(func(name string) string { return test.set[name] })
+		for _, want := range test.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is not among %v", want, err)
+			}
+		}
+	}
+}
+
 func TestSettingsOfAGoalAreNumbers(t *testing.T) {
 	_, err := readSettings(func(name string) string {
 		return map[string]string{setting.Goal: "much", setting.GoalMilliseconds: "0"}[name]

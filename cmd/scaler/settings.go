@@ -59,7 +59,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		memoryMetric:    getenv(setting.KnowsMemory) == "true",
 	}
 	s.policy.Mode = scaling.Mode(required(setting.ScalerMode))
-	startAt, ladder := required(setting.StartAt), required(setting.Ladder)
+	startAt, rungs := required(setting.StartAt), required(setting.Ladder)
 	if target := required(setting.CPUTarget); target != "" {
 		var err error
 		if s.policy.CPUTarget, err = strconv.ParseFloat(target, 64); err != nil {
@@ -87,21 +87,21 @@ func readSettings(getenv func(string) string) (settings, error) {
 	if s.policy.Window, err = scaling.ParseWindow(getenv(setting.Window)); err != nil {
 		errs = append(errs, fmt.Errorf("%s: %w", setting.Window, err))
 	}
-	if len(errs) > 0 {
-		return settings{}, errors.Join(errs...)
-	}
-	if s.ladder, err = scaling.NewLadder(strings.Split(ladder, ",")); err != nil {
-		return settings{}, fmt.Errorf("%s%w", setting.Ladder, err)
-	}
-	if s.policy.Mode != scaling.Off { // else it decides nothing
-		if err := s.policy.Validate(s.ladder); err != nil {
-			return settings{}, err
+	if rungs != "" {
+		if s.ladder, err = scaling.NewLadder(strings.Split(rungs, ",")); err != nil {
+			errs = append(errs, fmt.Errorf("%s%w", setting.Ladder, err))
 		}
 	}
-	i := s.ladder.Find(startAt)
-	if i < 0 {
-		return settings{}, fmt.Errorf("%s: want a rung of %s, got %q", setting.StartAt, ladder, startAt)
+	if mode := s.policy.Mode; len(s.ladder) > 0 && mode != "" && mode != scaling.Off { // else it decides nothing
+		errs = append(errs, s.policy.Validate(s.ladder))
 	}
-	s.startAt = s.ladder[i]
+	if i := s.ladder.Find(startAt); i >= 0 {
+		s.startAt = s.ladder[i]
+	} else if len(s.ladder) > 0 && startAt != "" {
+		errs = append(errs, fmt.Errorf("%s: want a rung of %s, got %q", setting.StartAt, rungs, startAt))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return settings{}, err
+	}
 	return s, nil
 }
