@@ -69,7 +69,7 @@ func TestExamplesAreSynthesizedByAnotherModule(t *testing.T) {
 	modules := strings.Fields(major.ReplaceAllString(run("list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "."), ""))
 	slices.Sort(modules)
 	want := []string{
-		"github.com/Masterminds/semver", ours, "github.com/aws/aws-cdk-go/awscdk", "github.com/aws/constructs-go/constructs",
+		"github.com/Masterminds/semver", "github.com/agnivade/levenshtein", ours, "github.com/aws/aws-cdk-go/awscdk", "github.com/aws/constructs-go/constructs",
 		"github.com/aws/jsii-runtime-go", "github.com/cdklabs/awscdk-asset-awscli-go/awscliv1",
 		"github.com/cdklabs/awscdk-asset-node-proxy-agent-go/nodeproxyagentv6", "github.com/cdklabs/cloud-assembly-schema-go/awscdkcloudassemblyschema",
 	}
@@ -136,7 +136,7 @@ func TestFleetBehindALoadBalancerOfYourOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"github.com/!masterminds/semver", "github.com/aws/aws-cdk-go/awscdk", "github.com/aws/constructs-go/constructs", "github.com/aws/jsii-runtime-go",
+		"github.com/!masterminds/semver", "github.com/agnivade/levenshtein", "github.com/aws/aws-cdk-go/awscdk", "github.com/aws/constructs-go/constructs", "github.com/aws/jsii-runtime-go",
 		"github.com/cdklabs/awscdk-asset-awscli-go/awscliv1", "github.com/cdklabs/awscdk-asset-node-proxy-agent-go/nodeproxyagentv6",
 		"github.com/cdklabs/cloud-assembly-schema-go/awscdkcloudassemblyschema",
 	}

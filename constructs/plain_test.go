@@ -267,6 +267,14 @@ func TestEachConstructServesAnotherApp(t *testing.T) {
 	}
 }
 
+// scalerProps are those of a scaler that works.
+func scalerProps(p *plain) *scaler.Props {
+	props := filled[scaler.Props](p)
+	props.Mode, props.Code, props.Window = "auto", p.program, ""
+	props.Ladder, props.StartAt = []string{"m7g.medium", "m7g.large"}, "m7g.medium"
+	return props
+}
+
 // TestPropsThatCannotWork end in one sentence, not in a nil pointer or in jsii.
 func TestPropsThatCannotWork(t *testing.T) {
 	for want, place := range map[string]func(*plain){
@@ -305,9 +313,33 @@ func TestPropsThatCannotWork(t *testing.T) {
 			props.LaunchTemplate = awsec2.LaunchTemplate_FromLaunchTemplateAttributes(p.stack, str("Named"), &awsec2.LaunchTemplateAttributes{LaunchTemplateName: str("theirs")})
 			scaler.New(p.stack, "Ours", props)
 		},
+		"scaler: Ladder[1]: want an instance type whose size is known": func(p *plain) {
+			props := scalerProps(p)
+			props.Ladder[1] = "m7g.huge"
+			scaler.New(p.stack, "Ours", props)
+		},
+		`scaler: want a StartAt of the Ladder m7g.medium, m7g.large, got "m7g.xlarge"`: func(p *plain) {
+			props := scalerProps(p)
+			props.StartAt = "m7g.xlarge"
+			scaler.New(p.stack, "Ours", props)
+		},
+		"scaler: ladder: want two rungs at least": func(p *plain) {
+			props := scalerProps(p)
+			props.Ladder = props.Ladder[:1]
+			scaler.New(p.stack, "Ours", props)
+		},
+		"scaler: Window: want a part of the day": func(p *plain) {
+			props := scalerProps(p)
+			props.Window = "at night"
+			scaler.New(p.stack, "Ours", props)
+		},
+		"scaler: want GoalMilliseconds above 0 with a Goal, got 0": func(p *plain) {
+			props := scalerProps(p)
+			props.Goal, props.GoalMilliseconds = 99.9, 0
+			scaler.New(p.stack, "Ours", props)
+		},
 		"scaler: want Follow called on what Hold returns": func(p *plain) {
-			props := filled[scaler.Props](p)
-			props.Mode, props.Code = "auto", p.program
+			props := scalerProps(p)
 			scaler.New(p.stack, "Ours", props).Hold(p.stack, "Hold")
 			assertions.Template_FromStack(p.stack, nil)
 		},

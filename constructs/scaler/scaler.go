@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	_ "time/tzdata" // windows have time zones, and not each machine has a table of them
 
 	"github.com/archipelago-cdk/archipelago/constructs/internal/function"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/live"
 	"github.com/archipelago-cdk/archipelago/constructs/internal/required"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -132,12 +134,33 @@ func New(scope constructs.Construct, id string, props *Props) *Scaler {
 	return &Scaler{Construct: made.Construct, Function: made.Function}
 }
 
+// check refuses what the function would refuse at its start, where a deployment waits for
+// an hour.
 func check(props *Props) {
 	switch {
 	case props.Mode != "off" && props.Mode != "advise" && props.Mode != "auto":
 		panic(fmt.Sprintf("scaler: want the Mode off, advise or auto, got %q", props.Mode))
 	case props.LaunchTemplate.LaunchTemplateId() == nil:
 		panic("scaler: want a LaunchTemplate with an id: import it by that")
+	}
+	ladder, err := scaling.NewLadder(props.Ladder)
+	if err != nil {
+		panic(fmt.Sprintf("scaler: Ladder%v", err))
+	}
+	if ladder.Find(props.StartAt) < 0 {
+		panic(fmt.Sprintf("scaler: want a StartAt of the Ladder %s, got %q", strings.Join(props.Ladder, ", "), props.StartAt))
+	}
+	if _, err := scaling.ParseWindow(props.Window); err != nil {
+		panic(fmt.Sprintf("scaler: Window: %v", err))
+	}
+	if props.Mode == "off" { // it decides nothing
+		return
+	}
+	if props.Goal > 0 && props.GoalMilliseconds <= 0 {
+		panic(fmt.Sprintf("scaler: want GoalMilliseconds above 0 with a Goal, got %d", props.GoalMilliseconds))
+	}
+	if err := (scaling.Policy{Mode: scaling.Mode(props.Mode), CPUTarget: float64(props.CPUTarget)}).Validate(ladder); err != nil {
+		panic(fmt.Sprintf("scaler: %v", err))
 	}
 }
 
