@@ -9,6 +9,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/matrix"
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,7 +66,7 @@ func TestStepMeetsADeployment(t *testing.T) {
 	s := newStack(t, "hot-deployment")
 	s.grown(t)
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	for range 5 {
 		s.minutes(t, 3)
@@ -92,7 +93,7 @@ func TestRollbackMeetsADeployment(t *testing.T) {
 			s := newStack(t, "cancelled-"+phase)
 			s.grown(t)
 			s.version(t, "two")
-			must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+			must(t, s.send(t, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 			s.minutes(t, minutes)
 			if a := s.answered(t, s.rollsBack(t, "one")); a.Status != cfn.StatusSuccess {
 				t.Errorf("got %+v", a)
@@ -134,7 +135,7 @@ func TestEachModeDeploys(t *testing.T) {
 			s.runs(t, "2", "m7g.medium")
 			s.version(t, "three")
 			s.sick = "3"
-			e := s.request(cfn.RequestUpdate, rolloutType, "three")
+			e := s.request(cfn.RequestUpdate, setting.RolloutType, "three")
 			must(t, s.send(t, e))
 			if a := s.answered(t, e); a.Status != cfn.StatusFailed {
 				t.Errorf("got %+v", a)
@@ -161,7 +162,7 @@ func TestOperatorCancelsADeployment(t *testing.T) {
 	s := newStack(t, "cancels")
 	s.grown(t)
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	s.minutes(t, 6)
 	_, err := s.controller(nil).autoscaling.CancelInstanceRefresh(t.Context(), &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: &s.settings.group})
@@ -191,7 +192,7 @@ func TestControllerThatFailsIsTakenBack(t *testing.T) {
 			s := newStack(t, "fails-"+name[:2])
 			s.grown(t)
 			s.version(t, "two")
-			arrange(t, s, s.request(cfn.RequestUpdate, rolloutType, "two"))
+			arrange(t, s, s.request(cfn.RequestUpdate, setting.RolloutType, "two"))
 			for range 60 {
 				emulatortest.Advance(t, s.control, time.Minute)
 				s.report(t)
@@ -229,7 +230,7 @@ func (s *stack) rollsBackBy(t *testing.T, w way, await func(cfn.Event) cfn.Respo
 	if w.further {
 		s.version(t, "one")
 	}
-	hold := s.request(cfn.RequestUpdate, holdType, "")
+	hold := s.request(cfn.RequestUpdate, setting.HoldType, "")
 	s.asked(t, hold)
 	held := await(hold)
 	if held.Status != cfn.StatusSuccess {
@@ -274,9 +275,9 @@ func TestHoldTakesACancelledDeploymentBackAtOnce(t *testing.T) {
 	s := newStack(t, "at-once-hold")
 	s.grown(t)
 	s.version(t, "two")
-	must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+	must(t, s.send(t, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 	s.minutes(t, 6)
-	began, hold := s.now(t), s.request(cfn.RequestUpdate, holdType, "")
+	began, hold := s.now(t), s.request(cfn.RequestUpdate, setting.HoldType, "")
 	must(t, s.send(t, hold))
 	if a := s.answered(t, hold); a.Status != cfn.StatusSuccess || a.Data["Version"] != "1" {
 		t.Errorf("got %+v", a)
@@ -338,7 +339,7 @@ func inEachWay(t *testing.T, n int, name, instanceType string, arrange func(*tes
 func TestRollbacksInEachWay(t *testing.T) {
 	begin := func(t *testing.T, s *stack, minutes int) {
 		s.version(t, "two")
-		must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+		must(t, s.send(t, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 		s.minutes(t, minutes)
 	}
 	for n, met := range []struct {
@@ -419,7 +420,7 @@ func TestBadBuildsInEachWay(t *testing.T) {
 		inEachWay(t, n, bad.name, "m7g.large", func(t *testing.T, s *stack) {
 			s.grow(t)
 			s.version(t, "two")
-			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 			bad.behave(t, s, 0, 0, 0)
 			must(t, s.send(t, e))
 			before, some, alone := len(s.answers), 0, 0
@@ -468,7 +469,7 @@ func TestEachPhaseThatIsKilledEndsTheSame(t *testing.T) {
 			s.made(t)
 			s.step(t)
 			s.sick = sick
-			return s.request(cfn.RequestUpdate, holdType, "")
+			return s.request(cfn.RequestUpdate, setting.HoldType, "")
 		}
 	}
 	for name, test := range map[string]struct {
@@ -480,16 +481,18 @@ func TestEachPhaseThatIsKilledEndsTheSame(t *testing.T) {
 	}{
 		"first": {func(t *testing.T, s *stack) cfn.Event {
 			s.remove(t)
-			return s.request(cfn.RequestCreate, holdType, "")
+			return s.request(cfn.RequestCreate, setting.HoldType, "")
 		}, true, false, "m7g.medium", 0},
-		"create": {func(_ *testing.T, s *stack) cfn.Event { return s.request(cfn.RequestCreate, rolloutType, "one") }, true, false, "m7g.medium", 2},
-		"hold":   {step(""), true, false, "m7g.large", 2},
-		"stuck":  {step("m7g.large"), false, false, "m7g.medium", 2},
+		"create": {func(_ *testing.T, s *stack) cfn.Event {
+			return s.request(cfn.RequestCreate, setting.RolloutType, "one")
+		}, true, false, "m7g.medium", 2},
+		"hold":  {step(""), true, false, "m7g.large", 2},
+		"stuck": {step("m7g.large"), false, false, "m7g.medium", 2},
 		"sick": {func(t *testing.T, s *stack) cfn.Event {
 			s.made(t)
 			s.version(t, "two")
 			s.sick = "2"
-			return s.request(cfn.RequestUpdate, rolloutType, "two")
+			return s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 		}, false, true, "m7g.medium", 2},
 	} {
 		if test.fails && !matrix.All() { // it is rolled back as what is stuck is

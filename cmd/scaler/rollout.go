@@ -121,12 +121,6 @@ type answer struct {
 	Live    *live  `json:"live,omitempty"`
 }
 
-// Types of our custom resources.
-const (
-	holdType    = "Custom::FleetHold"
-	rolloutType = "Custom::FleetRollout"
-)
-
 // accept makes a request of CloudFormation the one that is pending. One that comes
 // twice is one.
 func (c *controller) accept(ctx context.Context, p *parameters, e cfn.Event) error {
@@ -143,12 +137,12 @@ func (c *controller) accept(ctx context.Context, p *parameters, e cfn.Event) err
 	switch {
 	case e.RequestType == cfn.RequestDelete:
 		next.Answer = &answer{}
-		if e.ResourceType == rolloutType {
+		if e.ResourceType == setting.RolloutType {
 			p.memory.Live = nil // a stack that is made again has other templates
 		}
-	case e.ResourceType == holdType:
+	case e.ResourceType == setting.HoldType:
 		next.Kind = hold
-	case e.ResourceType == rolloutType:
+	case e.ResourceType == setting.RolloutType:
 		next.Kind = deploy
 	default:
 		next.Answer = &answer{Failure: fmt.Sprintf("the scaler makes no %s", e.ResourceType)}

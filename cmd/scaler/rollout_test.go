@@ -198,7 +198,7 @@ func (s *stack) wholly(t *testing.T) live {
 // deployed brings the fleet to a build, which succeeds.
 func (s *stack) deployed(t *testing.T, kind cfn.RequestType, build string) {
 	t.Helper()
-	e := s.request(kind, rolloutType, build)
+	e := s.request(kind, setting.RolloutType, build)
 	must(t, s.send(t, e))
 	if a := s.answered(t, e); a.Status != cfn.StatusSuccess {
 		t.Fatalf("got %+v", a)
@@ -208,7 +208,7 @@ func (s *stack) deployed(t *testing.T, kind cfn.RequestType, build string) {
 // rollsBack sends what CloudFormation does when a stack returns to a build.
 func (s *stack) rollsBack(t *testing.T, build string) cfn.Event {
 	t.Helper()
-	e := s.request(cfn.RequestUpdate, rolloutType, build)
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, build)
 	c := s.controller(nil)
 	p, err := c.parameters(t.Context())
 	must(t, err)
@@ -240,7 +240,7 @@ func (s *stack) grown(t *testing.T) {
 func TestFirstDeploymentWaitsForHealthyInstances(t *testing.T) {
 	s := newStack(t, "first")
 	s.sick = "1"
-	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	e := s.request(cfn.RequestCreate, setting.RolloutType, "one")
 	must(t, s.send(t, e))
 	for range 5 {
 		s.minute(t)
@@ -261,7 +261,7 @@ func TestFirstDeploymentWaitsForHealthyInstances(t *testing.T) {
 func TestFirstDeploymentFailsWithTheReason(t *testing.T) {
 	s := newStack(t, "never")
 	s.sick = "1"
-	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	e := s.request(cfn.RequestCreate, setting.RolloutType, "one")
 	must(t, s.send(t, e))
 	a := s.answered(t, e)
 	if a.Status != cfn.StatusFailed || !strings.Contains(a.Reason, "0 of 2 instances are healthy") || !strings.Contains(a.Reason, "Health checks failed") {
@@ -275,7 +275,7 @@ func TestDeploymentKeepsTheLiveType(t *testing.T) {
 	s.use(t, 60)
 	s.run(t, nil) // a step to m7g.large
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	if a := s.answered(t, e); a.Status != cfn.StatusSuccess || a.Data["Type"] != "m7g.large" || a.Data["Version"] != "2" {
 		t.Errorf("got %+v", a)
@@ -300,7 +300,7 @@ func TestRollbackKeepsAStepThatNobodySawEnd(t *testing.T) {
 	s.settled(t)
 	p, err := c.parameters(t.Context())
 	must(t, err)
-	must(t, c.accept(t.Context(), &p, s.request(cfn.RequestUpdate, rolloutType, "one")))
+	must(t, c.accept(t.Context(), &p, s.request(cfn.RequestUpdate, setting.RolloutType, "one")))
 	p.memory.Pending.Kind = restore
 	if done, err := c.advance(t.Context(), &p, s.now(t)); !done || err != nil {
 		t.Errorf("the rollback replaces instances: %v", err)
@@ -331,7 +331,7 @@ func TestDeploymentOfASuspendedGroup(t *testing.T) {
 	_, err := client.SuspendProcesses(t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &s.settings.group, ScalingProcesses: processes})
 	must(t, err)
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	if len(s.answers) != 2 || s.answers[1].Status != cfn.StatusFailed || !strings.Contains(s.answers[1].Reason, "Terminate is suspended") {
 		t.Errorf("got %+v", s.answers)
@@ -369,7 +369,7 @@ func TestSameBuildMovesNothing(t *testing.T) {
 	s := newStack(t, "same")
 	s.made(t)
 	s.version(t, "one") // as a rollback of the template makes
-	e := s.request(cfn.RequestUpdate, rolloutType, "one")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "one")
 	must(t, s.send(t, e))
 	if len(s.answers) != 2 || s.answers[1].Status != cfn.StatusSuccess {
 		t.Errorf("got %+v, want success at once", s.answers)
@@ -382,7 +382,7 @@ func TestBuildThatIsNeverHealthyIsRolledBack(t *testing.T) {
 	s.made(t)
 	s.version(t, "two")
 	s.sick = "2"
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	began := s.now(t)
 	a := s.answered(t, e)
@@ -403,7 +403,7 @@ func TestReplacedInstanceIsNoProgress(t *testing.T) {
 	c := s.controller(nil)
 	p, err := c.parameters(t.Context())
 	must(t, err)
-	must(t, c.accept(t.Context(), &p, s.request(cfn.RequestUpdate, rolloutType, "two")))
+	must(t, c.accept(t.Context(), &p, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 	to := live{Template: "lt-two", Version: "2", Type: "m7g.medium"}
 	launched := func(ids ...string) fleet {
 		var f fleet
@@ -441,7 +441,7 @@ func TestQuarterThenAllOthersAtOnce(t *testing.T) {
 	s.resize(t, 8, 8, 8)
 	s.made(t)
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	began := s.now(t)
 	var seen []string // old and new instances, whenever they change
@@ -488,7 +488,7 @@ func TestReviewsSayHowLongADeploymentTakes(t *testing.T) {
 			s.resize(t, n, n, n)
 			s.made(t)
 			s.version(t, "two")
-			must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+			must(t, s.send(t, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 			began, launched := s.now(t), map[string]bool{}
 			for len(s.answers) < 2 && s.now(t).Sub(began) < time.Hour {
 				s.minute(t)
@@ -517,7 +517,7 @@ func TestBuildThatFailsOneInTen(t *testing.T) {
 	s.resize(t, 6, 6, 6)
 	s.made(t)
 	s.version(t, "two")
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	began := s.now(t)
 	for bad := 0; len(s.answers) < 2; {
@@ -563,7 +563,7 @@ func TestBuildThatFailsIsBackInTime(t *testing.T) {
 				full := []string{"m7g.medium"}
 				emulatortest.Set(t, s.control, emulator.Settings{NoCapacity: map[string][]string{region + "a": full, region + "b": full}})
 			}
-			must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+			must(t, s.send(t, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 			began, bad := s.now(t), 0
 			for len(s.answers) < 2 {
 				s.minute(t)
@@ -615,7 +615,7 @@ func TestRepairIsJudgedByWhatItServes(t *testing.T) {
 			s.setAlarm(t, cloudwatchtypes.StateValueAlarm)
 			s.version(t, "two")
 			s.sick = "2" // boots
-			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 			must(t, s.send(t, e))
 			for minute := 0; len(s.answers) < 2; minute++ {
 				if minute == 3 {
@@ -687,7 +687,7 @@ func TestRunOfCloudFormationJudges(t *testing.T) {
 	s.made(t)
 	s.version(t, "two")
 	before := s.now(t).Truncate(time.Second)
-	must(t, s.send(t, s.request(cfn.RequestUpdate, rolloutType, "two")))
+	must(t, s.send(t, s.request(cfn.RequestUpdate, setting.RolloutType, "two")))
 	if got := s.state(t).Remembered.Pending.Asked; got.Before(before) || got.After(s.now(t)) {
 		t.Errorf("it counts from %s, want since %s", got, before)
 	}
@@ -700,7 +700,7 @@ func TestRunThatComesLateDoesNotJudge(t *testing.T) {
 	s.made(t)
 	s.version(t, "two")
 	s.sick = "2" // boots
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	must(t, s.send(t, e))
 	for s.state(t).Instances["m7g.medium"] < 3 {
 		s.minute(t)
@@ -740,7 +740,7 @@ func TestAnswerIsTriedUntilItIsTaken(t *testing.T) {
 
 func TestSameRequestTwiceIsOne(t *testing.T) {
 	s := newStack(t, "twice")
-	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	e := s.request(cfn.RequestCreate, setting.RolloutType, "one")
 	for range 2 {
 		must(t, s.send(t, e))
 	}
@@ -760,7 +760,7 @@ func TestHoldAnswersWhatIsLive(t *testing.T) {
 	for range 10 {
 		s.minute(t)
 	}
-	e := s.request(cfn.RequestUpdate, holdType, "")
+	e := s.request(cfn.RequestUpdate, setting.HoldType, "")
 	must(t, s.send(t, e))
 	if len(s.answers) != 1 {
 		t.Errorf("it answered while a step goes on: %+v", s.answers)
@@ -780,7 +780,7 @@ func TestHoldRollsAStuckStepBack(t *testing.T) {
 	s.sick = "m7g.large"
 	_, err := s.controller(nil).run(t.Context(), s.now(t))
 	must(t, err)
-	e := s.request(cfn.RequestUpdate, holdType, "")
+	e := s.request(cfn.RequestUpdate, setting.HoldType, "")
 	must(t, s.send(t, e))
 	if a := s.answered(t, e); a.Status != cfn.StatusSuccess || a.Data["Type"] != "m7g.medium" {
 		t.Errorf("got %+v", a)
@@ -792,7 +792,7 @@ func TestHoldComesBeforeTheGroup(t *testing.T) {
 	s := newStack(t, "before")
 	s.remove(t)
 	s.write(t, s.settings.instanceType, "m7g.large")
-	e := s.request(cfn.RequestCreate, holdType, "")
+	e := s.request(cfn.RequestCreate, setting.HoldType, "")
 	must(t, s.send(t, e))
 	if len(s.answers) != 1 || s.answers[0].Data["Version"] != "1" || s.answers[0].Data["Type"] != "m7g.large" || s.answers[0].Data["Template"] != s.settings.template {
 		t.Errorf("got %+v", s.answers)
@@ -808,7 +808,7 @@ func TestHoldFollowsAnotherGroupOfTheTemplate(t *testing.T) {
 	s.deployed(t, cfn.RequestUpdate, "two")
 	s.settings.group = "not-yet"
 	s.write(t, s.settings.instanceType, "m7g.large") // which the fleet does not have
-	e := s.request(cfn.RequestCreate, holdType, "")
+	e := s.request(cfn.RequestCreate, setting.HoldType, "")
 	must(t, s.send(t, e))
 	if a := s.answered(t, e); a.Data["Version"] != "2" || a.Data["Type"] != "m7g.medium" || a.Data["Template"] != s.settings.template {
 		t.Errorf("got %+v", a)
@@ -818,7 +818,7 @@ func TestHoldFollowsAnotherGroupOfTheTemplate(t *testing.T) {
 func TestDeleteIsAnsweredAtOnce(t *testing.T) {
 	s := newStack(t, "delete")
 	s.made(t)
-	for n, resource := range []string{rolloutType, holdType} {
+	for n, resource := range []string{setting.RolloutType, setting.HoldType} {
 		must(t, s.send(t, s.request(cfn.RequestDelete, resource, "one")))
 		if len(s.answers) != n+2 || s.answers[n+1].Status != cfn.StatusSuccess {
 			t.Errorf("%s: got %+v", resource, s.answers)
@@ -902,7 +902,7 @@ func TestDeploymentThatIsKilledEndsTheSame(t *testing.T) {
 			s := newStack(t, fmt.Sprintf("killed-%v-%d", answered, at))
 			s.made(t)
 			s.version(t, "two")
-			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 			k := &killer{at: at, answered: answered}
 			if err := s.sendBy(t, k, e); err != nil && !errors.Is(err, errKilled) {
 				t.Fatal(err)
@@ -946,7 +946,7 @@ func TestRunsThatAreKilledEndTheSame(t *testing.T) {
 					}
 					return a
 				}
-				e := s.request(cfn.RequestUpdate, rolloutType, "two")
+				e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 				s.asked(t, e)
 				pursue(e)
 				s.runs(t, "2", "m7g.medium")
@@ -1009,7 +1009,7 @@ func TestAnswerComesWithinTheHour(t *testing.T) {
 	s.version(t, "two")
 	s.settings.deploymentAlarm = "none"
 	sent := s.now(t)
-	e := s.request(cfn.RequestUpdate, rolloutType, "two")
+	e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 	emulatortest.Advance(t, s.control, queued)
 	s.asked(t, e)
 	for before := len(s.answers); len(s.answers) == before; {
@@ -1070,14 +1070,14 @@ func TestHourIsKept(t *testing.T) {
 				s.minute(t)
 			}
 			full(s, t, medium, large)
-			e := s.request(cfn.RequestUpdate, holdType, "")
+			e := s.request(cfn.RequestUpdate, setting.HoldType, "")
 			must(t, s.send(t, e))
 			return e
 		}, cfn.StatusFailed, "does not end", answerWithin, answerWithin + 2*time.Minute},
 		{"a build that crawls, there and back", func(s *stack, t *testing.T) cfn.Event {
 			emulatortest.Set(t, s.control, emulator.Settings{VCPUs: s.running(t) + 1})
 			s.version(t, "two")
-			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 			must(t, s.send(t, e))
 			return e
 		}, cfn.StatusFailed, "not replaced within 45m0s; its rollback goes on", answerWithin, answerWithin + 2*time.Minute},
@@ -1141,7 +1141,7 @@ func TestAlarmWithoutDataIsWaitedFor(t *testing.T) {
 			s.made(t)
 			s.missing(t, "missing")
 			s.version(t, "two")
-			e := s.request(cfn.RequestUpdate, rolloutType, "two")
+			e := s.request(cfn.RequestUpdate, setting.RolloutType, "two")
 			must(t, s.send(t, e))
 			for minute := 1; ; minute++ {
 				if minute == minutes {
@@ -1188,7 +1188,7 @@ func TestUnreadableMemoryIsAnswered(t *testing.T) {
 	s.write(t, s.settings.remembered, "no JSON")
 	h := &handler{s.controller(nil), io.Discard}
 	for kind, want := range map[cfn.RequestType]cfn.StatusType{cfn.RequestUpdate: cfn.StatusFailed, cfn.RequestDelete: cfn.StatusSuccess} {
-		e := s.request(kind, rolloutType, "one")
+		e := s.request(kind, setting.RolloutType, "one")
 		message, err := json.Marshal(e)
 		must(t, err)
 		if _, err := h.handle(t.Context(), message); err != nil {
@@ -1204,7 +1204,7 @@ func TestUnreadableMemoryIsAnswered(t *testing.T) {
 // forgotten by a deletion that the memory never heard of.
 func TestUnreachableMemoryIsNoAnswer(t *testing.T) {
 	s := newStack(t, "unreachable")
-	for kind, resource := range map[cfn.RequestType]string{cfn.RequestUpdate: holdType, cfn.RequestDelete: rolloutType} {
+	for kind, resource := range map[cfn.RequestType]string{cfn.RequestUpdate: setting.HoldType, cfn.RequestDelete: setting.RolloutType} {
 		message, err := json.Marshal(s.request(kind, resource, "one"))
 		must(t, err)
 		h := &handler{s.controller(&killer{ended: true}), io.Discard}
@@ -1249,7 +1249,7 @@ func TestRollbackWithoutItsBuild(t *testing.T) {
 // TestBuildThatIsUnknownIsNotAdopted: what is kept without its build would never have one.
 func TestBuildThatIsUnknownIsNotAdopted(t *testing.T) {
 	s := newStack(t, "unknown")
-	e := s.request(cfn.RequestCreate, rolloutType, "one")
+	e := s.request(cfn.RequestCreate, setting.RolloutType, "one")
 	s.asked(t, e)
 	must(t, s.control.Fail(t.Context(), emulator.Failing{region: {"ec2"}}))
 	for range 2 { // one counts from when it looked

@@ -178,7 +178,7 @@ func (s *Scaler) Hold(scope constructs.Construct, id string) *Live {
 	hold := awscdk.NewCustomResource(scope, &id, &awscdk.CustomResourceProps{
 		ServiceToken:   s.Function.FunctionArn(),
 		ServiceTimeout: answerWithin(),
-		ResourceType:   jsii.String("Custom::FleetHold"),
+		ResourceType:   jsii.String(setting.HoldType),
 		Properties:     &map[string]any{"Group": awscdk.Lazy_Any(followed, nil)},
 	})
 	hold.Node().AddDependency(s.Construct)
@@ -208,7 +208,7 @@ func (s *Scaler) Rollout(scope constructs.Construct, id string, build, version *
 	rollout := awscdk.NewCustomResource(scope, &id, &awscdk.CustomResourceProps{
 		ServiceToken:   s.Function.FunctionArn(),
 		ServiceTimeout: answerWithin(),
-		ResourceType:   jsii.String("Custom::FleetRollout"),
+		ResourceType:   jsii.String(setting.RolloutType),
 		Properties:     &map[string]any{"Build": build, "Version": version},
 	})
 	rollout.Node().AddDependency(append(after, s.Construct)...)

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/archipelago-cdk/archipelago/internal/setting"
 )
 
 // diff renders the changes of resources, those that are the same in several regions
@@ -74,7 +76,7 @@ func (j *judge) diff() []Change {
 // repeats reports whether a change is what another one of the same stack says: a hold has
 // all that its Auto Scaling group has.
 func (j *judge) repeats(c delta) bool {
-	return strings.HasSuffix(c.is().kind, "::FleetHold") && slices.Equal(c.names, []string{"Group"}) &&
+	return c.is().kind == setting.HoldType && slices.Equal(c.names, []string{"Group"}) &&
 		slices.ContainsFunc(j.changes, func(other delta) bool { return other.stack == c.stack && other.is().kind == scalingGroup })
 }
 
@@ -134,7 +136,7 @@ func (j *judge) lines(a *Assembly, region string, r resource) []string {
 	}
 	// The build is a hash of the launch template, which is shown itself.
 	delete(props, "VersionDescription")
-	if strings.HasSuffix(r.kind, "::FleetRollout") {
+	if r.kind == setting.RolloutType {
 		delete(props, "Build")
 	}
 	all["Properties"] = props

@@ -28,7 +28,7 @@ func (j *judge) instances(base, head *Stack, changes []delta, replaced map[strin
 					why = append(why, name)
 				}
 			}
-		case strings.HasSuffix(r.kind, "::FleetRollout") && c.has("Build"):
+		case r.kind == setting.RolloutType && c.has("Build"):
 			why = append(why, "Build")
 		}
 	}

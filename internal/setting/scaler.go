@@ -59,6 +59,12 @@ const (
 	KnowsMemory = "KNOWS_MEMORY"
 )
 
+// Types of the scaler's custom resources.
+const (
+	HoldType    = "Custom::FleetHold"
+	RolloutType = "Custom::FleetRollout"
+)
+
 // The scaler's metrics, in the namespace and with the dimension of the
 // lighthouse's, one value for each run.
 const (
