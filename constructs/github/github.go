@@ -44,9 +44,9 @@ type Props struct {
 	// Deployment is what the names of stacks, tables, buckets and topics begin with that may
 	// be looked at. Required.
 	Deployment string `required:"true"`
-	// Parameters are the names of parameters that may be looked at, such as "/shop/key". That
-	// of the scaler's memory is to be none: while it answers CloudFormation, it has the URL
-	// by which anybody could. Default: none.
+	// Parameters are the names of parameters that may be looked at, such as "/shop/key".
+	// Leave the scaler's memory out: while it answers CloudFormation, it has the URL by
+	// which anybody could. Default: none.
 	Parameters []string
 }
 

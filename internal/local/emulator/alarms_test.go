@@ -238,8 +238,8 @@ func TestMissingData(t *testing.T) {
 	}
 }
 
-// TestAlarmOfTooManyMetrics: ten are the most, by a call and by a template. Expressions are
-// none.
+// TestAlarmOfTooManyMetrics: ten are the most, by a call and by a template. Expressions
+// do not count.
 func TestAlarmOfTooManyMetrics(t *testing.T) {
 	s := newStack(t)
 	client := cloudwatch.NewFromConfig(emulatortest.Config(s.control, "eu-west-1"))
