@@ -78,7 +78,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if o.dir, err = filepath.Abs(o.dir); err != nil {
 		return err
 	}
-	report, err := o.report(ctx)
+	report, head, err := o.report(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,10 +103,6 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		return nil
 	}
 	// A push makes another head, which nobody has allowed.
-	head, err := git(ctx, o.root, "rev-parse", "--verify", o.head+"^{commit}")
-	if err != nil {
-		return err
-	}
 	if head != o.allowed {
 		return ErrDataAtRisk
 	}
@@ -117,27 +113,28 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 // mean another commit.
 var fullID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// report compares the two commits. Reports of before are gone when it fails.
-func (o options) report(ctx context.Context) (review.Report, error) {
+// report compares the two commits, and returns the head's id too, as it was when it was
+// checked out. Reports of before are gone when it fails.
+func (o options) report(ctx context.Context) (review.Report, string, error) {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
-		return review.Report{}, err
+		return review.Report{}, "", err
 	}
 	for _, name := range []string{markdownFile, jsonFile} {
 		if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
-			return review.Report{}, err
+			return review.Report{}, "", err
 		}
 	}
 	sides := []side{{name: "head", ref: o.head}, {name: "base", ref: o.base}}
 	if o.deployed {
 		sides = sides[:1]
 		if err := o.findAccount(ctx, &sides[0]); err != nil {
-			return review.Report{}, err
+			return review.Report{}, "", err
 		}
 	}
 	for i := range sides {
 		// One after the other: git locks what both would write.
 		if err := sides[i].checkOut(ctx, o); err != nil {
-			return review.Report{}, err
+			return review.Report{}, "", err
 		}
 	}
 	if !o.deployed {
@@ -157,28 +154,31 @@ func (o options) report(ctx context.Context) (review.Report, error) {
 	// One sentence is enough: what neither side does is the head's.
 	for _, err := range errs {
 		if err != nil {
-			return review.Report{}, err
+			return review.Report{}, "", err
 		}
 	}
 	if o.deployed {
 		base, err := o.readDeployed(ctx, assemblies[0])
 		if err != nil {
-			return review.Report{}, err
+			return review.Report{}, "", err
 		}
 		assemblies = append(assemblies, base)
 	}
 	differ, err := review.NewDiffer(ctx, o.root)
 	if err != nil {
-		return review.Report{}, err
+		return review.Report{}, "", err
 	}
 	defer differ.Close()
-	return differ.Compare(assemblies[1], assemblies[0])
+	report, err := differ.Compare(assemblies[1], assemblies[0])
+	return report, sides[0].commit, err
 }
 
 // side is one of the commits.
 type side struct {
 	// name is "base" or "head", and ref what the user calls the commit.
 	name, ref string
+	// commit is the full id of what ref was when it was checked out.
+	commit string
 	// dir is the folder of cdk.json in its worktree.
 	dir string
 	// account is in the names, where cdk.json says none.
@@ -194,7 +194,7 @@ func (s *side) checkOut(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("commits are reviewed, and %s is in no git repository (%w)", o.root, err)
 	}
-	commit, err := git(ctx, o.root, "rev-parse", "--verify", "--quiet", s.ref+"^{commit}")
+	s.commit, err = git(ctx, o.root, "rev-parse", "--verify", "--quiet", s.ref+"^{commit}")
 	switch {
 	case err != nil && (s.ref == "" || strings.HasPrefix(s.ref, "-")):
 		return fmt.Errorf("there is no commit %q to take as the %s: name one, such as main", s.ref, s.name)
@@ -204,7 +204,7 @@ func (s *side) checkOut(ctx context.Context, o options) error {
 	tree := filepath.Join(o.dir, s.name)
 	s.dir = filepath.Join(tree, prefix)
 	if top, err := git(ctx, tree, "rev-parse", "--show-toplevel"); err == nil && same(top, tree) {
-		if _, err := git(ctx, tree, "checkout", "--quiet", "--detach", "--force", commit); err != nil {
+		if _, err := git(ctx, tree, "checkout", "--quiet", "--detach", "--force", s.commit); err != nil {
 			return err
 		}
 		if _, err := git(ctx, tree, "clean", "-fdq"); err != nil {
@@ -217,7 +217,7 @@ func (s *side) checkOut(ctx context.Context, o options) error {
 		if _, err := git(ctx, o.root, "worktree", "prune"); err != nil {
 			return err
 		}
-		if _, err := git(ctx, o.root, "worktree", "add", "--quiet", "--detach", "--force", tree, commit); err != nil {
+		if _, err := git(ctx, o.root, "worktree", "add", "--quiet", "--detach", "--force", tree, s.commit); err != nil {
 			return err
 		}
 	}

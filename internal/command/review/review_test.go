@@ -476,6 +476,32 @@ func TestLossOfDataIsRefused(t *testing.T) {
 	}
 }
 
+// TestAllowedIsTheCommitThatWasReviewed: a branch may come to another commit meanwhile, and
+// what is lost is still what the review says.
+func TestAllowedIsTheCommitThatWasReviewed(t *testing.T) {
+	root := repository(t,
+		app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": queue}),
+		map[string]string{"made/s.template.json": `{"Resources": {}}`},
+		map[string]string{"later": "a commit that nobody has reviewed"},
+	)
+	installed(t, root, "#!/bin/sh\ngit -C "+root+" update-ref refs/heads/main c2\n"+strings.TrimPrefix(copies, "#!/bin/sh\n"))
+	git := func(arguments ...string) string {
+		t.Helper()
+		out, err := exec.Command("git", append([]string{"-C", root}, arguments...)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	for allowed, refused := range map[string]bool{"c1": false, "c2": true} {
+		git("update-ref", "refs/heads/main", "c1")
+		err := Run(t.Context(), []string{"-root", root, "-base", "c0", "-head", "main", "-refuse-data-loss", "-allow-data-loss", git("rev-parse", allowed)}, &bytes.Buffer{})
+		if errors.Is(err, ErrDataAtRisk) != refused || err != nil && !refused {
+			t.Errorf("with %s allowed, after a review of c1: %v", allowed, err)
+		}
+	}
+}
+
 // TestAnAccountThatIsNamed: a commit that writes the account into cdk.json moves nothing
 // to another one.
 func TestAnAccountThatIsNamed(t *testing.T) {
