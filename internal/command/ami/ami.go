@@ -43,7 +43,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	for i, region := range deployment.Regions {
-		if region.Retired {
+		if region.Retired || region.Lost {
 			continue
 		}
 		fmt.Fprintf(stdout, "%-16s %s\n", region.Name, change(region.AMI, images[region.Name]))
@@ -63,12 +63,15 @@ func parse(file []byte) (config.Config, error) {
 	return config.Parse(settings, config.NoAccount)
 }
 
-// latest looks up the image of each region that has a fleet.
+// latest looks up the image of each region that has a fleet and answers.
 func latest(ctx context.Context, credentials aws.Config, deployment config.Config) (map[string]string, error) {
 	parameter := deployment.Fleet.ImageParameter()
 	images := map[string]string{}
 	var errs []error
 	for _, region := range deployment.Islands() {
+		if region.Lost {
+			continue
+		}
 		answer, err := ssm.NewFromConfig(credentials, func(o *ssm.Options) { o.Region = region.Name }).
 			GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
 		if err != nil {

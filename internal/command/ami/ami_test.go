@@ -96,6 +96,16 @@ func TestNothingIsWrittenWhenARegionFails(t *testing.T) {
 	}
 }
 
+// TestRegionThatIsLostKeepsItsImage: the emulator has none of mx-central-1, as a region has
+// none in which AWS does not answer.
+func TestRegionThatIsLostKeepsItsImage(t *testing.T) {
+	const lost = `{"name": "mx-central-1", "lost": true}`
+	stdout, after, err := ami(t, `{"context": {"archipelago": {"entry": "none", "regions": ["eu-west-1", `+lost+`], `+service+`}}}`)
+	if err != nil || !strings.Contains(after, `"ami": "ami-`) || !strings.Contains(after, lost) || strings.Contains(stdout, "mx-central-1") {
+		t.Errorf("got %v, %q and the file %s", err, stdout, after)
+	}
+}
+
 func TestImageIsOfTheLaddersArchitecture(t *testing.T) {
 	for ladder, want := range map[string]string{"m7g.medium": "arm64", "m7i.large": "x86_64"} {
 		deployment, err := parse([]byte(`{"context": {"archipelago": {"regions": ["eu-west-1"], "fleet": {"ladder": ["` + ladder + `"]}, ` + service + `}}}`))

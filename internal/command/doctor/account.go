@@ -61,7 +61,9 @@ func (d doctor) credentials() Line {
 func (d doctor) enabled(ctx context.Context) func(region string) Line {
 	var regions []string
 	for _, r := range d.config.Regions {
-		regions = append(regions, r.Name)
+		if !r.Lost {
+			regions = append(regions, r.Name)
+		}
 	}
 	var status map[string]string
 	var unknown error

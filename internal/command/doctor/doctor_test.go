@@ -299,6 +299,36 @@ func TestRegionThatIsLost(t *testing.T) {
 }
 
 // TestBootstrap. A stack without the parameter is refused, in the emulator too.
+// TestPrimaryRegionThatIsLost: nothing is asked of it for the others' sake either.
+func TestPrimaryRegionThatIsLost(t *testing.T) {
+	const regions = `"regions": [{"name": "eu-west-1", "lost": true}, {"name": "us-east-1", "zones": ["a", "b", "c"]}, {"name": "eu-west-2", "zones": ["a", "b", "c"]}]`
+	p := newPatient(t, regions+", "+gitHub)
+	want(t, p.look(t, 0, github), "warning: not looked at: the stack "+p.names().GitHubStack()+": eu-west-1 is lost")
+	p = newPatient(t, regions)
+	p.deploy(t, "us-east-1", p.names().RegionStack("us-east-1"), something)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		t.Errorf("it is asked for %s", r.Form.Get("Action"))
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(server.Close)
+	lively := p.settings
+	p.settings = func(ctx context.Context, region string) (aws.Config, error) {
+		settings, err := lively(ctx, region)
+		if region == "eu-west-1" {
+			settings.BaseEndpoint = &server.URL
+		}
+		return settings, err
+	}
+	lines, err := p.diagnose(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := slices.DeleteFunc(lines, func(l Line) bool { return l.Region != "us-east-1" || !strings.Contains(l.Text, "is lost") })
+	want(t, unknown, "warning: not looked at: whether tables are left over: eu-west-1 is lost", "warning: not looked at: whether buckets are replicated: eu-west-1 is lost",
+		"warning: not looked at: the listener that the entry publishes: eu-west-1 is lost")
+}
+
 func TestBootstrap(t *testing.T) {
 	p := newPatient(t, "")
 	want(t, p.look(t, 0, bootstrap), "fail: cdk bootstrap aws://"+account+"/eu-west-1")

@@ -46,6 +46,9 @@ func fail(format string, args ...any) Line {
 // notLookedAt says that a call had no answer, and why. what is the question that it
 // leaves open.
 func notLookedAt(what string, err error) Line {
+	if lost := lostError(""); errors.As(err, &lost) {
+		return warn("not looked at: %s: %s", what, lost)
+	}
 	call := "a call"
 	if op := (*smithy.OperationError)(nil); errors.As(err, &op) {
 		call = op.Service() + " " + op.Operation()

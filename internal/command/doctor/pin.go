@@ -47,7 +47,7 @@ func RunZones(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("credentials: %s", l.Text)
 	}
 	for i, region := range d.config.Regions {
-		if region.Retired || region.VPC.Set() {
+		if region.Retired || region.Lost || region.VPC.Set() {
 			continue
 		}
 		if region.Zones.Letters != nil {

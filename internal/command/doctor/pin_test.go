@@ -40,11 +40,11 @@ func TestZonesArePinned(t *testing.T) {
 	p := newPatient(t, "")
 	p.deploy(t, "eu-west-1", p.names().RegionStack("eu-west-1"), subnets("eu-west-1", "c", "a", "b"))
 	emulatortest.Set(t, p.control, emulator.Settings{NotOffered: map[string][]string{"us-east-1a": {"m7g.large"}}, ZoneIDs: map[string]string{"us-east-1c": "usw1-az2"}})
-	got, err := pinned(t, p, `["eu-west-1", {"name": "us-east-1", "zones": 2, "weight": 100}, {"name": "eu-west-2", "zones": ["c", "a"]}, {"name": "eu-west-3", "retired": true}]`)
+	got, err := pinned(t, p, `["eu-west-1", {"name": "us-east-1", "zones": 2, "weight": 100}, {"name": "eu-west-2", "zones": ["c", "a"]}, {"name": "eu-west-3", "retired": true}, {"name": "eu-north-1", "lost": true}]`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `[{"name": "eu-west-1", "zones": ["c", "a", "b"]}, {"name": "us-east-1", "zones": ["b", "d"], "weight": 100}, {"name": "eu-west-2", "zones": ["c", "a"]}, {"name": "eu-west-3", "retired": true}]`
+	want := `[{"name": "eu-west-1", "zones": ["c", "a", "b"]}, {"name": "us-east-1", "zones": ["b", "d"], "weight": 100}, {"name": "eu-west-2", "zones": ["c", "a"]}, {"name": "eu-west-3", "retired": true}, {"name": "eu-north-1", "lost": true}]`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("regions (-want +got):\n%s", diff)
 	}

@@ -54,12 +54,20 @@ func (s *site) names() config.Names { return s.config.Names() }
 // isPrimary reports whether the stacks of all regions are here.
 func (s *site) isPrimary() bool { return s.region.Name == s.config.Regions[0].Name }
 
+// lostError is that of a call which is not made, since its region is lost.
+type lostError string
+
+func (region lostError) Error() string { return string(region) + " is lost" }
+
 // stack returns a stack's status, in the region of settings, or "" where there is
 // none or the CDK CLI makes it again: one whose creation failed, or that has only a
 // change set. Source: aws-cdk-cli, deploy-stack.ts and "isCreationFailure".
 func (s *site) stack(ctx context.Context, settings aws.Config, name string) (types.StackStatus, error) {
 	if known, ok := s.known[name]; ok {
 		return known.status, known.err
+	}
+	if slices.ContainsFunc(s.config.Regions, func(r config.Region) bool { return r.Lost && r.Name == settings.Region }) {
+		return "", lostError(settings.Region)
 	}
 	var known knownStack
 	out, err := cloudformation.NewFromConfig(settings).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
