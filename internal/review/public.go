@@ -154,15 +154,16 @@ func grantsOf(document any) []grant {
 // itself where it has no such form.
 func principals(v any) []any {
 	fields := fieldsOf(v)
-	if len(fields) == 0 {
-		return []any{v}
-	}
+	var all []any
 	for _, kind := range []string{"AWS", "Service", "Federated", "CanonicalUser"} {
 		if fields[kind] != nil {
-			return listOf(fields[kind])
+			all = append(all, listOf(fields[kind])...)
 		}
 	}
-	return []any{v}
+	if all == nil {
+		return []any{v}
+	}
+	return all
 }
 
 // uncovered are the grants that no other one covers.

@@ -29,6 +29,7 @@ func TestPublicAccessIsTold(t *testing.T) {
 		"a bucket by its policy":          {"AWS::S3::BucketPolicy", `"Bucket": "b", "PolicyDocument": ` + policy(own), `"Bucket": "b", "PolicyDocument": ` + policy(all), "everybody now may `x:Y`"},
 		"a bucket by its ACL":             {"AWS::S3::Bucket", `"AccessControl": "Private"`, `"AccessControl": "PublicRead"`, "everybody may"},
 		"a bucket's block":                {"AWS::S3::Bucket", `"PublicAccessBlockConfiguration": {"BlockPublicPolicy": true}`, `"BucketName": "x"`, "may become public"},
+		"a bucket's block, as text":       {"AWS::S3::Bucket", `"PublicAccessBlockConfiguration": {"BlockPublicPolicy": "true"}`, `"BucketName": "x"`, "may become public"},
 		"a topic":                         {"AWS::SNS::TopicPolicy", `"Topics": ["t"], "PolicyDocument": ` + policy(own), `"Topics": ["t"], "PolicyDocument": ` + policy(all), "everybody now may `x:Y`"},
 		"a queue":                         {"AWS::SQS::QueuePolicy", `"Queues": ["q"], "PolicyDocument": ` + policy(own), `"Queues": ["q"], "PolicyDocument": ` + policy(all), "everybody now may `x:Y`"},
 		"a repository":                    {"AWS::ECR::Repository", `"RepositoryPolicyText": ` + policy(own), `"RepositoryPolicyText": ` + policy(all), "everybody now may `x:Y`"},
@@ -88,21 +89,40 @@ func TestPublicAccessIsTold(t *testing.T) {
 				}
 				return words, decide
 			}
+			block := strings.HasPrefix(name, "a bucket's block")
 			for _, from := range []string{test.closed, ""} {
-				if from == "" && name == "a bucket's block" {
+				if from == "" && block {
 					continue // a new bucket is private without it
 				}
 				if words, decide := told(from, test.opened); !decide || !strings.Contains(strings.Join(words, "\n"), test.want) {
 					t.Errorf("from %q: it is to be decided: %t, it says %q, want %q", from, decide, words, test.want)
 				}
 			}
-			if words, _ := told(test.opened, test.closed); len(words) == 0 && name != "a bucket's block" {
+			if words, _ := told(test.opened, test.closed); len(words) == 0 && !block {
 				t.Error("nothing says that it is closed again")
 			}
 			if words, _ := told("", test.closed); strings.Contains(strings.Join(words, "\n"), test.want) {
 				t.Errorf("closed it is told as opened: %q", words)
 			}
 		})
+	}
+}
+
+// TestEveryPrincipalOfAPolicyCounts, of whatever kind.
+func TestEveryPrincipalOfAPolicyCounts(t *testing.T) {
+	for principal, want := range map[string][]string{
+		`{"AWS": ["1", "2"], "Service": "s", "Federated": "f", "CanonicalUser": "c"}`: {"1", "2", "s", "f", "c"},
+		`{"Service": "s", "CanonicalUser": "*"}`:                                      {"s", "*"},
+		`"*"`:                                                                         {"*"},
+		`{"Fn::GetAtt": ["Role", "Arn"]}`:                                             {"${Role.Arn}"},
+	} {
+		var got []string
+		for _, g := range grantsOf(object(`{"Statement": {"Effect": "Allow", "Principal": ` + principal + `, "Action": "x:Y", "Resource": "*"}}`)) {
+			got = append(got, g.who)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", principal, got, want)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (j *judge) security(c delta) {
 			changes("the encryption", was, is)
 		}
 		for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
-			if get(c.old.props, "PublicAccessBlockConfiguration", block) == true && get(c.new.props, "PublicAccessBlockConfiguration", block) != true {
+			if on(get(c.old.props, "PublicAccessBlockConfiguration", block)) && !on(get(c.new.props, "PublicAccessBlockConfiguration", block)) {
 				weaker("%s may become public, by a policy or an access list that is added later: its %s is off", name, code(block))
 			}
 		}
