@@ -58,7 +58,6 @@ function compare(base, head) {
   const resources = {};
   diff.resources.forEachDifference((id, change) => {
     resources[id] = {
-      impact: change.changeImpact,
       properties: Object.entries(change.propertyUpdates).filter(([, p]) => p.isDifferent).map(([name, p]) => [name, p.changeImpact]),
       other: Object.entries(change.otherChanges).filter(([, o]) => o.isDifferent).map(([name]) => name),
     };

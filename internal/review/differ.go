@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 )
@@ -28,7 +29,10 @@ type Differ struct {
 	node   *exec.Cmd
 	input  io.WriteCloser
 	output *bufio.Reader
-	said   *bytes.Buffer
+	// said is what Node.js prints as errors, complete once Close returns.
+	said *bytes.Buffer
+	// end ends Node.js, once.
+	end func() error
 	// createOnly are the properties whose change replaces a resource, by its type.
 	createOnly map[string][]string
 }
@@ -50,11 +54,12 @@ func NewDiffer(ctx context.Context, root string) (*Differ, error) {
 		return nil, err
 	}
 	d.output = bufio.NewReader(output)
+	d.end = sync.OnceValue(func() error { return errors.Join(d.input.Close(), d.node.Wait()) })
 	return d, d.node.Start()
 }
 
-// Close ends Node.js.
-func (d *Differ) Close() error { return errors.Join(d.input.Close(), d.node.Wait()) }
+// Close ends Node.js. To close it again does nothing.
+func (d *Differ) Close() error { return d.end() }
 
 // answer is what the script says.
 type answer struct {
@@ -82,7 +87,6 @@ type stackDiff struct {
 type changed[T any] struct{ Added, Removed []T }
 
 type resourceDiff struct {
-	Impact     string
 	Properties [][2]string // name, impact
 	Other      []string
 }
@@ -158,8 +162,9 @@ func (d *Differ) compare(base, head *Assembly) (*answer, error) {
 	return &a, d.readSchemas(kinds)
 }
 
-// failed says the last that Node.js printed.
+// failed ends Node.js, and says the error that it printed.
 func (d *Differ) failed(err error) error {
+	_ = d.Close() // err has what failed, and only then all is printed
 	lines := strings.Split(strings.TrimSpace(d.said.String()), "\n")
 	for _, line := range lines {
 		if strings.Contains(line, "Error") {

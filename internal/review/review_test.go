@@ -118,6 +118,31 @@ func newDiffer(t *testing.T) *Differ {
 	return d
 }
 
+// TestWhyTemplatesCannotBeCompared is in what Node.js prints, which may come after it has
+// closed its output.
+func TestWhyTemplatesCannotBeCompared(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{".bin", "@aws-cdk/cloudformation-diff"} {
+		if err := os.MkdirAll(filepath.Join(root, "node_modules", dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const node = "#!/bin/sh\nexec >&-\nread line\nsleep 0.3\necho 'RangeError: too long' >&2\n"
+	if err := os.WriteFile(filepath.Join(root, "node_modules", ".bin", "node"), []byte(node), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d, err := NewDiffer(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.compare(&Assembly{}, &Assembly{}); err == nil || !strings.Contains(err.Error(), "cannot be compared: RangeError: too long") {
+		t.Errorf("got %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 var update = flag.Bool("update", false, "write the comment into docs/review.md instead of comparing with it")
 
 // TestPageShowsAComment: the one in docs/review.md is what a review says now.
