@@ -448,7 +448,7 @@ func (c Config) validateRegions(p problems) {
 			continue
 		}
 		if c.Entry == EntryAccelerator && !r.Retired && slices.Contains(withoutAccelerator, r.Name) {
-			at.add("name", fmt.Sprintf("a region in which Global Accelerator has endpoints, or archipelago.entry: %q or %q", EntryDNS, EntryNone), r.Name)
+			at.add("name", fmt.Sprintf("a region in which Global Accelerator has endpoints, or archipelago.entry: %q, %q or %q", EntryDNS, EntryNone, EntryInternal), r.Name)
 		}
 		r.validate(at)
 		c.validateSize(at, r)

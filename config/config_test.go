@@ -296,7 +296,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"a region without Global Accelerator": {
 			`{"archipelago": {"regions": ["eu-west-1", "mx-central-1"]}}`,
-			[]string{`archipelago.regions[1].name: want a region in which Global Accelerator has endpoints, or archipelago.entry: "dns" or "none", got "mx-central-1"`},
+			[]string{`archipelago.regions[1].name: want a region in which Global Accelerator has endpoints, or archipelago.entry: "dns", "none" or "internal", got "mx-central-1"`},
 		},
 		"a region twice": {
 			`{"archipelago": {"regions": ["eu-west-1", {"name": "eu-west-1"}]}}`,

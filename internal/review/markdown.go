@@ -308,7 +308,7 @@ func (r Report) top() string {
 	section("Security", "No permission and no network rule changes.", Security)
 	b.WriteString("\n## Cost\n\n")
 	if r.CostUnknown != "" {
-		fmt.Fprintf(&b, "Not known, since a price is missing: %s\n", quoted(r.CostUnknown, mostOfACondition))
+		fmt.Fprintf(&b, "Not known: %s\n", quoted(r.CostUnknown, mostOfACondition))
 	} else {
 		b.WriteString("| requests a second | before, USD a month | after | difference |\n|---:|---:|---:|---:|\n")
 		for _, c := range r.Cost {

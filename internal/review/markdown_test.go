@@ -20,6 +20,14 @@ var hostile = []string{
 	strings.Repeat("EVIL", 500),
 }
 
+// TestCostThatIsNotKnown has its reason, which need not be a price.
+func TestCostThatIsNotKnown(t *testing.T) {
+	got, err := Report{CostUnknown: "no such file"}.Markdown()
+	if err != nil || !strings.Contains(got, "\nNot known: `no such file`\n") {
+		t.Errorf("got %v and\n%s", err, got)
+	}
+}
+
 // plain is a comment without its code: what Markdown acts on. Spans and blocks end
 // where CommonMark ends them: at as many backquotes as they begin with, or more.
 func plain(t *testing.T, comment string) string {
