@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -270,7 +271,7 @@ func (r *Report) cost(base, head *Assembly) {
 				r.CostUnknown = strings.Split(err.Error(), "\n")[0]
 				return
 			}
-			*total = float64(int(e.Total()*100+0.5)) / 100
+			*total = math.Round(e.Total()*100) / 100
 		}
 		all = append(all, c)
 	}

@@ -136,17 +136,19 @@ func (j *judge) newEndpoints(changes []delta) {
 	}
 }
 
+// endpointPolicy are the grants of a VPC endpoint's policy.
+func endpointPolicy(r resource) []grant {
+	if r.props["PolicyDocument"] == nil {
+		return []grant{{effect: "Allow", who: "*", action: "*", what: "*"}} // AWS's default
+	}
+	return grantsOf(r.props["PolicyDocument"])
+}
+
 // passes tells which calls an endpoint's policy lets pass that it stopped, and the
 // reverse, of which kept is what stays. It grants nothing: who may make them is said by
 // their own policies.
 func (j *judge) passes(base, head *Stack, c delta, decide bool, kept string) {
-	policy := func(r resource) []grant {
-		if r.props["PolicyDocument"] == nil {
-			return []grant{{effect: "Allow", who: "*", action: "*", what: "*"}} // AWS's default
-		}
-		return grantsOf(r.props["PolicyDocument"])
-	}
-	name, was, is := code(head.titleOf(c.new)), policy(c.old), policy(c.new)
+	name, was, is := code(head.titleOf(c.new)), endpointPolicy(c.old), endpointPolicy(c.new)
 	tell := func(s *Stack, grants []grant, allowed, denied, kept string, decide bool) {
 		groups := group(s, grants)
 		for t, o := range groups {
@@ -171,13 +173,7 @@ func tableName(s *Stack, table any) string {
 // actions and resources, and of what they take from S3 without their role, such as an
 // update of the system from a public bucket.
 func narrowed(base, head *Stack, c delta, service string) []string {
-	policy := func(r resource) []grant {
-		if r.props["PolicyDocument"] == nil {
-			return []grant{{effect: "Allow", who: "*", action: "*", what: "*"}} // AWS's default
-		}
-		return grantsOf(r.props["PolicyDocument"])
-	}
-	was, is := policy(c.old), policy(c.new)
+	was, is := endpointPolicy(c.old), endpointPolicy(c.new)
 	whole := c.old.props["PolicyDocument"] == nil
 	// One that is new may not hold: it is told as security where there was no policy.
 	known := func(condition string) bool {

@@ -313,12 +313,7 @@ var withheld = []string{"ACTIONS_ID_TOKEN_", "AWS_", "CDK_", "GH_TOKEN=", "GITHU
 // lostOf are the regions that cdk.json marks as lost. One that cannot be read has been
 // synthesized by an app that reads something else.
 func lostOf(dir string) []string {
-	var file struct{ Context map[string]any }
-	b, err := os.ReadFile(filepath.Join(dir, "cdk.json"))
-	if err != nil || json.Unmarshal(b, &file) != nil {
-		return nil
-	}
-	c, err := config.Parse(file.Context, synthAccount)
+	c, err := config.Read(dir, nil, synthAccount)
 	if err != nil {
 		return nil
 	}
