@@ -62,6 +62,8 @@ func (a *archiver) parse(name, usage string, args []string, getenv func(string) 
 	}
 	if a.onAWS() {
 		errs = append(errs, fmt.Errorf("%s: want none: the AWS stores have backups of their own; see docs/operations.md", setting.EmployeesTable))
+	} else {
+		errs = append(errs, a.problems()...)
 	}
 	return errors.Join(errs...)
 }
@@ -74,8 +76,10 @@ func runBackup(ctx context.Context, args []string, getenv func(string) string, _
 	} else if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(a.file); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(a.file); err == nil {
 		return fmt.Errorf("want a file that does not exist yet, got %s", a.file)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the backup cannot be written: %w", err)
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(a.file), ".backup-")
 	if err != nil {

@@ -96,6 +96,8 @@ func TestBackupsThatAreRefused(t *testing.T) {
 		"nothing was restored":            {"restore", "--replace", taken},
 		"no such file":                    {"restore", taken + ".tar"},
 		"EMPLOYEES_TABLE: want none":      {"backup", "--employees-table", "x", taken + ".tar"},
+		"EMPLOYEES_TABLE: want a value":   {"backup", "--photos-bucket", "x", taken + ".tar"},
+		"not a directory":                 {"backup", taken + "/backup.tar"},
 	} {
 		if _, err := runIn(t, dir, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", args, err, want)

@@ -212,6 +212,8 @@ func (u *user) say(format string, values ...any) error {
 // explain says what to do next about err.
 func (u *user) explain(err error) error {
 	switch {
+	case errors.Is(err, directory.ErrConflict) && u.verb != "add":
+		return fmt.Errorf("another region wrote the account %q at the same time; try again", u.name)
 	case errors.Is(err, directory.ErrConflict):
 		return fmt.Errorf("there is an account %q already; for another password: directory user passwd %s", u.name, u.name)
 	case errors.Is(err, directory.ErrNotFound):

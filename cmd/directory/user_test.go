@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/archipelago-cdk/archipelago/service/directory"
 )
 
 const testPassword = "correct horse battery"
@@ -203,6 +205,20 @@ func TestUserErrorsNameTheNextStep(t *testing.T) {
 	}
 	if out := mustRunUser(t, dir, "", "list"); strings.Count(out, "\n") != 2 {
 		t.Errorf("the list is %q", out)
+	}
+}
+
+// TestConflictWithAnotherRegion: that an account exists already is said where one is added.
+func TestConflictWithAnotherRegion(t *testing.T) {
+	for verb, want := range map[string]string{
+		"add":    `there is an account "ada" already; for another password: directory user passwd ada`,
+		"passwd": `another region wrote the account "ada" at the same time; try again`,
+		"remove": `another region wrote the account "ada" at the same time; try again`,
+	} {
+		u := user{verb: verb, name: "ada"}
+		if got := u.explain(fmt.Errorf("%w: a write in eu-west-1", directory.ErrConflict)); got.Error() != want {
+			t.Errorf("%s: got %v, want %s", verb, got, want)
+		}
 	}
 }
 
