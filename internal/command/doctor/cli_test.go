@@ -1,15 +1,27 @@
 package doctor
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
 // assembly is a stack with one file to publish, for an account, as the CDK CLI deploys it.
@@ -58,6 +70,49 @@ func (p *patient) cdk(t *testing.T, assembly string) (string, error) {
 		"AWS_REGION=eu-west-1", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_DISABLE_VERSION_CHECK=1", "CI=true", "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// TestStacksThatArePaused, as `cdk deploy --no-rollback` leaves them, take no deployment before
+// they are rolled back. Their state is a stand-in's: no deployment leaves them so in the emulator.
+func TestStacksThatArePaused(t *testing.T) {
+	p := newPatient(t, "")
+	stack := p.names().StorageStack("eu-west-1")
+	p.deploy(t, "eu-west-1", stack, something)
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"manifest.json": `{"version": "36.0.0", "artifacts": {"` + stack + `": {"type": "aws:cloudformation:stack", "environment": "aws://` + account + `/eu-west-1", "properties": {"templateFile": "template.json"}}}}`,
+		"template.json": `{"Resources": {` + something + `, "Another": {"Type": "AWS::SNS::Topic"}}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at, err := url.Parse(p.control.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, status := range []types.StackStatus{types.StackStatusCreateFailed, types.StackStatusUpdateFailed} {
+		server := httptest.NewServer(&httputil.ReverseProxy{
+			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at) },
+			ModifyResponse: func(r *http.Response) error {
+				b, err := io.ReadAll(r.Body)
+				err = errors.Join(err, r.Body.Close())
+				b = bytes.ReplaceAll(b, []byte("<StackStatus>CREATE_COMPLETE<"), []byte("<StackStatus>"+status+"<"))
+				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+				r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+				return err
+			},
+		})
+		defer server.Close()
+		p.control.URL = server.URL
+		p.settings = func(_ context.Context, region string) (aws.Config, error) {
+			return emulatortest.Config(p.control, region), nil
+		}
+		want(t, p.look(t, 0, stacks), "fail: "+stack+" is "+string(status)+", where cdk deploy --no-rollback leaves one: aws cloudformation rollback-stack --region eu-west-1 --stack-name "+stack)
+		if out, err := p.cdk(t, dir); err == nil || !strings.Contains(out, "Stack is in a paused fail state ("+string(status)+")") {
+			t.Errorf("got %v:\n%s", err, out)
+		}
+	}
 }
 
 // TestWhatTheCLIRefuses before CloudFormation is asked: the account of other credentials,

@@ -129,6 +129,7 @@ var fails = map[string][]string{
 	"without which CloudFormation refuses the region":        {"TestListenerThatIsNotPublished"},
 	"so no instance is replaced":                             {inCloud},
 	"continue-update-rollback":                               {"TestStatesThatTakeAnOperator"},
+	"where cdk deploy --no-rollback leaves one":              {"TestStacksThatArePaused"},
 	"cdk destroy --exclusively":                              {"TestStatesThatTakeAnOperator"},
 	"wait until it is not":                                   {"TestStatesThatTakeAnOperator"},
 	"and there is no such key":                               {inCloud},

@@ -32,7 +32,11 @@ func stacks(ctx context.Context, s *site) []Line {
 			there++
 		}
 		switch {
-		case status == types.StackStatusUpdateRollbackFailed || status == types.StackStatusUpdateFailed:
+		case status == types.StackStatusCreateFailed || status == types.StackStatusUpdateFailed:
+			// The CLI asks whether to roll back first, and fails where nobody answers. Source:
+			// AWS CloudFormation API Reference, "RollbackStack".
+			lines = append(lines, fail("%s is %s, where cdk deploy --no-rollback leaves one: aws cloudformation rollback-stack --region %s --stack-name %[1]s takes it back to what was complete, or deletes it where nothing was", name, status, s.region.Name))
+		case status == types.StackStatusUpdateRollbackFailed:
 			lines = append(lines, fail("%s is %s: fix what its events say, and aws cloudformation continue-update-rollback --region %s --stack-name %[1]s", name, status, s.region.Name))
 		case status == types.StackStatusDeleteFailed:
 			lines = append(lines, fail("%s is %s: fix what its events say, and cdk destroy --exclusively %[1]s", name, status))
