@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/atomicfile"
 	"github.com/archipelago-cdk/archipelago/internal/cdkjson"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -51,7 +52,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 			return fmt.Errorf("%s: %w", *path, err)
 		}
 	}
-	return os.WriteFile(*path, file, 0o644)
+	return atomicfile.Write(*path, file)
 }
 
 // parse reads the configuration out of a cdk.json.

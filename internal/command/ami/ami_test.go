@@ -2,6 +2,7 @@ package ami
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,8 +30,16 @@ func ami(t *testing.T, file string) (stdout, after string, err error) {
 	if err := os.WriteFile(path, []byte(file), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
 	var out bytes.Buffer
 	err = Run(t.Context(), []string{"-file", path}, &out)
+	if meanwhile, err := io.ReadAll(reader); err != nil || string(meanwhile) != file {
+		t.Errorf("who has opened the file before reads %q, %v", meanwhile, err)
+	}
 	b, readErr := os.ReadFile(path)
 	if readErr != nil {
 		t.Fatal(readErr)

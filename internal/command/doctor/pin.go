@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/atomicfile"
 	"github.com/archipelago-cdk/archipelago/internal/cdkjson"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -67,7 +68,7 @@ func RunZones(ctx context.Context, args []string, stdout io.Writer) error {
 			return fmt.Errorf("%s: %w", *path, err)
 		}
 	}
-	return os.WriteFile(*path, file, 0o644)
+	return atomicfile.Write(*path, file)
 }
 
 // choose returns the names of the zones to write: those of the subnets, and where

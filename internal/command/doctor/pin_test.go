@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +23,16 @@ func pinned(t *testing.T, p *patient, regions string) (after string, err error) 
 	if err := os.WriteFile(path, []byte(before+regions+name(behind)), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
 	var out bytes.Buffer
 	err = RunZones(t.Context(), []string{"-file", path}, &out)
+	if meanwhile, err := io.ReadAll(reader); err != nil || string(meanwhile) != before+regions+name(behind) {
+		t.Errorf("who has opened the file before reads %q, %v", meanwhile, err)
+	}
 	b, readErr := os.ReadFile(path)
 	if readErr != nil {
 		t.Fatal(readErr)
