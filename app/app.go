@@ -15,6 +15,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/cdkapp"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/stacks"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -44,11 +45,8 @@ func run(args []string, add func(awscdk.App, config.Config)) error {
 	flags := flag.NewFlagSet("archipelago", flag.ContinueOnError)
 	local := flags.Bool("local", false, "for the local cloud: programs of this machine's architecture")
 	built := flags.Bool("built", false, "take the programs that dist holds, without building them")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("it takes flags only, got %q", flags.Args())
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{Context: featureFlags()})
 	settings, _ := app.Node().GetAllContext(nil).(map[string]any)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/command/ami"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/internal/command/cost"
 	"github.com/archipelago-cdk/archipelago/internal/command/diagram"
 	"github.com/archipelago-cdk/archipelago/internal/command/doctor"
@@ -124,11 +125,8 @@ func local(name string, add func(*flag.FlagSet, *cloud.Options) do) func(context
 		flags.StringVar(&o.Dir, "dir", "", "`directory` for logs and templates (default .archipelago below -root)")
 		do := add(flags, &o)
 		port := flags.Lookup("port")
-		if err := flags.Parse(args); err != nil {
+		if err := arguments.Parse(flags, args); err != nil {
 			return err
-		}
-		if flags.NArg() > 0 {
-			return fmt.Errorf("it takes flags only, got %q", flags.Args())
 		}
 		flags.Visit(func(f *flag.Flag) { o.PortGiven = o.PortGiven || f == port })
 		return do(ctx, o)

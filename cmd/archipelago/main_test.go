@@ -66,6 +66,20 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestArgumentsThatAreNoFlagsAreRefused: a command that left them out would do more than was
+// meant, such as for all regions what one was named for.
+func TestArgumentsThatAreNoFlagsAreRefused(t *testing.T) {
+	for _, c := range commands() {
+		args := []string{"eu-west-1"}
+		if c.name == "scaler" {
+			args = append([]string{"plan"}, args...)
+		}
+		if err := c.run(t.Context(), args, io.Discard); err == nil || !strings.Contains(err.Error(), `flags only, got ["eu-west-1"]`) {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+}
+
 // TestDrainSaysWhatAnAcceleratorKeeps: of more than three regions it may send users to one
 // that is drained, until that leaves it.
 func TestDrainSaysWhatAnAcceleratorKeeps(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 	"text/tabwriter"
 
 	"github.com/archipelago-cdk/archipelago/cost"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 )
 
 // Run does what args, its flags, say, and prints to stdout.
 func Run(_ context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("cost", flag.ContinueOnError)
 	dir := flags.String("templates", "cdk.out", "`directory` that the synth wrote to")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
 	}
 	deployment, err := cost.Read(*dir)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/internal/diagram"
 )
 
@@ -18,11 +19,8 @@ func Run(_ context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("diagram", flag.ContinueOnError)
 	dir := flags.String("templates", "cdk.out", "`directory` that the synth wrote to")
 	out := flags.String("out", "docs/islands.svg", "`file` to write")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("it takes flags only, got %q", flags.Args())
 	}
 	d, err := diagram.Read(*dir)
 	if err != nil {

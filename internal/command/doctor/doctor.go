@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -41,14 +42,11 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		settings = append(settings, s)
 		return nil
 	})
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
 		return fmt.Errorf("%w: %w", ErrArguments, err)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%w: it takes flags only, got %q", ErrArguments, flags.Args())
 	}
 	d := doctor{
 		only: *region, local: !cloud.OnAWS(), resolver: net.DefaultResolver, within: within,

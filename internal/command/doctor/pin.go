@@ -13,6 +13,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/atomicfile"
 	"github.com/archipelago-cdk/archipelago/internal/cdkjson"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -24,7 +25,7 @@ import (
 func RunZones(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("zones", flag.ContinueOnError)
 	path := flags.String("file", "cdk.json", "`file` with the configuration")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
 	}
 	file, err := os.ReadFile(*path)

@@ -24,6 +24,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/cost"
 	"github.com/archipelago-cdk/archipelago/internal/atomicfile"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/scaling"
 )
 
@@ -33,7 +34,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	path := flags.String("file", cost.ListFile, "`file` with the table")
 	only := flags.String("regions", strings.Join(config.KnownRegions(), ","), "`regions` whose prices are read, some hundred megabytes each; the others stay as they are")
 	from := flags.String("from", "https://pricing.us-east-1.amazonaws.com", "`address` of AWS's price lists")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
 	}
 	regions := strings.Split(*only, ",")

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/config"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/review"
 )
@@ -59,14 +60,11 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.BoolVar(&o.deployed, "deployed", false, "compare with what is deployed in place of -base: on AWS with AWS_PROFILE or AWS_ACCESS_KEY_ID set, else in what `up` runs")
 	flags.BoolVar(&o.refuse, "refuse-data-loss", false, "exit with 3 on the verdict data at risk, once the comment is written")
 	flags.StringVar(&o.allowed, "allow-data-loss", "", "full id of the `commit` whose loss of data is allowed; another head is refused still")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
 	}
 	if o.allowed != "" && !fullID.MatchString(o.allowed) {
 		return fmt.Errorf("-allow-data-loss wants the full id of a commit, got %q", o.allowed)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("it takes flags only, got %q", flags.Args())
 	}
 	var err error
 	if o.root, err = filepath.Abs(o.root); err != nil {

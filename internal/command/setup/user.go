@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 )
 
 // files say, at this release's versions, which tools a repository needs that has
@@ -30,11 +32,8 @@ const ours = "archipelago-tools"
 func RunUser(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	root := flags.String("root", ".", "`directory` of cdk.json")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("it takes flags only, got %q", flags.Args())
 	}
 	if err := writeFiles(*root); err != nil {
 		return err

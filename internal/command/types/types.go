@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/archipelago-cdk/archipelago/internal/atomicfile"
+	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -50,7 +51,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("types", flag.ContinueOnError)
 	path := flags.String("file", scaling.TypesFile, "`file` with the table")
 	region := flags.String("region", "us-east-1", "`region` that is asked: EC2 answers what it offers there")
-	if err := flags.Parse(args); err != nil {
+	if err := arguments.Parse(flags, args); err != nil {
 		return err
 	}
 	before, err := read(*path)
