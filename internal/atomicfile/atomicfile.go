@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 )
 
-// Write replaces the file at path by one with this content, which everybody may read.
-// What there was stays where it fails.
+// Write replaces the file at path, or the one that a link there leads to, by one with this
+// content, which everybody may read. What there was stays where it fails.
 func Write(path string, content []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return err
