@@ -6,15 +6,19 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,8 +33,28 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// release is this module as the examples' go.mod requires it.
-var release = module.Version{Path: "github.com/archipelago-cdk/archipelago", Version: "v0.2.0"}
+// release is this module as it is published here.
+var release = module.Version{Path: "github.com/archipelago-cdk/archipelago"}
+
+// indexed is what Go's index of a module has of a file: its name, what it imports and what
+// it embeds. Go makes the index of a version once and for all, by its folder, though home
+// has what each run publishes. Source: cmd/go/internal/modindex.
+func indexed(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	if filepath.Ext(name) != ".go" {
+		return name + "\n"
+	}
+	files := token.NewFileSet()
+	f, err := parser.ParseFile(files, name, content, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := f.Name.End()
+	for _, d := range f.Decls {
+		end = d.End()
+	}
+	return fmt.Sprintf("%s\n%s\n%s\n", name, content[:files.Position(end).Offset], regexp.MustCompile(`(?m)^//go:embed .*$`).FindAll(content, -1))
+}
 
 // publish makes a directory that GOPROXY may name, with the files that git would
 // commit as the release: a file that the module's zip lacks is missing to users too.
@@ -42,7 +66,7 @@ func publish(t *testing.T) (proxy string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree := t.TempDir()
+	tree, index := t.TempDir(), sha256.New()
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		path := filepath.Join("../..", name)
 		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
@@ -53,7 +77,9 @@ func publish(t *testing.T) (proxy string) {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(tree, name), content)
+		fmt.Fprint(index, indexed(t, name, content))
 	}
+	release.Version = fmt.Sprintf("v0.2.1-h%.6x", index.Sum(nil)) // later than what go.mod requires
 	proxy = filepath.Join(home, "proxy")
 	dir := filepath.Join(proxy, release.Path, "@v")
 	var packed bytes.Buffer
@@ -171,6 +197,7 @@ func prepare(t *testing.T) *repository {
 		"GOMODCACHE="+borrow(t, strings.TrimSpace(string(cache))),
 		"GOPROXY=file://"+proxy+","+strings.TrimSpace(string(upstream)),
 	)
+	r.run("go", "mod", "edit", "-require="+release.String())
 	r.run("go", "mod", "tidy")
 	return r
 }
