@@ -281,7 +281,7 @@ const maxMetrics = 10
 
 func (r *region) watchTable(table Table) {
 	// An alarm has reads and writes of so many parts, which are the table and its indexes.
-	for i, parts := range slices.Collect(slices.Chunk(append([]string{""}, table.Indexes...), maxMetrics/2)) {
+	for n, parts := range slices.Collect(slices.Chunk(append([]string{""}, table.Indexes...), maxMetrics/2)) {
 		refused := map[string]awscloudwatch.IMetric{}
 		var terms []string
 		for i, index := range parts {
@@ -292,8 +292,8 @@ func (r *region) watchTable(table Table) {
 			}
 		}
 		id := table.ID + "Throttled"
-		if i > 0 {
-			id += strconv.Itoa(i + 1)
+		if n > 0 {
+			id += strconv.Itoa(n + 1)
 		}
 		r.alarm(id, alarm{
 			anchor: "table-throttled", says: "The table " + table.ID + " refuses requests for being too many",

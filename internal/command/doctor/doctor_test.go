@@ -306,20 +306,11 @@ func TestPrimaryRegionThatIsLost(t *testing.T) {
 	want(t, p.look(t, 0, github), "warning: not looked at: the stack "+p.names().GitHubStack()+": eu-west-1 is lost")
 	p = newPatient(t, regions)
 	p.deploy(t, "us-east-1", p.names().RegionStack("us-east-1"), something)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.answerIn(t, "eu-west-1", func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		t.Errorf("it is asked for %s", r.Form.Get("Action"))
 		w.WriteHeader(http.StatusForbidden)
-	}))
-	t.Cleanup(server.Close)
-	lively := p.settings
-	p.settings = func(ctx context.Context, region string) (aws.Config, error) {
-		settings, err := lively(ctx, region)
-		if region == "eu-west-1" {
-			settings.BaseEndpoint = &server.URL
-		}
-		return settings, err
-	}
+	})
 	lines, err := p.diagnose(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -533,6 +524,21 @@ func (p *patient) answer(t *testing.T, handler http.HandlerFunc) {
 	}
 }
 
+// answerIn has a stand-in answer a region's calls in place of the emulator.
+func (p *patient) answerIn(t *testing.T, region string, handler http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	others := p.settings
+	p.settings = func(ctx context.Context, asked string) (aws.Config, error) {
+		settings, err := others(ctx, asked)
+		if asked == region {
+			settings.BaseEndpoint = &server.URL
+		}
+		return settings, err
+	}
+}
+
 func TestSwitches(t *testing.T) {
 	p := newPatient(t, "")
 	want(t, p.look(t, 0, switches), "ok: neither drained nor frozen")
@@ -724,17 +730,8 @@ func TestNobodyAnswers(t *testing.T) {
 	p := newPatient(t, `"regions": [{"name": "eu-west-1", "zones": ["a", "b", "c"]}, "eu-west-2"]`)
 	p.bootstrapped(t, "eu-west-1", "30")
 	silent := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-silent }))
-	t.Cleanup(server.Close)
+	p.answerIn(t, "eu-west-2", func(http.ResponseWriter, *http.Request) { <-silent })
 	t.Cleanup(func() { close(silent) })
-	lively := p.settings
-	p.settings = func(ctx context.Context, region string) (aws.Config, error) {
-		settings, err := lively(ctx, region)
-		if region == "eu-west-2" {
-			settings.BaseEndpoint = &server.URL
-		}
-		return settings, err
-	}
 	s, err := p.site(t.Context(), p.config.Regions[1])
 	if err != nil {
 		t.Fatal(err)
