@@ -40,9 +40,11 @@ need_go = command -v go >/dev/null || { echo 'make: go is missing: install Go 1.
 # itself where that takes long, as cmd/setup does of all else.
 define prepare
 @$(need_go); \
-	( n=4; while sleep 4 </dev/null >/dev/null 2>&1; do echo "  … compile cmd/setup, $$n s"; n=$$((n+4)); done ) & beat=$$!; \
+	( n=4; while sleep 4 </dev/null >/dev/null 2>&1; do echo "  … compile cmd/setup, $$n s"; n=$$((n+4)); done ) & beat=$$!; began=$$(date +%s); \
 	GOFLAGS=-buildvcs=false go build -o dist/setup ./cmd/setup; built=$$?; \
-	kill $$beat 2>/dev/null; test $$built = 0 || exit $$built; exec dist/setup
+	kill $$beat 2>/dev/null; test $$built = 0 || exit $$built; silent=$$(($$(date +%s) - began)); \
+	test $$silent -lt 4 || { printf '  %-30s %5d s\n' 'compile cmd/setup' $$silent; silent=0; }; \
+	exec dist/setup -silent $${silent}s
 endef
 
 up: ## deploy all islands into an AWS emulator on this machine and serve them

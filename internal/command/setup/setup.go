@@ -34,7 +34,9 @@ type setup struct {
 // Run fetches and builds what args say, and returns the program that is to run then.
 func Run(ctx context.Context, args []string, stdout io.Writer) (program []string, err error) {
 	s := setup{out: progress.New(stdout)}
+	var silent time.Duration
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
+	flags.DurationVar(&silent, "silent", 0, "for how `long` make has printed nothing")
 	flags.StringVar(&s.root, "root", ".", "`directory` of the checkout")
 	flags.BoolVar(&s.tools, "tools", false, "fetch the CDK CLI, Node.js, and the AWS emulator")
 	flags.Func("build", "`package` whose program is built to dist; may be repeated", func(p string) error { s.build = append(s.build, p); return nil })
@@ -42,7 +44,12 @@ func Run(ctx context.Context, args []string, stdout io.Writer) (program []string
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	tasks, err := s.plan(ctx)
+	s.out.SilentFor(silent)
+	var tasks []task
+	err = s.out.RunQuietly("see what is missing", nil, func() error {
+		tasks, err = s.plan(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +96,11 @@ func (s setup) plan(ctx context.Context) ([]task, error) {
 	if len(s.build) > 0 {
 		compile := task{name: "compile " + strings.Join(append(s.build[:len(s.build):len(s.build)], s.warm...), ", "), quiet: true, do: s.compile}
 		compile.megabytes, compile.what = s.modules(ctx), "Go modules"
+		cold := func(packages []string) bool { return compile.megabytes > 0 || s.cold(ctx, packages) }
 		switch {
-		case len(s.warm) > 0 && s.cold(ctx, s.warm):
+		case len(s.warm) > 0 && cold(s.warm):
 			compile.quiet, compile.minutes = false, 4
-		case s.cold(ctx, s.build):
+		case cold(s.build):
 			compile.quiet, compile.minutes = false, 0.5
 		}
 		tasks = append(tasks, compile)
@@ -138,7 +146,8 @@ func (s setup) modules(ctx context.Context) int {
 	return 0
 }
 
-// cold reports whether Go's build cache lacks packages of what is to be built.
+// cold reports whether Go's build cache lacks packages of what is to be built. Go
+// downloads the modules that it does not have before it answers.
 func (s setup) cold(ctx context.Context, packages []string) bool {
 	arguments := append([]string{"list", "-trimpath", "-deps", "-f", "{{if .Stale}}{{.StaleReason}}{{end}}"}, packages...)
 	out, err := s.command(ctx, "go", arguments...).Output()

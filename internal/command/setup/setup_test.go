@@ -141,3 +141,28 @@ esac
 		}
 	}
 }
+
+// TestModulesAreAnnouncedBeforeTheyAreDownloaded: "go list -deps" downloads them all
+// before its first line.
+func TestModulesAreAnnouncedBeforeTheyAreDownloaded(t *testing.T) {
+	root := checkout(t, map[string]string{"go": `case "$*" in *"list -m"*) ;; *) echo "go $1" >> "$CALLS";; esac` + "\n"})
+	calls := filepath.Join(root, "calls")
+	t.Setenv("CALLS", calls)
+	out := writer(func(line []byte) (int, error) {
+		if _, err := os.Stat(calls); err == nil && bytes.HasPrefix(line, []byte("first time here")) {
+			t.Error("go was asked for the packages before it was said what is downloaded")
+		}
+		return len(line), nil
+	})
+	if _, err := Run(t.Context(), []string{"-root", root, "-build", "./program", "-warm", "./app"}, out); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(calls); err != nil {
+		t.Error("nothing was compiled")
+	}
+}
+
+// writer is a function that takes what is written.
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }

@@ -56,6 +56,14 @@ func New(out io.Writer) *Printer {
 	return p
 }
 
+// SilentFor says how long nothing was printed before: by the process that started this
+// one.
+func (p *Printer) SilentFor(silence time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.printed = time.Now().Add(-silence)
+}
+
 // Printf prints a line.
 func (p *Printer) Printf(format string, a ...any) { _, _ = fmt.Fprintf(p, format+"\n", a...) }
 

@@ -74,6 +74,20 @@ func TestNeverSilentForMoreThanFiveSeconds(t *testing.T) {
 	})
 }
 
+// TestSilenceBeforeCounts: that of the process before this one.
+func TestSilenceBeforeCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &timed{}
+		p := New(out)
+		start := time.Now()
+		p.SilentFor(3 * time.Second)
+		_ = p.RunQuietly("look", nil, func() error { time.Sleep(3 * time.Second); return nil })
+		if len(out.times) == 0 || out.times[0].Sub(start) > 2*time.Second {
+			t.Errorf("lines at %v after three silent seconds at %s, want one within two", out.times, start)
+		}
+	})
+}
+
 // TestLinesStandAboveTheCurrentOne: on a terminal of 40 columns.
 func TestLinesStandAboveTheCurrentOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
