@@ -50,13 +50,9 @@ type deployment struct {
 // deploy starts it on an emulator.
 func deploy(t *testing.T) *deployment {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Stop() })
+	server := emulatortest.Start(t, emulator.Options{})
 	createStores(t, server.URL)
-	d := &deployment{t: t, control: emulator.Control{URL: server.URL}, dynamo: newFaulty(t, server.URL, failDynamoDB), s3: newFaulty(t, server.URL, failS3)}
+	d := &deployment{t: t, control: server, dynamo: newFaulty(t, server.URL, failDynamoDB), s3: newFaulty(t, server.URL, failS3)}
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": d.s3.URL, "AWS_ENDPOINT_URL_DYNAMODB": d.dynamo.URL,
 		"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator",

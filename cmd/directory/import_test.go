@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -23,11 +24,7 @@ import (
 // this process reach that.
 func putOriginal(t *testing.T) {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Stop() })
+	server := emulatortest.Start(t, emulator.Options{})
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
@@ -39,7 +36,7 @@ func putOriginal(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 	}
 	tables, objects := dynamodb.NewFromConfig(config), s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })
-	_, err = tables.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+	_, err := tables.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("Employees"), BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/pulse"
 	"github.com/archipelago-cdk/archipelago/internal/setting"
 	"github.com/archipelago-cdk/archipelago/service/lighthouse"
@@ -54,23 +55,15 @@ type island struct {
 
 func newIsland(t *testing.T) *island {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, pair := range emulator.Environment(server.URL) {
+	for _, pair := range emulator.Environment(emulatortest.Start(t, emulator.Options{}).URL) {
 		name, value, _ := strings.Cut(pair, "=")
 		t.Setenv(name, value)
 	}
-	i := &island{now: time.Now()}
-	if i.aws, err = config.LoadDefaultConfig(t.Context(), config.WithRegion("us-east-1")); err != nil {
+	loaded, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-east-1"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	i := &island{aws: loaded, now: time.Now()}
 	keys := func(names ...string) (schema []types.KeySchemaElement, attributes []types.AttributeDefinition) {
 		for n, name := range names {
 			schema = append(schema, types.KeySchemaElement{AttributeName: &name, KeyType: []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[n]})

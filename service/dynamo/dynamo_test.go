@@ -14,6 +14,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/dynamo"
 	"github.com/archipelago-cdk/archipelago/service/storetest"
@@ -36,12 +37,7 @@ func newClient(endpoint string) *dynamodb.Client {
 // moto returns a client of the emulator that the local cloud runs on.
 func moto(t *testing.T) *dynamodb.Client {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Stop() })
-	return newClient(server.URL)
+	return newClient(emulatortest.Start(t, emulator.Options{}).URL)
 }
 
 // dynalite returns a client of an implementation of DynamoDB that checks every

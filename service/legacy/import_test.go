@@ -5,12 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/legacy"
 	"github.com/archipelago-cdk/archipelago/service/sqlite"
@@ -21,24 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 )
-
-// url is the emulator's.
-var url string
-
-func TestMain(m *testing.M) {
-	server, err := emulator.Start(context.Background(), emulator.Options{})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	url = server.URL
-	code := m.Run()
-	if err := server.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
 
 // old is the original's data in the emulator.
 type old struct {
@@ -51,7 +32,7 @@ type old struct {
 func newOld(t *testing.T) old {
 	t.Helper()
 	config := aws.Config{
-		Region: "us-east-1", BaseEndpoint: &url,
+		Region: "us-east-1", BaseEndpoint: aws.String(emulatortest.Shared(t).URL),
 		Credentials: credentials.NewStaticCredentialsProvider("emulator", "emulator", ""),
 	}
 	o := old{t: t, tables: dynamodb.NewFromConfig(config), objects: s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/archipelago-cdk/archipelago/service/s3"
 	"github.com/archipelago-cdk/archipelago/service/setting"
@@ -26,12 +27,7 @@ import (
 // start returns the address of an emulator.
 func start(t *testing.T) string {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Stop() })
-	return server.URL
+	return emulatortest.Start(t, emulator.Options{}).URL
 }
 
 // newPhotos returns a store in each region that shares new buckets at the

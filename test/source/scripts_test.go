@@ -20,12 +20,12 @@ func TestScriptsPassShellcheck(t *testing.T) {
 			scripts[inner] = "a script that user data writes"
 		}
 	}
-	for _, path := range []string{".ci/run"} {
-		b, err := os.ReadFile(filepath.Join("../..", path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		scripts[string(b)] = path
+	paths, err := filepath.Glob("../../.github/scripts/*.sh")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("there are no scripts of workflows: %v", err)
+	}
+	for _, path := range append(paths, "../../.ci/run") {
+		scripts[read(t, path)] = path
 	}
 	for script, name := range scripts {
 		if out, err := shellcheck(script); err != nil {

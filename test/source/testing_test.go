@@ -1,7 +1,9 @@
 package source_test
 
 import (
+	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -20,7 +22,7 @@ func TestTestingPageNamesTests(t *testing.T) {
 	for _, tests := range allTests(t) {
 		maps.Copy(exists, tests)
 	}
-	rows := 0
+	gate, rows := runs(t, "test"), 0
 	for line := range strings.Lines(page) {
 		cells := strings.Split(line, "|")
 		if len(cells) != 6 || !strings.Contains(cells[4], "`shard-") {
@@ -40,6 +42,13 @@ func TestTestingPageNamesTests(t *testing.T) {
 		for _, name := range instances {
 			if exists[name[1]].skips {
 				t.Errorf("docs/testing.md names %s as an instance, which only shards run", name[1])
+			}
+		}
+		for _, r := range gate {
+			for _, name := range instances {
+				if strings.Contains(cells[4], "`shard-race`") && r.skip != "" && regexp.MustCompile(r.skip).MatchString(name[1]) {
+					t.Errorf("docs/testing.md names %s as an instance, which part-race leaves out", name[1])
+				}
 			}
 		}
 		for _, shard := range regexp.MustCompile("`(shard-[a-z]+)`").FindAllStringSubmatch(cells[4], -1) {
@@ -65,30 +74,53 @@ func TestTestingPageNamesTests(t *testing.T) {
 
 var quoted = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
 
-// TestMakefileRunsTests: each alternative of a -run or a -skip has a test, and each test that
-// does more with -all or -shard is run with it, in all parts. Each change has one shard.
+// TestMakefileRunsTests: make test runs every package once and leaves none of its tests out.
+// Each alternative of a -run or a -skip has a test, and each test that does more with -all or
+// -shard is run with it, in all parts. Each change has one shard.
 func TestMakefileRunsTests(t *testing.T) {
 	makefile, packages := read(t, "../../Makefile"), allTests(t)
-	widely := map[string]bool{}
-	for line := range strings.Lines(makefile) {
-		pkg, run := regexp.MustCompile(` (\./[a-z0-9/]+)`).FindStringSubmatch(line), regexp.MustCompile(` -run '?([A-Za-z0-9|]+)`).FindStringSubmatch(line)
-		if !strings.HasPrefix(line, "\t") || pkg == nil || run != nil && run[1] == "none" {
+	gate, shards := runs(t, "test"), []run{}
+	for i := range 8 {
+		shards = append(shards, runs(t, "shard", fmt.Sprint("SHARD=", i))...)
+	}
+	times := map[string]int{}
+	for _, r := range gate {
+		if slices.Contains(r.args, "-race") {
 			continue
 		}
-		alternatives := []string{""}
-		if run != nil {
-			alternatives = strings.Split(run[1], "|")
+		if r.run != "" || r.skip != "" || r.shard != "" {
+			t.Errorf("make test runs only some tests of %q: %q", r.packages, r.args)
 		}
-		for _, alternative := range alternatives {
-			runs := 0
-			for name := range packages[pkg[1]] {
-				if strings.Contains(name, alternative) {
-					runs++
-					widely[pkg[1]+name] = widely[pkg[1]+name] || strings.Contains(line, " -all") || strings.Contains(line, " -shard")
+		for _, pkg := range r.packages {
+			times[pkg]++
+		}
+	}
+	for pkg, tests := range packages {
+		if len(tests) > 0 && times[pkg] != 1 {
+			t.Errorf("make test runs %s %d times, want once", pkg, times[pkg])
+		}
+	}
+	widely, parts := map[string]bool{}, map[string][]string{} // numbers, by the packages and how many there are
+	for _, r := range slices.Concat(gate, shards) {
+		if i, n, ok := strings.Cut(r.shard, "/"); ok {
+			key := fmt.Sprintf("%q -shard of %s", r.packages, n)
+			parts[key] = append(parts[key], i)
+		}
+		for i, pattern := range []string{r.run, r.skip} {
+			pattern, _, _ = strings.Cut(pattern, "/")
+			for _, alternative := range strings.Split(strings.Trim(pattern, "^()$"), "|") {
+				matches := 0
+				for _, pkg := range r.packages {
+					for name := range packages[pkg] {
+						if strings.Contains(name, alternative) {
+							matches++
+							widely[pkg+name] = widely[pkg+name] || i == 0 && (slices.Contains(r.args, "-all") || r.shard != "")
+						}
+					}
 				}
-			}
-			if run != nil && runs == 0 {
-				t.Errorf("the Makefile runs %s of %s, and there is no such test", alternative, pkg[1])
+				if matches == 0 {
+					t.Errorf("the Makefile names %s of %q, and there is no such test", alternative, r.packages)
+				}
 			}
 		}
 	}
@@ -99,25 +131,10 @@ func TestMakefileRunsTests(t *testing.T) {
 			}
 		}
 	}
-	parts := map[string][]string{} // numbers, by the package and how many there are
-	for _, part := range regexp.MustCompile(` (\./\S+) .*-shard (\d)/(\d)`).FindAllStringSubmatch(makefile, -1) {
-		parts[part[1]+" -shard of "+part[3]] = append(parts[part[1]+" -shard of "+part[3]], part[2])
-	}
 	for tests, numbers := range parts {
-		if n := tests[len(tests)-1:]; n != strconv.Itoa(len(numbers)) || len(slices.Compact(slices.Sorted(slices.Values(numbers)))) != len(numbers) {
-			t.Errorf("the Makefile runs the parts %q of %s", numbers, tests)
-		}
-	}
-	alone := regexp.MustCompile(`(?m)^ALONE = \^\((.*)\)$`).FindStringSubmatch(makefile)
-	race := regexp.MustCompile(`(?m)^RACE = (.*)$`).FindStringSubmatch(makefile)
-	if alone == nil || race == nil {
-		t.Fatal("the Makefile has no ALONE or no RACE")
-	}
-	for _, name := range strings.Split(alone[1], "|") {
-		if !slices.ContainsFunc(strings.Fields(race[1]), func(pkg string) bool {
-			return slices.ContainsFunc(slices.Collect(maps.Keys(packages[pkg])), func(test string) bool { return strings.HasPrefix(test, name) })
-		}) {
-			t.Errorf("the Makefile skips %s of %s, and there is no such test", name, race[1])
+		slices.Sort(numbers)
+		if n := tests[len(tests)-1:]; n != strconv.Itoa(len(numbers)) || numbers[0] != "0" || len(slices.Compact(slices.Clone(numbers))) != len(numbers) {
+			t.Errorf("the shards run the parts %q of %s", numbers, tests)
 		}
 	}
 	changes, err := filepath.Glob("../changes/*.patch")
@@ -135,6 +152,46 @@ func TestMakefileRunsTests(t *testing.T) {
 			t.Errorf("%d shards make the change %s, want one", shards, name)
 		}
 	}
+}
+
+// run is a `go test` of the Makefile.
+type run struct {
+	packages, args   []string
+	run, skip, shard string
+}
+
+// runs are what make runs for its goals, its own variables and the shell's commands expanded.
+func runs(t *testing.T, goals ...string) []run {
+	t.Helper()
+	cmd := exec.Command("make", append([]string{"-n", "TESTSUM=run-tests", "KNOWN="}, goals...)...)
+	cmd.Dir = "../.."
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "MAKE") || strings.HasPrefix(pair, "MFLAGS=") })
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("make %s: %v", goals, err)
+	}
+	var all []run
+	for _, found := range regexp.MustCompile(`(?m)^.*\brun-tests (.*)$|^\tgo test (.*) && \\$`).FindAllStringSubmatch(string(out), -1) {
+		expanded, err := exec.Command("bash", "-c", `cd ../.. && printf '%s\n' `+found[1]+found[2]).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", found[0], err)
+		}
+		var r run
+		values := map[string]*string{"-run": &r.run, "-skip": &r.skip, "-shard": &r.shard, "-outputdir": new(string)}
+		args := strings.Split(strings.TrimSpace(string(expanded)), "\n")
+		for i := 0; i < len(args); i++ {
+			if value := values[args[i]]; value != nil {
+				i++
+				*value = args[i]
+			} else if strings.HasPrefix(args[i], "-") {
+				r.args = append(r.args, args[i])
+			} else {
+				r.packages = append(r.packages, strings.Replace(args[i], module, ".", 1))
+			}
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // test is what a test's own text says: wider, that it does more with -all or -shard, by a

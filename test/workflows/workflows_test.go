@@ -163,16 +163,6 @@ func TestWiring(t *testing.T) {
 	}
 }
 
-func TestScriptsPassShellcheck(t *testing.T) {
-	paths, err := filepath.Glob(folder + "scripts/*.sh")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("there are no scripts: %v", err)
-	}
-	if out, err := exec.Command("shellcheck", paths...).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
 // TestTokensReadUnlessTheySay: each workflow begins with what its token may, which is what
 // GitHub gives it otherwise by the repository's settings: to write, in older ones.
 func TestTokensReadUnlessTheySay(t *testing.T) {
@@ -188,8 +178,7 @@ func TestTokensReadUnlessTheySay(t *testing.T) {
 }
 
 // TestGateLooksAtWorkflowsAndAPI: make check runs the linters of workflows, Go and Python
-// and compares the API, with the tests of this package beside them; CI and pull-request.yml
-// run all of it.
+// and compares the API; CI and pull-request.yml run all of it.
 func TestGateLooksAtWorkflowsAndAPI(t *testing.T) {
 	makefile := read(t, "../../Makefile")
 	_, lint, _ := strings.Cut(makefile, "\npart-lint:\n")

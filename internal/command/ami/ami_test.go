@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,11 +18,7 @@ import (
 // what it printed and what the file holds then.
 func ami(t *testing.T, file string) (stdout, after string, err error) {
 	t.Helper()
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
+	server := emulatortest.Start(t, emulator.Options{})
 	for _, variable := range append(emulator.Environment(server.URL), "AWS_REGION=us-east-1") {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)

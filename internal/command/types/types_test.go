@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -30,11 +31,7 @@ func run(t *testing.T, path string) string {
 // TestTableIsWhatEC2Says: the table that is committed is the one that the command writes
 // from nothing, byte for byte, and again from itself.
 func TestTableIsWhatEC2Says(t *testing.T) {
-	server, err := emulator.Start(t.Context(), emulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
+	server := emulatortest.Start(t, emulator.Options{})
 	for _, variable := range emulator.Environment(server.URL) {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
