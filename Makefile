@@ -193,13 +193,13 @@ QUICK = go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "
 # REST lists all others with tests, so that a new package is tested.
 REST = comm -23 <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | sort) \
 	<({ $(QUICK); go list $(OWN); } | sort)
-# RACE are the service's packages whose goroutines share memory, and ALONE their tests that
-# decode one picture, hash one password or send one request after the other, which the
-# detector makes up to ten times as slow: shard-race has them, and RACE_AWS, whose tests
-# need the emulator.
-RACE = ./service/account ./service/photo ./service/sweep ./service/web
+# RACE are the packages of the service and of the local cloud whose goroutines share memory
+# and whose tests are short, and ALONE those tests that decode one picture, hash one password
+# or send one request after the other, which the detector makes up to ten times as slow:
+# shard-race has them, and RACE_AWS, whose tests need the emulator or start many programs.
+RACE = ./internal/local/balancer ./internal/local/child ./internal/local/progress ./service/account ./service/lighthouse ./service/photo ./service/sweep ./service/web
 ALONE = ^(TestCorpus|TestPicturesKeep|TestAnimations|TestMemoryIsForetold|TestBombs|TestMetadata|TestTransparency|TestCheckPassword|TestMalformedRequestIsTheSendersFault|TestRefusedFormKeepsWhatWasTyped|FuzzProcess)
-RACE_AWS = ./cmd/directory ./cmd/lighthouse ./cmd/scaler ./internal/command/doctor ./internal/local/balancer \
+RACE_AWS = ./cmd/directory ./cmd/lighthouse ./cmd/scaler ./internal/command/doctor \
 	./internal/local/cloud ./internal/local/emulator ./internal/local/lambda ./internal/local/machine ./service/dynamo ./service/s3
 # CHANGES_2 and CHANGES_5 are which of test/changes their shards make.
 CHANGES_2 = ^[a-k]
