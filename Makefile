@@ -157,14 +157,14 @@ dist:
 PARTS = $(MAKE) --keep-going --jobs=3 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
 TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-review part-constructs
-SHARD_0 = shard-lives shard-fuzz shard-seeds
-SHARD_1 = shard-lives shard-templates shard-review
-SHARD_2 = shard-lives shard-changes
-SHARD_3 = shard-lives shard-builds shard-pages
+SHARD_0 = shard-lives shard-fuzz
+SHARD_1 = shard-lives shard-templates shard-review shard-hello
+SHARD_2 = shard-lives shard-changes shard-builds
+SHARD_3 = shard-lives shard-pages shard-seeds
 SHARD_4 = shard-lives shard-race
 SHARD_5 = shard-lives shard-changes shard-rollbacks
 SHARD_6 = shard-lives shard-templates shard-scaler
-SHARD_7 = shard-cloud shard-hello
+SHARD_7 = shard-cloud
 
 # TIMED runs the rest of a part's line, and prints the part's time.
 TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
