@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/build"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -177,9 +179,22 @@ func logsFromTheBucket(t *testing.T, url string) {
 }
 
 // undisturbed bootstraps a region by the real CLI in an environment that has
-// everything that disturbs it: a proxy that nobody answers at, a home whose CDK
-// settings name a profile, and settings of AWS, Node.js and Go.
+// everything that disturbs it. Where it is disturbed, it does so with one setting
+// after the other, to name those that do.
 func undisturbed(t *testing.T, url string) {
+	settings := append(slices.Clone(emulatortest.Disturbing), "GOFLAGS=-mod=nonsense")
+	if t.Run("by all settings", func(t *testing.T) { bootstrapsWith(t, url, settings...) }) {
+		return
+	}
+	t.Run("by proxies and a home", func(t *testing.T) { bootstrapsWith(t, url) })
+	for _, setting := range settings {
+		t.Run("by "+setting, func(t *testing.T) { bootstrapsWith(t, url, setting) })
+	}
+}
+
+// bootstrapsWith bootstraps with settings, a proxy that nobody may ask, and a home
+// whose CDK settings name a profile.
+func bootstrapsWith(t *testing.T, url string, disturbing ...string) {
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -200,8 +215,6 @@ func undisturbed(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	goCache, modules, _ := strings.Cut(strings.TrimSpace(string(caches)), "\n")
-	t.Setenv("GOCACHE", goCache)
-	t.Setenv("GOMODCACHE", modules)
 	home := t.TempDir()
 	settings, err := json.Marshal(map[string]string{"profile": "corp", "output": "/nowhere"})
 	if err != nil {
@@ -213,14 +226,9 @@ func undisturbed(t *testing.T, url string) {
 	if err := build.WithoutTelemetry(filepath.Join(home, ".config")); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("XDG_CONFIG_HOME", "")
-	for name, value := range map[string]string{
-		"HTTP_PROXY": "http://" + proxy.Addr().String(), "http_proxy": "http://" + proxy.Addr().String(), "NO_PROXY": "", "no_proxy": "",
-		"HOME":        home,
-		"AWS_PROFILE": "corp", "AWS_DEFAULT_PROFILE": "corp", "AWS_CONFIG_FILE": "/nowhere", "AWS_CA_BUNDLE": "/nowhere.pem",
-		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_CLOUDFORMATION": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1",
-		"NODE_OPTIONS": "--require=/nowhere.js", "CDK_PROFILE": "corp", "GOFLAGS": "-mod=nonsense",
-	} {
+	for _, setting := range append(disturbing, "HTTP_PROXY=http://"+proxy.Addr().String(), "http_proxy=http://"+proxy.Addr().String(), "NO_PROXY=", "no_proxy=",
+		"HOME="+home, "XDG_CONFIG_HOME=", "GOCACHE="+goCache, "GOMODCACHE="+modules) {
+		name, value, _ := strings.Cut(setting, "=")
 		t.Setenv(name, value)
 	}
 	steps, err := newSteps(t.TempDir(), "up.log", progress.New(&bytes.Buffer{}))

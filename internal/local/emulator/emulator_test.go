@@ -126,8 +126,12 @@ func TestOtherMotoIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			t.Setenv("PYTHONPATH", dir)
-			if _, err := emulator.Start(t.Context(), emulator.Options{}); err == nil || !strings.Contains(err.Error(), test.want) {
+			// PYTHONPATH of this process does not reach the emulator.
+			python := filepath.Join(dir, "python")
+			if err := os.WriteFile(python, []byte("#!/bin/sh\nPYTHONPATH="+dir+" exec \"${PYTHON:-python3}\" \"$@\"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := emulator.Start(t.Context(), emulator.Options{Python: python}); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

@@ -30,8 +30,8 @@ func Environment(url string) []string {
 
 // Isolate returns environ, NAME=VALUE pairs, as a program needs it that speaks to
 // the emulator at url as AWS and to nothing else, whatever its caller has set:
-// no setting of the AWS SDKs, the CDK CLI, jsii, Node.js or moto is left, and no
-// proxy stands before loopback.
+// no setting of the AWS SDKs, the CDK CLI, jsii, Node.js, Python or moto is left,
+// and no proxy stands before loopback.
 func Isolate(environ []string, url string) []string {
 	var isolated []string
 	direct := loopback
@@ -59,8 +59,11 @@ func Isolate(environ []string, url string) []string {
 
 // disturbs reports whether a variable changes what the programs of the local
 // cloud do. CDK_NAME is an option of the CDK CLI, AWS_ENDPOINT_URL_SERVICE an
-// endpoint; each SDK knows others.
+// endpoint; each SDK knows others. The CLI takes npm's settings of proxies before
+// HTTP_PROXY and NO_PROXY. PYTHON says which Python there is, and stays.
 func disturbs(name string) bool {
+	upper := strings.ToUpper(name)
 	return slices.Contains([]string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}, name) ||
-		slices.ContainsFunc([]string{"AWS_", "CDK_", "JSII_", "MOTO_", "BOTO_"}, func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) })
+		strings.HasPrefix(upper, "NPM_CONFIG_") && strings.HasSuffix(upper, "PROXY") ||
+		upper != "PYTHON" && slices.ContainsFunc([]string{"AWS_", "CDK_", "JSII_", "MOTO_", "BOTO_", "PYTHON"}, func(prefix string) bool { return strings.HasPrefix(upper, prefix) })
 }

@@ -7,44 +7,30 @@ import (
 	"testing"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
+	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
 )
 
 // TestCallersEnvironmentDoesNotReachTheEmulatorsClients starts a program with
 // each setting, and reads what it sees.
 func TestCallersEnvironmentDoesNotReachTheEmulatorsClients(t *testing.T) {
 	const url = "http://localhost:4242"
-	for _, disturbing := range []string{
-		"AWS_PROFILE=corp",
-		"AWS_DEFAULT_PROFILE=corp",
-		"AWS_SESSION_TOKEN=secret",
-		"AWS_ENDPOINT_URL=https://elsewhere.example",
-		"AWS_ENDPOINT_URL_S3=https://elsewhere.example",
-		"AWS_ENDPOINT_URL_CLOUDFORMATION=https://elsewhere.example",
-		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=True",
-		"AWS_CONFIG_FILE=/home/me/.aws/config",
-		"AWS_SHARED_CREDENTIALS_FILE=/home/me/.aws/credentials",
-		"AWS_CA_BUNDLE=/nowhere.pem",
-		"aws_ca_bundle=/nowhere.pem",
-		"AWS_USE_FIPS_ENDPOINT=True",
-		"CDK_PROFILE=corp",
-		"NODE_OPTIONS=--require=/nowhere.js",
-		"JSII_RUNTIME=false",
-		"MOTO_ACCOUNT_ID=1",
-	} {
-		name, value, _ := strings.Cut(disturbing, "=")
-		seen := environmentOf(t, []string{"PATH=/usr/bin:/bin", "HOME=/home/me", disturbing}, url)
-		if slices.ContainsFunc(seen, func(pair string) bool { return strings.HasSuffix(pair, "="+value) }) {
-			t.Errorf("%s: a client sees it", disturbing)
-		}
-		if name != "AWS_ENDPOINT_URL" && name != "AWS_CONFIG_FILE" && name != "AWS_SHARED_CREDENTIALS_FILE" &&
-			slices.ContainsFunc(seen, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
-			t.Errorf("%s: a client sees the name: empty is a value to some", name)
-		}
-		for _, want := range []string{"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=emulator", "HOME=/home/me"} {
-			if !slices.Contains(seen, want) {
-				t.Errorf("%s: a client lacks %s", disturbing, want)
+	for _, disturbing := range emulatortest.Disturbing {
+		t.Run(disturbing, func(t *testing.T) {
+			name, value, _ := strings.Cut(disturbing, "=")
+			seen := environmentOf(t, []string{"PATH=/usr/bin:/bin", "HOME=/home/me", "PYTHON=python3", disturbing}, url)
+			if slices.ContainsFunc(seen, func(pair string) bool { return strings.HasSuffix(pair, "="+value) }) {
+				t.Error("a client sees it")
 			}
-		}
+			if name != "AWS_ENDPOINT_URL" && name != "AWS_CONFIG_FILE" && name != "AWS_SHARED_CREDENTIALS_FILE" &&
+				slices.ContainsFunc(seen, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
+				t.Error("a client sees the name: empty is a value to some")
+			}
+			for _, want := range []string{"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=emulator", "HOME=/home/me", "PYTHON=python3"} {
+				if !slices.Contains(seen, want) {
+					t.Errorf("a client lacks %s", want)
+				}
+			}
+		})
 	}
 }
 
