@@ -22,6 +22,7 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/config"
 	"github.com/archipelago-cdk/archipelago/internal/command/arguments"
+	"github.com/archipelago-cdk/archipelago/internal/command/setup"
 	"github.com/archipelago-cdk/archipelago/internal/local/child"
 	"github.com/archipelago-cdk/archipelago/internal/review"
 )
@@ -260,7 +261,7 @@ func (s *side) tools(ctx context.Context, o options) error {
 	if err := os.RemoveAll(modules); err != nil {
 		return err
 	}
-	cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier")
+	cmd := exec.Command("npm", append([]string{"ci"}, setup.Installing...)...)
 	cmd.Dir = s.dir
 	if said, err := output(ctx, cmd); err != nil {
 		return fmt.Errorf("the tools of the %s %q cannot be fetched: %s (%w)", s.name, s.ref, last(said), err)

@@ -8,10 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,7 +132,7 @@ func (s setup) hasEmulator(ctx context.Context) bool {
 	const check = `import importlib.metadata as m, re, sys
 pinned = re.findall(r"(?m)^([a-z-]+).*==(.*)$", open(sys.argv[1]).read())
 sys.exit(any(m.version(name) != version for name, version in pinned))`
-	return exec.CommandContext(ctx, "python3", "-c", check, s.path("requirements.txt")).Run() == nil
+	return s.command(ctx, "python3", "-c", check, "requirements.txt").Run() == nil
 }
 
 // complete marks a virtual environment that has everything.
@@ -324,13 +327,32 @@ func (o *output) last(telling func(string) bool) string {
 	return strings.Join(lines[max(0, len(lines)-most):], "\n")
 }
 
-// command is one of a program in the checkout. Flags that its user likes for the
-// go command and for Node.js stay out: they may break a build, and npm.
+// command is one of a program in the checkout, for this machine. What its user likes
+// stays out: it may break a build, npm, or a virtual environment, and colour what is
+// read here. What says where packages come from stays.
 func (s setup) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = s.root
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0", "NODE_OPTIONS=")
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), disturbs),
+		"GOFLAGS=-buildvcs=false", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "CGO_ENABLED=0",
+		"NO_COLOR=1",
+		"PIP_USER=0") // pip reads its files where a variable is empty
 	return cmd
+}
+
+// disturbs reports whether a variable changes where or how a program installs, or
+// that it prints colours. PYTHON says which Python there is, and stays.
+func disturbs(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	return name != "PYTHON" && strings.HasPrefix(name, "PYTHON") || slices.Contains([]string{
+		"NODE_OPTIONS", "NODE_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "FORCE_COLOR", "CLICOLOR_FORCE",
+	}, name)
+}
+
+// Installing are the flags by which npm installs all that package.json names, with its
+// programs, whatever its user has set.
+var Installing = []string{
+	"--include=dev", "--ignore-scripts=false", "--bin-links=true", "--no-color", "--no-audit", "--no-fund", "--no-update-notifier",
 }
 
 // npmTells are npm's lines that tell why, without its stack trace.
@@ -338,13 +360,18 @@ var npmTells = regexp.MustCompile(`^npm error [^ }A]`)
 
 // npm fetches the CDK CLI. Without a network it gives up after some seconds.
 func (s setup) npm(ctx context.Context, d *doing) error {
-	cmd := s.command(context.WithoutCancel(ctx), "npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=http",
-		"--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000")
+	arguments := append([]string{"ci"}, Installing...)
+	cmd := s.command(context.WithoutCancel(ctx), "npm", append(arguments, "--loglevel=http",
+		"--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000")...)
 	if err := d.run(ctx, cmd, npmTells.MatchString); err != nil {
 		return fmt.Errorf("is there a network? %w", err)
 	}
 	now := time.Now()
-	return os.Chtimes(s.path("node_modules/.package-lock.json"), now, now)
+	err := os.Chtimes(s.path("node_modules/.package-lock.json"), now, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("npm ended well and installed nothing: look in what `npm config ls -l` prints for a setting that keeps it from that, such as dry-run")
+	}
+	return err
 }
 
 // venv makes a virtual environment with the emulator.

@@ -2,8 +2,11 @@ package setup
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,13 +62,91 @@ func TestSetupSaysWhatItFetches(t *testing.T) {
 	}
 }
 
-// TestSetupTakesNoFlagsOfTheUsers for programs that it runs: npm would end by the one of
-// Node.js.
-func TestSetupTakesNoFlagsOfTheUsers(t *testing.T) {
-	root := checkout(t, map[string]string{"npm": `test -z "$NODE_OPTIONS" || exit 1` + "\n" + npmFetches, "python3": hasEmulators})
-	t.Setenv("NODE_OPTIONS", "--require=/nowhere.js")
-	if _, err := Run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{}); err != nil {
-		t.Error(err)
+// TestSetupTakesNoSettingsOfTheUsers for programs that it runs, such as those by which
+// npm and pip end or install elsewhere, and takes those that say where packages are.
+func TestSetupTakesNoSettingsOfTheUsers(t *testing.T) {
+	const notes = `env > "$SAID/$$"` + "\n"
+	root := checkout(t, map[string]string{
+		"npm": notes + npmFetches, "go": notes,
+		"python3": notes + `case "$1" in -c) exit 1;; -m) mkdir -p .venv/bin; ln -sf "$(command -v note)" .venv/bin/pip;; esac` + "\n", "note": notes,
+	})
+	said := t.TempDir()
+	t.Setenv("SAID", said)
+	taken := []string{
+		"NPM_CONFIG_REGISTRY=https://npm.example", "npm_config_cafile=/corp.pem", "PIP_INDEX_URL=https://pip.example", "PIP_CERT=/corp.pem",
+		"HTTPS_PROXY=http://proxy.example:3128", "GOPROXY=https://go.example", "PYTHON=python3.14",
+	}
+	dropped := []string{
+		"NODE_OPTIONS=--require=/nowhere.js", "NODE_ENV=production", "FORCE_COLOR=1", "CLICOLOR_FORCE=1",
+		"PYTHONHOME=/nowhere", "PYTHONPATH=/nowhere", "PYTHONSAFEPATH=1",
+		"PIP_USER=1", "PIP_TARGET=/nowhere", "PIP_PREFIX=/nowhere", "PIP_ROOT=/nowhere", "PIP_PYTHON=/nowhere",
+		"GOFLAGS=-mod=nonsense", "GOWORK=/nowhere/go.work", "GOOS=plan9", "GOARCH=mips",
+	}
+	for _, setting := range append(taken, dropped...) {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv(name, value)
+	}
+	if _, err := Run(t.Context(), []string{"-root", root, "-tools", "-build", "./program"}, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	programs, err := os.ReadDir(said)
+	if err != nil || len(programs) < 5 {
+		t.Fatalf("%d programs ran, %v: want npm, python3 twice, pip and go", len(programs), err)
+	}
+	for _, program := range programs {
+		seen := strings.Split(string(read(t, filepath.Join(said, program.Name()))), "\n")
+		for _, setting := range dropped {
+			if slices.Contains(seen, setting) {
+				t.Errorf("a program has %s", setting)
+			}
+		}
+		for _, setting := range taken {
+			if !slices.Contains(seen, setting) {
+				t.Errorf("a program lacks %s", setting)
+			}
+		}
+	}
+}
+
+// TestSetupSaysThatNothingWasInstalled where npm ends well all the same.
+func TestSetupSaysThatNothingWasInstalled(t *testing.T) {
+	root := checkout(t, map[string]string{"npm": "exit 0\n", "python3": hasEmulators})
+	_, err := Run(t.Context(), []string{"-root", root, "-tools"}, &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "npm ended well and installed nothing: look in what `npm config ls -l` prints") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSetupInstallsWhateverNpmIsSetTo: the real one, into packages that are here.
+func TestSetupInstallsWhateverNpmIsSetTo(t *testing.T) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("npm is missing")
+	}
+	root := t.TempDir()
+	for name, content := range map[string]string{
+		"package.json": `{"devDependencies": {"tool": "file:of/tool"}, "allowScripts": {"tool": true}}`,
+		"package-lock.json": `{"lockfileVersion": 3, "requires": true, "packages": {"": {"devDependencies": {"tool": "file:of/tool"}},
+			"node_modules/tool": {"version": "1.0.0", "resolved": "file:of/tool", "dev": true, "hasInstallScript": true, "bin": {"tool": "tool"}}}}`,
+		"of/tool/package.json": `{"name": "tool", "version": "1.0.0", "bin": {"tool": "tool"}, "scripts": {"install": "touch installed"}}`,
+		"of/tool/tool":         "#!/bin/sh\n",
+	} {
+		path := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, setting := range []string{"OMIT=dev", "PRODUCTION=true", "IGNORE_SCRIPTS=true", "BIN_LINKS=false", "COLOR=always", "OFFLINE=true", "INSTALL_LINKS=true"} {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv("NPM_CONFIG_"+name, value)
+	}
+	t.Setenv("NODE_ENV", "production")
+	if err := (setup{root: root}).npm(t.Context(), &doing{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".bin/tool", "tool/installed"} {
+		if _, err := os.Stat(filepath.Join(root, "node_modules", name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
