@@ -306,8 +306,8 @@ func (s *side) synthesize(ctx context.Context, o options) (*review.Assembly, err
 }
 
 // withheld begin the variables that a synth does not get: credentials, what GitHub gives
-// a job some for, and what says where the assembly goes.
-var withheld = []string{"ACTIONS_ID_TOKEN_", "AWS_", "CDK_", "GH_TOKEN=", "GITHUB_TOKEN=", "PATH="}
+// a job some for, what says where the assembly goes, and what colours a reason to fail.
+var withheld = []string{"ACTIONS_ID_TOKEN_", "AWS_", "CDK_", "CLICOLOR_FORCE=", "FORCE_COLOR=", "GH_TOKEN=", "GITHUB_TOKEN=", "PATH="}
 
 // lostOf are the regions that cdk.json marks as lost. One that cannot be read has been
 // synthesized by an app that reads something else.

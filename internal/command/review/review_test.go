@@ -187,9 +187,10 @@ func TestEachSideHasItsOwnTools(t *testing.T) {
 	// Its packages are in the repository, and copied from there.
 	t.Setenv("npm_config_offline", "true")
 	t.Setenv("npm_config_install_links", "true")
+	t.Setenv("NODE_ENV", "production") // which keeps npm from them, unless it is told otherwise
 	const lock = `{"lockfileVersion": 3, "requires": true, "packages": {
-		"": {"dependencies": {"aws-cdk": "file:tools/aws-cdk"}},
-		"node_modules/aws-cdk": {"version": "VERSION", "resolved": "file:tools/aws-cdk", "bin": {"cdk": "cdk"}}}}`
+		"": {"devDependencies": {"aws-cdk": "file:tools/aws-cdk"}},
+		"node_modules/aws-cdk": {"version": "VERSION", "resolved": "file:tools/aws-cdk", "dev": true, "bin": {"cdk": "cdk"}}}}`
 	// cdk is a CDK CLI whose version is in what it makes.
 	cdk := func(version string) string {
 		return copies + "sed -i s/VERSION/" + version + "/ \"$2/s.template.json\"\n"
@@ -197,7 +198,7 @@ func TestEachSideHasItsOwnTools(t *testing.T) {
 	tools := func(version string) map[string]string {
 		return map[string]string{
 			"tools/aws-cdk/package.json": `{"name": "aws-cdk", "version": "` + version + `", "bin": {"cdk": "cdk"}}`, "tools/aws-cdk/cdk": cdk(version),
-			"package.json": `{"dependencies": {"aws-cdk": "file:tools/aws-cdk"}}`, "package-lock.json": strings.Replace(lock, "VERSION", version, 1),
+			"package.json": `{"devDependencies": {"aws-cdk": "file:tools/aws-cdk"}}`, "package-lock.json": strings.Replace(lock, "VERSION", version, 1),
 		}
 	}
 	first := app(map[string]string{"made/manifest.json": manifest, "made/s.template.json": `{"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q", "Tags": [{"Key": "cdk", "Value": "VERSION"}]}}}}`})
@@ -226,7 +227,8 @@ func TestEachSideHasItsOwnTools(t *testing.T) {
 	compare("c1", "2.0.0") // they are there
 }
 
-// TestCredentialsAreWithheld: what is synthesized is a stranger's code, and gets none.
+// TestCredentialsAreWithheld: what is synthesized is a stranger's code, and gets none. The
+// CLI, whose reasons are told, does not colour them.
 func TestCredentialsAreWithheld(t *testing.T) {
 	home := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o755); err != nil {
@@ -237,7 +239,7 @@ func TestCredentialsAreWithheld(t *testing.T) {
 	}
 	t.Setenv("HOME", home)
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
-		"CDK_DEFAULT_ACCOUNT", "GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"} {
+		"CDK_DEFAULT_ACCOUNT", "GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "FORCE_COLOR", "CLICOLOR_FORCE"} {
 		t.Setenv(name, "SECRET")
 	}
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)

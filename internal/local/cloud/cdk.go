@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -257,16 +258,16 @@ func (c cli) runTo(ctx context.Context, out io.Writer, arguments ...string) erro
 	if err != nil {
 		return err
 	}
-	c.steps.log.mark()
 	c.doing.printed.Reset()
-	output := io.MultiWriter(c.steps.log, &c.doing.printed, out)
+	var said bytes.Buffer // the log has what runs beside it, too
+	output := io.MultiWriter(c.steps.log, &c.doing.printed, &said, out)
 	cmd.Stdout, cmd.Stderr = output, output
 	started := func(pid int) { c.doing.group.Store(int64(pid)) }
 	if err := <-child.RunNoting(ctx, cmd, 2*time.Second, started); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("cdk %s failed:\n%s", arguments[0], c.steps.log.telling())
+		return fmt.Errorf("cdk %s failed:\n%s", arguments[0], telling(said.String()))
 	}
 	return nil
 }
@@ -278,7 +279,10 @@ func (c cli) command(arguments ...string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	environment := os.Environ()
+	// NO_COLOR, without which tidy finds nothing, counts less than these.
+	environment := slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		return strings.HasPrefix(pair, "FORCE_COLOR=") || strings.HasPrefix(pair, "CLICOLOR_FORCE=")
+	})
 	if c.url != "" {
 		own, err := c.home(arguments[0])
 		if err != nil {

@@ -79,22 +79,65 @@ func TestStepThatIsInterrupted(t *testing.T) {
 }
 
 func TestTellingLines(t *testing.T) {
+	said := "stack: start: Building the template\n" +
+		"archipelago.fleet.max: want at least fleet.min\n    at Object.<anonymous> (index.js:1)\nexit status 1\n"
+	if got, want := telling(said), "  archipelago.fleet.max: want at least fleet.min"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	said += "some progress\nstack | 0/41 | CREATE_FAILED | no such zone\n"
+	if got, want := telling(said), "  stack | 0/41 | CREATE_FAILED | no such zone"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// fakeCLI is of a checkout whose CDK CLI is a script.
+func fakeCLI(t *testing.T, script string) cli {
+	t.Helper()
+	root := t.TempDir()
+	bin := filepath.Join(root, "node_modules", ".bin")
+	if err := errors.Join(os.MkdirAll(bin, 0o755), os.WriteFile(filepath.Join(bin, "cdk"), []byte("#!/bin/sh\n"+script), 0o755)); err != nil {
+		t.Fatal(err)
+	}
 	s, _ := newTestSteps(t)
-	write := func(text string) {
-		if _, err := s.log.Write([]byte(text)); err != nil {
+	return newCLI(Options{Root: root, Dir: t.TempDir()}, "./cmd/directory", "", s)
+}
+
+// TestCommandsBesideEachOtherSayTheirOwnReasons: the synth's comes before all that the
+// bootstrap prints.
+func TestCommandsBesideEachOtherSayTheirOwnReasons(t *testing.T) {
+	synth := fakeCLI(t, `case $1 in
+synth) echo the reason; touch reason; until test -e done; do sleep 0.01; done; exit 1 ;;
+bootstrap) until test -e reason; do sleep 0.01; done; seq 20; touch done ;;
+esac
+`)
+	beside := synth
+	beside.doing = &doing{}
+	bootstrapped := make(chan error, 1)
+	go func() { bootstrapped <- beside.run(t.Context(), "bootstrap") }()
+	if err := synth.run(t.Context(), "synth"); err == nil || err.Error() != "cdk synth failed:\n  the reason" {
+		t.Errorf("got %v, want the synth's reason alone", err)
+	}
+	if err := <-bootstrapped; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCDKCLIPrintsNoColours, among which tidy would find no line.
+func TestCDKCLIPrintsNoColours(t *testing.T) {
+	t.Setenv("FORCE_COLOR", "1")
+	t.Setenv("CLICOLOR_FORCE", "1")
+	c := fakeCLI(t, "env")
+	for _, url := range []string{"", "http://localhost:1"} {
+		c.url = url
+		var said strings.Builder
+		if err := c.runTo(t.Context(), &said, "diff"); err != nil {
 			t.Fatal(err)
 		}
-	}
-	write("of the step before\n")
-	s.log.mark()
-	write("stack: start: Building the template\n")
-	write("archipelago.fleet.max: want at least fleet.min\n    at Object.<anonymous> (index.js:1)\nexit status 1\n")
-	if got, want := s.log.telling(), "  archipelago.fleet.max: want at least fleet.min"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	write("some progress\nstack | 0/41 | CREATE_FAILED | no such zone\n")
-	if got, want := s.log.telling(), "  stack | 0/41 | CREATE_FAILED | no such zone"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+		for name, want := range map[string]bool{"NO_COLOR=1\n": true, "FORCE_COLOR": false, "CLICOLOR_FORCE": false} {
+			if strings.Contains(said.String(), name) != want {
+				t.Errorf("%q: %q is not %v in\n%s", url, name, want, &said)
+			}
+		}
 	}
 }
 

@@ -1,14 +1,12 @@
 package cloud
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/progress"
@@ -19,7 +17,7 @@ import (
 type steps struct {
 	out  *progress.Printer
 	path string
-	log  *logFile
+	log  *os.File
 }
 
 func newSteps(dir, name string, out *progress.Printer) (*steps, error) {
@@ -28,10 +26,10 @@ func newSteps(dir, name string, out *progress.Printer) (*steps, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &steps{out: out, path: path, log: &logFile{file: f}}, nil
+	return &steps{out: out, path: path, log: f}, nil
 }
 
-func (s *steps) close() { _ = s.log.file.Close() }
+func (s *steps) close() { _ = s.log.Close() }
 
 // run does one step within a time. detail says what it is doing, or is nil. The
 // error names the file where the rest is.
@@ -51,37 +49,12 @@ func (s *steps) run(ctx context.Context, name string, within time.Duration, deta
 	return fmt.Errorf("could not %s: %w\nAll that it printed is in %s", name, err, s.path)
 }
 
-// logFile is a log that several programs write to, and remembers what came
-// since the last mark.
-type logFile struct {
-	mu    sync.Mutex
-	file  *os.File
-	since bytes.Buffer
-}
-
-func (l *logFile) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.since.Len() < 1<<20 {
-		l.since.Write(b)
-	}
-	return l.file.Write(b)
-}
-
-func (l *logFile) mark() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.since.Reset()
-}
-
-// telling returns the lines since the mark that say what went wrong: those that
+// telling returns the lines of what the CLI said that say what went wrong: those that
 // CloudFormation marks as failed or else the last few that are neither a stack
 // trace nor the CLI's progress.
-func (l *logFile) telling() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func telling(said string) string {
 	var lines, failed []string
-	for line := range strings.Lines(l.since.String()) {
+	for line := range strings.Lines(said) {
 		line = strings.TrimRight(line, " \n")
 		switch trimmed := strings.TrimSpace(line); {
 		case trimmed == "", strings.HasPrefix(trimmed, "at "), strings.HasPrefix(trimmed, "exit status"),
