@@ -30,7 +30,7 @@ var Architectures = []string{"amd64", "arm64"}
 
 // kept are Go's variables that say where modules and caches are, and how much of
 // the machine a build may use. No other one reaches a build, neither from the
-// environment nor from `go env -w`.
+// environment, nor from `go env -w`, nor from what came with Go, $GOROOT/go.env.
 var kept = []string{
 	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE",
 	"GOPROXY", "GOSUMDB", "GOTMPDIR", "GOVCS",
@@ -40,8 +40,13 @@ var kept = []string{
 // settings are those of every build. The levels are the lowest: programs run on
 // every instance type of their architecture.
 var settings = []string{
-	"CGO_ENABLED=0", "GOOS=linux", "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOENV=off", "GOWORK=off",
+	"CGO_ENABLED=0", "GOOS=linux", "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOWORK=off",
 }
+
+// defaults, as `go env -w` writes them, have the other variables that change a program be
+// what Go's authors chose: the go command looks into $GOROOT/go.env where a variable of
+// the environment is empty, and a program has a GOEXPERIMENT that is not, whatever it is.
+const defaults = "GO111MODULE=\nGOEXPERIMENT=\nGOFLAGS=\n"
 
 // Options say what to build.
 type Options struct {
@@ -71,10 +76,11 @@ func Programs(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	environment, err := environment(ctx, toolchain)
+	environment, forget, err := environment(ctx, toolchain)
 	if err != nil {
 		return err
 	}
+	defer forget()
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return err
@@ -128,8 +134,8 @@ func toolchain(root string) (string, error) {
 	return module.Toolchain.Name, nil
 }
 
-// environment is this process's with Go's variables as builds have them.
-func environment(ctx context.Context, toolchain string) ([]string, error) {
+// environment is this process's with Go's variables as builds have them, until forget.
+func environment(ctx context.Context, toolchain string) (pairs []string, forget func(), err error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, kept...)...)
 	// Outside of every module, and by the go command that there is: it only has
 	// to read the user's settings.
@@ -139,13 +145,13 @@ func environment(ctx context.Context, toolchain string) ([]string, error) {
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go env: %w\n%s", err, said.Bytes())
+		return nil, nil, fmt.Errorf("go env: %w\n%s", err, said.Bytes())
 	}
 	var users map[string]string
 	if err := json.Unmarshal(out, &users); err != nil {
-		return nil, fmt.Errorf("go env: %w", err)
+		return nil, nil, fmt.Errorf("go env: %w", err)
 	}
-	environment := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+	pairs = slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "GO") || strings.HasPrefix(variable, "CGO_")
 	})
 	for _, name := range kept {
@@ -154,10 +160,20 @@ func environment(ctx context.Context, toolchain string) ([]string, error) {
 			value = os.Getenv(name)
 		}
 		if value != "" {
-			environment = append(environment, name+"="+value)
+			pairs = append(pairs, name+"="+value)
 		}
 	}
-	return append(append(environment, settings...), "GOTOOLCHAIN="+toolchain), nil
+	file, err := os.CreateTemp("", "archipelago-go-env-")
+	if err != nil {
+		return nil, nil, err
+	}
+	forget = func() { _ = os.Remove(file.Name()) }
+	_, err = file.WriteString(defaults)
+	if err := errors.Join(err, file.Close()); err != nil {
+		forget()
+		return nil, nil, err
+	}
+	return append(append(pairs, settings...), "GOENV="+file.Name(), "GOTOOLCHAIN="+toolchain), forget, nil
 }
 
 // WithoutTelemetry switches Go's telemetry off where a user's settings are in a folder,

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -54,6 +55,7 @@ type builder struct {
 	umask     string   // default 022
 	variables []string // of the environment
 	goenv     string   // what `go env -w` wrote
+	goroot    string   // what came with Go, in go.env
 	folder    string   // of the checkout
 	later     bool     // the checkout's files are of another time
 	workspace bool     // the checkout is within a Go workspace of other modules
@@ -73,6 +75,9 @@ var builders = map[string]builder{
 	"GOFLAGS":                       {variables: []string{"GOFLAGS=-tags=corp -gcflags=-N"}, plain: "bytes"},
 	"GOFLAGS by go env -w":          {goenv: "GOFLAGS=-tags=corp -gcflags=-N\n", plain: "bytes"},
 	"GOAMD64 by go env -w":          {goenv: "GOAMD64=v3\n", plain: "bytes"},
+	"GOFLAGS by GOROOT/go.env":      {goroot: "GOFLAGS=-tags=corp -gcflags=-N\n", plain: "bytes"},
+	"GOEXPERIMENT by GOROOT/go.env": {goroot: "GOEXPERIMENT=arenas\n", plain: "bytes"},
+	"GO111MODULE by GOROOT/go.env":  {goroot: "GO111MODULE=off\n", plain: "bytes"},
 	"GOEXPERIMENT":                  {variables: []string{"GOEXPERIMENT=arenas"}, plain: "bytes"},
 	"GOFIPS140":                     {variables: []string{"GOFIPS140=latest"}, plain: "bytes"},
 	"GOTOOLCHAIN that is not there": {variables: []string{"GOTOOLCHAIN=go1.26.999", "GOPROXY=off"}, plain: "fails"},
@@ -85,7 +90,7 @@ var builders = map[string]builder{
 
 // everything is a builder with all of it that a plain build survives.
 var everything = builder{
-	umask: "077", goenv: "GOFLAGS=-tags=corp -gcflags=-N\n", folder: "im Büro/café", later: true, workspace: true,
+	umask: "077", goenv: "GOFLAGS=-tags=corp -gcflags=-N\n", goroot: "GOEXPERIMENT=arenas\nGOFLAGS=-gcflags=-N\n", folder: "im Büro/café", later: true, workspace: true,
 	variables: []string{"GOAMD64=v3", "GOARM64=v9.0", "GOEXPERIMENT=arenas", "GOFIPS140=latest", "LC_ALL=tr_TR.UTF-8", "TZ=Asia/Kathmandu"},
 }
 
@@ -287,6 +292,9 @@ func (b builder) run(t *testing.T, dir, program string, arguments, variables []s
 	if err := os.WriteFile(filepath.Join(home, "go", "env"), []byte(b.goenv), 0o644); err != nil { // where `go env -w` writes
 		t.Fatal(err)
 	}
+	if b.goroot != "" {
+		variables = append(variables, "PATH="+goWith(t, b.goroot)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	cmd := exec.Command("sh", append([]string{"-c", "umask " + umask + ` && exec "$0" "$@"`, program}, arguments...)...)
 	cmd.Dir = dir
 	// Of the variables of Go here only those that say where things are.
@@ -297,6 +305,33 @@ func (b builder) run(t *testing.T, dir, program string, arguments, variables []s
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
 	return nil
+}
+
+// goWith returns the folder of a go command that came with what settings say.
+func goWith(t *testing.T, settings string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := strings.TrimSpace(string(out)), t.TempDir()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.Name() != "bin" && entry.Name() != "go.env" {
+			err = errors.Join(err, os.Symlink(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())))
+		}
+	}
+	// The program finds the rest by where it is itself, behind links.
+	program, readErr := os.ReadFile(filepath.Join(from, "bin", "go"))
+	err = errors.Join(err, readErr, os.Mkdir(filepath.Join(to, "bin"), 0o755), os.WriteFile(filepath.Join(to, "bin", "go"), program, 0o755),
+		os.WriteFile(filepath.Join(to, "go.env"), []byte(settings), 0o644))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(to, "bin")
 }
 
 // places are where this machine keeps Go's modules and caches.

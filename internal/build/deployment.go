@@ -136,10 +136,11 @@ func (d Deployment) list(ctx context.Context) (kind string, functions []string, 
 	if err != nil {
 		return "", nil, err
 	}
-	environment, err := environment(ctx, toolchain)
+	environment, forget, err := environment(ctx, toolchain)
 	if err != nil {
 		return "", nil, err
 	}
+	defer forget()
 	// -e, because a module that requires this one need not have what its other
 	// programs import.
 	cmd := exec.CommandContext(ctx, "go", "list", "-e",
