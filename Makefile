@@ -4,6 +4,11 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # Go keeps what it compiled for another checkout, since no path is in it, and for
 # programs, which are built so, too.
 export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
+# What is built here runs here, and no workspace above this module has a say. An empty
+# variable would leave it to `go env -w`.
+export GOWORK := off
+export GOOS := $(shell cd / && go env GOHOSTOS 2>/dev/null)
+export GOARCH := $(shell cd / && go env GOHOSTARCH 2>/dev/null)
 
 # PORT is where `make up` serves the entry, 8080 if nothing is said.
 PORT ?=
