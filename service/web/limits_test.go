@@ -2,12 +2,15 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/archipelago-cdk/archipelago/service/account"
 	"github.com/archipelago-cdk/archipelago/service/directory"
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -53,8 +56,8 @@ func TestOneMoreBadgeIsTaken(t *testing.T) {
 	}
 }
 
-// TestLimitsAreThoseOfTheDirectory: tags and templates cannot name
-// directory.MaxField, so what they say is compared with it.
+// TestLimitsAreThoseOfTheDirectory: tags and templates cannot name a constant, so what
+// they say is compared with those of the directory and of accounts.
 func TestLimitsAreThoseOfTheDirectory(t *testing.T) {
 	s := newSite(t, nil)
 	_, text := s.get("/api/openapi.json")
@@ -97,5 +100,28 @@ func TestLimitsAreThoseOfTheDirectory(t *testing.T) {
 	}
 	if found < 17 {
 		t.Errorf("%d limits are found, want those of three schemas, three parameters and five fields", found)
+	}
+
+	for path, most := range map[string]float64{"/api/employees": directory.MaxLimit, "/api/locations": directory.MaxLocations} {
+		if limit := document.Paths.Value(path).Get.Parameters.GetByInAndName("query", "limit").Schema.Value; limit.Max == nil || *limit.Max != most {
+			t.Errorf("%s: the limit of a page is not at most %v", path, most)
+		}
+	}
+	longest := func(where string, most int, valid func(string) bool) {
+		if !valid(strings.Repeat("a", most)) || valid(strings.Repeat("a", most+1)) {
+			t.Errorf("%s: %d characters are not the most that are valid", where, most)
+		}
+	}
+	id := document.Paths.Value("/api/employees/{id}").Get.Parameters.GetByInAndName("path", "id").Schema.Value
+	longest("an employee's id", int(*id.MaxLength), directory.ValidID)
+	_, page := s.as(t, "").get("/sign-in")
+	name := regexp.MustCompile(`<input name="name"[^>]* maxlength="(\d+)"`).FindStringSubmatch(page)
+	if name == nil {
+		t.Fatal("an account's name has no limit")
+	}
+	most, _ := strconv.Atoi(name[1])
+	longest("an account's name", most, directory.ValidAccountName)
+	if want := fmt.Sprintf("%d to %d characters", account.MinPassword, account.MaxPassword); !strings.Contains(text, want) {
+		t.Errorf("the API's description of a new password lacks %q", want)
 	}
 }
