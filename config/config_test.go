@@ -236,7 +236,7 @@ func TestDottedKeysReplaceOneLeaf(t *testing.T) {
 	}
 }
 
-func TestRetiredRegionsAreNoIslands(t *testing.T) {
+func TestRetiredRegionsAreNotIslands(t *testing.T) {
 	got, err := parse(t, `{"archipelago": {"regions": ["eu-west-1", {"name": "us-east-1", "retired": true}, "us-west-2"]}}`)
 	if err != nil {
 		t.Fatal(err)

@@ -66,9 +66,9 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestArgumentsThatAreNoFlagsAreRefused: a command that left them out would do more than was
+// TestArgumentsBesideFlagsAreRefused: a command that left them out would do more than was
 // meant, such as for all regions what one was named for.
-func TestArgumentsThatAreNoFlagsAreRefused(t *testing.T) {
+func TestArgumentsBesideFlagsAreRefused(t *testing.T) {
 	for _, c := range commands() {
 		args := []string{"eu-west-1"}
 		if c.name == "scaler" {

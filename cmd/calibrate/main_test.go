@@ -86,9 +86,9 @@ func TestAKneeOfThroughput(t *testing.T) {
 	}
 }
 
-// TestAHiccupIsNoKnee, but one that stays is, and one that the CPU has no part in
+// TestAHiccupIsNotTheKnee, but one that stays is, and one that the CPU has no part in
 // is doubted.
-func TestAHiccupIsNoKnee(t *testing.T) {
+func TestAHiccupIsNotTheKnee(t *testing.T) {
 	calls := 0
 	measurements, err := search(10, 20000, goal, func(rate float64) (measurement, error) {
 		m, err := slow(rate)

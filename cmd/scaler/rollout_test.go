@@ -353,8 +353,8 @@ func (s *stack) forget(t *testing.T) {
 	must(t, err)
 }
 
-// TestTypeThatIsNoRungAnyMoreIsLeft: the function may launch the ladder's types only.
-func TestTypeThatIsNoRungAnyMoreIsLeft(t *testing.T) {
+// TestTypeThatIsNoLongerARungIsLeft: the function may launch the ladder's types only.
+func TestTypeThatIsNoLongerARungIsLeft(t *testing.T) {
 	s := newStack(t, "ladder")
 	s.made(t)
 	ladder, err := scaling.NewLadder([]string{"m7g.large", "m7g.xlarge"})
@@ -395,9 +395,9 @@ func TestBuildThatIsNeverHealthyIsRolledBack(t *testing.T) {
 	s.runs(t, "1", "m7g.medium")
 }
 
-// TestReplacedInstanceIsNoProgress: the group ends an instance that stays unhealthy, and
+// TestReplacedInstanceIsNotProgress: the group ends an instance that stays unhealthy, and
 // for a while there is no new one.
-func TestReplacedInstanceIsNoProgress(t *testing.T) {
+func TestReplacedInstanceIsNotProgress(t *testing.T) {
 	s := newStack(t, "replaced")
 	s.made(t)
 	c := s.controller(nil)
@@ -1200,9 +1200,9 @@ func TestUnreadableMemoryIsAnswered(t *testing.T) {
 	}
 }
 
-// TestUnreachableMemoryIsNoAnswer: Lambda tries the request again, and what is live is not
+// TestUnreachableMemoryAnswersNothing: Lambda tries the request again, and what is live is not
 // forgotten by a deletion that the memory never heard of.
-func TestUnreachableMemoryIsNoAnswer(t *testing.T) {
+func TestUnreachableMemoryAnswersNothing(t *testing.T) {
 	s := newStack(t, "unreachable")
 	for kind, resource := range map[cfn.RequestType]string{cfn.RequestUpdate: setting.HoldType, cfn.RequestDelete: setting.RolloutType} {
 		message, err := json.Marshal(s.request(kind, resource, "one"))

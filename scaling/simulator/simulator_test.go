@@ -207,9 +207,8 @@ func TestTargetTracking(t *testing.T) {
 	}
 }
 
-// TestFewerInstancesAreLookedAtAnew: what they leave is judged by fifteen minutes of
-// its own CPU.
-func TestFewerInstancesAreLookedAtAnew(t *testing.T) {
+// TestFewerInstancesAreJudgedByTheirOwnCPU: fifteen minutes pass before the next ones end.
+func TestFewerInstancesAreJudgedByTheirOwnCPU(t *testing.T) {
 	f := fleet(t)
 	f.Start, f.Policy.Mode = 0, scaling.Off
 	load := constant(540, 5*60) // six at 45 %

@@ -200,7 +200,7 @@ func TestRefusedPasswordsAndNames(t *testing.T) {
 	}
 }
 
-func TestStoreThatDoesNotAnswerIsNoRefusal(t *testing.T) {
+func TestStoreThatDoesNotAnswerIsNotARefusal(t *testing.T) {
 	accounts, store := newAccounts(t)
 	store.err = directory.ErrUnavailable
 	if _, err := signIn(t, accounts, "ada", password); !errors.Is(err, directory.ErrUnavailable) || errors.Is(err, ErrRefused) {

@@ -139,9 +139,9 @@ func TestManyAttemptsAtOnceAreNotMore(t *testing.T) {
 	}
 }
 
-// TestFailureThatCannotBeCountedIsNoAnswer: else passwords could be tried for ever
+// TestFailureThatCannotBeCountedIsUnavailable: else passwords could be tried for ever
 // while the store takes no counts.
-func TestFailureThatCannotBeCountedIsNoAnswer(t *testing.T) {
+func TestFailureThatCannotBeCountedIsUnavailable(t *testing.T) {
 	accounts, store := newAccounts(t)
 	cheap(t, store, "ada")
 	accounts.counts.(*memoryCounts).err = directory.ErrUnavailable

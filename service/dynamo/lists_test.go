@@ -343,9 +343,9 @@ func replace(t *testing.T, client *dynamodb.Client, table string, want map[[2]st
 	}
 }
 
-// TestLostAnswerIsNoConflict: the SDK repeats a call whose answer it did not get.
+// TestLostAnswerIsNotAConflict: the SDK repeats a call whose answer it did not get.
 // The repeated call then meets what the first one wrote.
-func TestLostAnswerIsNoConflict(t *testing.T) {
+func TestLostAnswerIsNotAConflict(t *testing.T) {
 	client := dynalite(t)
 	table := newTable(t, client, true)
 	lost := 0

@@ -17,7 +17,7 @@ func Photos(t *testing.T, newStore func(*testing.T) directory.Photos) {
 	tests := map[string]func(*testing.T, directory.Photos){
 		"put and get":                  testPutPhoto,
 		"unknown photos":               testUnknownPhoto,
-		"keys are not paths":           testKeysAreNoPaths,
+		"keys are not paths":           testKeysAreNotPaths,
 		"put again counts as put now":  testPutAgain,
 		"delete":                       testDeletePhoto,
 		"walk":                         testWalk,
@@ -84,7 +84,7 @@ func testUnknownPhoto(t *testing.T, s directory.Photos) {
 	wantNoPhoto(t, s, directory.PhotoKey(directory.NewID(), nil, "jpg"))
 }
 
-func testKeysAreNoPaths(t *testing.T, s directory.Photos) {
+func testKeysAreNotPaths(t *testing.T, s directory.Photos) {
 	wantNoPhoto(t, s, "employees/../../etc/passwd")
 	if err := s.Put(t.Context(), "employees/../../etc/passwd", []byte("root")); err == nil {
 		t.Error("a path was taken for a key")

@@ -118,7 +118,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	}
 }
 
-func TestHealthChecksAreNoLines(t *testing.T) {
+func TestHealthChecksAreNotLogged(t *testing.T) {
 	s, j := newJournaled(t, nil)
 	s.get("/livez")
 	if lines := j.lines(t, "request"); len(lines) > 0 {
@@ -255,7 +255,7 @@ func (slow) Get(ctx context.Context, _ string) (directory.Employee, error) {
 	return directory.Employee{}, ctx.Err()
 }
 
-func TestClientThatGoesAwayIsNoFailure(t *testing.T) {
+func TestAbortedRequestIsNotAFailure(t *testing.T) {
 	j := &journal{}
 	handler := newSite(t, func(o *web.Options) {
 		o.Employees = slow{}

@@ -166,7 +166,7 @@ func setCookies(w http.ResponseWriter, cookies ...*http.Cookie) {
 }
 
 // signOut ends the session of a person. Whatever the store does, the browser
-// forgets it: one who leaves a desk shall not be kept signed in by a full disk.
+// forgets it: somebody who leaves a desk must not stay signed in because of a full disk.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
 	said := "signed-out"
 	if err := s.endSession(r); err != nil {
@@ -219,7 +219,7 @@ func (s *Server) enter(ctx context.Context, r *http.Request, who directory.Accou
 const busyFor = 5 * time.Second
 
 // refusal is what a client is told of an error of a sign-in. That many want to sign
-// in is not a failure of the service: a deployment shall not be rolled back for it.
+// in is not a failure of the service, and does not roll a deployment back.
 func refusal(err error) error {
 	var tooMany *account.TooManyError
 	switch {

@@ -129,8 +129,8 @@ func (forgetful) PutErasure(context.Context, directory.Erasure) error {
 	return errors.Join(directory.ErrUnavailable, errDown)
 }
 
-// TestDeletionThatCannotBeToldIsNone: else a photo could stay in another region.
-func TestDeletionThatCannotBeToldIsNone(t *testing.T) {
+// TestDeletionThatCannotBeRecordedIsRefused: else a photo could stay in another region.
+func TestDeletionThatCannotBeRecordedIsRefused(t *testing.T) {
 	s := newSite(t, func(o *web.Options) { o.Sessions = forgetful{o.Sessions} })
 	res, _ := s.submit("/employees", ada(), picture(t, 9, 9, png.Encode))
 	path := res.Header.Get("Location")

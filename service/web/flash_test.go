@@ -56,7 +56,7 @@ func TestFlashOverTLSComesFromThisHostOnly(t *testing.T) {
 	}
 }
 
-func TestFlashIsNoTextOfAClient(t *testing.T) {
+func TestFlashHasNoTextOfTheClient(t *testing.T) {
 	s := newSite(t, nil)
 	for _, value := range []string{"", "hello", "%3Cb%3E", strings.Repeat("x", 4000)} {
 		_, body := s.do(http.MethodGet, "/", "", "", "Cookie", "flash="+value)

@@ -76,7 +76,7 @@ func TestReadinessDoesNotWaitForAStoreThatHangs(t *testing.T) {
 	})
 }
 
-func TestOneWhoGoesAwayTakesNobodysAnswerAlong(t *testing.T) {
+func TestAbortedRequestLeavesOthersTheirAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &check{of: func(ctx context.Context) error {
 			select {

@@ -214,7 +214,7 @@ func (s *sessions) account(ctx context.Context, token string) (string, error) {
 	if found.Expires.Before(until) {
 		until = found.Expires
 	}
-	// The token is part of a header, which shall not be kept with it.
+	// The token is part of a header, which must not be kept with it.
 	s.known.Add(strings.Clone(token), identified{found.Account, until})
 	return found.Account, nil
 }

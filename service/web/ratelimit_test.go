@@ -107,9 +107,9 @@ func TestOfficeSignsInAtNine(t *testing.T) {
 	}
 }
 
-// TestWaitingForAHashIsNoFailure sends far more wrong passwords at once than can be
+// TestWaitingForAHashIsNotAFailure sends far more wrong passwords at once than can be
 // checked: no answer is an error of the service's, which would fail a deployment.
-func TestWaitingForAHashIsNoFailure(t *testing.T) {
+func TestWaitingForAHashIsNotAFailure(t *testing.T) {
 	s := newSite(t, nil)
 	slow := directory.Account{
 		Name: "slow", Changed: time.Now(),

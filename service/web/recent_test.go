@@ -284,8 +284,8 @@ func TestEditOfWhatWasDeletedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestEditThatIsNoFormStaysOne: it does not turn into the form of another.
-func TestEditThatIsNoFormStaysOne(t *testing.T) {
+// TestInvalidEditIsAnsweredWithItsForm, and not with the form of a new employee.
+func TestInvalidEditIsAnsweredWithItsForm(t *testing.T) {
 	s := newSite(t, nil)
 	res, _ := s.submit("/employees", ada(), nil)
 	path := res.Header.Get("Location")

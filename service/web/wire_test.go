@@ -360,8 +360,8 @@ func TestPhotoIsNotLookedAtForAStaleChange(t *testing.T) {
 	}
 }
 
-// TestUpdateNamesAllFields: a program that drops what it does not know shall not
-// take an employee's badges.
+// TestUpdateNamesAllFields: a program that drops what it does not know does not take
+// an employee's badges.
 func TestUpdateNamesAllFields(t *testing.T) {
 	s := newSite(t, nil)
 	res, _ := s.do(http.MethodPost, "/api/employees", "application/json", `{"fullName": "Ada", "location": "Oslo", "jobTitle": "X"}`)

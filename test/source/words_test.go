@@ -54,6 +54,8 @@ var phrases = []struct {
 	{`lest|whence|whither|thither|hither|therein|wherein|thereof|whereof|thereby|whereby|thereupon`, ``, `plain words`, "It is the account whence the calls come."},
 	{`ought to|needs must|must needs`, ``, `"must", "should"`, "It ought to be refused."},
 	{`in vain`, ``, `"without success"`, "It was tried in vain."},
+	{`afresh`, ``, `"again"`, "Pages are made afresh."},
+	{`shall`, ``, `"must", "does"`, "A deployment shall not be rolled back for it."},
 }
 
 // sentences were the hardest to read in this repository, as a reader of all of it found.
@@ -73,10 +75,12 @@ var sentences = []string{
 	"an item of the table is no account: %w",
 	"want a directory that is there, got %q",
 	"drain this one and look on in peace",
+	"func TestOneWhoGoesAwayTakesNobodysAnswerAlong(t *testing.T) {",
+	"// TestFewerInstancesAreLookedAtAnew: what they leave is judged by its own CPU.",
 }
 
-// TestPhrases reads all that people read: code with its comments and errors,
-// scripts, pages and documents.
+// TestPhrases reads all that people read: code with its names, comments and errors,
+// scripts, pages, documents, and what the patches of usual changes add.
 func TestPhrases(t *testing.T) {
 	find := finder()
 	for _, p := range phrases {
@@ -85,9 +89,12 @@ func TestPhrases(t *testing.T) {
 		}
 	}
 	for _, sentence := range sentences {
-		if len(find(sentence)) == 0 {
+		if len(find(words("", sentence))) == 0 {
 			t.Errorf("no pattern finds %q", sentence)
 		}
+	}
+	if found := find(words("a.patch", "-It starts anew.\n+It starts anew.\n It starts anew.\n")); len(found) != 1 {
+		t.Errorf("of a patch that adds a phrase, removes it and leaves it, want what it adds, got %v", found)
 	}
 	read := 0
 	for _, path := range texts(t) {
@@ -96,10 +103,7 @@ func TestPhrases(t *testing.T) {
 			t.Fatal(err)
 		}
 		read++
-		text := string(content)
-		if filepath.Ext(path) == ".py" {
-			text = strings.ReplaceAll(text, " is None", " is null") // its operator is no sentence
-		}
+		text := words(path, string(content))
 		for _, f := range find(text) {
 			t.Errorf("%s:%d: %q: write %s", strings.TrimPrefix(path, "../../"),
 				strings.Count(text[:f.at], "\n")+1, strings.Join(strings.Fields(f.text), " "), f.instead)
@@ -108,6 +112,23 @@ func TestPhrases(t *testing.T) {
 	if read < 300 {
 		t.Errorf("read %d files: where are the others?", read)
 	}
+}
+
+var (
+	camel    = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
+	notAdded = regexp.MustCompile(`(?m)^[^+\n].*$`)
+)
+
+// words is what a file says, in its lines: names have spaces between their words, and a
+// patch has only what it adds.
+func words(path, text string) string {
+	switch filepath.Ext(path) {
+	case ".py":
+		text = strings.ReplaceAll(text, " is None", " is null") // its operator is not a sentence
+	case ".patch":
+		text = notAdded.ReplaceAllString(text, "")
+	}
+	return camel.ReplaceAllString(text, "$1$3 $2$4")
 }
 
 type finding struct {
@@ -148,7 +169,7 @@ func finder() func(text string) []finding {
 func texts(t *testing.T) []string {
 	t.Helper()
 	skipped := []string{".archipelago", ".git", ".venv", "node_modules", "dist", "cdk.out", "data", "testdata", "__pycache__"}
-	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".templ", ".json", ".yml", ".txt", ".ts", ".mjs"}
+	kinds := []string{".go", ".py", ".sh", ".js", ".html", ".css", ".md", ".svg", ".templ", ".json", ".yml", ".txt", ".ts", ".mjs", ".patch"}
 	names := []string{"Makefile", "run", "bootstrap"}
 	others := []string{"package-lock.json", "words_test.go"}
 	var paths []string

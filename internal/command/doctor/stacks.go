@@ -76,7 +76,7 @@ func switches(ctx context.Context, s *site) []Line {
 		lines = append(lines, warn("its instance type is frozen: make freeze REGION=%s OFF=1 lets it change", s.region.Name))
 	}
 	// Of another architecture than the image, too: the deployment that brings the image
-	// brings the type. cmd/scaler, TestTypeThatIsNoRungAnyMoreIsLeft.
+	// brings the type. cmd/scaler, TestTypeThatIsNoLongerARungIsLeft.
 	if rung := found[n.InstanceTypeParameter()]; rung != "" && !slices.Contains(s.config.Fleet.Ladder, rung) {
 		lines = append(lines, warn("%s has the instance type %s, and archipelago.fleet.ladder does not: the next build starts at %s again", n.InstanceTypeParameter(), rung, s.config.Fleet.StartAt))
 	}

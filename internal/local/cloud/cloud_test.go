@@ -170,7 +170,7 @@ func TestBeginningWithALostRegion(t *testing.T) {
 	}
 }
 
-func TestFileOfAKilledOneIsNoRunningOne(t *testing.T) {
+func TestFileOfAKilledCloudIsIgnored(t *testing.T) {
 	dir := t.TempDir()
 	if _, ok := find(t.Context(), dir); ok {
 		t.Error("something runs without a file")

@@ -342,8 +342,8 @@ func TestResourcesAreBoundedAsFarAsTheyCan(t *testing.T) {
 		"LimitNOFILE: this machine allows ", ", not 4000000000\n", "that is all\n")
 }
 
-// TestTextIsNoProgram: not even for the shell that a watchdog takes.
-func TestTextIsNoProgram(t *testing.T) {
+// TestTextIsNotAProgram: not even for the shell that a watchdog takes.
+func TestTextIsNotAProgram(t *testing.T) {
 	for _, lines := range []string{"", "WatchdogSec=60\n"} {
 		root := t.TempDir()
 		if err := os.WriteFile(filepath.Join(root, "app"), []byte("echo hello\n"), 0o755); err != nil {

@@ -64,7 +64,7 @@ func TestGammaAndPrimaries(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoProfileIsLeftOut(t *testing.T) {
+func TestInvalidProfileIsIgnored(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"nothing": nil, "zeros": make([]byte, 500), "cut off": phototest.DisplayP3.Bytes()[:300], "sRGB": phototest.SRGB.Bytes(), "gray": phototest.Gray(1.8),
 	} {

@@ -289,7 +289,7 @@ func TestFormThatIsStoppedOnItsWayCanBeSent(t *testing.T) {
 	}
 }
 
-func TestFileThatIsNoPhotoIsRefusedAndNothingTypedIsLost(t *testing.T) {
+func TestFileThatIsNotAPhotoIsRefusedAndNothingTypedIsLost(t *testing.T) {
 	s := serve(t, nil, nil)
 	path := filepath.Join(t.TempDir(), "letter.jpg")
 	if err := os.WriteFile(path, []byte("Dear Ada"), 0o600); err != nil {
