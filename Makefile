@@ -213,7 +213,10 @@ CHANGES_5 = ^[^a-k]
 FUZZ = ./config ./scaling/trace ./service/account ./service/directory ./service/photo ./service/photo/icc ./service/photo/scaledjpeg ./service/web
 # SUBJECTS is since when the subjects of commits keep to CONTRIBUTING.md. A commit's own
 # time says so in a shallow clone, too.
-SUBJECTS = 2026-11-29T21:24:00Z
+SUBJECTS = 2026-11-29T21:23:14Z
+# SCOPE is a package, a folder or a name of two words at most, such as "local cloud".
+SCOPE = [[:alnum:]_./-]+( [a-z]+)?
+subjects = git log --no-merges --since=$(SUBJECTS) --format='the subject of %h $(1): %s'
 
 part-lint:
 	$(TIMED) { test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" && \
@@ -223,7 +226,8 @@ part-lint:
 		go tool -modfile=tools.mod templ generate -check -include-version=false -log-level warn -path service/web && \
 		go test -count=1 ./test/api && \
 		pyright --pythonpath "$$(command -v $(PYTHON))" && \
-		! git log --no-merges --since=$(SUBJECTS) --format='the subject of %h has more than 72 characters: %s' | grep -E 'characters: .{73}' >&2 ; }
+		! $(call subjects,has more than 72 characters) | grep -E 'characters: .{73}' >&2 && \
+		! $(call subjects,is not of the form scope: what changed) | grep -vE 'what changed: $(SCOPE)(, $(SCOPE))*: [^ ]' >&2 ; }
 part-quick:
 	$(TIMED) $(YIELDING) $(TESTSUM) $$($(QUICK))
 part-rest:
