@@ -94,7 +94,7 @@ func TestBuilds(t *testing.T) {
 			if bad.after > 0 {
 				behaviour = startsAfter(bad.after)
 			}
-			settings := emulator.Way(i)
+			settings := emulator.RollbackVariant(i)
 			if bad.full {
 				settings.NoCapacity = map[string][]string{"eu-west-1a": {grown}, "eu-west-1b": {grown}, "eu-west-1c": {grown}}
 			}

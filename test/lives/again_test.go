@@ -103,7 +103,7 @@ func (l *life) failOnce(stack, resourceType string, whens ...emulator.When) {
 	l.t.Helper()
 	for id, r := range matrix.Committed(l.t, "nat").Stacks[stack].Resources(l.t) {
 		if r.Type == resourceType {
-			settings := way()
+			settings := variant()
 			for _, when := range whens {
 				settings.FailAt = append(settings.FailAt, emulator.Failure{Stack: stack, Resource: id, When: when})
 			}

@@ -165,13 +165,13 @@ func (l *life) in(t *testing.T, do func(*life)) {
 	do(l)
 }
 
-// way is the one that AWS goes where its documents leave open which: the first in the gate,
-// and another one in each shard. No instance runs in a life, so that there is nothing to
+// variant is what AWS does where its documents leave it open: the first in the gate, and
+// another one in each shard. No instance runs in a life, so that there is nothing to
 // judge in AWS's minutes.
-func way() emulator.Settings {
+func variant() emulator.Settings {
 	var settings emulator.Settings
 	if matrix.All() {
-		settings = emulator.Way(matrix.Shard() + 1)
+		settings = emulator.RollbackVariant(matrix.Shard() + 1)
 	}
 	settings.Hurry = true
 	return settings
@@ -194,7 +194,7 @@ func begin(t *testing.T, app, name string) *life {
 	}
 	control := emulator.Control{URL: server.URL}
 	play(t, control)
-	if err := control.Set(t.Context(), way()); err != nil {
+	if err := control.Set(t.Context(), variant()); err != nil {
 		t.Fatal(err)
 	}
 	l := &life{t: t, name: name, dir: t.TempDir(), control: control, context: context, photos: map[string][]string{}}
@@ -643,7 +643,7 @@ func (l *life) without(lost string, i int, writing string) {
 	names := l.config.Names()
 	answer := func(regions ...string) {
 		l.t.Helper()
-		settings := way()
+		settings := variant()
 		settings.Lost = regions
 		if err := l.control.Set(l.t.Context(), settings); err != nil {
 			l.t.Fatal(err)

@@ -27,7 +27,7 @@ func TestPrimaryIsMoved(t *testing.T) {
 
 	answer := func(settings emulator.Settings) {
 		t.Helper()
-		all := way()
+		all := variant()
 		all.Lost, all.ImportReadsOneReplica = settings.Lost, settings.ImportReadsOneReplica
 		if err := l.control.Set(t.Context(), all); err != nil {
 			t.Fatal(err)

@@ -250,7 +250,7 @@ const late = 30
 // failAt has these fail, while a permission holds after so many seconds.
 func (o *once) failAt(delay float64, wanted ...emulator.Failure) {
 	o.t.Helper()
-	settings := way()
+	settings := variant()
 	settings.FailAt, settings.PermissionDelay = wanted, delay
 	if err := o.control.Set(o.t.Context(), settings); err != nil {
 		o.t.Fatal(err)
@@ -258,7 +258,7 @@ func (o *once) failAt(delay float64, wanted ...emulator.Failure) {
 }
 
 // former reports whether Fn::GetAtt in a rollback is what it was before.
-func (o *once) former() bool { return way().RollbackReadsFormer }
+func (o *once) former() bool { return variant().RollbackReadsFormer }
 
 // chain deploys a stack until it succeeds, and each of its resources fails once.
 // check looks at what a rollback leaves. It returns what has failed.

@@ -59,9 +59,9 @@ func TestPracticeRunsOfZonalAutoshift(t *testing.T) {
 			t.Errorf("%s: it is %s, %s, want %s, %s", when, got, is, want, status)
 		}
 	}
-	practise := func() {
+	practiceRun := func() {
 		t.Helper()
-		if err := m.s.control.Practise(t.Context(), arn, "euw1-az1"); err != nil {
+		if err := m.s.control.StartPracticeRun(t.Context(), arn, "euw1-az1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,22 +70,22 @@ func TestPracticeRunsOfZonalAutoshift(t *testing.T) {
 	for range 5 {
 		m.balance(t, balancer, well)
 	}
-	practise()
+	practiceRun()
 	is("at its beginning", shift.PracticeRunOutcomePending, shift.ZonalShiftStatusActive)
 	emulatortest.Advance(t, m.s.control, 28*time.Minute)
 	is("after 28 minutes", shift.PracticeRunOutcomePending, shift.ZonalShiftStatusActive)
 	emulatortest.Advance(t, m.s.control, 3*time.Minute)
 	is("after half an hour", shift.PracticeRunOutcomeSucceeded, shift.ZonalShiftStatusExpired)
 
-	practise()
+	practiceRun()
 	for range 4 {
 		m.balance(t, balancer, ill)
 	}
 	is("when half of the answers fail", shift.PracticeRunOutcomeFailed, shift.ZonalShiftStatusExpired)
-	if err := m.s.control.Practise(t.Context(), arn, "euw1-az1"); err == nil || !strings.Contains(err.Error(), "is not started") {
+	if err := m.s.control.StartPracticeRun(t.Context(), arn, "euw1-az1"); err == nil || !strings.Contains(err.Error(), "is not started") {
 		t.Errorf("one begins while its alarm is in ALARM: %v", err)
 	}
-	if err := m.s.control.Practise(t.Context(), "arn:another", "euw1-az1"); err == nil {
+	if err := m.s.control.StartPracticeRun(t.Context(), "arn:another", "euw1-az1"); err == nil {
 		t.Error("one begins without a configuration")
 	}
 }

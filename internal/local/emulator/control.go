@@ -213,10 +213,10 @@ func (c Control) Print(ctx context.Context, account, region, line string) error 
 	return c.call(ctx, http.MethodPut, "printed", map[string]string{"account": account, "region": region, "line": line}, nil)
 }
 
-// Practise begins a practice run of zonal autoshift, which keeps a resource's traffic away
-// from a zone for half an hour.
-func (c Control) Practise(ctx context.Context, resource, zone string) error {
-	return c.call(ctx, http.MethodPut, "practise", map[string]string{"resource": resource, "awayFrom": zone}, nil)
+// StartPracticeRun begins a practice run of zonal autoshift, which keeps a resource's
+// traffic away from a zone for half an hour.
+func (c Control) StartPracticeRun(ctx context.Context, resource, zone string) error {
+	return c.call(ctx, http.MethodPut, "practiceRun", map[string]string{"resource": resource, "awayFrom": zone}, nil)
 }
 
 // Alarm is one of CloudWatch.

@@ -81,9 +81,9 @@ type Settings struct {
 	Lost []string `json:"lost,omitempty"`
 }
 
-// Way is one of the eight ways that AWS's documents leave open of a stack's rollback and of
-// a group's update, by any number.
-func Way(n int) Settings {
+// RollbackVariant is one of the eight combinations of what AWS's documents leave open of a
+// stack's rollback and of a group's update, by any number.
+func RollbackVariant(n int) Settings {
 	return Settings{RollbackReadsFormer: n&1 != 0, RollbackKeepsVersion: n&2 != 0, PolicyWrittenWhenChanged: n&4 != 0}
 }
 

@@ -24,6 +24,7 @@ PUT  /archipelago/existing   {"networks": [{"region", "id", "cidr", "subnets": {
                               "certificates": {ARN: name}, "keys": [ARN],
                               "zones": [{"id", "name", "private"}]}, which exist from now on
 PUT  /archipelago/settings   those of settings.py, all others get their defaults; GET tells them
+PUT  /archipelago/practiceRun  {"resource": ARN, "awayFrom": zone id}, a practice run to begin
 PUT  /archipelago/invocations  the invocations of functions that are due, each once
 PUT  /archipelago/failed     {"id": one of them, which failed}
 PUT  /archipelago/response/  as a response URL ends, what a custom resource's function answers
@@ -209,7 +210,7 @@ ANSWERS = {
     "settings": set_up,
     "status": status,
     "usage": used,
-    "practise": zones.practise,
+    "practiceRun": zones.start_practice_run,
     "printed": printed,
     "deployed": deployed,
     "broken": broken,

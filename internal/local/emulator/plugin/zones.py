@@ -73,7 +73,7 @@ def managed(account_id, region, arn):
     return any(g.arn == arn for g in autoscaling_backends[account_id][region].autoscaling_groups.values())
 
 
-def practise(body):
+def start_practice_run(body):
     """Begin a practice run of a resource (rule R31), as AWS does each week."""
     asked = json.loads(body)
     autoshift = next((a for a in autoshifts() if a.properties["ResourceIdentifier"] == asked["resource"]), None)
