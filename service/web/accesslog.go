@@ -22,10 +22,10 @@ const (
 // maxLogged is the most bytes that a line has of anything a client wrote.
 const maxLogged = 512
 
-// exchange is a request while it is answered, and what becomes known of it. It
+// requestState is what becomes known of a request while it is answered. It
 // is the request's context and the answer's writer at once: one allocation, on
 // the way of every request.
-type exchange struct {
+type requestState struct {
 	context.Context
 	http.ResponseWriter
 
@@ -46,78 +46,78 @@ type exchange struct {
 	stores allowance
 }
 
-type exchangeKey struct{}
+type stateKey struct{}
 
-// exchangeOf returns the exchange that ctx belongs to, or nil for work that is
+// stateOf returns the state of the request that ctx belongs to, or nil for work that is
 // for no request.
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return x
+func stateOf(ctx context.Context) *requestState {
+	state, _ := ctx.Value(stateKey{}).(*requestState)
+	return state
 }
 
 // requestID returns the id of the request that ctx belongs to, or "".
 func requestID(ctx context.Context) string {
-	if x := exchangeOf(ctx); x != nil {
-		return x.id
+	if state := stateOf(ctx); state != nil {
+		return state.id
 	}
 	return ""
 }
 
 // Value implements context.Context.
-func (x *exchange) Value(key any) any {
-	if _, ok := key.(exchangeKey); ok {
-		return x
+func (state *requestState) Value(key any) any {
+	if _, ok := key.(stateKey); ok {
+		return state
 	}
-	return x.Context.Value(key)
+	return state.Context.Value(key)
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (x *exchange) WriteHeader(status int) {
-	if !x.wrote && status >= http.StatusOK {
-		x.status, x.wrote = status, true
+func (state *requestState) WriteHeader(status int) {
+	if !state.wrote && status >= http.StatusOK {
+		state.status, state.wrote = status, true
 	}
-	x.ResponseWriter.WriteHeader(status)
+	state.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
-func (x *exchange) Write(b []byte) (int, error) {
-	x.wrote = true
-	n, err := x.ResponseWriter.Write(b)
-	x.bytes += int64(n)
+func (state *requestState) Write(b []byte) (int, error) {
+	state.wrote = true
+	n, err := state.ResponseWriter.Write(b)
+	state.bytes += int64(n)
 	return n, err
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+func (state *requestState) Unwrap() http.ResponseWriter { return state.ResponseWriter }
 
 // observe gives each request an id, and a line in the log when it is answered.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{Context: r.Context(), ResponseWriter: w, start: time.Now(), status: http.StatusOK}
-		x.origin = s.originOf(r)
-		x.id = s.newRequestID(r, x.fromProxy)
-		x.idHeader[0] = x.id
-		w.Header()[requestIDHeader] = x.idHeader[:]
-		r = r.WithContext(x)
-		defer s.finish(x, r)
-		next.ServeHTTP(x, r)
+		state := &requestState{Context: r.Context(), ResponseWriter: w, start: time.Now(), status: http.StatusOK}
+		state.origin = s.originOf(r)
+		state.id = s.newRequestID(r, state.fromProxy)
+		state.idHeader[0] = state.id
+		w.Header()[requestIDHeader] = state.idHeader[:]
+		r = r.WithContext(state)
+		defer s.finish(state, r)
+		next.ServeHTTP(state, r)
 	})
 }
 
-// finish ends an exchange. A handler that panicked has failed as any other may,
+// finish ends a request. A handler that panicked has failed as any other may,
 // unless half its answer is out: then the connection is cut.
-func (s *Server) finish(x *exchange, r *http.Request) {
+func (s *Server) finish(state *requestState, r *http.Request) {
 	panicked := recover()
 	if panicked != nil && panicked != http.ErrAbortHandler {
 		err := panicError(panicked)
-		if !x.wrote {
-			s.fail(x, r, err)
+		if !state.wrote {
+			s.fail(state, r, err)
 			panicked = nil
 		} else {
 			s.logFailure(r.Context(), r.URL.Path, statusOf(err))
 		}
 	}
-	s.logRequest(x, r, time.Since(x.start))
+	s.logRequest(state, r, time.Since(state.start))
 	if panicked != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -128,32 +128,32 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 func panicError(value any) error { return fmt.Errorf("panic: %v\n%s", value, debug.Stack()) }
 
 // logRequest writes the line of a request.
-func (s *Server) logRequest(x *exchange, r *http.Request, took time.Duration) {
-	if r.URL.Path == setting.LivePath && x.status == http.StatusOK {
+func (s *Server) logRequest(state *requestState, r *http.Request, took time.Duration) {
+	if r.URL.Path == setting.LivePath && state.status == http.StatusOK {
 		return // one every few seconds from each load balancer's node
 	}
 	handler := s.Log.Handler()
-	if !handler.Enabled(x, slog.LevelInfo) {
+	if !handler.Enabled(state, slog.LevelInfo) {
 		return
 	}
 	// Not by LogAttrs, which looks for the line of source that logs.
-	line := slog.NewRecord(x.start.Add(took), slog.LevelInfo, "request", 0)
+	line := slog.NewRecord(state.start.Add(took), slog.LevelInfo, "request", 0)
 	line.AddAttrs(
-		slog.String("request", x.id),
+		slog.String("request", state.id),
 		slog.String("method", cut(r.Method)),
 		slog.String("path", cut(r.URL.Path)),
-		slog.Int("status", x.status),
-		slog.Int64("bytes", x.bytes),
+		slog.Int("status", state.status),
+		slog.Int64("bytes", state.bytes),
 		slog.Duration("took", took),
-		slog.String("client", x.client.String()),
+		slog.String("client", state.client.String()),
 	)
-	if x.account != "" {
-		line.AddAttrs(slog.String("account", x.account))
+	if state.account != "" {
+		line.AddAttrs(slog.String("account", state.account))
 	}
 	if trace := r.Header.Get(traceHeader); trace != "" {
 		line.AddAttrs(slog.String("trace", cut(trace)))
 	}
-	_ = handler.Handle(x, line) // there is nowhere to say that a log fails
+	_ = handler.Handle(state, line) // there is nowhere to say that a log fails
 }
 
 // cut shortens what a client wrote. The log's handler escapes the rest.

@@ -74,7 +74,7 @@ func (s *Server) replacePassword(r *http.Request, current, replacement string) (
 	case err != nil:
 		return begun{}, refusal(err)
 	}
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "password changed", slog.String("account", changed.Name), slog.String("client", exchangeOf(ctx).client.String()))
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "password changed", slog.String("account", changed.Name), slog.String("client", stateOf(ctx).client.String()))
 	s.sessions.known.Purge()
 	return s.enter(ctx, r, changed, device)
 }

@@ -150,7 +150,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	setCookies(w, begun.cookies...)
 	if typed != nil {
-		exchangeOf(r.Context()).account = begun.Account
+		stateOf(r.Context()).account = begun.Account
 		return s.resume(w, r, *typed)
 	}
 	s.setFlash(w, r, "signed-in")
@@ -194,7 +194,7 @@ func (s *Server) beginSession(r *http.Request, name, password string) (begun, er
 	if err != nil {
 		return begun{}, refusal(err)
 	}
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "signed in", slog.String("account", who.Name), slog.String("client", exchangeOf(ctx).client.String()))
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "signed in", slog.String("account", who.Name), slog.String("client", stateOf(ctx).client.String()))
 	return s.enter(ctx, r, who, device)
 }
 
@@ -202,7 +202,7 @@ func (s *Server) beginSession(r *http.Request, name, password string) (begun, er
 func attempt(r *http.Request, name, password string) account.Attempt {
 	return account.Attempt{
 		Name: strings.ToLower(strings.TrimSpace(name)), Password: password,
-		Client: network(exchangeOf(r.Context()).client), Device: device(r),
+		Client: network(stateOf(r.Context()).client), Device: device(r),
 	}
 }
 

@@ -46,13 +46,13 @@ func (a *allowance) end(now time.Time) {
 // for them does, and what says that they have answered. Work that is for no
 // request brings a time of its own.
 func within(ctx context.Context) (context.Context, func()) {
-	x := exchangeOf(ctx)
-	if x == nil {
+	state := stateOf(ctx)
+	if state == nil {
 		return ctx, func() {}
 	}
-	ctx, cancel := context.WithTimeout(ctx, x.stores.begin(time.Now()))
+	ctx, cancel := context.WithTimeout(ctx, state.stores.begin(time.Now()))
 	return ctx, func() {
-		x.stores.end(time.Now())
+		state.stores.end(time.Now())
 		cancel()
 	}
 }
@@ -62,6 +62,6 @@ func within(ctx context.Context) (context.Context, func()) {
 // to none. They are of one account.
 func forEverybody(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = context.WithValue(ctx, accountKey{}, accountOf(ctx))
-	ctx = context.WithValue(context.WithoutCancel(ctx), exchangeKey{}, (*exchange)(nil))
+	ctx = context.WithValue(context.WithoutCancel(ctx), stateKey{}, (*requestState)(nil))
 	return context.WithTimeout(ctx, storeTime)
 }

@@ -31,22 +31,22 @@ func asked(takes time.Duration) askedEmployees {
 
 func TestCallsOfARequestShareItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, x := asked(time.Second), &exchange{Context: t.Context()}
+		store, state := asked(time.Second), &requestState{Context: t.Context()}
 		start := time.Now()
 		for range 2 {
-			if _, err := store.Get(x, ""); err != nil {
+			if _, err := store.Get(state, ""); err != nil {
 				t.Error(err)
 			}
 			time.Sleep(10 * time.Second) // while the client sends its photo
 		}
-		_, err := store.Get(x, "")
+		_, err := store.Get(state, "")
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want that the time is over", err)
 		}
 		if took := time.Since(start) - 20*time.Second; took != storeTime {
 			t.Errorf("the calls took %s, want %s", took, storeTime)
 		}
-		if _, err := store.Get(x, ""); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := store.Get(state, ""); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v from a call after the time, want none", err)
 		}
 	})
@@ -54,14 +54,14 @@ func TestCallsOfARequestShareItsTime(t *testing.T) {
 
 func TestCallsAtOnceTakeTheirTimeTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, x := asked(2*time.Second), &exchange{Context: t.Context()}
+		store, state := asked(2*time.Second), &requestState{Context: t.Context()}
 		for range 4 {
-			go func() { _, _ = store.Get(x, "") }()
+			go func() { _, _ = store.Get(state, "") }()
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if x.stores.spent != 2*time.Second || x.stores.calls != 0 {
-			t.Errorf("four calls of 2 s at once took %s, %d go on; want 2s, none", x.stores.spent, x.stores.calls)
+		if state.stores.spent != 2*time.Second || state.stores.calls != 0 {
+			t.Errorf("four calls of 2 s at once took %s, %d go on; want 2s, none", state.stores.spent, state.stores.calls)
 		}
 	})
 }

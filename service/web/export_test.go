@@ -15,6 +15,6 @@ var Network = network
 func (s *Server) Protected(h http.Handler) http.Handler {
 	protected := s.protect(members, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		protected.ServeHTTP(w, r.WithContext(&exchange{Context: r.Context(), origin: s.originOf(r)}))
+		protected.ServeHTTP(w, r.WithContext(&requestState{Context: r.Context(), origin: s.originOf(r)}))
 	})
 }

@@ -34,7 +34,7 @@ type flashKey struct{}
 func (s *Server) flashCookie(r *http.Request, code string) *http.Cookie {
 	cookie := &http.Cookie{
 		Name: clearFlashCookie, Value: code, Path: "/", MaxAge: flashFor,
-		HttpOnly: true, Secure: exchangeOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: stateOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
 	}
 	if cookie.Secure {
 		cookie.Name = secureFlashCookie

@@ -49,8 +49,8 @@ type accountKey struct{}
 // accountOf returns the name of the account that a request is signed in with,
 // or "".
 func accountOf(ctx context.Context) string {
-	if x := exchangeOf(ctx); x != nil {
-		return x.account
+	if state := stateOf(ctx); state != nil {
+		return state.account
 	}
 	name, _ := ctx.Value(accountKey{}).(string)
 	return name
@@ -65,8 +65,8 @@ func signedIn(ctx context.Context) (string, error) {
 	if name := accountOf(ctx); name != "" {
 		return name, nil
 	}
-	if x := exchangeOf(ctx); x != nil && x.unidentified != nil {
-		return "", x.unidentified
+	if state := stateOf(ctx); state != nil && state.unidentified != nil {
+		return "", state.unidentified
 	}
 	return "", errNotSignedIn
 }
@@ -76,8 +76,8 @@ func signedIn(ctx context.Context) (string, error) {
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token := s.token(r); token != "" {
-			x := exchangeOf(r.Context())
-			x.account, x.unidentified = s.sessions.account(r.Context(), token)
+			state := stateOf(r.Context())
+			state.account, state.unidentified = s.sessions.account(r.Context(), token)
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -109,7 +109,7 @@ func mayBring(r *http.Request, name string) bool {
 
 // cookieName is that of the cookie, as the connection lets it be.
 func cookieName(r *http.Request) string {
-	if exchangeOf(r.Context()).overTLS {
+	if stateOf(r.Context()).overTLS {
 		return secureCookie
 	}
 	return clearCookie
@@ -120,7 +120,7 @@ func cookieName(r *http.Request) string {
 func sessionCookie(r *http.Request, token string) *http.Cookie {
 	cookie := &http.Cookie{
 		Name: cookieName(r), Value: token, Path: "/",
-		MaxAge: int(sessionLifetime.Seconds()), HttpOnly: true, Secure: exchangeOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
+		MaxAge: int(sessionLifetime.Seconds()), HttpOnly: true, Secure: stateOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
 	}
 	if token == "" {
 		cookie.MaxAge = -1
@@ -141,7 +141,7 @@ const (
 func deviceCookie(r *http.Request, device string) *http.Cookie {
 	cookie := &http.Cookie{
 		Name: clearDeviceCookie, Value: device, Path: "/", MaxAge: deviceFor,
-		HttpOnly: true, Secure: exchangeOf(r.Context()).overTLS, SameSite: http.SameSiteStrictMode,
+		HttpOnly: true, Secure: stateOf(r.Context()).overTLS, SameSite: http.SameSiteStrictMode,
 	}
 	if cookie.Secure {
 		cookie.Name = secureDeviceCookie

@@ -50,13 +50,13 @@ func (s *Server) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		maps.Copy(h, headers.always)
-		if exchangeOf(r.Context()).overTLS {
+		if stateOf(r.Context()).overTLS {
 			h["Strict-Transport-Security"] = headers.overTLS
 		}
 		island := s.Island()
-		x := exchangeOf(r.Context())
-		x.region[0], x.instance[0] = island.Region, island.Instance
-		h["X-Island"], h["X-Instance"] = x.region[:], x.instance[:]
+		state := stateOf(r.Context())
+		state.region[0], state.instance[0] = island.Region, island.Instance
+		h["X-Island"], h["X-Instance"] = state.region[:], state.instance[:]
 		joinTags(r.Header)
 		if !isRead(r.Method) {
 			r.Body = http.MaxBytesReader(w, paced(w, r), maxBody)
@@ -118,7 +118,7 @@ func isReadOnly(ctx context.Context) bool { return ctx.Value(readOnlyKey{}) != n
 // inTheClear reports whether a request came over the network without TLS, where
 // that is not allowed.
 func (s *Server) inTheClear(r *http.Request) bool {
-	o := exchangeOf(r.Context()).origin
+	o := stateOf(r.Context()).origin
 	return !s.AllowCleartext && !o.overTLS && !o.client.IsLoopback()
 }
 

@@ -29,7 +29,7 @@ func (s *Server) withRecent(w http.ResponseWriter, r *http.Request) *http.Reques
 		ids := append([]string{id}, slices.DeleteFunc(recent(r), func(other string) bool { return other == id })...)
 		http.SetCookie(w, &http.Cookie{
 			Name: recentCookie, Value: strings.Join(ids[:min(len(ids), mostRecent)], "."), Path: "/",
-			MaxAge: recentFor, HttpOnly: true, Secure: exchangeOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
+			MaxAge: recentFor, HttpOnly: true, Secure: stateOf(r.Context()).overTLS, SameSite: http.SameSiteLaxMode,
 		})
 	}
 	return r.WithContext(context.WithValue(r.Context(), recentKey{}, wrote))
