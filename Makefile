@@ -176,13 +176,13 @@ TIMED = @TIMEFORMAT='  %R s  $(patsubst part-%,%,$@)'; time
 # YIELDING is how all parts run but the local cloud's day, in which people are served
 # meanwhile: it waits for nobody.
 YIELDING = nice -n 5
-# TESTSUM runs tests: a line for each package, and all of what failed. What hangs is
-# ended, and what a slow machine does is not.
-TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=skipped -- -timeout 60m
+# TESTSUM runs tests, also what nothing has changed for with FRESH=1: a line for each
+# package, and all of what failed. What hangs is ended, and what a slow machine does is not.
+TESTSUM = go tool -modfile=tools.mod gotestsum --format pkgname --hide-summary=skipped -- -timeout 60m $(if $(FRESH),-count=1)
 # KNOWN is for tests that read what Go does not know of: it links a digest of all sources
 # but pages and tests, and of Node's and Python's versions, into their binaries, so that Go
-# runs them again when one has changed, or all with FRESH=1.
-KNOWN = $(if $(FRESH),-count=1) -ldflags=-X=inputs.digest=$(shell { git ls-files -zco --exclude-standard -- . ':!*.md' ':!docs' ':!*_test.go' | xargs -0 sha256sum; \
+# runs them again when one has changed.
+KNOWN = -ldflags=-X=inputs.digest=$(shell { git ls-files -zco --exclude-standard -- . ':!*.md' ':!docs' ':!*_test.go' | xargs -0 sha256sum; \
 	node --version; $(PYTHON) -VV; } 2>&1 | sha256sum | cut -c 1-16)
 # NORULES switches CDK's rules off, which are most of a synth's time: TestSnapshots
 # applies them to whole templates. CDK's process, which reads it, starts before a

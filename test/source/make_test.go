@@ -34,7 +34,7 @@ func TestMakeBuildsForThisMachine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command("make", "--no-print-directory", "--eval=probe: ; @go env GOOS GOARCH && go list ./...", "probe")
-			cmd.Dir, cmd.Env = root, append(append(os.Environ(), "GOOS=", "GOARCH="), environment...)
+			cmd.Dir, cmd.Env = root, append(append(outOfMake(), "GOOS=", "GOARCH="), environment...)
 			out, err := cmd.CombinedOutput()
 			if err != nil || string(out) != want {
 				t.Errorf("got %v, %q, want %q", err, out, want)
