@@ -8,8 +8,8 @@ import (
 )
 
 // Write replaces the file at path, or the one that a link there leads to, by one with this
-// content, which everybody may read. What there was stays where it fails.
-func Write(path string, content []byte) error {
+// content and mode, whatever the umask. What there was stays where it fails.
+func Write(path string, content []byte, mode os.FileMode) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
@@ -18,7 +18,7 @@ func Write(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

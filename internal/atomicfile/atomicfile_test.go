@@ -16,7 +16,7 @@ func TestLinkStays(t *testing.T) {
 	if err := os.Symlink("file", link); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(link, []byte("after")); err != nil {
+	if err := Write(link, []byte("after"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != "after" {

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,12 +86,11 @@ func Programs(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	linked := filepath.Join(dir, ".linked")
+	if err := os.MkdirAll(linked, 0o755); err != nil {
 		return err
 	}
-	// A build id holds what is of the source and not of the program: with one, a comment
-	// would replace instances.
-	arguments := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=lambda.norpc", "-o", dir + string(filepath.Separator) + o.Name}
+	arguments := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -B none", "-tags=lambda.norpc", "-o", linked + string(filepath.Separator) + o.Name}
 	if o.Log != nil {
 		arguments = append(arguments, "-v")
 	}
@@ -109,13 +109,46 @@ func Programs(ctx context.Context, o Options) error {
 		}
 		return fmt.Errorf("go build of %s by %s for %s: %w\n%s", strings.Join(o.Packages, ", "), toolchain, o.Architecture, err, said.Bytes())
 	}
-	// The go command's modes are the umask's.
 	for _, pkg := range o.Packages {
-		if err := os.Chmod(filepath.Join(dir, cmp.Or(o.Name, filepath.Base(pkg))), 0o755); err != nil {
+		name := cmp.Or(o.Name, filepath.Base(pkg))
+		if err := withoutID(filepath.Join(linked, name), filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withoutID copies a program but for its build id, which holds what is of the source and
+// not of the program: with one, a comment would replace instances. By what it has linked the
+// go command sees that a program is current.
+func withoutID(linked, program string) error {
+	content, err := os.ReadFile(linked)
+	if err != nil {
+		return err
+	}
+	file, err := elf.NewFile(bytes.NewReader(content))
+	if err != nil {
+		return fmt.Errorf("%s: %w", linked, err)
+	}
+	section := file.Section(".note.go.buildid")
+	if section == nil {
+		return fmt.Errorf("%s has no build id", linked)
+	}
+	note, err := section.Data()
+	if err != nil {
+		return fmt.Errorf("%s: %w", linked, err)
+	}
+	// The lengths of the name, "Go" filled up to four bytes, and of the id, and the type.
+	const header = 16
+	if len(note) < header || uint64(len(note)) < header+uint64(file.ByteOrder.Uint32(note[4:])) {
+		return fmt.Errorf("%s has a note of %d bytes for its build id", linked, len(note))
+	}
+	id := note[header:][:file.ByteOrder.Uint32(note[4:])]
+	content = bytes.ReplaceAll(content, id, bytes.Repeat([]byte("-"), len(id)))
+	if there, err := os.ReadFile(program); err == nil && bytes.Equal(there, content) {
+		return os.Chmod(program, 0o755)
+	}
+	return atomicfile.Write(program, content, 0o755)
 }
 
 // toolchain is the one that the go.mod of a module's folder names.
@@ -220,5 +253,5 @@ func Package(program, path string) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, b.Bytes())
+	return atomicfile.Write(path, b.Bytes(), 0o644)
 }

@@ -132,6 +132,30 @@ func TestCommentChangesNoProgram(t *testing.T) {
 	same(t, before, builder{}.build(t, source, "amd64"))
 }
 
+// TestCurrentProgramIsNotLinkedAgain: linking those of a deployment takes seconds, at each
+// synth.
+func TestCurrentProgramIsNotLinkedAgain(t *testing.T) {
+	options := build.Options{Root: smallModule(t), Dir: t.TempDir(), Architecture: runtime.GOARCH, Packages: []string{"./cmd/" + path.Base(servicePackage)}}
+	var built [2][]os.FileInfo
+	for i := range built {
+		if err := build.Programs(t.Context(), options); err != nil {
+			t.Fatal(err)
+		}
+		for _, folder := range []string{"", ".linked"} {
+			info, err := os.Stat(filepath.Join(options.Dir, folder, path.Base(servicePackage)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			built[i] = append(built[i], info)
+		}
+	}
+	for i, info := range built[0] {
+		if !os.SameFile(info, built[1][i]) {
+			t.Errorf("%s was made again", info.Name())
+		}
+	}
+}
+
 // TestDeploymentDependsOnNoEnvironment builds what the shipped configuration
 // deploys; with -all for every architecture, and as each builder.
 func TestDeploymentDependsOnNoEnvironment(t *testing.T) {
@@ -453,6 +477,9 @@ func read(t *testing.T, dir string) made {
 	t.Helper()
 	files := made{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == ".linked" { // the go command's
+			return fs.SkipDir
+		}
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -53,7 +53,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 			return fmt.Errorf("%s: %w", *path, err)
 		}
 	}
-	return atomicfile.Write(*path, file)
+	return atomicfile.Write(*path, file, 0o644)
 }
 
 // parse reads the configuration out of a cdk.json.

@@ -69,7 +69,7 @@ func RunZones(ctx context.Context, args []string, stdout io.Writer) error {
 			return fmt.Errorf("%s: %w", *path, err)
 		}
 	}
-	return atomicfile.Write(*path, file)
+	return atomicfile.Write(*path, file, 0o644)
 }
 
 // choose returns the names of the zones to write: those of the subnets, and where

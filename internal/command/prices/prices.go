@@ -75,7 +75,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := os.MkdirAll(filepath.Dir(*path), 0o755); err != nil {
 		return err
 	}
-	return atomicfile.Write(*path, table)
+	return atomicfile.Write(*path, table, 0o644)
 }
 
 // complete refuses a list without a price that there was: what this command looks for

@@ -70,7 +70,7 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("%s: EC2's instance types could not be read, nothing was written: %w", *region, err)
 	}
 	after := merge(before, found)
-	if err := atomicfile.Write(*path, scaling.FormatTypes(after)); err != nil {
+	if err := atomicfile.Write(*path, scaling.FormatTypes(after), 0o644); err != nil {
 		return err
 	}
 	report(stdout, before, after, found, left)
