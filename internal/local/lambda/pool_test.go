@@ -7,6 +7,7 @@ import (
 	"log"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
@@ -64,6 +65,10 @@ func TestScheduleHasOneInvocationAtATime(t *testing.T) {
 // most, though the function was free in between and took a later one, and is gone after
 // six hours.
 func TestThrottledEventsWaitLongerEachTime(t *testing.T) {
+	synctest.Test(t, throttledEventsWaitLongerEachTime)
+}
+
+func throttledEventsWaitLongerEachTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	p := NewPool(emulator.Control{}, "", nil, log.New(io.Discard, "", 0))
@@ -87,12 +92,13 @@ func TestThrottledEventsWaitLongerEachTime(t *testing.T) {
 			}
 			f.handling = 0
 			p.Deliver(ctx, began.Add(now))
+			synctest.Wait()
 			select {
 			case e := <-f.events:
 				taken[string(e.payload)] = now
 				e.result <- result{}
 				p.invoked.Wait()
-			case <-time.After(10 * time.Millisecond):
+			default:
 			}
 		}
 	}
@@ -127,36 +133,37 @@ func TestFailedEventsAreTriedAgain(t *testing.T) {
 		"young":   {100, 2, []time.Duration{0, time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			p := NewPool(emulator.Control{}, "", nil, log.New(io.Discard, "", 0))
-			f := &Function{Function: emulator.Function{MaxEventAge: test.age, RetryAttempts: test.attempts}, events: make(chan *event), ctx: ctx, environments: maxEnvironments}
-			p.running["function"] = f
-			began := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
-			p.Handle(ctx, began, []emulator.Invocation{{Function: "function", Payload: "asked"}})
-			p.Schedule(ctx, began.Add(-time.Hour), []emulator.Schedule{{ARN: "schedule", Every: 3600, Target: "function", Input: "scheduled"}})
-			p.Schedule(ctx, began, []emulator.Schedule{{ARN: "schedule", Every: 3600, Target: "function", Input: "scheduled"}})
-			got := map[string][]time.Duration{}
-			for now := time.Duration(0); now < 10*time.Minute; now += time.Second {
-				p.Deliver(ctx, began.Add(now))
-				for {
-					select {
-					case e := <-f.events:
-						got[string(e.payload)] = append(got[string(e.payload)], now)
-						e.result <- result{err: errors.New("it fails")}
-						continue
-					case <-time.After(2 * time.Millisecond):
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				p := NewPool(emulator.Control{}, "", nil, log.New(io.Discard, "", 0))
+				f := &Function{Function: emulator.Function{MaxEventAge: test.age, RetryAttempts: test.attempts}, events: make(chan *event), ctx: ctx, environments: maxEnvironments}
+				p.running["function"] = f
+				began := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
+				p.Handle(ctx, began, []emulator.Invocation{{Function: "function", Payload: "asked"}})
+				p.Schedule(ctx, began.Add(-time.Hour), []emulator.Schedule{{ARN: "schedule", Every: 3600, Target: "function", Input: "scheduled"}})
+				p.Schedule(ctx, began, []emulator.Schedule{{ARN: "schedule", Every: 3600, Target: "function", Input: "scheduled"}})
+				got := map[string][]time.Duration{}
+				for now := time.Duration(0); now < 10*time.Minute; now += time.Second {
+					p.Deliver(ctx, began.Add(now))
+					for waiting := true; waiting; {
+						synctest.Wait() // for all that are delivered
+						select {
+						case e := <-f.events:
+							got[string(e.payload)] = append(got[string(e.payload)], now)
+							e.result <- result{err: errors.New("it fails")}
+						default:
+							waiting = false
+						}
 					}
-					break
 				}
-				p.invoked.Wait()
-			}
-			for _, event := range []string{"asked", "scheduled"} {
-				// A retry is due from the look after the failure on.
-				if diff := cmp.Diff(test.want, got[event], cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() <= 2*time.Second })); diff != "" {
-					t.Errorf("%s: %s", event, diff)
+				for _, event := range []string{"asked", "scheduled"} {
+					// A retry is due from the look after the failure on.
+					if diff := cmp.Diff(test.want, got[event], cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() <= 2*time.Second })); diff != "" {
+						t.Errorf("%s: %s", event, diff)
+					}
 				}
-			}
+			})
 		})
 	}
 }
