@@ -74,8 +74,15 @@ func TestDrain(t *testing.T) {
 		t.Fatalf("run returned with a request in flight: %v", err)
 	default:
 	}
-	if _, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-		t.Error("new connections are taken")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			break
+		}
+		conn.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("new connections are taken")
+		}
 	}
 	if _, err := io.WriteString(slowly, `"location": "London", "jobTitle": "Analyst"}`); err != nil {
 		t.Fatal(err)
@@ -141,12 +148,11 @@ func freeAddress(t *testing.T) string {
 
 func awaitServing(t *testing.T, address string) {
 	t.Helper()
-	for range 100 {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if res, err := http.Get("http://" + address + "/livez"); err == nil {
 			res.Body.Close()
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatal("the program does not serve")
 }

@@ -55,12 +55,13 @@ func TestWatchdogIsFedWhileTheServiceAnswers(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "200000")
 	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
 	var stuck atomic.Bool
-	release := make(chan struct{})
+	hangs, release := make(chan struct{}, 1000), make(chan struct{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/livez" {
 			t.Errorf("%s is asked", r.URL.Path)
 		}
 		if stuck.Load() {
+			hangs <- struct{}{}
 			<-release
 		}
 	})
@@ -76,9 +77,9 @@ func TestWatchdogIsFedWhileTheServiceAnswers(t *testing.T) {
 		}
 	}
 	stuck.Store(true)
-	time.Sleep(150 * time.Millisecond) // for one that was on its way
-	for len(said) > 0 {
-		<-said
+	<-hangs
+	notify("MARK=1", slog.New(slog.DiscardHandler)) // what was on its way is before it
+	for hear(t, said) != "MARK=1" {
 	}
 	select {
 	case got := <-said:

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		case "hang":
 			select {}
 		case "dawdle":
-			time.Sleep(1100 * time.Millisecond) // twice is longer than the limit
+			time.Sleep(3 * time.Second) // twice is longer than the limit
 		}
 		deadline, _ := ctx.Deadline()
 		return map[string]string{
@@ -199,7 +199,7 @@ func TestFunction(t *testing.T) {
 // A function handles events at once, and each has its time limit for itself.
 func TestEventsAtOnce(t *testing.T) {
 	f, _ := deploy(t, archive(t, 0o755, map[string]string{"bootstrap": string(program(t))}))
-	f.Timeout = 2
+	f.Timeout = 5
 	var all sync.WaitGroup
 	for range 2 * maxEnvironments {
 		all.Go(func() {
