@@ -73,6 +73,7 @@ func (g *group) putAlarm(t *testing.T) {
 		AlarmName: &g.name, MetricName: aws.String("Errors"), Namespace: aws.String("Test"),
 		ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),
 		Period: aws.Int32(60), Threshold: aws.Float64(1), Statistic: cloudwatchtypes.StatisticSum,
+		TreatMissingData: aws.String("ignore"), // it keeps the state that a test gives it
 	}); err != nil {
 		t.Fatal(err)
 	}
