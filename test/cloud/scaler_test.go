@@ -20,6 +20,7 @@ import (
 	"github.com/archipelago-cdk/archipelago/internal/local/cloud"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/archipelago-cdk/archipelago/scaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -39,16 +40,23 @@ type fleetState struct {
 	Instances           []string // id and type
 }
 
-// is reports whether all of the fleet is of a type, and the scaler remembers what
-// begins with a text.
-func (s fleetState) is(instanceType, remembered string) error {
+// failure is the last step that failed, as the scaler remembers it.
+func (s fleetState) failure() (*scaling.Failure, error) {
+	var memory struct{ Failed *scaling.Failure }
+	err := json.Unmarshal([]byte(s.Remembered), &memory)
+	return memory.Failed, err
+}
+
+// rests reports whether all of the fleet is of a type, and the scaler remembers no step
+// that has not ended.
+func (s fleetState) rests(instanceType string) error {
 	for _, i := range s.Instances {
 		if !strings.HasSuffix(i, " "+instanceType) {
 			return fmt.Errorf("the fleet is %+v, want all of it to be %s", s, instanceType)
 		}
 	}
-	if s.Parameter != instanceType || s.Override != instanceType || len(s.Instances) != s.Desired || !strings.Contains(s.Remembered, remembered) {
-		return fmt.Errorf("the fleet is %+v, want %s, and %s remembered", s, instanceType, remembered)
+	if s.Parameter != instanceType || s.Override != instanceType || len(s.Instances) != s.Desired || strings.Contains(s.Remembered, `"step":`) {
+		return fmt.Errorf("the fleet is %+v, want %s, and no step that has not ended", s, instanceType)
 	}
 	return nil
 }
@@ -158,11 +166,11 @@ func (f *scaledFleet) says() string {
 	return strings.Join(lines[max(0, len(lines)-12):], "")
 }
 
-// stays checks that a state lasts for so long, on the emulator's clock.
-func (f *scaledFleet) stays(d time.Duration, check func(fleetState) error) {
+// stays checks that a state lasts until a time of the emulator's clock.
+func (f *scaledFleet) stays(until time.Time, check func(fleetState) error) {
 	f.Helper()
 	control := emulator.Control{URL: f.running.Emulator}
-	for end := emulatortest.Now(f, control).Add(d); emulatortest.Now(f, control).Before(end); time.Sleep(500 * time.Millisecond) {
+	for ; emulatortest.Now(f, control).Before(until); time.Sleep(500 * time.Millisecond) {
 		if err := check(f.state()); err != nil {
 			f.Fatal(err)
 		}
