@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator"
 	"github.com/archipelago-cdk/archipelago/internal/local/emulator/emulatortest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 func TestStartAnswersAndStops(t *testing.T) {
@@ -80,6 +83,52 @@ func TestAnswersComeWithoutTheConnectionsEnd(t *testing.T) {
 				t.Errorf("in %s, %q: got %d, %v; want %d, whole", region, expect, res.StatusCode, err, want)
 			}
 		}
+	}
+}
+
+// TestConnectionsStayOpen: what follows an answer on its connection is the next one,
+// whatever its method and its status.
+func TestConnectionsStayOpen(t *testing.T) {
+	c := emulatortest.Start(t, emulator.Options{})
+	client := s3.NewFromConfig(emulatortest.Config(c, "us-east-1"), func(o *s3.Options) { o.UsePathStyle, o.HTTPClient = true, http.DefaultClient })
+	bucket, key := aws.String("bucket"), aws.String("key")
+	dials := 0
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		if !i.Reused {
+			dials++
+		}
+	}})
+	_, made := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket})
+	_, head := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: bucket})
+	_, missing := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key})
+	_, put := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: key, Body: strings.NewReader("text")})
+	_, deleted := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: key}) // 204
+	if err := errors.Join(made, head, put, deleted); err != nil {
+		t.Fatal(err)
+	}
+	if missing == nil {
+		t.Error("the object is there before it was written")
+	}
+	for range 2 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.URL+"/archipelago/clock", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.ContentLength <= 0 {
+			t.Errorf("HEAD: got a length of %d, want that of the answer to GET", res.ContentLength)
+		}
+	}
+	list, err := client.ListBuckets(ctx, &s3.ListBucketsInput{})
+	if err != nil || len(list.Buckets) != 1 {
+		t.Errorf("got %v, %v; want one bucket", list, err)
+	}
+	if dials != 1 {
+		t.Errorf("got %d connections, want 1", dials)
 	}
 }
 

@@ -12,6 +12,7 @@ import io
 import os
 import sys
 import threading
+import traceback
 
 # MOTO is the version whose classes the modules here change, private ones too.
 MOTO = "5.2.1"
@@ -55,7 +56,9 @@ def main() -> None:
 
     start.load()
 
+    from werkzeug.datastructures import Headers
     from werkzeug.serving import WSGIRequestHandler, make_server
+    from werkzeug.test import run_wsgi_app
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from . import alarms, balancers, buckets, cbor, conflicts, control, customs, dashboards, deletes, delivery, enabled, entries, evaluation, existing, groups, keys
@@ -102,11 +105,35 @@ def main() -> None:
         # header of its answer is there, and net/http, which may not have seen the end
         # of that body yet, then closes the connection before the rest is read.
         wbufsize = 64 << 10
+        # What is left of an answer follows at once, whatever the client has acknowledged.
+        disable_nagle_algorithm = True
+
+        def run_wsgi(self) -> None:
+            """Answer, and leave the connection open, as AWS does. werkzeug's own looks for the
+            rest of a body that nobody read, up to 10 ms, and closes the connection."""
+            try:
+                answer, status, headers = run_wsgi_app(self.server.app, self.make_environ(), buffered=True)
+                body = b"".join(answer)
+            except ConnectionError:
+                raise
+            except Exception:
+                traceback.print_exc()
+                body, status, headers = b"", "500 Internal Server Error", Headers()
+            code, _, phrase = status.partition(" ")
+            if bodiless := code in ("204", "304"):
+                headers.remove("Content-Length")
+            elif self.command != "HEAD":
+                headers["Content-Length"] = str(len(body))
+            self.send_response(int(code), phrase)
+            for name, value in headers:
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD" and not bodiless:
+                self.wfile.write(body)
 
         def make_environ(self):
-            # "100 Continue" goes out before the body is awaited, and the body is read
-            # before anything answers: werkzeug reads what is left of it, up to the end
-            # of the connection, before it sends the end of a chunked answer.
+            # "100 Continue" goes out before the body is awaited, and all of the body is read
+            # before anything answers: what were left of it would be the next request.
             self.wfile.flush()
             environ = super().make_environ()
             if environ.get("wsgi.input_terminated"):
