@@ -67,10 +67,9 @@ shard: setup dist ## run one of the eight shards of the long tests: SHARD=0 to 7
 	@case "$(SHARD)" in [0-7]) ;; *) echo 'make shard: name one: make shard SHARD=0, up to 7' >&2; exit 1 ;; esac
 	@+$(PARTS) $(SHARD_$(SHARD))
 
-# The shards that take longest begin first.
 test-all: ARCH = arm64 amd64
 test-all: test ## run every test in every configuration: `make test` and its eight shards, two at a time
-	@printf '%s\n' 7 4 2 1 5 3 0 6 | xargs -P 2 -I SHARD $(MAKE) --no-print-directory all-SHARD
+	@printf '%s\n' $(SHARDS) | xargs -P 2 -I SHARD $(MAKE) --no-print-directory all-SHARD
 
 run: ## start the service alone, on an embedded store, with an account
 	$(prepare) -build ./cmd/directory
@@ -164,6 +163,8 @@ dist:
 PARTS = $(MAKE) --keep-going --jobs=3 --output-sync=target --no-print-directory SHELL=/bin/bash
 CHECK = part-lint part-quick
 TEST = part-cloud part-lives part-hello part-rest part-race part-templates part-browser part-emulator part-review part-constructs
+# SHARDS are all shards, those that take longest first.
+SHARDS = 7 4 2 1 5 3 0 6
 SHARD_0 = shard-lives shard-fuzz
 SHARD_1 = shard-lives shard-templates shard-review shard-hello
 SHARD_2 = shard-lives shard-changes shard-builds
@@ -174,7 +175,7 @@ SHARD_6 = shard-lives shard-templates shard-scaler
 SHARD_7 = shard-cloud
 
 # all-0 to all-7 run a shard where `make test` has run.
-all-%:
+$(SHARDS:%=all-%): all-%:
 	@+$(PARTS) SHARD=$* $(SHARD_$*)
 
 # TIMED runs the rest of a part's line, and prints the part's time.
@@ -289,4 +290,4 @@ shard-fuzz:
 	$(TIMED) for package in $(FUZZ); do \
 		for target in $$(go test -list ^Fuzz $$package | grep ^Fuzz); do go test -run none -fuzz ^$$target$$ -fuzztime 20s $$package || exit 1; done; done
 
-.PHONY: check shard shellcheck $(CHECK) $(TEST) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-rollbacks shard-hello shard-seeds shard-scaler shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
+.PHONY: check shard shellcheck $(CHECK) $(TEST) $(SHARDS:%=all-%) shard-lives shard-templates shard-review shard-changes shard-builds shard-race shard-pages shard-cloud shard-rollbacks shard-hello shard-seeds shard-scaler shard-fuzz help up test test-all run synth ami zones types prices diff doctor deploy review permissions cost simulate calibrate drain freeze logs bench setup browser dist diagram
