@@ -132,6 +132,29 @@ func TestConnectionsStayOpen(t *testing.T) {
 	}
 }
 
+// TestUnreadBodyEndsTheConnection: a connection whose request's body cannot be read ends with
+// the answer, since what is left of the body would be taken for the next request.
+func TestUnreadBodyEndsTheConnection(t *testing.T) {
+	c := emulatortest.Start(t, emulator.Options{})
+	const next = "GET /archipelago/clock HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	for _, header := range []string{"Transfer-Encoding: chunked", "Content-Length: -5", "Content-Length: five"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		// No chunk begins so.
+		fmt.Fprintf(conn, "PUT /bucket/key HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\nx\r\n%s", header, next)
+		answer, err := io.ReadAll(conn)
+		if n := strings.Count(string(answer), "HTTP/1.1 "); n != 1 || !strings.HasPrefix(string(answer), "HTTP/1.1 500 ") {
+			t.Errorf("%s: got %d answers, %v, want 500 alone:\n%s", header, n, err, answer)
+		}
+	}
+}
+
 func TestEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := emulator.Start(ctx, emulator.Options{})

@@ -118,6 +118,7 @@ def main() -> None:
                 raise
             except Exception:
                 traceback.print_exc()
+                self.close_connection = True  # some of the body may be unread
                 body, status, headers = b"", "500 Internal Server Error", Headers()
             code, _, phrase = status.partition(" ")
             if bodiless := code in ("204", "304"):
@@ -127,6 +128,8 @@ def main() -> None:
             self.send_response(int(code), phrase)
             for name, value in headers:
                 self.send_header(name, value)
+            if self.close_connection:
+                self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD" and not bodiless:
                 self.wfile.write(body)
